@@ -1,0 +1,189 @@
+"""What goes wrong with a dot, one class for each rule that can be broken.
+
+Every message begins with PyTensor's own words where PyTensor has words, so that a regex written
+for PyTensor's graph-building errors matches these too. Each error knows the number of its rule
+(`rule`, see SPEC.md), holds what it says as fields, and is stable: names are listed in an order
+that does not depend on the hash seed.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import ClassVar
+
+__all__ = [
+    "CotangentError",
+    "DTypeError",
+    "DimNameError",
+    "DimNotFoundError",
+    "DimTypeError",
+    "DotError",
+    "NoGradientError",
+    "SizeMismatchError",
+]
+
+
+def one_line(value: object) -> str:
+    """Show `value` on one line, whatever its `repr` does."""
+    return " ".join(repr(value).split())
+
+
+def nearest_name(name: str, names: Sequence[str]) -> str | None:
+    """Give the one of `names` that is spelt most like `name`, if any is at all like it.
+
+    Examples
+    --------
+    >>> nearest_name("ebmd", ("batch", "embd"))
+    'embd'
+    """
+    # Imported here because it is slow to import and only an error needs it.
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(name, names, n=1)), None)
+
+
+class DotError(Exception):
+    """Any broken rule of dot; never raised itself."""
+
+    rule: ClassVar[str]
+
+
+class DimNameError(DotError, ValueError):
+    """R1: an operand's dims are distinct, non-empty `str`, one for each axis.
+
+    Parameters
+    ----------
+    problem : str
+        What is wrong, in words that name the dim.
+    operand : str
+        Which operand: "x", "y", or "tensor" where there is only one.
+    dims : sequence
+        The dims as they were given.
+    """
+
+    rule = "R1"
+
+    def __init__(self, problem: str, operand: str, dims: Sequence[object]) -> None:
+        self.operand, self.dims = operand, tuple(dims)
+        super().__init__(f"{problem} in {operand}: {one_line(self.dims)}")
+
+
+class DimTypeError(DotError, TypeError):
+    """R2: `dim` is None, `...`, a `str` or an iterable of `str`.
+
+    Parameters
+    ----------
+    dim : object
+        What was given instead.
+    culprit : object, optional
+        The member of `dim` that is not a `str`, where `dim` itself is an iterable.
+    """
+
+    rule = "R2"
+    _whole = object()
+
+    def __init__(self, dim: object, culprit: object = _whole) -> None:
+        self.dim = dim
+        within = "" if culprit is self._whole else f": {one_line(culprit)} is not a str"
+        super().__init__(
+            f"dim must be None, ..., a str or an iterable of str, got {one_line(dim)}{within}"
+        )
+
+
+class DimNotFoundError(DotError, ValueError):
+    """R3: every name in `dim` is a dim of x or of y.
+
+    Parameters
+    ----------
+    missing : iterable of str
+        The names that neither operand has.
+    dims : sequence of str
+        The names there are, x's first.
+    """
+
+    rule = "R3"
+
+    def __init__(self, missing: Iterable[str], dims: Sequence[str]) -> None:
+        self.missing, self.dims = tuple(sorted(missing)), tuple(dims)
+        first, *rest = self.missing
+        nor = f" (nor {', '.join(rest)})" if rest else ""
+        there_are = f"the dims are {', '.join(self.dims)}" if self.dims else "there are no dims"
+        hint = f"; did you mean {nearest}?" if (nearest := nearest_name(first, self.dims)) else ""
+        super().__init__(f"Dimension {first} not found in either input{nor}; {there_are}{hint}")
+
+
+class SizeMismatchError(DotError, ValueError):
+    """R4: a dim that both operands have has one size in both; 1 never broadcasts against n.
+
+    Parameters
+    ----------
+    x_sizes, y_sizes : mapping of str to int
+        Each operand's named shape, in the order of its dims.
+
+    Attributes
+    ----------
+    dims : tuple of str
+        Every dim whose sizes differ, in x's order.
+    sizes : dict of str to (int, int)
+        For each of those, its size in x and in y.
+    """
+
+    rule = "R4"
+
+    def __init__(self, x_sizes: Mapping[str, int], y_sizes: Mapping[str, int]) -> None:
+        self.sizes = {
+            dim: (size, y_sizes[dim])
+            for dim, size in x_sizes.items()
+            if dim in y_sizes and y_sizes[dim] != size
+        }
+        self.dims = tuple(self.sizes)
+        sentences = [
+            f"ize of dim '{dim}' does not match: {x_size} in x, {y_size} in y"
+            for dim, (x_size, y_size) in self.sizes.items()
+        ]
+        super().__init__("S" + "; s".join(sentences))
+        self.add_note(f"x is {named_shape(x_sizes)}, y is {named_shape(y_sizes)}")
+
+
+class DTypeError(DotError, TypeError):
+    """R7: a dot takes bool, integer, floating-point and complex operands only."""
+
+    rule = "R7"
+
+    def __init__(self, operand: str, dtype: object) -> None:
+        self.operand, self.dtype = operand, dtype
+        super().__init__(f"dot needs numbers or bools, but the dtype of {operand} is {dtype}")
+
+
+class NoGradientError(DotError, TypeError):
+    """R8: an integer or bool operand has no gradient."""
+
+    rule = "R8"
+
+    def __init__(self, operand: str, dtype: object) -> None:
+        self.operand, self.dtype = operand, dtype
+        super().__init__(f"{operand} has no gradient: its dtype {dtype} is not continuous")
+
+
+class CotangentError(DotError, ValueError):
+    """R8: a cotangent has the shape of what it is a cotangent of, and a tangent likewise."""
+
+    rule = "R8"
+
+    def __init__(
+        self, name: str, sizes: Mapping[str, int], of: str, expected: Mapping[str, int]
+    ) -> None:
+        self.name, self.sizes, self.expected = name, dict(sizes), dict(expected)
+        super().__init__(
+            f"{name} must have the shape of {of}, {named_shape(expected)}, "
+            f"but it is {named_shape(sizes)}"
+        )
+
+
+def named_shape(sizes: Mapping[str, int]) -> str:
+    """Write a named shape as the errors do.
+
+    Examples
+    --------
+    >>> named_shape({"batch": 2, "time": 3})
+    '(batch: 2, time: 3)'
+    """
+    return "(" + ", ".join(f"{dim}: {size}" for dim, size in sizes.items()) + ")"

@@ -1,0 +1,190 @@
+"""An array whose axes have names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from types import EllipsisType
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+
+import numpy as np
+
+from refdot.errors import DimNameError, DimNotFoundError
+from refdot.lowering import dim_names
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    import xarray
+
+__all__ = ["Array", "NamedTensor"]
+
+Array: TypeAlias = np.ndarray[Any, Any]
+
+
+class NamedTensor:
+    """An array whose axes have names, and nothing more: no coordinates, no alignment.
+
+    Parameters
+    ----------
+    data : array_like
+        The values. An array is kept as it is, not copied.
+    dims : iterable of str
+        One distinct, non-empty name for each axis; a `str` alone names one axis.
+
+    Raises
+    ------
+    DimNameError
+        R1: the dims are not distinct, non-empty `str`, one for each axis.
+
+    Examples
+    --------
+    >>> x = NamedTensor(np.arange(6).reshape(2, 3), ("batch", "time"))
+    >>> x
+    NamedTensor(batch: 2, time: 3; int64)
+    [[0 1 2]
+     [3 4 5]]
+    >>> x.sum("time")
+    NamedTensor(batch: 2; int64)
+    [ 3 12]
+    """
+
+    __slots__ = ("data", "dims")
+    __hash__ = None  # type: ignore[assignment]  # as for any container of an array
+    data: Array
+    dims: tuple[str, ...]
+
+    def __init__(self, data: npt.ArrayLike, dims: Iterable[str]) -> None:
+        array, names = np.asarray(data), dim_names(dims)
+        if array.ndim != len(names):
+            raise DimNameError(
+                f"An array with {array.ndim} axes needs {array.ndim} dims, not {len(names)},",
+                "tensor",
+                names,
+            )
+        _set_data(self, array)
+        _set_dims(self, names)
+
+    @classmethod
+    def trusted(cls, data: Array, dims: tuple[str, ...]) -> NamedTensor:
+        """Name the axes of `data` without a check: for dims that have been checked before."""
+        tensor = cls.__new__(cls)
+        _set_data(tensor, data)
+        _set_dims(tensor, dims)
+        return tensor
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"a NamedTensor is frozen: cannot set {name}")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"a NamedTensor is frozen: cannot delete {name}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.data, self.dims)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The size of each axis."""
+        return self.data.shape
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The size of each dim, in order."""
+        return dict(zip(self.dims, self.data.shape, strict=True))
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of the values."""
+        return self.data.dtype
+
+    @property
+    def ndim(self) -> int:
+        """The number of dims."""
+        return self.data.ndim
+
+    def transpose(self, *dims: str | EllipsisType) -> NamedTensor:
+        """Put the dims into another order; `...` stands for those not named.
+
+        Returns
+        -------
+        NamedTensor
+            A view of the same data.
+
+        Examples
+        --------
+        >>> x = NamedTensor(np.zeros((2, 3, 4)), ("batch", "time", "embd"))
+        >>> x.transpose("embd", ...).dims
+        ('embd', 'batch', 'time')
+        """
+        named = [dim for dim in dims if not isinstance(dim, EllipsisType)]
+        self._check_has(named)
+        rest = [dim for dim in self.dims if dim not in named]
+        order: list[str] = []
+        for dim in dims:
+            order.extend(rest if isinstance(dim, EllipsisType) else [dim])
+        if len(dims) - len(named) > 1 or sorted(order) != sorted(self.dims):
+            raise DimNameError("transpose needs each dim once, or one ...", "tensor", dims)
+        return NamedTensor(self.data.transpose([self.dims.index(dim) for dim in order]), order)
+
+    def rename(self, **names: str) -> NamedTensor:
+        """Give dims other names: `x.rename(time="t")`."""
+        self._check_has(names)
+        return NamedTensor(self.data, [names.get(dim, dim) for dim in self.dims])
+
+    def isel(self, **indices: int | slice) -> NamedTensor:
+        """Select by position: an integer drops its dim, a slice keeps it."""
+        self._check_has(indices)
+        key = tuple(indices.get(dim, slice(None)) for dim in self.dims)
+        kept = [dim for dim in self.dims if isinstance(indices.get(dim, slice(None)), slice)]
+        return NamedTensor(self.data[key], kept)
+
+    def sum(self, *dims: str) -> NamedTensor:
+        """Sum over the dims named, or over all of them if none is; the dtype is kept (R7)."""
+        self._check_has(dims)
+        axes = tuple(self.dims.index(dim) for dim in dims or self.dims)
+        summed = self.data.sum(axis=axes, dtype=self.dtype)
+        return NamedTensor(summed, [dim for dim in self.dims if dims and dim not in dims])
+
+    def _check_has(self, dims: Iterable[str]) -> None:
+        if missing := [dim for dim in dims if dim not in self.dims]:
+            raise DimNotFoundError(missing, self.dims)
+
+    def dot(self, other: NamedTensor, dim: Any = None) -> NamedTensor:
+        """Contract with another tensor: `refdot.dot(self, other, dim)`."""
+        from refdot.evaluation import dot
+
+        return dot(self, other, dim)
+
+    def __matmul__(self, other: NamedTensor) -> NamedTensor:
+        return self.dot(other) if isinstance(other, NamedTensor) else NotImplemented
+
+    def __eq__(self, other: object) -> bool:
+        """Whether dims (in order), dtype and values are the same; NaN is the same as NaN."""
+        if not isinstance(other, NamedTensor):
+            return NotImplemented
+        return (
+            self.dims == other.dims
+            and self.dtype == other.dtype
+            and np.array_equal(self.data, other.data, equal_nan=self.dtype.kind in "fc")
+        )
+
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Array:
+        return np.array(self.data, dtype=dtype, copy=copy)
+
+    def __repr__(self) -> str:
+        shape = ", ".join(f"{dim}: {size}" for dim, size in self.sizes.items())
+        return f"NamedTensor({shape + '; ' if shape else ''}{self.dtype})\n{self.data}"
+
+    @classmethod
+    def from_xarray(cls, array: xarray.DataArray) -> NamedTensor:
+        """Take the values and dims of an `xarray.DataArray`; its coordinates are left behind."""
+        return cls(array.values, dim_names(map(str, array.dims)))
+
+    def to_xarray(self) -> xarray.DataArray:
+        """Give an `xarray.DataArray` of the same values and dims, without coordinates."""
+        import xarray
+
+        return xarray.DataArray(self.data, dims=self.dims)
+
+
+# The slots' own setters: the one way past `__setattr__`, and half the price of `object`'s.
+_set_data = NamedTensor.__dict__["data"].__set__
+_set_dims = NamedTensor.__dict__["dims"].__set__
