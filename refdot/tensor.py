@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Array", "NamedTensor"]
 
-Array: TypeAlias = np.ndarray[Any, Any]
+Array: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[Any]]
 
 
 class NamedTensor:
