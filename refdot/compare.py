@@ -1,0 +1,398 @@
+"""Holds a target's outcome against the oracle, rule by rule."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from refdot.case import DotCase
+from refdot.errors import DimNotFoundError, DotError, SizeMismatchError
+from refdot.evaluation import dot
+from refdot.lowering import lower_dot
+from refdot.rounding import CorrectAnswers, correct_answers, correct_pull_back
+from refdot.targets import STAGES, Outcome, Problem, Raised, Target
+from refdot.tensor import Array, NamedTensor
+
+__all__ = ["ASPECTS", "KINDS", "Mismatch", "compare"]
+
+# What `--only` selects by, and the kinds of mismatch that belong to it.
+ASPECTS = {
+    "values": (
+        "wrong-value",
+        "wrong-dims",
+        "wrong-dtype",
+        "wrong-shape",
+        "rejected-valid",
+        "side-effect",
+    ),
+    "gradients": ("wrong-gradient",),
+    "errors": ("accepted-invalid", "late-error", "wrong-error"),
+    "structure": ("structure", "nondeterminism"),
+}
+KINDS = tuple(kind for kinds in ASPECTS.values() for kind in kinds)
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """One rule, broken by one outcome.
+
+    Attributes
+    ----------
+    rule : str
+        "R1" to "R14".
+    kind : str
+        One of `KINDS`.
+    stage : str
+        Where it showed, one of `STAGES`.
+    detail : str
+        What tells this cause from others of the same rule, kind and stage.
+    expected, got : str
+        One line each, for people.
+    case : DotCase
+    earliest_stage : str
+        For errors, the stage that could have raised it.
+    """
+
+    rule: str
+    kind: str
+    stage: str
+    detail: str
+    expected: str
+    got: str
+    case: DotCase
+    earliest_stage: str = ""
+
+    @property
+    def signature(self) -> str:
+        """What is the same for all mismatches of one cause."""
+        return f"{self.rule} {self.kind} at {self.stage}: {self.detail}"
+
+    @property
+    def problem(self) -> Problem:
+        """The mismatch without its case, for whoever writes the reproducer."""
+        return Problem(
+            self.rule,
+            self.kind,
+            self.stage,
+            self.detail,
+            self.expected,
+            self.got,
+            self.earliest_stage,
+        )
+
+    def __str__(self) -> str:
+        return f"{self.signature}\n  {self.case}\n  expected {self.expected}\n  got      {self.got}"
+
+
+def compare(case: DotCase, outcome: Outcome, target: Target) -> tuple[Mismatch, ...]:
+    """Judge what a target did with a case.
+
+    Parameters
+    ----------
+    case : DotCase
+        None that is beyond the target's limits.
+    outcome : Outcome
+    target : Target
+
+    Returns
+    -------
+    tuple of Mismatch
+        Empty if no rule is broken. At most one for each rule and part of the outcome: what
+        follows from a mismatch already found is left out.
+    """
+    try:
+        x, y = case.tensors()
+        dot(x, y, case.dim.value)
+    except DotError as error:
+        found = judge_error(case, outcome, error, target.stages)
+    else:
+        found = judge_answer(case, outcome)
+    found += judge_conduct(case, outcome)
+    return tuple(mismatch for mismatch in found if mismatch.kind not in target.unjudged)
+
+
+def judge_error(
+    case: DotCase, outcome: Outcome, error: DotError, stages: tuple[str, ...]
+) -> list[Mismatch]:
+    """Judge the outcome of a case that breaks R1 to R4."""
+    earliest = "build"
+    if isinstance(error, SizeMismatchError):
+        known = [
+            set(dict(zip(operand.dims, operand.known, strict=True)).items())
+            for operand in (case.x, case.y)
+        ]
+        if not any((dim, True) in known[0] & known[1] for dim in error.dims):
+            earliest = "run"
+    earliest = earliest if earliest in stages else stages[-1]
+    expected = f"{type(error).__mro__[2].__name__} at {earliest}: {error}"
+    raised, what = outcome.raised, circumstances(case, error)
+
+    def mismatch(rule: str, kind: str, stage: str, detail: str, got: str) -> list[Mismatch]:
+        return [Mismatch(rule, kind, stage, detail, expected, got, case, earliest)]
+
+    if raised is None:
+        got = f"no error, but {show(outcome.values[0])}" if outcome.values else "no error"
+        return mismatch(error.rule, "accepted-invalid", earliest, what, got)
+    if STAGES.index(raised.stage) > STAGES.index(earliest):
+        return mismatch("R13", "late-error", raised.stage, what, str(raised))
+    if not raised.expected_type:
+        detail = f"{what}: {raised.type}"
+        return mismatch("R13", "wrong-error", raised.stage, detail, str(raised))
+    if not names_culprit(error, raised):
+        detail = f"{what}: {normalised(raised)}"
+        return mismatch("R13", "wrong-error", raised.stage, detail, str(raised))
+    return []
+
+
+def circumstances(case: DotCase, error: DotError) -> str:
+    """Say under which circumstances a case breaks its rule, coarsely: it names the cause."""
+    if isinstance(error, SizeMismatchError):
+        sizes = list(error.sizes.values())
+        low = lower_dot(case.x.dims, case.y.dims, case.dim.names)
+        roles = sorted({low.role(dim) for dim in error.dims})
+        how = "sizes differ"
+        if all(1 in pair for pair in sizes):
+            how = "1 against n"
+        elif np.prod([x for x, _ in sizes]) == np.prod([y for _, y in sizes]):
+            how = "products agree"
+        return f"{' and '.join(roles)}, {how}"
+    if isinstance(error, DimNotFoundError):
+        return "a name that is not there"
+    if error.rule == "R2":
+        return f"dim is {case.dim}" if case.dim.spelling != "array" else "dim is an array"
+    if len(set(case.x.dims)) < len(case.x.dims):
+        return "a dim twice"
+    return "an empty dim" if "" in case.x.dims else "a dim that is not a str"
+
+
+def names_culprit(error: DotError, raised: Raised) -> bool:
+    """Whether a message says which dim it is about."""
+    if isinstance(error, SizeMismatchError):
+        return any(mentions(dim, raised.message) for dim in error.dims)
+    if isinstance(error, DimNotFoundError):
+        return any(mentions(dim, raised.message) for dim in error.missing)
+    return True
+
+
+def mentions(dim: str, message: str) -> bool:
+    """Whether a message names a dim as a word of its own."""
+    return re.search(rf"(?<!\w){re.escape(dim)}(?!\w)", message) is not None
+
+
+def judge_answer(case: DotCase, outcome: Outcome) -> list[Mismatch]:
+    """Judge the outcome of a valid case."""
+    if outcome.raised is not None:
+        raised = outcome.raised
+        rule = "R11" if len({*case.x.dims, *case.y.dims}) > 26 else "R6"
+        expected = f"{show(dot(*case.tensors(), case.dim.value))}"
+        return [
+            Mismatch(
+                rule,
+                "rejected-valid",
+                raised.stage,
+                f"{raised.type}: {normalised(raised)}",
+                expected,
+                str(raised),
+                case,
+            )
+        ]
+    found = judge_declaration(case, outcome)
+    for draw, value in enumerate(outcome.values):
+        wrong = judge_value(case, value, draw)
+        found += [mismatch for mismatch in wrong if mismatch.signature not in signatures(found)]
+    return found + judge_gradients(case, outcome)
+
+
+def signatures(found: list[Mismatch]) -> set[str]:
+    """Give the signatures of what was found."""
+    return {mismatch.signature for mismatch in found}
+
+
+def judge_declaration(case: DotCase, outcome: Outcome) -> list[Mismatch]:
+    """Judge what was said of the output beforehand: R5, R7 and R9."""
+    declared = outcome.declared
+    if declared is None:
+        return []
+    found = []
+    low = lower_dot(case.x.dims, case.y.dims, case.dim.names)
+    dtype = np.result_type(np.dtype(case.x.dtype), np.dtype(case.y.dtype))
+    if declared.dims != low.out_dims:
+        detail, expected, got = "declared dims", str(low.out_dims), str(declared.dims)
+        return [Mismatch("R5", "wrong-dims", "build", detail, expected, got, case)]
+    if declared.dtype != str(dtype):
+        detail = f"declared dtype of {case.x.dtype} and {case.y.dtype}"
+        found.append(
+            Mismatch("R7", "wrong-dtype", "build", detail, str(dtype), declared.dtype, case)
+        )
+    x_static = dict(zip(case.x.dims, case.x.static_shape, strict=True))
+    y_static = dict(zip(case.y.dims, case.y.static_shape, strict=True))
+    for dim, length in zip(declared.dims, declared.shape, strict=True):
+        known = x_static.get(dim)
+        known = y_static.get(dim) if known is None else known
+        if length == known:
+            continue
+        role = low.role(dim)
+        if length is None:
+            where = "x" if x_static.get(dim) is not None else "y"
+            detail = f"a {role} dim's length that {where} knows is forgotten"
+        else:
+            detail = f"a {role} dim's length is contradicted"
+        expected, got = f"{dim}: {known}", f"{dim}: {length}"
+        found.append(Mismatch("R9", "wrong-shape", "build", detail, expected, got, case))
+        break
+    return found
+
+
+def judge_value(case: DotCase, value: NamedTensor, draw: int) -> list[Mismatch]:
+    """Judge an answer: R5, R6, R7 and R9."""
+    x, y = case.tensors(draw)
+    oracle = dot(x, y, case.dim.value)
+
+    def mismatch(rule: str, kind: str, detail: str, expected: str, got: str) -> list[Mismatch]:
+        return [Mismatch(rule, kind, "run", detail, expected, got, case)]
+
+    if value.dims != oracle.dims:
+        return mismatch("R5", "wrong-dims", "dims", str(oracle.dims), str(value.dims))
+    if value.data.shape != oracle.shape:
+        return mismatch("R9", "wrong-shape", "shape", str(oracle.shape), str(value.data.shape))
+    found = []
+    if value.dtype != oracle.dtype:
+        detail = f"{x.dtype} and {y.dtype} gave {value.dtype}"
+        found += mismatch("R7", "wrong-dtype", detail, str(oracle.dtype), str(value.dtype))
+    if value.dtype.kind not in "biufc":
+        return found or mismatch("R7", "wrong-dtype", "dtype", str(oracle.dtype), str(value.dtype))
+    correct = correct_answers(x, y, case.dim.names)
+    wrong = correct.wrong(value.data)
+    if wrong.any():
+        detail = f"{family(oracle.dtype)} {manner(correct, value.data, wrong)}"
+        expected, got = first_wrong(oracle.dims, oracle.data, value.data, wrong)
+        found += mismatch("R6", "wrong-value", detail, expected, got)
+    return found
+
+
+def judge_gradients(case: DotCase, outcome: Outcome) -> list[Mismatch]:
+    """Judge the gradients that there are: R8."""
+    if (raised := outcome.gradient_raised) is not None:
+        detail = f"{raised.type}: {normalised(raised)}"
+        return [
+            Mismatch("R8", "wrong-gradient", raised.stage, detail, "a gradient", str(raised), case)
+        ]
+    found: list[Mismatch] = []
+    for gradient in outcome.gradients:
+        x, y = case.tensors(gradient.draw)
+        operand = x if gradient.operand == "x" else y
+        correct = correct_gradient(case, gradient.order, gradient.operand, gradient.draw)
+        order = "first" if gradient.order == 1 else "second"
+        one = ", one variable" if case.same_variable else ""
+        which = f"{order} order, of {gradient.operand}{one}"
+        wrong: Array | None = None
+        if gradient.value.shape != operand.shape:
+            detail, expected, got = "shape", str(operand.shape), str(gradient.value.shape)
+        elif x.dtype == y.dtype and gradient.value.dtype != operand.dtype:
+            detail, expected, got = "dtype", str(operand.dtype), str(gradient.value.dtype)
+        else:
+            wrong = correct.wrong(gradient.value)
+            detail = manner(correct, gradient.value, wrong)
+            reference = correct.reference.astype(operand.dtype)
+            expected, got = first_wrong(operand.dims, reference, gradient.value, wrong)
+        if wrong is None or wrong.any():
+            mismatch = Mismatch(
+                "R8", "wrong-gradient", "run", f"{which}: {detail}", expected, got, case
+            )
+            if mismatch.signature not in signatures(found):
+                found.append(mismatch)
+    return found
+
+
+def correct_gradient(case: DotCase, order: int, operand: str, draw: int) -> CorrectAnswers:
+    """Work out the correct gradients of a case.
+
+    First order: the cotangents of x and y. Second order: those of ⟨v, x̄⟩ + ⟨w, ȳ⟩ with random
+    tangents v and w. Since x̄ is a dot of the cotangent with y, its gradient with respect to y is
+    the cotangent of y with v in the place of x; and likewise for w.
+    """
+    x, y = case.tensors(draw)
+    low = lower_dot(x.dims, y.dims, case.dim.names)
+    sizes = x.sizes | y.sizes
+    out_sizes = {dim: sizes[dim] for dim in low.out_dims}
+    cotangent = case.cotangent(out_sizes, str(np.result_type(x.data, y.data)), draw=draw)
+    beside_x, beside_y = y, x
+    if order == 2:
+        v = case.cotangent(x.sizes, str(x.dtype), 1, draw)
+        w = v if case.same_variable else case.cotangent(y.sizes, str(y.dtype), 2, draw)
+        beside_x, beside_y = w, v
+    of_x, of_y = (
+        correct_pull_back(cotangent, beside_x, x),
+        correct_pull_back(cotangent, beside_y, y),
+    )
+    if case.same_variable:
+        return of_x + of_y
+    return of_x if operand == "x" else of_y
+
+
+def judge_conduct(case: DotCase, outcome: Outcome) -> list[Mismatch]:
+    """Judge what a target left behind, changed, or did otherwise when asked in other words."""
+    found = [
+        Mismatch("R14", "structure", "lower", what, "tensor operations alone", what, case)
+        for what in outcome.leftovers
+    ]
+    found += [
+        Mismatch(
+            "R12", "side-effect", "run", what, "inputs untouched, memory of its own", what, case
+        )
+        for what in outcome.side_effects
+    ]
+    found += [
+        Mismatch("R10", "nondeterminism", "build", what.split(": ")[0], "the same", what, case)
+        for what in outcome.variations
+    ]
+    return found
+
+
+def manner(correct: CorrectAnswers, answer: Array, wrong: Array) -> str:
+    """Say in which manner an answer is wrong."""
+    if correct.dtype.kind in "biu":
+        return "wrong"
+    finite = np.isfinite(correct.reference) & np.isfinite(answer)
+    if not (wrong & finite).any():
+        return "wrong where not finite"
+    return "wrong by more than rounding"
+
+
+def first_wrong(
+    dims: tuple[str, ...], expected: Array, got: Array, wrong: Array
+) -> tuple[str, str]:
+    """Show the first wrong element, its place named by its dims."""
+    if not wrong.any():
+        return "", ""
+    index = tuple(int(i) for i in np.argwhere(wrong)[0])
+    place = ", ".join(f"{dim}={i}" for dim, i in zip(dims, index, strict=True))
+    at = f" at {place}" if place else ""
+    return f"{expected[index]!s}{at}", f"{got[index]!s}{at}"
+
+
+def family(dtype: np.dtype[Any]) -> str:
+    """Name the family that a dtype belongs to."""
+    names = {"b": "bool", "i": "integer", "u": "integer", "f": "float", "c": "complex"}
+    return names.get(dtype.kind, str(dtype))
+
+
+def normalised(raised: Raised) -> str:
+    """Give a message without what varies from case to case: names, numbers, addresses."""
+    line = next((line for line in raised.message.splitlines() if line.strip()), "")
+    line = re.sub(r"0x[0-9a-f]+", "#", line)
+    line = re.sub(r"'[^']*'|\"[^\"]*\"|\{[^}]*\}|<[^>]*>", "…", line)
+    line = re.sub(r"\b(u?int|float|complex)\d+\b|\bbool\b", "dtype", line)
+    line = re.sub(r"[\[(][^\[\]()]*[\])]", "(…)", re.sub(r"[\[(][^\[\]()]*[\])]", "(…)", line))
+    return re.sub(r"-?\d+(\.\d+)?", "n", line).strip()[:120]
+
+
+def show(tensor: NamedTensor) -> str:
+    """Show a small tensor on one line."""
+    shape = ", ".join(f"{dim}: {size}" for dim, size in tensor.sizes.items())
+    data = " ".join(str(tensor.data.tolist()).split())
+    data = data if len(data) <= 60 else data[:57] + "…"
+    return f"{tensor.dtype}({shape}) {data}" if len(shape) < 60 else f"{tensor.ndim} dims"

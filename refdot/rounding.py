@@ -1,0 +1,316 @@
+"""How far a correct floating-point answer may lie from the exact one: derived, never guessed.
+
+Take one element of the output, the sum of k products x·y. Rounding to nearest with unit
+roundoff u, every operation gives fl(a op b) = (a op b)(1 + δ), |δ| ≤ u. A product passes through
+its own multiplication and at most k − 1 additions, whatever the order of summation (sequential,
+reversed, pairwise, blocked, fused multiply-add, or first along one dim and then another), so it
+arrives with at most k factors (1 + δ). With γₖ = k·u/(1 − k·u), and Higham's lemma 3.1,
+
+    |answer − exact| ≤ γₖ · Σ|x||y|.
+
+That is Higham, *Accuracy and Stability of Numerical Algorithms* (2nd edition, 2002), §3.1, eq.
+(3.5). Four terms are added to it, all of them small:
+
+- the reference is itself computed, in a wider precision: γₖ of that precision;
+- a product that underflows loses up to the smallest subnormal η of the answer's precision: k·η;
+- an operand of a 64-bit integer dtype is rounded on its way to floating point: one more factor;
+- a complex product is two real products and an addition: γₖ₊₁, and √2 for the two components
+  together (Higham §3.6).
+
+Two tiers follow. Where all data are integers and Σ|x||y| ≤ 2ᵖ, with p the bits of the answer's
+significand, no operation rounds at all: the bound is 0 and every bit counts. Elsewhere the bound
+above holds. Integer and bool dtypes are always exact (modulo 2ⁿ, any-of-alls).
+
+Where more than one answer is right, just those are accepted. If the positive products add up to
+more than the largest finite number, some order of summation overflows to +inf; likewise −inf;
+and NaN if both. A non-finite operand makes the elements it reaches NaN, +inf or −inf by IEEE
+754, the same in every order; summing a dim alone before multiplying can turn inf − inf into
+another non-finite value, (1 − 1)·inf, and an element that is non-finite for that reason may be
+either. Of a complex element that is not finite only that much is asked. −0.0 equals 0.0.
+"""
+
+from dataclasses import dataclass, replace
+from math import prod, sqrt
+from typing import Any
+
+import numpy as np
+
+from refdot.evaluation import dot
+from refdot.lowering import Dim, dim_set, lower
+from refdot.tensor import Array, NamedTensor
+
+__all__ = ["CorrectAnswers", "correct_answers", "correct_gradients", "gamma", "unit_roundoff"]
+
+
+def unit_roundoff(dtype: np.dtype[Any]) -> float:
+    """Give u of a floating-point or complex dtype: half the gap between 1 and the next number.
+
+    Examples
+    --------
+    >>> unit_roundoff(np.dtype("float64")) == 2.0**-53
+    True
+    """
+    return float(np.finfo(dtype).eps) / 2
+
+
+def gamma(k: int, u: float) -> float:
+    """Give γₖ = k·u/(1 − k·u), or infinity from k·u = 1 on, where the theory ends.
+
+    Examples
+    --------
+    >>> gamma(10, 2.0**-11) < 10.1 * 2.0**-11, gamma(3000, 2.0**-11)
+    (True, inf)
+    """
+    return k * u / (1 - k * u) if k * u < 1 else float("inf")
+
+
+def widened(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Give the dtype that the reference for answers of `dtype` is computed in."""
+    complex_, small = dtype.kind == "c", unit_roundoff(dtype) > 2.0**-53
+    if complex_:
+        return np.dtype(np.complex128 if small else np.clongdouble)
+    return np.dtype(np.float64 if small else np.longdouble)
+
+
+@dataclass(frozen=True)
+class CorrectAnswers:
+    """The correct answers to one dot, or to a sum of dots, element by element.
+
+    Attributes
+    ----------
+    dims : tuple of str
+        The dims of the arrays below.
+    dtype : dtype
+        The dtype that R7 gives the answer.
+    reference : ndarray
+        The answer in a wider precision; for integer and bool dtypes the answer itself.
+    magnitude : ndarray
+        Σ|x||y|, for the finite products alone.
+    rises, falls : ndarray
+        What the finite products add up to, the positive ones alone and the negative ones alone,
+        or more: they only serve to tell whether a sum can overflow.
+    roundings : int
+        How many factors (1 + δ) a product arrives with, k above.
+    integers : bool
+        Whether every finite number in the operands is an integer.
+    reassociates : bool
+        Whether summing a dim alone first may change a non-finite element.
+    overflows_early : bool
+        Whether summing a dim alone first may overflow.
+    """
+
+    dims: tuple[str, ...]
+    dtype: np.dtype[Any]
+    reference: Array
+    magnitude: Array
+    rises: Array
+    falls: Array
+    roundings: int
+    integers: bool
+    reassociates: bool
+    overflows_early: bool
+
+    def __add__(self, other: "CorrectAnswers") -> "CorrectAnswers":
+        return replace(
+            self,
+            reference=self.reference + other.reference,
+            magnitude=self.magnitude + other.magnitude,
+            rises=self.rises + other.rises,
+            falls=self.falls + other.falls,
+            roundings=max(self.roundings, other.roundings) + 1,
+            integers=self.integers and other.integers,
+            reassociates=self.reassociates or other.reassociates,
+            overflows_early=self.overflows_early or other.overflows_early,
+        )
+
+    def bound(self, u: float, digits: int, underflow: float) -> Array:
+        """Give how far an answer may lie from the reference.
+
+        Parameters
+        ----------
+        u : float
+            The unit roundoff of the arithmetic that gave the answer.
+        digits : int
+            The bits of its significand.
+        underflow : float
+            Its smallest subnormal.
+
+        Returns
+        -------
+        ndarray
+            Of the reference's shape; 0 where no operation rounds.
+        """
+        own = gamma(self.roundings, unit_roundoff(self.reference.dtype))
+        relative = (gamma(self.roundings, u) + own) / (1 - own)
+        if self.dtype.kind == "c":
+            relative *= sqrt(2)
+        bound: Array = relative * self.magnitude + self.roundings * underflow
+        # (Σ of nothing has no products, hence no roundings.)
+        if self.integers:
+            bound = np.where(self.magnitude <= 2.0**digits, 0, bound)
+        return bound
+
+    def wrong(self, answer: Array, unit: float = 0.0) -> Array:
+        """Tell which elements of an answer no correct implementation gives.
+
+        Parameters
+        ----------
+        answer : ndarray
+            Of the reference's shape, of any numeric dtype.
+        unit : float, optional
+            The unit roundoff of a backend that works in less precision than its dtypes have.
+
+        Returns
+        -------
+        ndarray of bool
+        """
+        if self.dtype.kind in "biu":
+            return np.asarray(answer != self.reference)
+        if answer.dtype.kind not in "fc":
+            precision = np.finfo(self.dtype)
+        else:
+            precision = max(np.finfo(self.dtype), np.finfo(answer.dtype), key=lambda f: f.eps)
+        u = max(float(precision.eps) / 2, unit)
+        digits = precision.nmant + 1 if u == float(precision.eps) / 2 else int(-np.log2(u))
+        bound = self.bound(u, digits, float(precision.smallest_subnormal))
+        largest = np.asarray(precision.max, dtype=self.magnitude.dtype)
+
+        with np.errstate(all="ignore"):
+            near = np.abs(answer.astype(self.reference.dtype) - self.reference) <= bound
+            if self.dtype.kind == "c" or answer.dtype.kind == "c":
+                may_overflow = self.magnitude * 1.5 >= largest
+                acceptable = near | (~np.isfinite(self.reference) | may_overflow) & ~np.isfinite(
+                    answer
+                )
+                return np.asarray(~acceptable)
+            slack = 1 + gamma(self.roundings, u)
+            up, down = self.rises * slack >= largest, self.falls * slack >= largest
+
+        plus, minus, nan = np.isposinf(answer), np.isneginf(answer), np.isnan(answer)
+        ordinary = np.isfinite(self.reference)
+        from_overflow = (plus & up) | (minus & down) | (nan & up & down)
+        same = (
+            (np.isnan(self.reference) & nan)
+            | (np.isposinf(self.reference) & (plus | (nan & down)))
+            | (np.isneginf(self.reference) & (minus | (nan & up)))
+        )
+        acceptable = np.where(ordinary, near | from_overflow, same)
+        if self.reassociates:
+            acceptable |= ~ordinary & ~np.isfinite(answer)
+        if self.overflows_early:
+            acceptable |= ~np.isfinite(answer)
+        return np.asarray(~acceptable)
+
+
+def correct_answers(x: NamedTensor, y: NamedTensor, dim: Dim = None) -> CorrectAnswers:
+    """Work out the correct answers to `dot(x, y, dim)`, for valid input.
+
+    Examples
+    --------
+    >>> x = NamedTensor(np.array([0.1, 0.2, 0.3]), "a")
+    >>> answers = correct_answers(x, x)
+    >>> bool(answers.wrong(np.array(0.14))), bool(answers.wrong(np.array(0.1400000001)))
+    (False, True)
+    """
+    dim = None if dim is None else dim_set(dim)
+    lowering = lower(x.dims, y.dims, dim)
+    dtype = np.result_type(x.data, y.data)
+    if dtype.kind in "biu":
+        exact = dot(x, y, dim).data
+        return CorrectAnswers(
+            lowering.out_dims, dtype, exact, exact, exact, exact, 0, True, False, False
+        )
+
+    wide = widened(dtype)
+    x_wide, y_wide = (NamedTensor.trusted(t.data.astype(wide), t.dims) for t in (x, y))
+    x_finite, y_finite = (
+        NamedTensor.trusted(np.where(np.isfinite(t.data), t.data, 0), t.dims)
+        for t in (x_wide, y_wide)
+    )
+    sizes = x.sizes | y.sizes
+    summed_over = [name for name in sizes if name not in lowering.out_dims]
+    products = prod(sizes[name] for name in summed_over)
+    roundings = products + (dtype.kind == "c")
+    roundings += sum(t.dtype.kind in "iu" and t.dtype.itemsize == 8 for t in (x, y))
+
+    with np.errstate(all="ignore"):
+        reference = dot(x_wide, y_wide, dim).data
+        magnitude = dot(absolute(x_finite), absolute(y_finite), dim).data
+        rises = falls = magnitude
+        largest = np.finfo(dtype).max
+        if dtype.kind == "f" and (magnitude >= largest / 2).any():
+            x_up, x_down, y_up, y_down = (
+                NamedTensor.trusted(np.maximum(sign * tensor.data, 0), tensor.dims)
+                for tensor in (x_finite, y_finite)
+                for sign in (1, -1)
+            )
+            rises = dot(x_up, y_up, dim).data + dot(x_down, y_down, dim).data
+            falls = dot(x_up, y_down, dim).data + dot(x_down, y_up, dim).data
+        alone = ((x_finite, lowering.x_summed), (y_finite, lowering.y_summed))
+        overflows_early = any(
+            dims and t.data.size and absolute(t).sum(*dims).data.max() >= largest
+            for t, dims in alone
+        )
+    return CorrectAnswers(
+        dims=lowering.out_dims,
+        dtype=dtype,
+        reference=reference,
+        magnitude=magnitude,
+        rises=rises,
+        falls=falls,
+        roundings=roundings if products else 0,
+        integers=holds_integers(x_finite) and holds_integers(y_finite),
+        reassociates=bool(lowering.x_summed or lowering.y_summed) and products > 0,
+        overflows_early=bool(overflows_early),
+    )
+
+
+def correct_gradients(
+    x: NamedTensor, y: NamedTensor, cotangent: NamedTensor, dim: Dim = None
+) -> tuple[CorrectAnswers, CorrectAnswers]:
+    """Work out the correct cotangents of x and of y, as `dot_vjp` gives them.
+
+    Gradients are dots of the cotangent with the other operand, so their bounds are those of dots.
+    """
+    return (
+        correct_pull_back(cotangent, y, x),
+        correct_pull_back(cotangent, x, y),
+    )
+
+
+def correct_pull_back(
+    cotangent: NamedTensor, other: NamedTensor, operand: NamedTensor
+) -> CorrectAnswers:
+    """Work out the correct cotangents of one operand; see `refdot.evaluation.pull_back`."""
+    there = set(cotangent.dims) | set(other.dims)
+    answers = correct_answers(cotangent, other, there.difference(operand.dims))
+    kept = [name for name in operand.dims if name in answers.dims]
+    order = [answers.dims.index(name) for name in kept]
+    absent = tuple(axis for axis, name in enumerate(operand.dims) if name not in kept)
+    real = operand.dtype.kind != "c"
+
+    def spread(array: Array) -> Array:
+        aligned = np.expand_dims(array.transpose(order), absent)
+        return np.broadcast_to(aligned.real if real else aligned, operand.shape)
+
+    return replace(
+        answers,
+        dims=operand.dims,
+        dtype=operand.dtype,
+        reference=spread(answers.reference),
+        magnitude=spread(answers.magnitude),
+        rises=spread(answers.rises),
+        falls=spread(answers.falls),
+        # The answer may be rounded to the operand's dtype, and the factors before it.
+        roundings=answers.roundings + (3 if operand.dtype != answers.dtype else 0),
+    )
+
+
+def absolute(tensor: NamedTensor) -> NamedTensor:
+    """Give |x|."""
+    return NamedTensor.trusted(np.abs(tensor.data), tensor.dims)
+
+
+def holds_integers(tensor: NamedTensor) -> bool:
+    """Whether every number of a tensor of finite numbers is an integer."""
+    return bool((tensor.data == np.rint(tensor.data)).all())

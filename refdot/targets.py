@@ -1,0 +1,468 @@
+"""What can be held against the oracle: the protocol of a target, and the two plain ones."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+
+from refdot.case import DotCase
+from refdot.errors import one_line
+from refdot.lowering import lower_dot
+from refdot.tensor import Array, NamedTensor
+
+__all__ = [
+    "STAGES",
+    "Backend",
+    "CallableTarget",
+    "Declared",
+    "Gradient",
+    "Limit",
+    "Outcome",
+    "Raised",
+    "Target",
+    "TargetError",
+    "XarrayTarget",
+    "find_target",
+    "limit_of",
+]
+
+STAGES = ("build", "lower", "compile", "run")
+DRAWS = 2  # How often one case is run, each time on other numbers.
+
+
+@dataclass(frozen=True)
+class Raised:
+    """An exception, as data.
+
+    Attributes
+    ----------
+    stage : str
+        Where it was raised, one of `STAGES`.
+    type : str
+        The name of its class.
+    message : str
+    expected_type : bool
+        Whether it is a `ValueError` or a `TypeError`.
+    """
+
+    stage: str
+    type: str
+    message: str
+    expected_type: bool
+
+    @classmethod
+    def at(cls, stage: str, error: BaseException) -> Raised:
+        """Record `error` as raised at `stage`."""
+        return cls(
+            stage, type(error).__name__, str(error), isinstance(error, ValueError | TypeError)
+        )
+
+    def __str__(self) -> str:
+        return f"{self.type} at {self.stage}: {' '.join(self.message.split())}"
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What a target that builds graphs says of its output before anything is computed."""
+
+    dims: tuple[str, ...]
+    dtype: str
+    shape: tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """A cotangent that a target computed.
+
+    Attributes
+    ----------
+    order : int
+        1: of the dot. 2: of the first gradients, each paired with a tangent.
+    operand : str
+        "x" or "y"; "x" where both are one variable.
+    draw : int
+        Which of the runs of the case it is from.
+    value : ndarray
+        Axes as the operand's dims.
+    """
+
+    order: int
+    operand: str
+    draw: int
+    value: Array
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a target did with a case.
+
+    Attributes
+    ----------
+    raised : Raised, optional
+        What ended it.
+    declared : Declared, optional
+        What it said beforehand.
+    values : tuple of NamedTensor
+        Its answers, one for each draw of numbers.
+    gradients : tuple of Gradient
+    gradient_raised : Raised, optional
+        What ended the computation of gradients alone.
+    leftovers : tuple of str
+        What its lowered graph should not contain.
+    side_effects : tuple of str
+        What it changed, or shares, that is not its own.
+    variations : tuple of str
+        What came out otherwise although the same was asked in other words.
+    """
+
+    raised: Raised | None = None
+    declared: Declared | None = None
+    values: tuple[NamedTensor, ...] = ()
+    gradients: tuple[Gradient, ...] = ()
+    gradient_raised: Raised | None = None
+    leftovers: tuple[str, ...] = ()
+    side_effects: tuple[str, ...] = ()
+    variations: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Backend:
+    """One way in which a target executes.
+
+    Attributes
+    ----------
+    name : str
+    absent : str
+        Why it cannot run here; empty if it can.
+    default : bool
+        Whether it runs unless others are asked for.
+    """
+
+    name: str
+    absent: str = ""
+    default: bool = True
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What a target does not claim to do: such cases are not judged on it."""
+
+    reason: str
+    applies: Callable[[DotCase], bool]
+
+
+class Target(Protocol):
+    """What is judged.
+
+    Attributes
+    ----------
+    name, version : str
+    stages : tuple of str
+        Which of `STAGES` it tells apart.
+    lowerings : tuple of str
+        Its lowerings by name, the standard one first.
+    limits : tuple of Limit
+        What it does not claim to do.
+    unjudged : mapping of str to str
+        Kinds of mismatch that say nothing about it, each with the reason.
+    """
+
+    name: str
+    version: str
+    stages: tuple[str, ...]
+    lowerings: tuple[str, ...]
+    limits: tuple[Limit, ...]
+    unjudged: Mapping[str, str]
+
+    def backends(self) -> tuple[Backend, ...]:
+        """List every way in which it can execute, those absent here included."""
+
+    def run(self, case: DotCase, backend: str, lowering: str) -> Outcome:
+        """Run a case. Whatever the target raises is part of the outcome."""
+
+    def reproducer(self, case: DotCase, backend: str, lowering: str, problem: Problem) -> str:
+        """Write a standalone script that shows a mismatch, and exits 1 while it is there."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a reproducer must show: one mismatch in terms that a script can check.
+
+    Attributes
+    ----------
+    rule, kind, stage, detail : str
+        As in the mismatch.
+    expected, got : str
+        One line each.
+    earliest_stage : str
+        For errors, where it could have been raised.
+    """
+
+    rule: str
+    kind: str
+    stage: str
+    detail: str
+    expected: str
+    got: str
+    earliest_stage: str = ""
+
+
+class TargetError(Exception):
+    """A target that was asked for cannot be had; the message says why, in one line."""
+
+
+@dataclass
+class CallableTarget:
+    """Any callable `fn(x: NamedTensor, y: NamedTensor, dim) -> NamedTensor`.
+
+    Parameters
+    ----------
+    function : callable
+        If it has an attribute `vjp`, then `vjp(x, y, cotangent, dim) -> (x_bar, y_bar)` is what
+        gradients are taken with. Otherwise they are read off the function: it should be bilinear,
+        so its values on basis vectors are its derivative.
+    name : str
+    gradients : bool, optional
+        Whether to judge gradients too.
+    """
+
+    function: Callable[..., Any]
+    name: str
+    gradients: bool = False
+    version: str = ""
+    stages: tuple[str, ...] = ("run",)
+    lowerings: tuple[str, ...] = ("stock",)
+    limits: tuple[Limit, ...] = (
+        Limit(
+            "dims that break R1 cannot reach it: NamedTensor refuses them",
+            lambda case: not are_names(case.x.dims) or not are_names(case.y.dims),
+        ),
+    )
+    unjudged: Mapping[str, str] = field(default_factory=dict)
+
+    def backends(self) -> tuple[Backend, ...]:
+        """One: calling it."""
+        return (Backend("call"),)
+
+    def run(self, case: DotCase, backend: str, lowering: str) -> Outcome:
+        """Call the function on each draw of numbers."""
+        values: list[NamedTensor] = []
+        gradients: list[Gradient] = []
+        side_effects: list[str] = []
+        for draw in range(DRAWS):
+            x, y = case.tensors(draw)
+            before = x.data.copy(), y.data.copy()
+            try:
+                value = self.call(x, y, case.dim.value, case.method)
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # whatever it raises is its answer
+                return Outcome(raised=Raised.at("run", error), values=tuple(values))
+            if not isinstance(value, NamedTensor):
+                said = f"it returned {one_line(value)[:80]}, which is not a NamedTensor"
+                return Outcome(raised=Raised("run", type(value).__name__, said, False))
+            side_effects += effects((x.data, y.data), before, value.data)
+            values.append(NamedTensor.trusted(value.data.copy(), value.dims))
+            if draw == 0:
+                first, first_copy = value.data, value.data.copy()
+            if self.gradients and case.gradient_order:
+                try:
+                    gradients += self.differentiate(case, x, y, draw)
+                except KeyboardInterrupt:
+                    raise
+                except BaseException as error:
+                    raised = Raised.at("run", error)
+                    return Outcome(values=tuple(values), gradient_raised=raised)
+        if not np.array_equal(first, first_copy, equal_nan=first.dtype.kind in "fc"):
+            side_effects.append("a second call changed the first answer")
+        return Outcome(
+            values=tuple(values),
+            gradients=tuple(gradients),
+            side_effects=tuple(dict.fromkeys(side_effects)),
+        )
+
+    def call(self, x: NamedTensor, y: NamedTensor, dim: Any, method: bool) -> Any:
+        """Call the function, with `dim` left out half of the time where it is None."""
+        return self.function(x, y) if dim is None and method else self.function(x, y, dim)
+
+    def differentiate(
+        self, case: DotCase, x: NamedTensor, y: NamedTensor, draw: int
+    ) -> list[Gradient]:
+        """Give the first gradients of both operands, if they are continuous."""
+        if not differentiable(case):
+            return []
+        sizes = x.sizes | y.sizes
+        lowering = lower_dot(x.dims, y.dims, case.dim.names)
+        out_sizes = {dim: sizes[dim] for dim in lowering.out_dims}
+        cotangent = case.cotangent(out_sizes, str(np.result_type(x.data, y.data)), draw=draw)
+        vjp = getattr(self.function, "vjp", None)
+        if vjp is not None:
+            x_bar, y_bar = vjp(x, y, cotangent, case.dim.value)
+        else:
+            x_bar = self.read_off(x, cotangent, lambda basis: (basis, y), case)
+            y_bar = self.read_off(y, cotangent, lambda basis: (x, basis), case)
+        if case.same_variable:
+            return [Gradient(1, "x", draw, np.asarray(x_bar.data + y_bar.data))]
+        return [
+            Gradient(1, "x", draw, np.asarray(x_bar.data)),
+            Gradient(1, "y", draw, np.asarray(y_bar.data)),
+        ]
+
+    def read_off(
+        self,
+        operand: NamedTensor,
+        cotangent: NamedTensor,
+        operands: Callable[[NamedTensor], tuple[NamedTensor, NamedTensor]],
+        case: DotCase,
+    ) -> NamedTensor:
+        """Read the gradient of one operand off the function's values on basis vectors."""
+        gradient = np.zeros(operand.shape, operand.dtype)
+        for index in np.ndindex(*operand.shape):
+            basis = np.zeros(operand.shape, operand.dtype)
+            basis[index] = 1
+            image = self.function(*operands(NamedTensor(basis, operand.dims)), case.dim.value)
+            gradient[index] = (image.data * cotangent.transpose(*image.dims).data).sum()
+        return NamedTensor(gradient, operand.dims)
+
+    def reproducer(self, case: DotCase, backend: str, lowering: str, problem: Problem) -> str:
+        """Write a script that replays the case on the function."""
+        return CALLABLE_REPRODUCER.format(
+            rule=problem.rule,
+            kind=problem.kind,
+            case=case,
+            json=case.to_json(),
+            target=self.name,
+            expected=problem.expected,
+            got=problem.got,
+        )
+
+
+class XarrayTarget(CallableTarget):
+    """`xarray.dot`, which the rules were taken from: the control that must come out clean."""
+
+    XARRAY_LIMITS: ClassVar[tuple[Limit, ...]] = (
+        Limit(
+            "xarray spells dims with 26 letters",
+            lambda case: len({*case.x.dims, *case.y.dims}) > 26,
+        ),
+        Limit(
+            "in xarray any hashable is a dim, and an array or mapping a list of dims",
+            lambda case: (
+                case.dim.spelling in ("object", "array", "bytes", "keys", "iterator")
+                or not all(isinstance(item, str) for item in case.dim.items)
+            ),
+        ),
+    )
+
+    def __init__(self) -> None:
+        super().__init__(xarray_dot, "xarray", version=version("xarray"))
+        self.limits = (*self.limits, *self.XARRAY_LIMITS)
+        self.unjudged = {"wrong-error": "xarray's errors are of types of its own"}
+
+
+def xarray_dot(x: NamedTensor, y: NamedTensor, dim: Any = None) -> NamedTensor:
+    """Give xarray's answer."""
+    import xarray
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return NamedTensor.from_xarray(xarray.dot(x.to_xarray(), y.to_xarray(), dim=dim))
+
+
+def limit_of(target: Target, case: DotCase) -> str | None:
+    """Say why a case is not judged on a target, if it is not."""
+    return next((limit.reason for limit in target.limits if limit.applies(case)), None)
+
+
+def effects(inputs: tuple[Array, ...], before: tuple[Array, ...], output: Array) -> list[str]:
+    """Tell what a call did to its inputs, and whether its output shares their memory."""
+    found = []
+    for name, array, copy in zip("xy", inputs, before, strict=True):
+        if not np.array_equal(array, copy, equal_nan=array.dtype.kind in "fc"):
+            found.append(f"{name} was written to")
+        if np.may_share_memory(array, output) and np.shares_memory(array, output):
+            found.append(f"the output shares memory with {name}")
+    return found
+
+
+def are_names(dims: tuple[Any, ...]) -> bool:
+    """Whether dims obey R1."""
+    return len(set(dims)) == len(dims) and all(isinstance(dim, str) and dim for dim in dims)
+
+
+def differentiable(case: DotCase) -> bool:
+    """Whether both operands are real and continuous."""
+    return all(np.dtype(operand.dtype).kind == "f" for operand in (case.x, case.y))
+
+
+def find_target(name: str) -> Target:
+    """Find a target by name: "pytensor", "xarray", or "module:function".
+
+    Raises
+    ------
+    TargetError
+        There is no such target, or it cannot be imported.
+    """
+    if name == "xarray":
+        try:
+            return XarrayTarget()
+        except PackageNotFoundError:
+            raise TargetError("xarray is not installed") from None
+    if name == "pytensor":
+        try:
+            return importlib.import_module("refdot.pytensor.target").PyTensorTarget()  # type: ignore[no-any-return]
+        except ModuleNotFoundError as error:
+            raise TargetError(
+                f"pytensor cannot be imported ({error}); pip install 'refdot[check]'"
+            ) from None
+    module_name, colon, path = name.partition(":")
+    if not colon or not module_name or not path:
+        raise TargetError(f"no target {name!r}: it must be pytensor, xarray or module:function")
+    if "" not in sys.path:
+        sys.path.insert(0, "")  # as `python -m` does: modules of the folder one stands in
+    try:
+        found: Any = importlib.import_module(module_name)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a module may raise anything when it is imported
+        raise TargetError(f"cannot import {module_name}: {type(error).__name__}: {error}") from None
+    for attribute in path.split("."):
+        try:
+            found = getattr(found, attribute)
+        except AttributeError:
+            raise TargetError(f"{module_name} has no {path}") from None
+    if not callable(found):
+        raise TargetError(f"{name} is not callable")
+    return CallableTarget(found, name, gradients=hasattr(found, "vjp"))
+
+
+CALLABLE_REPRODUCER = '''\
+"""{rule}, {kind}: {case}
+
+Runs one case on {target} and exits 1 while it is answered wrongly.
+
+expected  {expected}
+got       {got}
+"""
+
+import sys
+
+from refdot.case import DotCase
+from refdot.compare import compare
+from refdot.targets import find_target
+
+CASE = {json}
+
+case, target = DotCase.from_json(CASE), find_target("{target}")
+mismatches = compare(case, target.run(case, "call", "stock"), target)
+for mismatch in mismatches:
+    print(mismatch)
+sys.exit(1 if mismatches else 0)
+'''
