@@ -7,7 +7,7 @@ that does not depend on the hash seed.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 __all__ = [
     "CotangentError",
@@ -22,7 +22,15 @@ __all__ = [
 
 
 def one_line(value: object) -> str:
-    """Show `value` on one line, whatever its `repr` does."""
+    """Show `value` on one line, whatever its `repr` does, and a set in a settled order.
+
+    Examples
+    --------
+    >>> one_line({"b", "a"})
+    "{'a', 'b'}"
+    """
+    if isinstance(value, set | frozenset):
+        return "{" + ", ".join(sorted(map(one_line, value))) + "}"
     return " ".join(repr(value).split())
 
 
@@ -44,6 +52,10 @@ class DotError(Exception):
     """Any broken rule of dot; never raised itself."""
 
     rule: ClassVar[str]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exceptions are otherwise pickled as if their arguments were their messages.
+        return type(self).__new__, (type(self), *self.args), self.__dict__
 
 
 class DimNameError(DotError, ValueError):

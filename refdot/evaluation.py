@@ -56,6 +56,9 @@ def dot(x: NamedTensor, y: NamedTensor, dim: Dim = None) -> NamedTensor:
     NamedTensor(head: 2; int64)
     [14 16]
     """
+    if not (isinstance(x, NamedTensor) and isinstance(y, NamedTensor)):
+        wrong = type(y if isinstance(x, NamedTensor) else x).__name__
+        raise TypeError(f"dot takes two NamedTensors, got {wrong}")
     x_data, y_data = x.data, y.data
     lowering = lower(x.dims, y.dims, None if dim is None else dim_set(dim))
     x_shape, y_shape = x_data.shape, y_data.shape
@@ -86,26 +89,64 @@ def evaluate(lowering: Lowering, x: Array, y: Array) -> Array:
     ndarray
         Axes as `lowering.out_dims`, dtype `np.result_type(x, y)`, new memory.
     """
-    if lowering.contracted and x.size * y.size >= WORTH_A_MATMUL and worth_a_matmul(lowering, x, y):
-        return as_matmul(lowering, x, y)
+    if not (x.size and y.size):
+        # Nothing to add up, or nowhere to put it. Einsum would multiply 0 by what there is.
+        sizes = sizes_of(lowering, x, y)
+        return np.zeros([sizes[dim] for dim in lowering.out_dims], np.result_type(x, y))
     if len(lowering.x_dims) + len(lowering.y_dims) > EINSUM_SYMBOLS:
         return as_einsum_of_long_dims(lowering, x, y)
+    if (lowering.x_summed or lowering.y_summed) and not may_sum_first(x, y):
+        return as_contractions_alone(lowering, x, y)
+    if lowering.contracted and x.size * y.size >= WORTH_A_MATMUL and worth_a_matmul(lowering, x, y):
+        return as_matmul(lowering, x, y)
     out = np.einsum(lowering.subscripts, x, y)
     return out if lowering.out_dims else np.asarray(out)
 
 
+def sizes_of(lowering: Lowering, x: Array, y: Array) -> dict[str, int]:
+    """Give the size of every dim."""
+    x_sizes = dict(zip(lowering.x_dims, x.shape, strict=True))
+    return x_sizes | dict(zip(lowering.y_dims, y.shape, strict=True))
+
+
 def worth_a_matmul(lowering: Lowering, x: Array, y: Array) -> bool:
-    """Whether BLAS would do this lowering faster, and give what the definition gives."""
+    """Whether BLAS would do this lowering faster."""
     if x.dtype.char not in "fdFD" or y.dtype.char != x.dtype.char:
         return False
     y_free = prod(y.shape[lowering.y_dims.index(dim)] for dim in lowering.y_free)
-    if x.size * y_free < WORTH_A_MATMUL:
-        return False
-    if not (lowering.x_summed or lowering.y_summed):
+    return x.size * y_free >= WORTH_A_MATMUL
+
+
+def may_sum_first(x: Array, y: Array) -> bool:
+    """Whether a dim may be summed alone before the product is taken.
+
+    That is right for numbers only: (1 - 1) * inf is not inf - inf, and a sum of large numbers can
+    overflow where a sum of their small products does not.
+    """
+    if x.dtype.kind not in "fc" and y.dtype.kind not in "fc":
         return True
-    # Summing a dim first is right for numbers only: (1 - 1) * inf is not inf - inf, and a sum of
-    # large numbers can overflow where a sum of their small products does not.
-    return all(bool(np.isfinite(np.abs(operand).sum(dtype=operand.dtype))) for operand in (x, y))
+    with np.errstate(all="ignore"):
+        return all(bool(np.isfinite(np.abs(operand).sum())) for operand in (x, y))
+
+
+def as_contractions_alone(lowering: Lowering, x: Array, y: Array) -> Array:
+    """Read a lowering with no dim summed alone: the other operand is spread over each such dim.
+
+    Einsum too sums such a dim before it multiplies, unless the other operand has it in memory.
+    """
+    sizes = sizes_of(lowering, x, y)
+
+    def spread(operand: Array, absent: tuple[str, ...]) -> Array:
+        shape = (*operand.shape, *(sizes[dim] for dim in absent))
+        axes = tuple(range(operand.ndim, len(shape)))
+        return np.broadcast_to(np.expand_dims(operand, axes), shape).copy()
+
+    contracting = lower(
+        lowering.x_dims + lowering.y_summed,
+        lowering.y_dims + lowering.x_summed,
+        frozenset(sizes).difference(lowering.out_dims),
+    )
+    return evaluate(contracting, spread(x, lowering.y_summed), spread(y, lowering.x_summed))
 
 
 def as_matmul(lowering: Lowering, x: Array, y: Array) -> Array:
@@ -128,10 +169,12 @@ def as_matmul(lowering: Lowering, x: Array, y: Array) -> Array:
             *(sizes[dim] for dim in batch), extent(rows, sizes), extent(columns, sizes)
         )
 
-    product: Array = np.matmul(
-        aligned(x, x_dims, lowering.x_free, contracted),
-        aligned(y, y_dims, contracted, lowering.y_free),
-    )
+    # Einsum does not warn of what overflows or is not a number; neither shall this reading.
+    with np.errstate(all="ignore"):
+        product: Array = np.matmul(
+            aligned(x, x_dims, lowering.x_free, contracted),
+            aligned(y, y_dims, contracted, lowering.y_free),
+        )
     sizes = x_sizes | y_sizes
     dims = batch + lowering.x_free + lowering.y_free
     order = [dims.index(dim) for dim in lowering.out_dims]
@@ -153,21 +196,17 @@ def as_einsum_of_long_dims(lowering: Lowering, x: Array, y: Array) -> Array:
     """Read a lowering as the einsum of those dims alone whose size is not 1 (R11).
 
     Einsum's symbols end at 52, but a dim of size 1 needs none: it adds neither a product nor a
-    place. What still has more than 52 dims of size 2 and above does not fit into any memory,
-    unless a dim is of size 0: then there is nothing to add up.
+    place. What still has more than 52 dims of size 2 and above does not fit into any memory.
     """
-    sizes = dict(zip(lowering.x_dims, x.shape, strict=True))
-    sizes |= dict(zip(lowering.y_dims, y.shape, strict=True))
+    sizes = sizes_of(lowering, x, y)
     shape = [sizes[dim] for dim in lowering.out_dims]
-    if 0 in sizes.values():
-        return np.zeros(shape, dtype=np.result_type(x, y))
 
     def long(dims: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(dim for dim in dims if sizes[dim] != 1)
 
     summed_over = frozenset(sizes).difference(lowering.out_dims)
     short = lower(long(lowering.x_dims), long(lowering.y_dims), frozenset(long(tuple(summed_over))))
-    return np.asarray(np.einsum(short.subscripts, x.squeeze(), y.squeeze())).reshape(shape)
+    return evaluate(short, x.squeeze(), y.squeeze()).reshape(shape)
 
 
 def dot_jvp(

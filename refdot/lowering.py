@@ -5,7 +5,7 @@ in; out comes a `Lowering`, which gives each dim its role and says the same thin
 It is a pure function of names: sizes, dtypes and values play no part, and NumPy is not needed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from functools import lru_cache
 from string import ascii_letters
@@ -162,7 +162,11 @@ def dim_names(dims: Iterable[str], operand: str = "tensor") -> Dims:
     Traceback (most recent call last):
     refdot.errors.DimNameError: Dim 'a' comes twice in x: ('a', 'b', 'a')
     """
-    names = (dims,) if isinstance(dims, str) else tuple(dims)
+    if isinstance(dims, str):
+        dims = (dims,)
+    if isinstance(dims, Set) or not isinstance(dims, Iterable):
+        raise DimNameError("Dims are not a sequence of str", operand, (dims,))
+    names = tuple(dims)
     seen: set[str] = set()
     for name in names:
         if not isinstance(name, str):
@@ -172,7 +176,8 @@ def dim_names(dims: Iterable[str], operand: str = "tensor") -> Dims:
         if name in seen:
             raise DimNameError(f"Dim {name!r} comes twice", operand, names)
         seen.add(name)
-    return names
+    # Plain str, so that what is cached for equal names does not depend on who came first.
+    return tuple(map(str, names))
 
 
 def dim_set(dim: Dim) -> EllipsisType | frozenset[str] | None:
@@ -180,7 +185,7 @@ def dim_set(dim: Dim) -> EllipsisType | frozenset[str] | None:
     if dim is None or isinstance(dim, EllipsisType):
         return dim
     if isinstance(dim, str):
-        return frozenset((dim,))
+        return frozenset((str(dim),))
     # Arrays and bytes iterate too, but whoever passes one meant something else.
     if hasattr(dim, "__array__") or isinstance(dim, bytes | bytearray | memoryview):
         raise DimTypeError(dim)
@@ -189,10 +194,11 @@ def dim_set(dim: Dim) -> EllipsisType | frozenset[str] | None:
     except TypeError:
         raise DimTypeError(dim) from None
     names = tuple(members)
-    for name in names:
-        if not isinstance(name, str):
-            raise DimTypeError(dim if dim is not members else names, name)
-    return frozenset(names)
+    if not_str := [name for name in names if not isinstance(name, str)]:
+        # The members of a set come in an order that depends on the hash seed.
+        culprit = min(not_str, key=repr) if isinstance(dim, Set) else not_str[0]
+        raise DimTypeError(dim if dim is not members else names, culprit)
+    return frozenset(map(str, names))
 
 
 @lru_cache(maxsize=4096)

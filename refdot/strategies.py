@@ -1,27 +1,29 @@
 """Draws cases with Hypothesis: valid ones, and ones that break a rule of input.
 
-Every choice is listed with its simplest option first, since that is what Hypothesis shrinks to,
-and options that should come up more often are listed more than once.
+Every choice lists its simplest option first, since that is what Hypothesis shrinks to, and lists
+options more than once that should come up more often. All that concerns one dim is drawn
+together and in as many draws for every dim: so Hypothesis can take a dim out of a case and leave
+the rest as it is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import permutations
-from math import factorial, prod
-from typing import Any, TypeVar
+from math import prod
+from typing import Any, NamedTuple, TypeVar
 
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from refdot.case import DTYPES, FLOATS, LAYOUTS, DimArgument, DotCase, Operand
 
-__all__ = ["choices", "dim_arguments", "dot_cases", "orders"]
+__all__ = ["choices", "dim_arguments", "dot_cases", "invalid_dim_arguments"]
 
 T = TypeVar("T")
 
 ROLES = ("contracted", "x_free", "y_free", "batch", "x_summed", "y_summed")
 SUMMED_OVER = {"contracted", "x_summed", "y_summed"}
+SHARED = {"contracted", "batch"}
 NAMES = (
     ("a", "b", "c", "d", "e", "f", "g", "h"),
     ("time", "time_k", "t", "tim", "time_q", "k", "q", "batch"),
@@ -32,6 +34,23 @@ SIZES = (1, 2, 3, 0, 4, 5, 7, 2, 3, 4, 5, 7, 2, 3, 5, 7)
 PRODUCT_LIMIT = 3000
 # Past 26, past 52 and near 64: where letters and axes run out. Names alone, of size 1.
 MANY_DIMS = (0,) * 47 + (27, 53, 40)
+DTYPE_PAIRS = (
+    (("float64", "float64"),) * 360
+    + tuple((dtype, dtype) for dtype in DTYPES) * 19
+    + tuple((x, y) for x in FLOATS for y in FLOATS if x != y) * 15
+    + tuple((x, y) for x in DTYPES for y in DTYPES if x != y)
+)
+SPELLINGS = ("shortest",) * 5 + (
+    "tuple",
+    "list",
+    "ellipsis",
+    "str",
+    "set",
+    "frozenset",
+    "keys",
+    "iterator",
+    "twice",
+)
 
 # Hypothesis mixes integers that it finds in the source of whatever modules are loaded into its
 # draws; no such integer is as far out as this, so the same seed gives the same cases everywhere.
@@ -52,17 +71,41 @@ def choices(options: Sequence[T]) -> SearchStrategy[T]:
     return indices.map(lambda index: options[index - FAR_OUT])
 
 
-def orders(count: int) -> SearchStrategy[tuple[int, ...]]:
-    """Draw an order of `count` things; shrinks towards the order they have."""
-    if count <= 6:
-        table = list(permutations(range(count)))
-        return choices(range(factorial(count))).map(lambda index: table[index])
+class DrawnDim(NamedTuple):
+    """One dim as drawn, before it has a name.
 
-    def permuted(draws: tuple[int, ...]) -> tuple[int, ...]:
-        left = list(range(count))
-        return tuple(left.pop(draw) for draw in draws)
+    Attributes
+    ----------
+    role : int
+        Counts in whatever roles the case has.
+    size, other_size : int
+        Its size, and the one that y has where sizes are to disagree (-1: the same).
+    x_place, y_place, dim_place : int
+        Where it comes in x's dims, in y's and in `dim`, relative to the others.
+    knowledge : int
+        Whether its size is known beforehand: 0 in neither operand, 1 in x, 2 in y, 3 in both.
+    """
 
-    return st.tuples(*(choices(range(left)) for left in range(count, 0, -1))).map(permuted)
+    role: int
+    size: int
+    other_size: int
+    x_place: int
+    y_place: int
+    dim_place: int
+    knowledge: int
+
+
+PLACES = choices(range(8))
+DRAWN_DIMS = st.builds(
+    DrawnDim,
+    role=choices(range(60)),
+    size=choices(SIZES),
+    other_size=choices((-1, 2, 1, -1, 3, 5, -1, 0, 4, -1)),
+    x_place=PLACES,
+    y_place=PLACES,
+    dim_place=PLACES,
+    knowledge=choices(range(4)),
+)
 
 
 @st.composite
@@ -71,36 +114,32 @@ def dim_arguments(
 ) -> DimArgument:
     """Draw a spelling of the `dim` argument that sums over just `summed_over`.
 
-    Shrinks towards None where that says it, then `...`, a `str`, and a tuple.
+    Shrinks towards the shortest spelling: None where that says it, then `...`, a `str`, a tuple.
 
     Parameters
     ----------
     summed_over : sequence of str
-        What to sum over.
+        What to sum over, in the order in which to spell it.
     shared, every : sequence of str
         The dims that both operands have, and all there are.
     """
-    named = draw(orders(len(summed_over)).map(lambda order: [summed_over[i] for i in order]))
-    spellings = []
-    if set(summed_over) == set(shared):
-        spellings += [DimArgument("none")] * 4
-    if set(summed_over) == set(every):
-        spellings += [DimArgument("ellipsis")] * 2
-    if len(summed_over) == 1:
-        spellings += [DimArgument("str", tuple(summed_over))] * 2
-    spellings += [
-        DimArgument(spelling, tuple(named))
-        for spelling in ("tuple", "list", "tuple", "set", "frozenset", "keys", "iterator")
-    ]
-    if named:
-        spellings.append(DimArgument("list", (*named, named[0])))
-    return draw(choices(spellings))
+    items = tuple(summed_over)
+    spelling = draw(choices(SPELLINGS))
+    if spelling == "shortest" and set(items) == set(shared):
+        return DimArgument("none")
+    if spelling in ("shortest", "ellipsis") and set(items) == set(every):
+        return DimArgument("ellipsis")
+    if spelling in ("shortest", "str") and len(items) == 1:
+        return DimArgument("str", items)
+    if spelling == "twice":
+        return DimArgument("list", items + items[:1])
+    return DimArgument(spelling if spelling in SPELLINGS[9:] + SPELLINGS[5:7] else "tuple", items)
 
 
 def invalid_dim_arguments(every: Sequence[str]) -> SearchStrategy[DimArgument]:
     """Draw a `dim` argument that R2 or R3 refuses; shrinks towards a name that is not there."""
     known, near = (every[0], every[0] + "_") if every else ("a", "a_")
-    missing = next(name for name in ("z", "y", "x", "zz") if name not in every)
+    missing = next(name for name in ("z", "w", "v") if name not in every)
     near = near if near not in every else missing
     return choices(
         [
@@ -122,93 +161,87 @@ def invalid_dim_arguments(every: Sequence[str]) -> SearchStrategy[DimArgument]:
     )
 
 
-def dtype_pairs() -> SearchStrategy[tuple[str, str]]:
-    """Draw two dtypes, alike more often than not; shrinks towards float64 for both."""
-    alike = [(dtype, dtype) for dtype in DTYPES]
-    floats = [(x, y) for x in FLOATS for y in FLOATS if x != y]
-    mixed = [(x, y) for x in DTYPES for y in DTYPES if x != y]
-    kinds = choices([[("float64", "float64")]] * 4 + [alike] * 3 + [floats] + [mixed] * 2)
-    return kinds.flatmap(choices)
-
-
 @st.composite
 def dot_cases(draw: DrawFn, valid: bool | None = None) -> DotCase:
     """Draw a case.
 
-    Shrinks towards few dims of size 1, float64, exact data of seed 0, `dim=None`, shapes that
-    are not known beforehand, no gradient, `dot(x, y)` rather than `x.dot(y)`, and valid input.
+    Shrinks towards few dims of size 1, float64, exact data of seed 0, `dim=None`, sizes that are
+    not known beforehand, no gradient, `dot(x, y)` rather than `x.dot(y)`, and valid input.
 
     Parameters
     ----------
     valid : bool, optional
         Whether the case shall obey R1 to R4. By default about three in four do.
     """
-    faults: list[str] = []
-    if valid is not True:
-        faults = ["sizes", "sizes", "dim", "sizes", "dim", "sizes", "names"]
-    if valid is not False:
-        faults = [""] * (3 * len(faults) or 1) + faults
-    fault = draw(choices(faults))
-    same_variable = fault in ("", "dim") and draw(choices((False,) * 9 + (True,)))
-    knowledge = draw(choices(("unknown", "known", "mixed", "mixed")))
-    natural = draw(choices((True, False)))
-    roles: tuple[str, ...] = ROLES[:3] if natural else ROLES
+    faults = {
+        True: ("",),
+        False: ("sizes", "dim", "sizes", "dim", "sizes", "sizes", "names"),
+        None: ("",) * 18 + ("sizes", "dim", "sizes", "dim", "sizes", "names"),
+    }
+    fault = draw(choices(faults[valid]))
+    same_variable = draw(choices((False,) * 9 + (True,))) and fault in ("", "dim")
+    knowledge = draw(choices(("none", "all", "mixed", "mixed")))
+    roles: Sequence[str] = draw(choices((ROLES[:3], ROLES)))
     if same_variable:
         roles = ("contracted", "batch")
     if fault == "sizes":
         roles = ("contracted", "batch", *roles)
-
-    def known() -> bool:
-        return knowledge == "known" or (knowledge == "mixed" and draw(choices((False, True))))
-
-    one_dim = st.tuples(choices(roles), choices(SIZES))
-    drawn = draw(st.lists(one_dim, min_size=1 if fault == "sizes" else 0, max_size=7))
+    least = 1 if fault == "sizes" else 0
+    drawn = draw(st.lists(DRAWN_DIMS, min_size=least, max_size=7))
     names = draw(choices((NAMES[0], NAMES[0], NAMES[1], NAMES[2])))
-    role = dict(zip(names, (role for role, _ in drawn), strict=False))
-    if fault == "sizes" and role[names[0]] not in ("contracted", "batch"):
+
+    dims = dict(zip(names, drawn, strict=False))
+    role = {name: roles[drawn_dim.role % len(roles)] for name, drawn_dim in dims.items()}
+    if fault == "sizes" and not SHARED.intersection(role.values()):
         role[names[0]] = "contracted"
     sizes: dict[str, int] = {}
-    for name, (_, size) in zip(names, drawn, strict=False):
-        fits = prod(max(1, other) for other in sizes.values()) * size <= PRODUCT_LIMIT
-        sizes[name] = size if fits else 1
+    for name, drawn_dim in dims.items():
+        fits = prod(max(1, size) for size in sizes.values()) * drawn_dim.size <= PRODUCT_LIMIT
+        sizes[name] = drawn_dim.size if fits else 1
 
-    every = list(role)
-    x_dims = reordered(draw, [name for name in every if not role[name].startswith("y_")])
-    y_dims = reordered(draw, [name for name in every if not role[name].startswith("x_")])
-    if same_variable:
-        y_dims = x_dims
+    x_dims = [name for name in dims if not role[name].startswith("y_")]
+    y_dims = [name for name in dims if not role[name].startswith("x_")]
+    summed_over = [name for name in dims if role[name] in SUMMED_OVER]
+    x_dims.sort(key=lambda name: dims[name].x_place)
+    y_dims.sort(key=lambda name: dims[name].x_place if same_variable else dims[name].y_place)
+    summed_over.sort(key=lambda name: dims[name].dim_place)
     shared = [name for name in x_dims if name in y_dims]
-    summed_over = [name for name in every if role[name] in SUMMED_OVER]
-    many = 0 if same_variable or fault == "names" else draw(choices(MANY_DIMS))
+
+    many = draw(choices(MANY_DIMS)) if not fault and not same_variable else 0
     padding = [f"p{number}" for number in range(many)]
-    x_dims = [*x_dims, *padding]
+    x_dims += padding
     sizes |= dict.fromkeys(padding, 1)
 
     y_sizes = dict(sizes)
     if fault == "sizes":
-        y_sizes |= draw(other_sizes(shared, sizes))
+        y_sizes |= disagreeing(draw, shared, sizes, dims)
     if fault == "dim":
-        dim = draw(invalid_dim_arguments(every))
+        dim = draw(invalid_dim_arguments(list(dims)))
     else:
-        dim = draw(dim_arguments(summed_over, shared, every + padding))
-    x_dtype, y_dtype = draw(dtype_pairs())
-    x_layout, y_layout = draw(st.tuples(*[choices(("c",) * 6 + LAYOUTS)] * 2))
+        dim = draw(dim_arguments(summed_over, shared, [*dims, *padding]))
+    x_dtype, y_dtype = draw(choices(DTYPE_PAIRS))
+    layout = choices(("c",) * 6 + LAYOUTS)
+    x_layout, y_layout = draw(layout), draw(layout)
     x_names: Sequence[Any] = x_dims
     if fault == "names":
         x_names = draw(invalid_names(x_dims))
-        sizes = dict(zip(x_names, [sizes.get(name, 2) for name in x_names], strict=True))
+
+    def known(name: Any, operand: int) -> bool:
+        mixed = dims[name].knowledge & operand if name in dims else many % 2 == operand % 2
+        return knowledge == "all" or (knowledge == "mixed" and bool(mixed))
+
     x = Operand(
         tuple(x_names),
-        tuple(sizes[name] for name in x_names),
+        tuple(sizes.get(name, 2) for name in x_names),
         x_dtype,
-        tuple(known() for _ in x_names),
+        tuple(known(name, 1) for name in x_names),
         x_layout,
     )
     y = Operand(
         tuple(y_dims),
         tuple(y_sizes[name] for name in y_dims),
         y_dtype,
-        tuple(known() for _ in y_dims),
+        tuple(known(name, 2) for name in y_dims),
         y_layout,
     )
     return DotCase(
@@ -223,24 +256,21 @@ def dot_cases(draw: DrawFn, valid: bool | None = None) -> DotCase:
     )
 
 
-def reordered(draw: DrawFn, names: list[str]) -> list[str]:
-    """Draw another order of names."""
-    return [names[index] for index in draw(orders(len(names)))]
-
-
-@st.composite
-def other_sizes(draw: DrawFn, shared: Sequence[str], sizes: dict[str, int]) -> dict[str, int]:
+def disagreeing(
+    draw: DrawFn, shared: Sequence[str], sizes: dict[str, int], dims: dict[str, DrawnDim]
+) -> dict[str, int]:
     """Draw what makes the sizes of y disagree; shrinks towards one dim of another small size."""
-    several = draw(choices((False, False, False, True)))
-    if several and len(shared) > 1 and sizes[shared[0]] != sizes[shared[1]]:
+    exchanged = draw(choices((False, False, False, True)))
+    if exchanged and len(shared) > 1 and sizes[shared[0]] != sizes[shared[1]]:
         # Two sizes exchanged: every product of sizes still agrees.
         first, second = shared[:2]
         return {first: sizes[second], second: sizes[first]}
-    chosen = shared if several else [shared[draw(choices(range(len(shared))))]]
-    return {
-        name: draw(choices([size for size in (2, 1, 3, 5, 0, 4) if size != sizes[name]]))
-        for name in chosen
+    others = {
+        name: dims[name].other_size
+        for name in shared
+        if dims[name].other_size not in (-1, sizes[name])
     }
+    return others or {shared[0]: 2 if sizes[shared[0]] != 2 else 3}
 
 
 def invalid_names(names: Sequence[str]) -> SearchStrategy[list[Any]]:

@@ -120,6 +120,8 @@ class Outcome:
         What it changed, or shares, that is not its own.
     variations : tuple of str
         What came out otherwise although the same was asked in other words.
+    logged : tuple of Raised
+        What went wrong inside and was logged, but did not end it.
     """
 
     raised: Raised | None = None
@@ -130,6 +132,7 @@ class Outcome:
     leftovers: tuple[str, ...] = ()
     side_effects: tuple[str, ...] = ()
     variations: tuple[str, ...] = ()
+    logged: tuple[Raised, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -184,8 +187,8 @@ class Target(Protocol):
     def backends(self) -> tuple[Backend, ...]:
         """List every way in which it can execute, those absent here included."""
 
-    def run(self, case: DotCase, backend: str, lowering: str) -> Outcome:
-        """Run a case. Whatever the target raises is part of the outcome."""
+    def run(self, case: DotCase, backend: str, lowering: str, until: str = "run") -> Outcome:
+        """Run a case as far as a stage. Whatever the target raises is part of the outcome."""
 
     def reproducer(self, case: DotCase, backend: str, lowering: str, problem: Problem) -> str:
         """Write a standalone script that shows a mismatch, and exits 1 while it is there."""
@@ -251,7 +254,7 @@ class CallableTarget:
         """One: calling it."""
         return (Backend("call"),)
 
-    def run(self, case: DotCase, backend: str, lowering: str) -> Outcome:
+    def run(self, case: DotCase, backend: str, lowering: str, until: str = "run") -> Outcome:
         """Call the function on each draw of numbers."""
         values: list[NamedTensor] = []
         gradients: list[Gradient] = []
@@ -384,7 +387,7 @@ def limit_of(target: Target, case: DotCase) -> str | None:
 def effects(inputs: tuple[Array, ...], before: tuple[Array, ...], output: Array) -> list[str]:
     """Tell what a call did to its inputs, and whether its output shares their memory."""
     found = []
-    for name, array, copy in zip("xy", inputs, before, strict=True):
+    for name, array, copy in zip("xy", inputs, before, strict=False):
         if not np.array_equal(array, copy, equal_nan=array.dtype.kind in "fc"):
             found.append(f"{name} was written to")
         if np.may_share_memory(array, output) and np.shares_memory(array, output):

@@ -48,6 +48,8 @@ class NamedTensor:
     """
 
     __slots__ = ("data", "dims")
+    # NumPy's operators would take an array beside a tensor by position; with this they decline.
+    __array_ufunc__ = None
     __hash__ = None  # type: ignore[assignment]  # as for any container of an array
     data: Array
     dims: tuple[str, ...]
@@ -124,12 +126,12 @@ class NamedTensor:
             raise DimNameError("transpose needs each dim once, or one ...", "tensor", dims)
         return NamedTensor(self.data.transpose([self.dims.index(dim) for dim in order]), order)
 
-    def rename(self, **names: str) -> NamedTensor:
+    def rename(self, /, **names: str) -> NamedTensor:
         """Give dims other names: `x.rename(time="t")`."""
         self._check_has(names)
         return NamedTensor(self.data, [names.get(dim, dim) for dim in self.dims])
 
-    def isel(self, **indices: int | slice) -> NamedTensor:
+    def isel(self, /, **indices: int | slice) -> NamedTensor:
         """Select by position: an integer drops its dim, a slice keeps it."""
         self._check_has(indices)
         key = tuple(indices.get(dim, slice(None)) for dim in self.dims)

@@ -79,7 +79,7 @@ def dot_by_records(x: NamedTensor, y: NamedTensor, dim: Dim = None) -> dict[tupl
 
     def exact(tensor: NamedTensor, record: dict[str, int]) -> int | Fraction:
         value = tensor.data[tuple(record[name] for name in tensor.dims)].item()
-        return Fraction(value) if isinstance(value, float) else int(value)
+        return Fraction(*value.as_integer_ratio()) if tensor.dtype.kind == "f" else int(value)
 
     def records(names: list[str]) -> Iterator[tuple[int, ...]]:
         return product(*(range(sizes[name]) for name in names))

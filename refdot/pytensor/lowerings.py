@@ -1,0 +1,105 @@
+"""Named lowerings of PyTensor's xtensor dot, and the context manager that installs one.
+
+"stock" is what PyTensor itself does: `lower_dot` gives an einsum, wrapped in an `OpFromGraph`.
+"inlined" does the same and then puts the einsum's inner graph in its place at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from pytensor.compile.builders import OpFromGraph
+from pytensor.graph.basic import Variable
+from pytensor.xtensor.rewriting.utils import lower_xtensor_db
+
+try:
+    from pytensor.compile.rewriting import inline_ofg_node
+except ImportError:  # PyTensor 3.0 has it elsewhere
+    from pytensor.tensor.rewriting.ofg import inline_ofg_node
+
+__all__ = ["LOWERINGS", "use_lowering"]
+
+Rewrite = Callable[[Any, Any], Any]
+
+
+def stock(rewrite: Rewrite) -> Rewrite:
+    """Give PyTensor's own lowering as it is."""
+    return rewrite
+
+
+def inlined(rewrite: Rewrite) -> Rewrite:
+    """Give PyTensor's own lowering with every `OpFromGraph` that it makes inlined."""
+
+    def lower_dot(fgraph: Any, node: Any) -> Any:
+        outputs = rewrite(fgraph, node)
+        return outputs and without_inner_graphs(outputs, node.inputs)
+
+    return lower_dot
+
+
+LOWERINGS: dict[str, Callable[[Rewrite], Rewrite]] = {"stock": stock, "inlined": inlined}
+
+
+@contextmanager
+def use_lowering(name: str) -> Iterator[None]:
+    """Lower xtensor's dot in the way named, until the `with` block ends.
+
+    What was installed before comes back at the end, also after an exception and when blocks are
+    nested. It takes effect in compilation modes that exist already.
+
+    Parameters
+    ----------
+    name : str
+        "stock" or "inlined".
+
+    Raises
+    ------
+    ValueError
+        There is no lowering of that name.
+
+    Examples
+    --------
+    >>> from pytensor.graph.rewriting.utils import rewrite_graph
+    >>> from pytensor.xtensor import dot, xtensor
+    >>> x, y = xtensor("x", dims=("a", "b")), xtensor("y", dims=("b", "c"))
+    >>> with use_lowering("inlined"):
+    ...     lowered = rewrite_graph(dot(x, y).values, include=("lower_xtensor",), clone=True)
+    >>> type(lowered.owner.op).__name__
+    'Dot'
+    """
+    if name not in LOWERINGS:
+        raise ValueError(f"no lowering {name!r}: there are {', '.join(LOWERINGS)}")
+    rewriter = lower_xtensor_db["lower_dot"]
+    before = rewriter.fn
+    # An outer block may have wrapped PyTensor's own: start from that, not from the wrapping.
+    own = getattr(before, "wraps", before)
+    installed = LOWERINGS[name](own)
+    if installed is not own:
+        installed.wraps = own  # type: ignore[attr-defined]
+    rewriter.fn = installed
+    try:
+        yield
+    finally:
+        rewriter.fn = before
+
+
+def without_inner_graphs(outputs: Sequence[Any], inputs: Sequence[Any]) -> list[Variable]:
+    """Rebuild what leads from `inputs` to `outputs` with each `OpFromGraph` inlined."""
+    rebuilt: dict[Any, Any] = {variable: variable for variable in inputs}
+
+    def rebuild(variable: Any) -> Any:
+        if variable in rebuilt or variable.owner is None:
+            return rebuilt.get(variable, variable)
+        node = variable.owner
+        arguments = [rebuild(argument) for argument in node.inputs]
+        if any(new is not old for new, old in zip(arguments, node.inputs, strict=True)):
+            node = node.clone_with_new_inputs(arguments)
+        results = node.outputs
+        if isinstance(node.op, OpFromGraph):
+            results = [rebuild(result) for result in inline_ofg_node(node)]
+        rebuilt.update(zip(variable.owner.outputs, results, strict=True))
+        return rebuilt[variable]
+
+    return [rebuild(output) for output in outputs]

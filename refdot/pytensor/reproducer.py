@@ -1,0 +1,7 @@
+"""x"""
+
+from typing import Any
+
+
+def reproducer(*a: Any) -> str:
+    return ""

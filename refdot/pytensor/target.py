@@ -1,0 +1,354 @@
+"""PyTensor as a target: builds, lowers, compiles and runs a case on one of its backends."""
+
+from __future__ import annotations
+
+import io
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+from pytensor.compile.mode import Mode, get_mode
+
+from refdot.case import DimArgument, DotCase
+from refdot.pytensor import graph as graphs
+from refdot.pytensor.lowerings import LOWERINGS, use_lowering
+from refdot.pytensor.reproducer import reproducer
+from refdot.pytensor.structure import leftovers
+from refdot.targets import (
+    DRAWS,
+    STAGES,
+    Backend,
+    Declared,
+    Gradient,
+    Limit,
+    Outcome,
+    Problem,
+    Raised,
+    effects,
+)
+from refdot.tensor import Array, NamedTensor
+
+__all__ = ["BACKENDS", "PyTensorTarget"]
+
+
+@dataclass(frozen=True)
+class PyTensorBackend:
+    """A way to execute: how to make its compilation mode, and what it needs."""
+
+    mode: Callable[[], Mode]
+    needs: str = ""
+    compiles_c: bool = False
+    default: bool = False
+
+    @property
+    def absent(self) -> str:
+        """Why it cannot run here; empty if it can."""
+        if self.compiles_c and not pytensor.config.cxx:
+            return "there is no C++ compiler (config.cxx is empty)"
+        if self.needs and find_spec(self.needs) is None:
+            return f"{self.needs} is not installed"
+        return ""
+
+
+BACKENDS = {
+    "python": PyTensorBackend(lambda: Mode(linker="py", optimizer="fast_run"), default=True),
+    "python-minimum": PyTensorBackend(lambda: Mode(linker="py", optimizer="minimum_compile")),
+    "c": PyTensorBackend(lambda: Mode(linker="cvm", optimizer="fast_run"), compiles_c=True),
+    "numba": PyTensorBackend(lambda: get_mode("NUMBA"), needs="numba"),
+}
+
+
+class StageError(Exception):
+    """A stage of PyTensor raised; `raised` says what."""
+
+    def __init__(self, raised: Raised) -> None:
+        self.raised = raised
+        super().__init__(str(raised))
+
+
+@contextmanager
+def stage(name: str) -> Iterator[None]:
+    """Name what runs inside: whatever is raised there ends the case at that stage."""
+    try:
+        yield
+    except (KeyboardInterrupt, StageError):
+        raise
+    except BaseException as error:
+        raised = Raised.at(name, error)
+        # PyTensor appends pages about the graph, in which names of variables look like dims.
+        message = raised.message.split("\nApply node that caused the error")[0]
+        raise StageError(replace(raised, message=message)) from None
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep PyTensor from logging and printing what the outcome holds as data."""
+    logger = logging.getLogger("pytensor")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+class PyTensorTarget:
+    """The PyTensor that is installed, or patched, in this process."""
+
+    name = "pytensor"
+    stages: tuple[str, ...] = STAGES
+    lowerings: tuple[str, ...] = tuple(LOWERINGS)
+    limits: tuple[Limit, ...] = ()
+    unjudged: Mapping[str, str] = {}
+
+    @property
+    def version(self) -> str:
+        """PyTensor's version."""
+        return str(pytensor.__version__)
+
+    def backends(self) -> tuple[Backend, ...]:
+        """List PyTensor's backends; those that are slow to compile run when asked for."""
+        return tuple(
+            Backend(name, backend.absent, backend.default) for name, backend in BACKENDS.items()
+        )
+
+    def run(self, case: DotCase, backend: str, lowering: str, until: str = "run") -> Outcome:
+        """Build, lower, compile and run a case, or as much of that as is asked for."""
+        compiler = "" if not BACKENDS[backend].compiles_c else pytensor.config.cxx
+        with warnings.catch_warnings(), quiet():
+            warnings.simplefilter("ignore")
+            mode = BACKENDS[backend].mode()
+            # A rewrite that fails is otherwise only logged, which hides the cause; and what an
+            # OpFromGraph holds is compiled in the default mode, whatever the mode outside.
+            with (
+                pytensor.config.change_flags(on_opt_error="raise", cxx=compiler, mode=mode),
+                use_lowering(lowering),
+            ):
+                outcome = run(case, mode, lowering, until)
+                if lowering == self.lowerings[0]:
+                    outcome = replace(outcome, variations=variations(case))
+                return outcome
+
+    def reproducer(self, case: DotCase, backend: str, lowering: str, problem: Problem) -> str:
+        """Write a script that needs PyTensor and NumPy alone."""
+        return reproducer(case, backend, lowering, problem)
+
+
+def run(case: DotCase, mode: Mode, lowering: str, until: str) -> Outcome:
+    """Take a case through the stages, as far as asked for or as far as it goes."""
+    outcome = Outcome()
+    try:
+        with stage("build"):
+            graph = graphs.build(case)
+            out = graph.out.type
+            outcome = replace(outcome, declared=Declared(out.dims, out.dtype, out.shape))
+        if until == "build":
+            return outcome
+        with stage("lower"):
+            lowered = graphs.lower(graph)
+        outcome = replace(outcome, leftovers=leftovers([lowered], lowering, "the forward graph"))
+        gradient = None
+        if case.gradient_order and differentiated(case):
+            try:
+                gradient = GradientGraph.build(case, graph, lowered)
+                found = leftovers(gradient.outputs, lowering, "the gradient graph")
+                outcome = replace(outcome, leftovers=outcome.leftovers + found)
+                return execute(case, mode, graph, lowered, gradient, outcome)
+            except StageError as stopped:
+                # Either the gradient's fault or the dot's own: without a gradient it shows.
+                outcome = replace(outcome, gradient_raised=stopped.raised)
+        return execute(case, mode, graph, lowered, None, outcome)
+    except StageError as stopped:
+        return replace(outcome, raised=stopped.raised)
+
+
+def differentiated(case: DotCase) -> tuple[str, ...]:
+    """Name the operands that gradients are taken of: those of real continuous dtypes.
+
+    PyTensor's convention for complex gradients is its own, and that of integers is a zero.
+    """
+    operands = {"x": case.x} if case.same_variable else {"x": case.x, "y": case.y}
+    continuous = tuple(
+        name for name, operand in operands.items() if np.dtype(operand.dtype).kind == "f"
+    )
+    complex_ = any(np.dtype(operand.dtype).kind == "c" for operand in (case.x, case.y))
+    return () if complex_ else continuous
+
+
+@dataclass(frozen=True)
+class GradientGraph:
+    """The gradients of a lowered dot, and what they are fed with beside the operands.
+
+    Attributes
+    ----------
+    inputs : list of variables
+        The cotangent, and for second order the tangents.
+    outputs : list of variables
+    labels : list of (int, str)
+        The order and the operand of each output.
+    """
+
+    inputs: list[Any]
+    outputs: list[Any]
+    labels: list[tuple[int, str]]
+
+    @classmethod
+    def build(cls, case: DotCase, graph: graphs.Graph, lowered: Any) -> GradientGraph:
+        """Differentiate once or twice, as the case asks."""
+        names = differentiated(case)
+        with stage("lower"):
+            operands = [dict(zip("xy", graph.inputs, strict=False))[name] for name in names]
+            cotangent = pt.tensor("cotangent", dtype=lowered.dtype, shape=lowered.type.shape)
+            first = graphs.first_gradients(lowered, operands, cotangent)
+            inputs, outputs = [cotangent], list(first)
+            labels = [(1, name) for name in names]
+            if case.gradient_order == 2 and len(names) == len(graph.inputs):
+                tangents = [
+                    pt.tensor(f"{name}_tangent", dtype=bar.dtype, shape=bar.type.shape)
+                    for name, bar in zip(names, first, strict=True)
+                ]
+                inputs += tangents
+                outputs += graphs.second_gradients(first, operands, tangents)
+                labels += [(2, name) for name in names]
+        return cls(inputs, outputs, labels)
+
+    def values(self, case: DotCase, out: NamedTensor, draw: int) -> list[Any]:
+        """Draw what the inputs are fed with: the same that the oracle uses."""
+        out_dtype = str(np.result_type(np.dtype(case.x.dtype), np.dtype(case.y.dtype)))
+        fed = [case.cotangent(out.sizes, out_dtype, draw=draw)]
+        if len(self.inputs) > 1:
+            operands = (case.x,) if case.same_variable else (case.x, case.y)
+            fed += [
+                case.cotangent(operand.sizes, operand.dtype, which, draw)
+                for which, operand in enumerate(operands, 1)
+            ]
+        return [
+            np.asarray(tensor.data, dtype=variable.dtype)
+            for tensor, variable in zip(fed, self.inputs, strict=True)
+        ]
+
+
+def execute(
+    case: DotCase,
+    mode: Mode,
+    graph: graphs.Graph,
+    lowered: Any,
+    gradient: GradientGraph | None,
+    outcome: Outcome,
+) -> Outcome:
+    """Compile a lowered case, and call it on each draw of numbers."""
+    inputs = graph.inputs + (gradient.inputs if gradient else [])
+    outputs = [lowered, *(gradient.outputs if gradient else [])]
+    try:
+        with stage("compile"):
+            function = pytensor.function(inputs, outputs, mode=mode)
+    except StageError as stopped:
+        # As users have it, a rewrite that fails is left out: see what comes of that.
+        with stage("compile"), pytensor.config.change_flags(on_opt_error="ignore"):
+            function = pytensor.function(inputs, outputs, mode=mode)
+        outcome = replace(outcome, logged=(*outcome.logged, stopped.raised))
+    dims = outcome.declared.dims if outcome.declared else ()
+    values, gradients, side_effects = [], [], []
+    first: Array = np.zeros(())
+    for draw in range(DRAWS):
+        arrays = list(case.arrays(draw)[: len(graph.inputs)])
+        before = tuple(array.copy() for array in arrays)
+        fed = []
+        if gradient is not None:
+            sizes = case.x.sizes | case.y.sizes
+            out_sizes = {dim: sizes[dim] for dim in dims}
+            fed = gradient.values(case, blank(out_sizes), draw)
+        try:
+            with stage("run"):
+                results = [np.asarray(result) for result in function(*arrays, *fed)]
+        except StageError as stopped:
+            # The inner graph of an OpFromGraph is compiled at the first call.
+            with stage("run"), pytensor.config.change_flags(on_opt_error="ignore"):
+                results = [np.asarray(result) for result in function(*arrays, *fed)]
+            outcome = replace(outcome, logged=(*outcome.logged, stopped.raised))
+        side_effects += effects(tuple(arrays), before, results[0])
+        values.append(NamedTensor.trusted(results[0].copy(), dims))
+        if gradient is not None:
+            gradients += [
+                Gradient(order, operand, draw, result)
+                for (order, operand), result in zip(gradient.labels, results[1:], strict=True)
+            ]
+        first = results[0] if draw == 0 else first
+    if not np.array_equal(first, values[0].data, equal_nan=first.dtype.kind in "fc"):
+        side_effects.append("a second call changed the first answer")
+    return replace(
+        outcome,
+        values=tuple(values),
+        gradients=tuple(gradients),
+        side_effects=tuple(dict.fromkeys(side_effects)),
+    )
+
+
+def blank(sizes: Mapping[str, int]) -> NamedTensor:
+    """Give a tensor of some sizes that holds nothing worth knowing."""
+    data = np.broadcast_to(np.zeros(()), tuple(sizes.values()))
+    return NamedTensor.trusted(data, tuple(sizes))
+
+
+class HashedName(str):
+    """A dim whose hash is chosen, so that the order of a set of them is, too."""
+
+    __slots__ = ("order",)
+    order: int
+
+    def __hash__(self) -> int:
+        return self.order
+
+    __eq__ = str.__eq__
+
+
+def hashed(case: DotCase, order: Callable[[int], int]) -> DotCase:
+    """Give the same case as if the hash seed had been another one."""
+    dims = [dim for dim in {**case.x.sizes, **case.y.sizes} if isinstance(dim, str)]
+    dims += [item for item in case.dim.items if isinstance(item, str)]
+    names = {}
+    for position, dim in enumerate(dict.fromkeys(dims)):
+        names[dim] = HashedName(dim)
+        names[dim].order = order(position)
+    return case.renamed(names)
+
+
+def variations(case: DotCase) -> tuple[str, ...]:
+    """Ask the same in other words (R10), and list what comes out otherwise.
+
+    The words are: the hashes of the names in rising and in falling order, and all alike with
+    `dim` written backwards.
+    """
+    backwards = case
+    if case.dim.spelling in ("tuple", "list", "set", "frozenset", "keys", "iterator"):
+        items = case.dim.items
+        backwards = replace(case, dim=DimArgument("list", (*items[::-1], *items[:1])))
+    asked = [
+        hashed(case, lambda position: position),
+        hashed(case, lambda position: 1000 - position),
+        hashed(backwards, lambda position: 0),
+    ]
+    seen: dict[str, list[Any]] = {"op": [], "dims": [], "error": []}
+    for variant in asked:
+        try:
+            with stage("build"):
+                out = graphs.build(variant).out
+                seen["op"].append(out.owner.op)
+                seen["dims"].append(out.type.dims)
+        except StageError as stopped:
+            if "UnboundLocalError" not in str(stopped):
+                seen["error"].append(f"{stopped.raised.type}: {stopped.raised.message}")
+    return tuple(
+        f"the {what} differs: {everything[0]}, then {other}"
+        for what, everything in seen.items()
+        for other in everything[1:]
+        if other != everything[0]
+    )[:1]

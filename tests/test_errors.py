@@ -1,0 +1,178 @@
+"""Each error says one thing, in one wording, and holds what it says as fields."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+from refdot.errors import (
+    CotangentError,
+    DimNameError,
+    DimNotFoundError,
+    DimTypeError,
+    DotError,
+    DTypeError,
+    NoGradientError,
+    SizeMismatchError,
+    named_shape,
+    nearest_name,
+    one_line,
+)
+
+# Each: the error, its rule, what else it is, its message, its fields.
+ERRORS = {
+    "a dim comes twice": (
+        DimNameError("Dim 'a' comes twice", "x", ["a", "b", "a"]),
+        "R1",
+        ValueError,
+        "Dim 'a' comes twice in x: ('a', 'b', 'a')",
+        {"operand": "x", "dims": ("a", "b", "a")},
+    ),
+    "a dim of the wrong type": (
+        DimTypeError(5),
+        "R2",
+        TypeError,
+        "dim must be None, ..., a str or an iterable of str, got 5",
+        {"dim": 5},
+    ),
+    "a member of the wrong type": (
+        DimTypeError(["a", 5], 5),
+        "R2",
+        TypeError,
+        "dim must be None, ..., a str or an iterable of str, got ['a', 5]: 5 is not a str",
+        {"dim": ["a", 5]},
+    ),
+    "a member that is None": (
+        DimTypeError([None], None),
+        "R2",
+        TypeError,
+        "dim must be None, ..., a str or an iterable of str, got [None]: None is not a str",
+        {"dim": [None]},
+    ),
+    "an unknown dim": (
+        DimNotFoundError(["e"], ("a", "b")),
+        "R3",
+        ValueError,
+        "Dimension e not found in either input; the dims are a, b",
+        {"missing": ("e",), "dims": ("a", "b")},
+    ),
+    "an unknown dim where there is none": (
+        DimNotFoundError(["e"], ()),
+        "R3",
+        ValueError,
+        "Dimension e not found in either input; there are no dims",
+        {"missing": ("e",), "dims": ()},
+    ),
+    "a misspelt dim": (
+        DimNotFoundError(["ebmd"], ("batch", "embd", "head")),
+        "R3",
+        ValueError,
+        "Dimension ebmd not found in either input; the dims are batch, embd, head; "
+        "did you mean embd?",
+        {"missing": ("ebmd",), "dims": ("batch", "embd", "head")},
+    ),
+    "several unknown dims, in order": (
+        DimNotFoundError({"z", "x", "y"}, ("a",)),
+        "R3",
+        ValueError,
+        "Dimension x not found in either input (nor y, z); the dims are a",
+        {"missing": ("x", "y", "z"), "dims": ("a",)},
+    ),
+    "one size differs": (
+        SizeMismatchError({"a": 2, "b": 3}, {"b": 4, "c": 5}),
+        "R4",
+        ValueError,
+        "Size of dim 'b' does not match: 3 in x, 4 in y",
+        {"dims": ("b",), "sizes": {"b": (3, 4)}},
+    ),
+    "every size that differs, in the order of x": (
+        SizeMismatchError({"c": 2, "a": 3, "b": 5}, {"a": 1, "b": 5, "c": 0}),
+        "R4",
+        ValueError,
+        "Size of dim 'c' does not match: 2 in x, 0 in y; "
+        "size of dim 'a' does not match: 3 in x, 1 in y",
+        {"dims": ("c", "a"), "sizes": {"c": (2, 0), "a": (3, 1)}},
+    ),
+    "not a number": (
+        DTypeError("y", np.dtype(object)),
+        "R7",
+        TypeError,
+        "dot needs numbers or bools, but the dtype of y is object",
+        {"operand": "y", "dtype": np.dtype(object)},
+    ),
+    "nothing to differentiate": (
+        NoGradientError("x", np.dtype("int8")),
+        "R8",
+        TypeError,
+        "x has no gradient: its dtype int8 is not continuous",
+        {"operand": "x", "dtype": np.dtype("int8")},
+    ),
+    "a cotangent of another shape": (
+        CotangentError("the cotangent", {"a": 2}, "the output", {"a": 3, "b": 5}),
+        "R8",
+        ValueError,
+        "the cotangent must have the shape of the output, (a: 3, b: 5), but it is (a: 2)",
+        {"name": "the cotangent", "sizes": {"a": 2}, "expected": {"a": 3, "b": 5}},
+    ),
+}
+each_error = pytest.mark.parametrize(
+    ("error", "rule", "base", "message", "fields"), ERRORS.values(), ids=ERRORS
+)
+
+
+def through_pickle(error):
+    return pickle.loads(pickle.dumps(error))
+
+
+@each_error
+def test_an_error_has_one_message_its_rule_and_its_fields(error, rule, base, message, fields):
+    assert str(error) == message
+    assert error.rule == rule
+    assert isinstance(error, DotError)
+    assert isinstance(error, base)
+    assert {name: getattr(error, name) for name in fields} == fields
+
+
+@each_error
+@pytest.mark.parametrize("carried", [through_pickle, copy.copy, copy.deepcopy])
+def test_an_error_survives_a_process_boundary(error, rule, base, message, fields, carried):
+    twin = carried(error)
+    assert type(twin) is type(error)
+    assert str(twin) == message
+    assert {name: getattr(twin, name) for name in fields} == fields
+    assert getattr(twin, "__notes__", []) == getattr(error, "__notes__", [])
+
+
+def test_every_error_class_is_in_the_table():
+    assert {type(error) for error, *_ in ERRORS.values()} == set(DotError.__subclasses__())
+
+
+def test_a_size_mismatch_notes_both_named_shapes():
+    error = SizeMismatchError({"a": 2, "b": 3}, {"b": 4})
+    assert error.__notes__ == ["x is (a: 2, b: 3), y is (b: 4)"]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "text"), [({}, "()"), ({"a": 0}, "(a: 0)"), ({"b": 1, "a": 2}, "(b: 1, a: 2)")]
+)
+def test_a_named_shape_keeps_the_order_of_its_dims(sizes, text):
+    assert named_shape(sizes) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "names", "nearest"),
+    [
+        ("tmie", ("batch", "time", "embd"), "time"),
+        ("Time", ("batch", "time"), "time"),
+        ("heads", ("head", "hand"), "head"),
+        ("e", ("a", "b"), None),
+        ("time", (), None),
+    ],
+)
+def test_a_hint_is_the_nearest_name_if_any_is_near(name, names, nearest):
+    assert nearest_name(name, names) == nearest
+
+
+def test_a_value_is_shown_on_one_line():
+    assert one_line(np.arange(4).reshape(2, 2)) == "array([[0, 1], [2, 3]])"
