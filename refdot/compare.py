@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from refdot.case import DotCase
 from refdot.errors import DimNotFoundError, DotError, SizeMismatchError
 from refdot.evaluation import dot
-from refdot.lowering import lower_dot
-from refdot.rounding import CorrectAnswers, correct_answers, correct_pull_back
-from refdot.targets import STAGES, Outcome, Problem, Raised, Target
+from refdot.lowering import Dim, lower_dot
+from refdot.oracle import correct_gradient, expected_answer, expected_error
+from refdot.rounding import CorrectAnswers, correct_answers
+from refdot.targets import STAGES, Mismatch, Outcome, Raised, Target
 from refdot.tensor import Array, NamedTensor
 
-__all__ = ["ASPECTS", "KINDS", "Mismatch", "compare"]
+__all__ = ["ASPECTS", "KINDS", "compare", "flaws"]
 
 # What `--only` selects by, and the kinds of mismatch that belong to it.
 ASPECTS = {
@@ -36,58 +36,6 @@ ASPECTS = {
 KINDS = tuple(kind for kinds in ASPECTS.values() for kind in kinds)
 
 
-@dataclass(frozen=True)
-class Mismatch:
-    """One rule, broken by one outcome.
-
-    Attributes
-    ----------
-    rule : str
-        "R1" to "R14".
-    kind : str
-        One of `KINDS`.
-    stage : str
-        Where it showed, one of `STAGES`.
-    detail : str
-        What tells this cause from others of the same rule, kind and stage.
-    expected, got : str
-        One line each, for people.
-    case : DotCase
-    earliest_stage : str
-        For errors, the stage that could have raised it.
-    """
-
-    rule: str
-    kind: str
-    stage: str
-    detail: str
-    expected: str
-    got: str
-    case: DotCase
-    earliest_stage: str = ""
-
-    @property
-    def signature(self) -> str:
-        """What is the same for all mismatches of one cause."""
-        return f"{self.rule} {self.kind} at {self.stage}: {self.detail}"
-
-    @property
-    def problem(self) -> Problem:
-        """The mismatch without its case, for whoever writes the reproducer."""
-        return Problem(
-            self.rule,
-            self.kind,
-            self.stage,
-            self.detail,
-            self.expected,
-            self.got,
-            self.earliest_stage,
-        )
-
-    def __str__(self) -> str:
-        return f"{self.signature}\n  {self.case}\n  expected {self.expected}\n  got      {self.got}"
-
-
 def compare(case: DotCase, outcome: Outcome, target: Target) -> tuple[Mismatch, ...]:
     """Judge what a target did with a case.
 
@@ -104,10 +52,8 @@ def compare(case: DotCase, outcome: Outcome, target: Target) -> tuple[Mismatch, 
         Empty if no rule is broken. At most one for each rule and part of the outcome: what
         follows from a mismatch already found is left out.
     """
-    try:
-        x, y = case.tensors()
-        dot(x, y, case.dim.value)
-    except DotError as error:
+    error = expected_error(case)
+    if error is not None:
         found = judge_error(case, outcome, error, target.stages)
     else:
         found = judge_answer(case, outcome)
@@ -152,13 +98,14 @@ def circumstances(case: DotCase, error: DotError, culprits: dict[str, tuple[int,
     """Say under which circumstances a case breaks its rule, coarsely: it names the cause."""
     if isinstance(error, SizeMismatchError):
         low = lower_dot(case.x.dims, case.y.dims, case.dim.names)
-        roles = sorted({low.role(dim) for dim in culprits})
+        role = low.role(next(iter(culprits)))
+        sizes = [pair for dim, pair in culprits.items() if low.role(dim) == role]
         how = "sizes differ"
-        if all(1 in pair for pair in culprits.values()):
+        if all(1 in pair for pair in sizes):
             how = "1 against n"
-        elif prod(x for x, _ in culprits.values()) == prod(y for _, y in culprits.values()):
+        elif prod(x for x, _ in sizes) == prod(y for _, y in sizes):
             how = "products agree"
-        return f"{' and '.join(roles)}, {how}"
+        return f"{role}, {how}"
     if isinstance(error, DimNotFoundError):
         return "a name that is not there"
     if error.rule == "R2":
@@ -187,7 +134,7 @@ def judge_answer(case: DotCase, outcome: Outcome) -> list[Mismatch]:
     if outcome.raised is not None:
         raised = outcome.raised
         rule = "R11" if len({*case.x.dims, *case.y.dims}) > 26 else "R6"
-        expected = f"{show(dot(*case.tensors(), case.dim.value))}"
+        expected = f"{show(expected_answer(case))}"
         return [
             Mismatch(
                 rule,
@@ -247,29 +194,51 @@ def judge_declaration(case: DotCase, outcome: Outcome) -> list[Mismatch]:
 
 
 def judge_value(case: DotCase, value: NamedTensor, draw: int) -> list[Mismatch]:
-    """Judge an answer: R5, R6, R7 and R9."""
+    """Judge one answer to a valid case."""
     x, y = case.tensors(draw)
-    oracle = dot(x, y, case.dim.value)
+    return [
+        Mismatch(flaw.rule, flaw.kind, "run", flaw.detail, flaw.expected, flaw.got, case, draw=draw)
+        for flaw in flaws(value, x, y, case.dim.names)
+    ]
 
-    def mismatch(rule: str, kind: str, detail: str, expected: str, got: str) -> list[Mismatch]:
-        return [Mismatch(rule, kind, "run", detail, expected, got, case)]
 
+class Flaw(NamedTuple):
+    """What is wrong with an answer; the fields are those of `Mismatch`."""
+
+    rule: str
+    kind: str
+    detail: str
+    expected: str
+    got: str
+
+
+def flaws(value: NamedTensor, x: NamedTensor, y: NamedTensor, dim: Dim = None) -> list[Flaw]:
+    """List what is wrong with an answer to `dot(x, y, dim)`: R5, R6, R7 and R9.
+
+    Parameters
+    ----------
+    value : NamedTensor
+        The answer.
+    x, y, dim
+        Valid arguments of `refdot.dot`.
+    """
+    oracle = dot(x, y, dim)
     if value.dims != oracle.dims:
-        return mismatch("R5", "wrong-dims", "dims", str(oracle.dims), str(value.dims))
-    if value.data.shape != oracle.shape:
-        return mismatch("R9", "wrong-shape", "shape", str(oracle.shape), str(value.data.shape))
+        return [Flaw("R5", "wrong-dims", "dims", str(oracle.dims), str(value.dims))]
+    if value.shape != oracle.shape:
+        return [Flaw("R9", "wrong-shape", "shape", str(oracle.shape), str(value.shape))]
     found = []
     if value.dtype != oracle.dtype:
         detail = f"{x.dtype} and {y.dtype} gave {value.dtype}"
-        found += mismatch("R7", "wrong-dtype", detail, str(oracle.dtype), str(value.dtype))
-    if value.dtype.kind not in "biufc":
-        return found or mismatch("R7", "wrong-dtype", "dtype", str(oracle.dtype), str(value.dtype))
-    correct = correct_answers(x, y, case.dim.names)
+        found = [Flaw("R7", "wrong-dtype", detail, str(oracle.dtype), str(value.dtype))]
+        if value.dtype.kind not in "biufc":
+            return found
+    correct = correct_answers(x, y, dim)
     wrong = correct.wrong(value.data)
     if wrong.any():
         detail = f"{family(oracle.dtype)} {manner(correct, value.data, wrong)}"
         expected, got = first_wrong(oracle.dims, oracle.data, value.data, wrong)
-        found += mismatch("R6", "wrong-value", detail, expected, got)
+        found.append(Flaw("R6", "wrong-value", detail, expected, got))
     return found
 
 
@@ -301,37 +270,20 @@ def judge_gradients(case: DotCase, outcome: Outcome) -> list[Mismatch]:
             expected, got = first_wrong(operand.dims, reference, gradient.value, wrong)
         if wrong is None or wrong.any():
             mismatch = Mismatch(
-                "R8", "wrong-gradient", "run", f"{which}: {detail}", expected, got, case
+                "R8",
+                "wrong-gradient",
+                "run",
+                f"{which}: {detail}",
+                expected,
+                got,
+                case,
+                draw=gradient.draw,
+                order=gradient.order,
+                operand=gradient.operand,
             )
             if mismatch.signature not in signatures(found):
                 found.append(mismatch)
     return found
-
-
-def correct_gradient(case: DotCase, order: int, operand: str, draw: int) -> CorrectAnswers:
-    """Work out the correct gradients of a case.
-
-    First order: the cotangents of x and y. Second order: those of ⟨v, x̄⟩ + ⟨w, ȳ⟩ with random
-    tangents v and w. Since x̄ is a dot of the cotangent with y, its gradient with respect to y is
-    the cotangent of y with v in the place of x; and likewise for w.
-    """
-    x, y = case.tensors(draw)
-    low = lower_dot(x.dims, y.dims, case.dim.names)
-    sizes = x.sizes | y.sizes
-    out_sizes = {dim: sizes[dim] for dim in low.out_dims}
-    cotangent = case.cotangent(out_sizes, str(np.result_type(x.data, y.data)), draw=draw)
-    beside_x, beside_y = y, x
-    if order == 2:
-        v = case.cotangent(x.sizes, str(x.dtype), 1, draw)
-        w = v if case.same_variable else case.cotangent(y.sizes, str(y.dtype), 2, draw)
-        beside_x, beside_y = w, v
-    of_x, of_y = (
-        correct_pull_back(cotangent, beside_x, x),
-        correct_pull_back(cotangent, beside_y, y),
-    )
-    if case.same_variable:
-        return of_x + of_y
-    return of_x if operand == "x" else of_y
 
 
 def judge_conduct(case: DotCase, outcome: Outcome) -> list[Mismatch]:

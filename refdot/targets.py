@@ -14,7 +14,7 @@ import numpy as np
 
 from refdot.case import DotCase
 from refdot.errors import one_line
-from refdot.lowering import lower_dot
+from refdot.oracle import drawn_cotangents
 from refdot.tensor import Array, NamedTensor
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "Declared",
     "Gradient",
     "Limit",
+    "Mismatch",
     "Outcome",
     "Raised",
     "Target",
@@ -136,6 +137,54 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class Mismatch:
+    """One rule, broken by one outcome.
+
+    Attributes
+    ----------
+    rule : str
+        "R1" to "R14".
+    kind : str
+        One of `refdot.compare.KINDS`.
+    stage : str
+        Where it showed, one of `STAGES`.
+    detail : str
+        What tells this cause from others of the same rule, kind and stage.
+    expected, got : str
+        One line each, for people.
+    case : DotCase
+    earliest_stage : str
+        For errors, the stage that could have raised it.
+    draw : int
+        Which draw of numbers showed it.
+    order : int
+        For gradients, their order.
+    operand : str
+        For gradients, the operand that they are of.
+    """
+
+    rule: str
+    kind: str
+    stage: str
+    detail: str
+    expected: str
+    got: str
+    case: DotCase
+    earliest_stage: str = ""
+    draw: int = 0
+    order: int = 0
+    operand: str = ""
+
+    @property
+    def signature(self) -> str:
+        """What is the same for all mismatches of one cause."""
+        return f"{self.rule} {self.kind} at {self.stage}: {self.detail}"
+
+    def __str__(self) -> str:
+        return f"{self.signature}\n  {self.case}\n  expected {self.expected}\n  got      {self.got}"
+
+
+@dataclass(frozen=True)
 class Backend:
     """One way in which a target executes.
 
@@ -190,31 +239,8 @@ class Target(Protocol):
     def run(self, case: DotCase, backend: str, lowering: str, until: str = "run") -> Outcome:
         """Run a case as far as a stage. Whatever the target raises is part of the outcome."""
 
-    def reproducer(self, case: DotCase, backend: str, lowering: str, problem: Problem) -> str:
+    def reproducer(self, mismatch: Mismatch, backend: str, lowering: str) -> str:
         """Write a standalone script that shows a mismatch, and exits 1 while it is there."""
-
-
-@dataclass(frozen=True)
-class Problem:
-    """What a reproducer must show: one mismatch in terms that a script can check.
-
-    Attributes
-    ----------
-    rule, kind, stage, detail : str
-        As in the mismatch.
-    expected, got : str
-        One line each.
-    earliest_stage : str
-        For errors, where it could have been raised.
-    """
-
-    rule: str
-    kind: str
-    stage: str
-    detail: str
-    expected: str
-    got: str
-    earliest_stage: str = ""
 
 
 class TargetError(Exception):
@@ -301,10 +327,7 @@ class CallableTarget:
         """Give the first gradients of both operands, if they are continuous."""
         if not differentiable(case):
             return []
-        sizes = x.sizes | y.sizes
-        lowering = lower_dot(x.dims, y.dims, case.dim.names)
-        out_sizes = {dim: sizes[dim] for dim in lowering.out_dims}
-        cotangent = case.cotangent(out_sizes, str(np.result_type(x.data, y.data)), draw=draw)
+        cotangent, _, _ = drawn_cotangents(case, draw)
         vjp = getattr(self.function, "vjp", None)
         if vjp is not None:
             x_bar, y_bar = vjp(x, y, cotangent, case.dim.value)
@@ -334,16 +357,10 @@ class CallableTarget:
             gradient[index] = (image.data * cotangent.transpose(*image.dims).data).sum()
         return NamedTensor(gradient, operand.dims)
 
-    def reproducer(self, case: DotCase, backend: str, lowering: str, problem: Problem) -> str:
+    def reproducer(self, mismatch: Mismatch, backend: str, lowering: str) -> str:
         """Write a script that replays the case on the function."""
         return CALLABLE_REPRODUCER.format(
-            rule=problem.rule,
-            kind=problem.kind,
-            case=case,
-            json=case.to_json(),
-            target=self.name,
-            expected=problem.expected,
-            got=problem.got,
+            mismatch=mismatch, json=mismatch.case.to_json(), target=self.name
         )
 
 
@@ -447,12 +464,9 @@ def find_target(name: str) -> Target:
 
 
 CALLABLE_REPRODUCER = '''\
-"""{rule}, {kind}: {case}
+"""{mismatch}
 
-Runs one case on {target} and exits 1 while it is answered wrongly.
-
-expected  {expected}
-got       {got}
+Runs this case on {target}, and exits 1 while it is answered wrongly.
 """
 
 import sys

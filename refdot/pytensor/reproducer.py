@@ -1,7 +1,396 @@
-"""x"""
+"""Writes a mismatch as a script for a bug report: PyTensor and NumPy alone, and an exit code."""
 
+from __future__ import annotations
+
+import inspect
+from textwrap import dedent, indent
 from typing import Any
 
+import numpy as np
 
-def reproducer(*a: Any) -> str:
-    return ""
+from refdot.case import Operand
+from refdot.errors import DimNotFoundError, SizeMismatchError
+from refdot.lowering import lower_dot
+from refdot.oracle import correct_gradient, correct_value, drawn_cotangents, expected_error
+from refdot.pytensor.lowerings import without_inner_graphs
+from refdot.rounding import CorrectAnswers
+from refdot.targets import STAGES, Mismatch
+from refdot.tensor import Array
+
+__all__ = ["reproducer"]
+
+LAYOUT = {
+    "c": "{}",
+    "fortran": 'np.array({}, order="F")',
+    "reversed": "np.flip(np.flip({}).copy())",
+    "strided": "np.stack([{0}, {0}], axis=-1)[..., 0]",
+    "read-only": "np.broadcast_to({0}, {0}.shape)",
+}
+
+
+def reproducer(mismatch: Mismatch, mode: str, lowering: str) -> str:
+    """Write a standalone script that shows a mismatch.
+
+    Parameters
+    ----------
+    mismatch : Mismatch
+    mode : str
+        The compilation mode, as PyTensor code.
+    lowering : str
+        "stock" or "inlined".
+
+    Returns
+    -------
+    str
+        A script that prints what is expected and what it got, and exits 1 while they differ.
+    """
+    parts = [HEAD.format(mismatch=mismatch, imports=imports(mode))]
+    if lowering == "inlined":
+        parts.append(INLINED.format(source=inspect.getsource(without_inner_graphs)))
+    if mismatch.kind == "nondeterminism":
+        parts.append(NAMES)
+    else:
+        parts.append(values(mismatch))
+    parts.append(steps(mismatch, mode))
+    parts.append(verdict(mismatch))
+    return "\n".join(parts)
+
+
+def imports(mode: str) -> str:
+    """Write the import of what a mode is made with."""
+    name = mode.partition("(")[0]
+    return f"from pytensor.compile.mode import {name}"
+
+
+def literal(array: Array) -> str:
+    """Write an array as code: flat, then shaped, so that sizes 0 and many dims read well."""
+    flat = ", ".join(repr(value) for value in array.ravel().tolist())
+    code = f'np.array([{flat}], dtype="{array.dtype}")'
+    return code if array.ndim == 1 else f"{code}.reshape({array.shape})"
+
+
+def values(mismatch: Mismatch) -> str:
+    """Write the operands' values, and what is drawn beside them for gradients."""
+    case, draw = mismatch.case, mismatch.draw
+    named = dict(zip(operands(mismatch), case.arrays(draw), strict=False))
+    lines = []
+    for (name, array), operand in zip(named.items(), (case.x, case.y), strict=False):
+        lines.append(f"{name}_value = {literal(np.ascontiguousarray(array).reshape(array.shape))}")
+        if operand.layout != "c":
+            lines.append(f"{name}_value = {LAYOUT[operand.layout].format(f'{name}_value')}")
+    if mismatch.kind == "wrong-gradient":
+        drawn = zip(("cotangent", "v", "w"), drawn_cotangents(case, draw), strict=True)
+        lines += [f"{name}_value = {literal(tensor.data)}" for name, tensor in drawn]
+    return "\n".join(lines) + "\n"
+
+
+def operands(mismatch: Mismatch) -> dict[str, Operand]:
+    """Name the variables of a case: one where both operands are the same."""
+    case = mismatch.case
+    return {"x": case.x} if case.same_variable else {"x": case.x, "y": case.y}
+
+
+def steps(mismatch: Mismatch, mode: str) -> str:
+    """Write the stages, as far as the mismatch needs them."""
+    case = mismatch.case
+    names = operands(mismatch)
+    y = "x" if case.same_variable else "y"
+    hashed = mismatch.kind == "nondeterminism"
+    dims = {name: dims_code(operand.dims, hashed) for name, operand in names.items()}
+    lines = [
+        f'{name} = pt.tensor("{name}", dtype="{operand.dtype}", shape={operand.static_shape})'
+        for name, operand in names.items()
+    ]
+    lines += [f"{name}_named = as_xtensor({name}, dims={dims[name]})" for name in names]
+    dim = f"dim={dim_code(mismatch)}"
+    lines.append(
+        f"out = x_named.dot({y}_named, {dim})"
+        if case.method
+        else f"out = dot(x_named, {y}_named, {dim})"
+    )
+    if hashed:
+        return SPELLED.format(steps=indent("\n".join(lines), "    "))
+    build_alone = mismatch.stage == "build" and mismatch.kind != "accepted-invalid"
+    if not build_alone:
+        lines += [
+            'stage = "lower"',
+            'lowered = rewrite_graph(out.values, include=("lower_xtensor",), clone=True)',
+        ]
+        gradient = mismatch.kind == "wrong-gradient"
+        inputs, fed, outputs = list(names), [f"{name}_value" for name in names], "lowered"
+        if gradient:
+            more, lines_of_gradient, outputs = gradient_code(mismatch, list(names))
+            lines += lines_of_gradient
+            inputs += more
+            fed += [f"{name}_value" for name in more]
+        lines += [
+            'stage = "compile"',
+            f"function = pytensor.function([{', '.join(inputs)}], {outputs}, mode={mode})",
+            'stage = "run"',
+            f"answer = np.asarray(function({', '.join(fed)}))",
+        ]
+    flags = f'cxx="", on_opt_error="raise", mode={mode}'
+    if "cvm" in mode:
+        flags = f'on_opt_error="raise", mode={mode}'
+    return STEPS.format(flags=flags, steps=indent("\n".join(lines), " " * 8))
+
+
+def dims_code(dims: tuple[Any, ...], hashed: bool) -> str:
+    """Write dims as code, as plain names or as names whose hash is chosen."""
+    return f"names({list(dims)!r})" if hashed else repr(dims)
+
+
+def dim_code(mismatch: Mismatch) -> str:
+    """Write the `dim` argument as code."""
+    dim = mismatch.case.dim
+    if mismatch.kind != "nondeterminism":
+        return str(dim)
+    if dim.spelling in ("none", "ellipsis"):
+        return str(dim)
+    return f"names({list(dim.items)!r})"
+
+
+def gradient_code(mismatch: Mismatch, names: list[str]) -> tuple[list[str], list[str], str]:
+    """Write the gradient: its inputs, its lines, and the output that is wrong."""
+    continuous = [
+        name for name, operand in operands(mismatch).items() if np.dtype(operand.dtype).kind == "f"
+    ]
+    wrt = ", ".join(continuous)
+    lines = [
+        'cotangent = pt.tensor("cotangent", dtype=lowered.dtype, shape=lowered.type.shape)',
+        f"bars = pytensor.grad(None, [{wrt}], known_grads={{lowered: cotangent}})",
+    ]
+    inputs = ["cotangent"]
+    which = continuous.index(mismatch.operand) if mismatch.operand else 0
+    if mismatch.order < 2:
+        return inputs, lines, f"bars[{which}]"
+    tangents = ["v", "w"][: len(names)]
+    lines += [
+        f'{tangent} = pt.tensor("{tangent}", dtype=bars[{i}].dtype, shape=bars[{i}].type.shape)'
+        for i, tangent in enumerate(tangents)
+    ]
+    known = ", ".join(f"bars[{i}]: {tangent}" for i, tangent in enumerate(tangents))
+    lines.append(f"bars = pytensor.grad(None, [{wrt}], known_grads={{{known}}})")
+    return inputs + tangents, lines, f"bars[{which}]"
+
+
+def verdict(mismatch: Mismatch) -> str:
+    """Write how the script tells whether the defect is there."""
+    code = VERDICTS.get(mismatch.kind)
+    fields: dict[str, Any] = {}
+    if code is None and mismatch.stage == "build":
+        code, fields = DECLARED, declared(mismatch)
+    elif code is None:
+        code, fields = NUMBERS, numbers(mismatch)
+    later = STAGES[STAGES.index(mismatch.earliest_stage) + 1 :] if mismatch.earliest_stage else ()
+    return dedent(code).format(
+        later=later, culprits=culprits(mismatch), expected=repr(mismatch.expected), **fields
+    )
+
+
+def numbers(mismatch: Mismatch) -> dict[str, Any]:
+    """Give what the answer is compared with."""
+    case, draw = mismatch.case, mismatch.draw
+    correct: CorrectAnswers
+    if mismatch.kind == "wrong-gradient":
+        operand = mismatch.operand or next(
+            name
+            for name, operand in operands(mismatch).items()
+            if np.dtype(operand.dtype).kind == "f"
+        )
+        correct = correct_gradient(case, mismatch.order or 1, operand, draw)
+    else:
+        correct = correct_value(case, draw)
+    with np.errstate(all="ignore"):
+        reference = correct.reference.astype(correct.dtype)
+    bound = np.zeros(reference.shape)
+    if correct.dtype.kind in "fc":
+        precision = np.finfo(correct.dtype)
+        bound = correct.bound(
+            float(precision.eps) / 2, precision.nmant + 1, float(precision.smallest_subnormal)
+        ).astype(float)
+    return {
+        "reference": literal(np.asarray(reference)),
+        "bound": literal(np.asarray(bound)),
+        "dtype": repr(str(correct.dtype)),
+    }
+
+
+def declared(mismatch: Mismatch) -> dict[str, Any]:
+    """Give what is declared of the output, and what should be."""
+    case = mismatch.case
+    lowering = lower_dot(case.x.dims, case.y.dims, case.dim.names)
+    x = dict(zip(case.x.dims, case.x.static_shape, strict=True))
+    y = dict(zip(case.y.dims, case.y.static_shape, strict=True))
+    known = [x[dim] if x.get(dim) is not None else y.get(dim) for dim in lowering.out_dims]
+    dtype = np.result_type(np.dtype(case.x.dtype), np.dtype(case.y.dtype))
+    return {"should_be": repr((lowering.out_dims, str(dtype), tuple(known)))}
+
+
+def culprits(mismatch: Mismatch) -> tuple[str, ...]:
+    """Name the dims of which an error message must mention one."""
+    error = expected_error(mismatch.case)
+    if isinstance(error, SizeMismatchError):
+        return error.dims
+    return error.missing if isinstance(error, DimNotFoundError) else ()
+
+
+HEAD = '''\
+"""{mismatch}
+
+Needs PyTensor and NumPy alone; exits 1 while the defect is there.
+"""
+
+import re
+import sys
+import warnings
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+{imports}
+from pytensor.graph.rewriting.utils import rewrite_graph
+from pytensor.xtensor import as_xtensor, dot
+
+warnings.simplefilter("ignore")
+nan, inf = np.nan, np.inf
+'''
+
+INLINED = """\
+# The lowering under test inlines the Einsum that PyTensor's own makes.
+from collections.abc import Sequence
+from typing import Any
+
+from pytensor.compile.builders import OpFromGraph
+from pytensor.graph.basic import Variable
+from pytensor.xtensor.rewriting.utils import lower_xtensor_db
+
+try:
+    from pytensor.compile.rewriting import inline_ofg_node
+except ImportError:
+    from pytensor.tensor.rewriting.ofg import inline_ofg_node
+
+
+{source}
+
+stock = lower_xtensor_db["lower_dot"].fn
+lower_xtensor_db["lower_dot"].fn = lambda fgraph, node: without_inner_graphs(
+    stock(fgraph, node), node.inputs
+)
+"""
+
+NAMES = '''
+class Name(str):
+    """A dim whose hash is chosen, as if PYTHONHASHSEED were another."""
+
+    def __hash__(self):
+        return hashes[str(self)]
+
+    __eq__ = str.__eq__
+
+
+def names(dims):
+    return tuple(Name(dim) for dim in dims)
+
+'''
+
+SPELLED = """\
+def build():
+{steps}
+    return out.owner.op
+
+
+class Hashes(dict):
+    def __missing__(self, name):
+        self[name] = self["rule"](len(self))
+        return self[name]
+
+
+seen = []
+for rule in (lambda i: i, lambda i: 0xFFFF - i, lambda i: 0):
+    hashes = Hashes(rule=rule)
+    try:
+        seen.append(build())
+    except Exception as error:
+        seen.append(f"{{type(error).__name__}}: {{error}}")
+"""
+
+STEPS = """\
+stage, raised, out, answer = "build", None, None, None
+with pytensor.config.change_flags({flags}):
+    try:
+{steps}
+    except BaseException as error:
+        raised = error
+
+got = f"{{type(raised).__name__}} at {{stage}}: {{raised}}" if raised else f"{{answer}}"
+"""
+
+FINISH = """
+print("expected", {expected})
+print("got     ", got)
+sys.exit(1 if defect else 0)
+"""
+
+NUMBERS = """\
+expected = {reference}
+bound = {bound}
+if raised is None:
+    with np.errstate(all="ignore"):
+        near = np.abs(answer - expected) <= bound
+        near |= (answer == expected) | ((answer != answer) & (expected != expected))
+    got = f"{{answer.dtype}} {{answer}}"
+    defect = answer.dtype != {dtype} or answer.shape != expected.shape or not near.all()
+else:
+    defect = True
+
+print("expected", expected.dtype, expected)
+print("got     ", got)
+sys.exit(1 if defect else 0)
+"""
+
+DECLARED = """\
+should_be = {should_be}
+got = (out.type.dims, out.type.dtype, out.type.shape)
+defect = got != should_be
+
+print("expected", should_be)
+print("got     ", got)
+sys.exit(1 if defect else 0)
+"""
+
+VERDICTS = {
+    "accepted-invalid": "defect = raised is None\n" + FINISH,
+    "late-error": "defect = raised is None or stage in {later}\n" + FINISH,
+    "wrong-error": """\
+message = str(raised).split("\\nApply node that caused the error")[0]
+names_the_dim = not {culprits} or any(
+    re.search(rf"(?<!\\w){{re.escape(dim)}}(?!\\w)", message) for dim in {culprits}
+)
+defect = raised is not None and not (
+    isinstance(raised, ValueError | TypeError) and names_the_dim
+)
+"""
+    + FINISH,
+    "rejected-valid": "defect = raised is not None\n" + FINISH,
+    "structure": """\
+defect = raised is not None
+if raised is None:
+    from pytensor.compile.builders import OpFromGraph
+    from pytensor.graph.traversal import ancestors
+
+    got = sorted({{str(v.owner.op) for v in ancestors([lowered]) if v.owner}})
+    defect = any(v.owner and isinstance(v.owner.op, OpFromGraph) for v in ancestors([lowered]))
+"""
+    + FINISH,
+    "side-effect": """\
+again = np.asarray(function(x_value) if "y_value" not in globals() else function(x_value, y_value))
+defect = np.shares_memory(answer, x_value) or not np.array_equal(answer, again, equal_nan=True)
+"""
+    + FINISH,
+    "nondeterminism": """\
+got = "; ".join(map(str, seen))
+defect = any(other != seen[0] for other in seen[1:])
+"""
+    + FINISH,
+}

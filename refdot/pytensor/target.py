@@ -17,6 +17,7 @@ import pytensor.tensor as pt
 from pytensor.compile.mode import Mode, get_mode
 
 from refdot.case import DimArgument, DotCase
+from refdot.oracle import drawn_cotangents
 from refdot.pytensor import graph as graphs
 from refdot.pytensor.lowerings import LOWERINGS, use_lowering
 from refdot.pytensor.reproducer import reproducer
@@ -28,8 +29,8 @@ from refdot.targets import (
     Declared,
     Gradient,
     Limit,
+    Mismatch,
     Outcome,
-    Problem,
     Raised,
     effects,
 )
@@ -40,9 +41,21 @@ __all__ = ["BACKENDS", "PyTensorTarget"]
 
 @dataclass(frozen=True)
 class PyTensorBackend:
-    """A way to execute: how to make its compilation mode, and what it needs."""
+    """A way to execute.
 
-    mode: Callable[[], Mode]
+    Attributes
+    ----------
+    mode : str
+        The compilation mode, as PyTensor code.
+    needs : str
+        The package that it cannot run without.
+    compiles_c : bool
+        Whether it compiles C; the others are faster without a compiler.
+    default : bool
+        Whether it runs unless others are asked for.
+    """
+
+    mode: str
     needs: str = ""
     compiles_c: bool = False
     default: bool = False
@@ -56,12 +69,17 @@ class PyTensorBackend:
             return f"{self.needs} is not installed"
         return ""
 
+    def make_mode(self) -> Mode:
+        """Make the mode anew, with the rewrites that are registered now."""
+        mode: Mode = eval(self.mode, {"Mode": Mode, "get_mode": get_mode})
+        return mode
+
 
 BACKENDS = {
-    "python": PyTensorBackend(lambda: Mode(linker="py", optimizer="fast_run"), default=True),
-    "python-minimum": PyTensorBackend(lambda: Mode(linker="py", optimizer="minimum_compile")),
-    "c": PyTensorBackend(lambda: Mode(linker="cvm", optimizer="fast_run"), compiles_c=True),
-    "numba": PyTensorBackend(lambda: get_mode("NUMBA"), needs="numba"),
+    "python": PyTensorBackend('Mode(linker="py", optimizer="fast_run")', default=True),
+    "python-minimum": PyTensorBackend('Mode(linker="py", optimizer="minimum_compile")'),
+    "c": PyTensorBackend('Mode(linker="cvm", optimizer="fast_run")', compiles_c=True),
+    "numba": PyTensorBackend('get_mode("NUMBA")', needs="numba"),
 }
 
 
@@ -125,7 +143,7 @@ class PyTensorTarget:
         compiler = "" if not BACKENDS[backend].compiles_c else pytensor.config.cxx
         with warnings.catch_warnings(), quiet():
             warnings.simplefilter("ignore")
-            mode = BACKENDS[backend].mode()
+            mode = BACKENDS[backend].make_mode()
             # A rewrite that fails is otherwise only logged, which hides the cause; and what an
             # OpFromGraph holds is compiled in the default mode, whatever the mode outside.
             with (
@@ -137,9 +155,9 @@ class PyTensorTarget:
                     outcome = replace(outcome, variations=variations(case))
                 return outcome
 
-    def reproducer(self, case: DotCase, backend: str, lowering: str, problem: Problem) -> str:
+    def reproducer(self, mismatch: Mismatch, backend: str, lowering: str) -> str:
         """Write a script that needs PyTensor and NumPy alone."""
-        return reproducer(case, backend, lowering, problem)
+        return reproducer(mismatch, BACKENDS[backend].mode, lowering)
 
 
 def run(case: DotCase, mode: Mode, lowering: str, until: str) -> Outcome:
@@ -220,19 +238,13 @@ class GradientGraph:
                 labels += [(2, name) for name in names]
         return cls(inputs, outputs, labels)
 
-    def values(self, case: DotCase, out: NamedTensor, draw: int) -> list[Any]:
+    def values(self, case: DotCase, draw: int) -> list[Any]:
         """Draw what the inputs are fed with: the same that the oracle uses."""
-        out_dtype = str(np.result_type(np.dtype(case.x.dtype), np.dtype(case.y.dtype)))
-        fed = [case.cotangent(out.sizes, out_dtype, draw=draw)]
-        if len(self.inputs) > 1:
-            operands = (case.x,) if case.same_variable else (case.x, case.y)
-            fed += [
-                case.cotangent(operand.sizes, operand.dtype, which, draw)
-                for which, operand in enumerate(operands, 1)
-            ]
+        cotangent, v, w = drawn_cotangents(case, draw)
+        fed = [cotangent, v] if case.same_variable else [cotangent, v, w]
         return [
             np.asarray(tensor.data, dtype=variable.dtype)
-            for tensor, variable in zip(fed, self.inputs, strict=True)
+            for tensor, variable in zip(fed, self.inputs, strict=False)
         ]
 
 
@@ -261,11 +273,7 @@ def execute(
     for draw in range(DRAWS):
         arrays = list(case.arrays(draw)[: len(graph.inputs)])
         before = tuple(array.copy() for array in arrays)
-        fed = []
-        if gradient is not None:
-            sizes = case.x.sizes | case.y.sizes
-            out_sizes = {dim: sizes[dim] for dim in dims}
-            fed = gradient.values(case, blank(out_sizes), draw)
+        fed = gradient.values(case, draw) if gradient is not None else []
         try:
             with stage("run"):
                 results = [np.asarray(result) for result in function(*arrays, *fed)]
@@ -290,12 +298,6 @@ def execute(
         gradients=tuple(gradients),
         side_effects=tuple(dict.fromkeys(side_effects)),
     )
-
-
-def blank(sizes: Mapping[str, int]) -> NamedTensor:
-    """Give a tensor of some sizes that holds nothing worth knowing."""
-    data = np.broadcast_to(np.zeros(()), tuple(sizes.values()))
-    return NamedTensor.trusted(data, tuple(sizes))
 
 
 class HashedName(str):
@@ -333,7 +335,7 @@ def variations(case: DotCase) -> tuple[str, ...]:
         backwards = replace(case, dim=DimArgument("list", (*items[::-1], *items[:1])))
     asked = [
         hashed(case, lambda position: position),
-        hashed(case, lambda position: 1000 - position),
+        hashed(case, lambda position: 0xFFFF - position),
         hashed(backwards, lambda position: 0),
     ]
     seen: dict[str, list[Any]] = {"op": [], "dims": [], "error": []}

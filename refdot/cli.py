@@ -1,0 +1,292 @@
+"""The command line: check, replay, explain."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from refdot import __version__
+from refdot.diagram import explain, parse_operands
+from refdot.errors import DotError, nearest_name
+from refdot.lowering import lower_dot
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["main"]
+
+INTERRUPTED = 130
+
+
+class UsageError(Exception):
+    """Something asked for that cannot be had: what is wrong, and what is accepted."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise instead of printing pages and leaving."""
+        raise UsageError(message)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line in this process.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The arguments; by default those of the process.
+
+    Returns
+    -------
+    int
+        0 if nothing is wrong but known deviations, 1 if something is, 2 for bad usage, 130 if
+        interrupted before anything was found.
+    """
+    try:
+        arguments = parser().parse_args(argv)
+        result: int = arguments.command(arguments)
+    except UsageError as error:
+        print(f"refdot: {error}", file=sys.stderr)
+        return 2
+    except SystemExit as leaving:  # --help and --version
+        return int(leaving.code or 0)
+    return result
+
+
+def parser() -> Parser:
+    """Say which commands there are."""
+    top = Parser(prog="refdot", description="An oracle for named-dimension dot.")
+    top.add_argument("--version", action="version", version=f"refdot {__version__}")
+    commands = top.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
+
+    check = commands.add_parser(
+        "check",
+        help="hold an implementation against the oracle",
+        description="Draws cases, judges each on every backend and lowering, groups what is "
+        "wrong, and shrinks each cause to its smallest case. Exit code: 0 if nothing but known "
+        "deviations was found, 1 if something else was, 2 for bad usage.",
+    )
+    target = "pytensor (default where it is installed), xarray, or module:function"
+    check.add_argument("target", nargs="?", help=target)
+    check.add_argument("--backend", action="append", default=[], metavar="NAME")
+    check.add_argument("--lowering", action="append", default=[], metavar="NAME")
+    check.add_argument("--cases", type=positive, default=300, metavar="N")
+    check.add_argument("--seed", type=natural, default=0, metavar="N")
+    aspects = "values, gradients, errors or structure"
+    check.add_argument("--only", action="append", default=[], metavar="ASPECT", help=aspects)
+    check.add_argument("--report", type=Path, metavar="DIR", help="write report and reproducers")
+    check.add_argument("--strict", action="store_true", help="known deviations count too")
+    check.set_defaults(command=run_check)
+
+    replay = commands.add_parser("replay", help="judge one case again, from a JSON file")
+    replay.add_argument("case", type=Path, metavar="CASE.json")
+    replay.add_argument("target", nargs="?", help=target)
+    replay.add_argument("--backend", action="append", default=[], metavar="NAME")
+    replay.add_argument("--lowering", action="append", default=[], metavar="NAME")
+    replay.set_defaults(command=run_replay)
+
+    explained = commands.add_parser("explain", help="show how names become an einsum")
+    explained.add_argument("operands", metavar="'a b, b c'")
+    explained.add_argument("--dim", help="names with commas between them, or ...", metavar="DIM")
+    explained.add_argument("--sizes", help="such as a=2,b=3", default="", metavar="SIZES")
+    explained.set_defaults(command=run_explain)
+    return top
+
+
+def positive(text: str) -> int:
+    """Read a whole number from 1 on."""
+    return whole_number(text, 1)
+
+
+def natural(text: str) -> int:
+    """Read a whole number from 0 on."""
+    return whole_number(text, 0)
+
+
+def whole_number(text: str, least: int) -> int:
+    """Read a whole number."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = least - 1
+    if number < least:
+        raise argparse.ArgumentTypeError(f"a whole number from {least} on, not {text!r}")
+    return number
+
+
+def run_check(arguments: argparse.Namespace) -> int:
+    """Do `refdot check`."""
+    require_check_extra()
+    from rich.console import Console
+
+    from refdot import check, compare, report
+
+    target = chosen_target(arguments)
+    require(arguments.only, tuple(compare.ASPECTS), "--only")
+    folder = arguments.report
+    if folder is not None and folder.exists() and not folder.is_dir():
+        raise UsageError(f"--report {folder}: not a folder")
+    console = Console()
+    with ProgressDisplay(console) as progress:
+        found = check.run(
+            target,
+            cases=arguments.cases,
+            seed=arguments.seed,
+            backends=arguments.backend,
+            lowerings=arguments.lowering,
+            only=arguments.only,
+            progress=progress,
+        )
+    report.print_report(found, console)
+    if folder is not None:
+        try:
+            report.write_report(found, target, folder)
+        except OSError as error:
+            raise UsageError(f"--report {folder}: {error.strerror}") from None
+        console.print(f"report in {folder}", highlight=False, soft_wrap=True)
+    if any(arguments.strict or finding.known is None for finding in found.findings):
+        return 1
+    return INTERRUPTED if found.interrupted else 0
+
+
+def run_replay(arguments: argparse.Namespace) -> int:
+    """Do `refdot replay`."""
+    require_check_extra()
+    from refdot import check
+    from refdot.case import DotCase
+    from refdot.targets import limit_of
+
+    try:
+        text = arguments.case.read_text(encoding="utf-8")
+        case = DotCase.from_json(text)
+    except OSError as error:
+        raise UsageError(f"{arguments.case}: {error.strerror}") from None
+    except ValueError as error:
+        raise UsageError(f"{arguments.case}: {error}") from None
+    target = chosen_target(arguments)
+    print(case)
+    if reason := limit_of(target, case):
+        print(f"{target.name} is not judged on this: {reason}")
+        return 0
+    there = [backend for backend in target.backends() if not backend.absent]
+    backends = arguments.backend or [backend.name for backend in there if backend.default]
+    broken = False
+    for backend in backends:
+        for lowering in arguments.lowering or target.lowerings:
+            configuration = check.Configuration(backend, lowering)
+            mismatches = check.judge(target, case, configuration)
+            broken = broken or bool(mismatches)
+            print(f"{target.name}, {backend}, {lowering}: {'wrong' if mismatches else 'right'}")
+            for mismatch in mismatches:
+                print(f"  {mismatch.signature}")
+                print(f"    expected  {mismatch.expected}")
+                print(f"    got       {mismatch.got}")
+    return 1 if broken else 0
+
+
+def run_explain(arguments: argparse.Namespace) -> int:
+    """Do `refdot explain`."""
+    try:
+        x_dims, y_dims = parse_operands(arguments.operands)
+        lowering = lower_dot(x_dims, y_dims, read_dim(arguments.dim))
+    except (ValueError, DotError) as error:
+        raise UsageError(str(error)) from None
+    print(explain(lowering, read_sizes(arguments.sizes, lowering.all_dims)))
+    return 0
+
+
+def read_dim(text: str | None) -> Any:
+    """Read the `dim` argument from the shell."""
+    if text is None:
+        return None
+    if text.strip() == "...":
+        return ...
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def read_sizes(text: str, dims: Sequence[str]) -> dict[str, int]:
+    """Read sizes from the shell."""
+    sizes = {}
+    for part in filter(None, text.split(",")):
+        name, _, size = (piece.strip() for piece in part.partition("="))
+        if not size.isdecimal():
+            raise UsageError(f"--sizes takes name=size with commas between, not {part!r}")
+        require([name], tuple(dims), "--sizes")
+        sizes[name] = int(size)
+    return sizes
+
+
+def require_check_extra() -> None:
+    """Refuse what needs more than the core where that is not installed."""
+    missing = [name for name in ("hypothesis", "rich") if find_spec(name) is None]
+    if missing:
+        raise UsageError(f"{' and '.join(missing)} not installed; pip install 'refdot[check]'")
+
+
+def chosen_target(arguments: argparse.Namespace) -> Any:
+    """Find the target, and check that it has the backends and lowerings asked for."""
+    from refdot.targets import TargetError, find_target
+
+    name = arguments.target
+    if name is None:
+        name = "pytensor" if find_spec("pytensor") else "xarray"
+    try:
+        target = find_target(name)
+    except TargetError as error:
+        raise UsageError(str(error)) from None
+    backends = target.backends()
+    require(arguments.backend, tuple(backend.name for backend in backends), "--backend")
+    absent = {backend.name: backend.absent for backend in backends if backend.absent}
+    for backend in arguments.backend:
+        if backend in absent:
+            raise UsageError(f"--backend {backend}: {absent[backend]}")
+    require(arguments.lowering, target.lowerings, "--lowering")
+    return target
+
+
+def require(names: Sequence[str], accepted: Sequence[str], option: str) -> None:
+    """Refuse names that are not among those accepted."""
+    for name in names:
+        if name not in accepted:
+            nearest = nearest_name(name, accepted)
+            hint = f" (did you mean {nearest}?)" if nearest else ""
+            raise UsageError(f"{option} {name}: there is only {', '.join(accepted)}{hint}")
+
+
+class ProgressDisplay:
+    """Show progress: a bar on a terminal, a plain line now and then elsewhere."""
+
+    def __init__(self, console: Console) -> None:
+        from rich import progress
+
+        self.tasks: dict[str, progress.TaskID] = {}
+        self.bar = progress.Progress(
+            progress.TextColumn("{task.description}"),
+            progress.BarColumn(),
+            progress.MofNCompleteColumn(),
+            progress.TimeElapsedColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+
+    def __enter__(self) -> ProgressDisplay:
+        self.bar.start()
+        return self
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Tell how far it has come."""
+        if self.bar.disable and (done == total or done % max(1, total // 5) == 0):
+            print(f"{stage}: {done} of {total}", flush=True)
+        if stage not in self.tasks:
+            self.tasks[stage] = self.bar.add_task(stage, total=total)
+        self.bar.update(self.tasks[stage], completed=done)
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.stop()

@@ -1,0 +1,167 @@
+"""Writes what a campaign found: as JSON, as a table, and as one script for each mismatch."""
+
+from __future__ import annotations
+
+import json
+import re
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from refdot import __version__
+from refdot.check import Finding, Report
+from refdot.targets import Target
+
+__all__ = ["as_json", "print_report", "write_report"]
+
+
+def as_json(report: Report) -> dict[str, Any]:
+    """Give a report as what `json` can write; DESIGN and README list the fields."""
+    return {
+        "refdot": __version__,
+        "target": report.target,
+        "target_version": report.target_version,
+        "python": report.python,
+        "seed": report.seed,
+        "cases": report.cases,
+        "skipped": report.skipped,
+        "backends": list(report.backends),
+        "lowerings": list(report.lowerings),
+        "absent_backends": report.absent_backends,
+        "seconds": round(report.seconds, 3),
+        "interrupted": report.interrupted,
+        "mismatches": [finding_as_json(finding) for finding in report.findings],
+    }
+
+
+def finding_as_json(finding: Finding) -> dict[str, Any]:
+    """Give one finding as what `json` can write."""
+    mismatch = finding.mismatch
+    return {
+        "signature": mismatch.signature,
+        "rule": mismatch.rule,
+        "kind": mismatch.kind,
+        "stage": mismatch.stage,
+        "detail": mismatch.detail,
+        "backends": finding.backends,
+        "lowerings": finding.lowerings,
+        "count": finding.count,
+        "known": finding.known,
+        "case": mismatch.case.to_json(),
+        "expected": mismatch.expected,
+        "got": mismatch.got,
+        "reproducer": reproducer_name(finding),
+    }
+
+
+def reproducer_name(finding: Finding) -> str:
+    """Name a finding's script: readable, and distinct for each signature.
+
+    The name holds the rule, the kind, and a few digits of the signature's hash.
+    """
+    mismatch = finding.mismatch
+    digest = sha256(mismatch.signature.encode()).hexdigest()[:6]
+    words = re.sub(r"\W+", "_", f"{mismatch.rule} {mismatch.kind} {digest}".lower())
+    return f"reproducer_{words}.py"
+
+
+def write_report(report: Report, target: Target, folder: Path) -> None:
+    """Write `report.json`, and the reproducer of each finding, into a folder.
+
+    Reproducers that an earlier run left there are removed: they are not of this report.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for stale in folder.glob("reproducer_*.py"):
+        stale.unlink()
+    text = json.dumps(as_json(report), indent=2, ensure_ascii=False)
+    (folder / "report.json").write_text(text + "\n", encoding="utf-8")
+    for finding in report.findings:
+        script = target.reproducer(
+            finding.mismatch, finding.configuration.backend, finding.configuration.lowering
+        )
+        (folder / reproducer_name(finding)).write_text(script, encoding="utf-8")
+
+
+def print_report(report: Report, console: Console) -> None:
+    """Print what was judged and, on a terminal as a table, what is wrong."""
+    if report.findings and console.is_terminal:
+        console.print(table(report))
+    for number, finding in enumerate(report.findings, 1):
+        print_finding(number, finding, console)
+    version = f" {report.target_version}" if report.target_version else ""
+    judged = report.cases - report.skipped
+    console.print(
+        f"{report.target}{version} on Python {report.python}: {judged} cases judged, "
+        f"seed {report.seed}, backends {', '.join(report.backends)}, "
+        f"lowerings {', '.join(report.lowerings)}, {report.seconds:.0f} s",
+        highlight=False,
+        soft_wrap=True,
+    )
+    if report.skipped:
+        console.print(f"{report.skipped} more are beyond what {report.target} claims to do")
+    for name, reason in report.absent_backends.items():
+        console.print(f"backend {name} is absent: {reason}", highlight=False)
+    if report.interrupted:
+        console.print("interrupted: this is what was found until then")
+    console.print(summary(report), style="bold", highlight=False)
+
+
+def summary(report: Report) -> str:
+    """Say in one line how it went."""
+    if not report.findings:
+        return "no mismatch"
+    new = sum(finding.known is None for finding in report.findings)
+    known = len(report.findings) - new
+    mismatches = (
+        "1 distinct mismatch"
+        if len(report.findings) == 1
+        else (f"{len(report.findings)} distinct mismatches")
+    )
+    return f"{mismatches}: {new} new, {known} known"
+
+
+def table(report: Report) -> Table:
+    """Give the overview: one row for each signature."""
+    overview = Table(title="mismatches", show_lines=False, expand=False)
+    for heading in ("", "rule", "kind", "stage", "cause", "backends", "lowerings", "count", ""):
+        overview.add_column(heading, justify="right" if heading in ("", "count") else "left")
+    for number, finding in enumerate(report.findings, 1):
+        mismatch = finding.mismatch
+        overview.add_row(
+            str(number),
+            mismatch.rule,
+            mismatch.kind,
+            mismatch.stage,
+            escape(mismatch.detail),
+            ", ".join(finding.backends),
+            ", ".join(finding.lowerings),
+            str(finding.count),
+            finding.known or "NEW",
+        )
+    return overview
+
+
+def print_finding(number: int, finding: Finding, console: Console) -> None:
+    """Print one finding: its signature, its smallest case, and what is expected."""
+    mismatch = finding.mismatch
+    where = f"{', '.join(finding.backends)}; {', '.join(finding.lowerings)}"
+    seen = "once" if finding.count == 1 else f"{finding.count} times"
+    lines = [
+        f"{number}. {mismatch.signature}",
+        f"   {shortened(str(mismatch.case))}",
+        f"   expected  {mismatch.expected}",
+        f"   got       {shortened(mismatch.got)}",
+        f"   seen {seen} on {where}; {finding.known or 'NEW'}",
+        "",
+    ]
+    for line in lines:
+        console.print(escape(line), highlight=False, soft_wrap=True)
+
+
+def shortened(text: str, limit: int = 300) -> str:
+    """Cut the middle out of a long line."""
+    return text if len(text) <= limit else f"{text[: limit - 60]} … {text[-50:]}"
