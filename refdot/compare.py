@@ -80,8 +80,9 @@ def judge_error(
     def mismatch(rule: str, kind: str, stage: str, detail: str, got: str) -> list[Mismatch]:
         return [Mismatch(rule, kind, stage, detail, expected, got, case, earliest)]
 
-    if raised is None:
-        got = f"no error, but {show(outcome.values[0])}" if outcome.values else "no error"
+    not_noticed = outcome.declared is not None and not isinstance(error, SizeMismatchError)
+    if raised is None or not_noticed:
+        got = f"no error, but {show(outcome.values[0])}" if outcome.values else "no error there"
         return mismatch(error.rule, "accepted-invalid", earliest, what, got)
     if STAGES.index(raised.stage) > STAGES.index(earliest):
         return mismatch("R13", "late-error", raised.stage, what, str(raised))
@@ -109,7 +110,8 @@ def circumstances(case: DotCase, error: DotError, culprits: dict[str, tuple[int,
     if isinstance(error, DimNotFoundError):
         return "a name that is not there"
     if error.rule == "R2":
-        return f"dim is {case.dim}" if case.dim.spelling != "array" else "dim is an array"
+        causes = {"object": "not iterable", "array": "an array", "bytes": "bytes"}
+        return f"dim is {causes.get(case.dim.spelling, 'of members that are not str')}"
     if len(set(case.x.dims)) < len(case.x.dims):
         return "a dim twice"
     return "an empty dim" if "" in case.x.dims else "a dim that is not a str"

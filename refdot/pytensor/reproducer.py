@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from textwrap import dedent, indent
 from typing import Any
 
@@ -44,22 +45,26 @@ def reproducer(mismatch: Mismatch, mode: str, lowering: str) -> str:
     str
         A script that prints what is expected and what it got, and exits 1 while they differ.
     """
-    parts = [HEAD.format(mismatch=mismatch, imports=imports(mode))]
-    if lowering == "inlined":
+    parts = []
+    if lowering == "inlined" and not built_alone(mismatch):
         parts.append(INLINED.format(source=inspect.getsource(without_inner_graphs)))
     if mismatch.kind == "nondeterminism":
         parts.append(NAMES)
-    else:
+    elif not built_alone(mismatch):
         parts.append(values(mismatch))
-    parts.append(steps(mismatch, mode))
-    parts.append(verdict(mismatch))
-    return "\n".join(parts)
+    parts += [steps(mismatch, mode), verdict(mismatch)]
+    body = "\n".join(parts)
+    groups = [
+        [line for name, line in group.items() if re.search(rf"\b{name}\b", body)]
+        for group in (STANDARD_LIBRARY, PACKAGES)
+    ]
+    imports = "\n\n".join("\n".join(group) for group in groups)
+    return HEAD.format(mismatch=mismatch, imports=imports) + body
 
 
-def imports(mode: str) -> str:
-    """Write the import of what a mode is made with."""
-    name = mode.partition("(")[0]
-    return f"from pytensor.compile.mode import {name}"
+def built_alone(mismatch: Mismatch) -> bool:
+    """Whether a mismatch shows when the graph is built, without any numbers."""
+    return mismatch.stage == "build" and mismatch.kind != "accepted-invalid"
 
 
 def literal(array: Array) -> str:
@@ -110,28 +115,30 @@ def steps(mismatch: Mismatch, mode: str) -> str:
     )
     if hashed:
         return SPELLED.format(steps=indent("\n".join(lines), "    "))
-    build_alone = mismatch.stage == "build" and mismatch.kind != "accepted-invalid"
-    if not build_alone:
-        lines += [
-            'stage = "lower"',
-            'lowered = rewrite_graph(out.values, include=("lower_xtensor",), clone=True)',
-        ]
-        gradient = mismatch.kind == "wrong-gradient"
-        inputs, fed, outputs = list(names), [f"{name}_value" for name in names], "lowered"
-        if gradient:
-            more, lines_of_gradient, outputs = gradient_code(mismatch, list(names))
-            lines += lines_of_gradient
-            inputs += more
-            fed += [f"{name}_value" for name in more]
-        lines += [
-            'stage = "compile"',
-            f"function = pytensor.function([{', '.join(inputs)}], {outputs}, mode={mode})",
-            'stage = "run"',
-            f"answer = np.asarray(function({', '.join(fed)}))",
-        ]
-    flags = f'cxx="", on_opt_error="raise", mode={mode}'
-    if "cvm" in mode:
-        flags = f'on_opt_error="raise", mode={mode}'
+    if built_alone(mismatch):
+        return BUILT.format(steps=indent("\n".join(lines), "    "))
+    lines += [
+        'stage = "lower"',
+        'lowered = rewrite_graph(out.values, include=("lower_xtensor",), clone=True)',
+    ]
+    gradient = mismatch.kind == "wrong-gradient"
+    inputs, fed, outputs = list(names), [f"{name}_value" for name in names], "lowered"
+    if gradient:
+        more, lines_of_gradient, outputs = gradient_code(mismatch, list(names))
+        lines += lines_of_gradient
+        inputs += more
+        fed += [f"{name}_value" for name in more]
+    lines += [
+        'stage = "compile"',
+        f"function = pytensor.function([{', '.join(inputs)}], {outputs}, mode={mode})",
+        'stage = "run"',
+        f"answer = np.asarray(function({', '.join(fed)}))",
+    ]
+    # A rewrite that fails is what this is about, or else it is left out, as it is for users.
+    on_error = "raise" if mismatch.stage == "lower" or mismatch.kind == "structure" else "ignore"
+    flags = f'on_opt_error="{on_error}", mode={mode}'
+    if "cvm" not in mode:
+        flags = f'cxx="", {flags}'
     return STEPS.format(flags=flags, steps=indent("\n".join(lines), " " * 8))
 
 
@@ -241,20 +248,23 @@ HEAD = '''\
 Needs PyTensor and NumPy alone; exits 1 while the defect is there.
 """
 
-import re
-import sys
-import warnings
-
-import numpy as np
-import pytensor
-import pytensor.tensor as pt
 {imports}
-from pytensor.graph.rewriting.utils import rewrite_graph
-from pytensor.xtensor import as_xtensor, dot
 
-warnings.simplefilter("ignore")
-nan, inf = np.nan, np.inf
 '''
+
+# What a script imports, if it mentions the name.
+STANDARD_LIBRARY = {name: f"import {name}" for name in ("logging", "re", "sys", "warnings")}
+PACKAGES = {
+    "np": "import numpy as np",
+    "pytensor": "import pytensor",
+    "pt": "import pytensor.tensor as pt",
+    "Mode": "from pytensor.compile.mode import Mode",
+    "get_mode": "from pytensor.compile.mode import get_mode",
+    "rewrite_graph": "from pytensor.graph.rewriting.utils import rewrite_graph",
+    "nan": "from numpy import nan",
+    "inf": "from numpy import inf",
+    "as_xtensor": "from pytensor.xtensor import as_xtensor, dot",
+}
 
 INLINED = """\
 # The lowering under test inlines the Einsum that PyTensor's own makes.
@@ -315,7 +325,19 @@ for rule in (lambda i: i, lambda i: 0xFFFF - i, lambda i: 0):
         seen.append(f"{{type(error).__name__}}: {{error}}")
 """
 
+BUILT = """\
+out = raised = None
+try:
+{steps}
+except BaseException as error:
+    raised = error
+
+got = f"{{type(raised).__name__}} at build: {{raised}}" if raised else out.type
+"""
+
 STEPS = """\
+warnings.simplefilter("ignore")
+logging.getLogger("pytensor").setLevel(logging.CRITICAL + 1)
 stage, raised, out, answer = "build", None, None, None
 with pytensor.config.change_flags({flags}):
     try:
@@ -323,7 +345,7 @@ with pytensor.config.change_flags({flags}):
     except BaseException as error:
         raised = error
 
-got = f"{{type(raised).__name__}} at {{stage}}: {{raised}}" if raised else f"{{answer}}"
+got = f"{{type(raised).__name__}} at {{stage}}: {{raised}}" if raised else answer
 """
 
 FINISH = """
@@ -351,7 +373,7 @@ sys.exit(1 if defect else 0)
 
 DECLARED = """\
 should_be = {should_be}
-got = (out.type.dims, out.type.dtype, out.type.shape)
+got = raised or (out.type.dims, out.type.dtype, out.type.shape)
 defect = got != should_be
 
 print("expected", should_be)

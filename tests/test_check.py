@@ -1,0 +1,624 @@
+"""The campaign: what is right comes out clean, and every planted fault is found and shrunk."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cache
+from itertools import count
+
+import numpy as np
+import pytest
+
+import refdot as rd
+from refdot import NamedTensor, check
+from refdot.case import DimArgument, DotCase, Operand
+from refdot.check import Configuration, Finding, Report, case_at
+from refdot.lowering import Lowering
+from refdot.targets import CallableTarget, Mismatch, Target, find_target, limit_of
+from refdot.witnesses import dot_by_definition
+
+CALL = Configuration("call", "stock")
+drawn_once = cache(case_at)
+
+
+@pytest.fixture(autouse=True)
+def _cases_drawn_once(monkeypatch):
+    """Let all campaigns of this module share their cases, which take longest to draw."""
+    monkeypatch.setattr(check, "case_at", drawn_once)
+
+
+def campaign(fn: Callable, cases: int = 300, **options) -> Report:
+    """Hold a function against the oracle."""
+    target = CallableTarget(fn, "fn", gradients=hasattr(fn, "vjp"))
+    return check.run(target, cases=cases, **options)
+
+
+def signatures(report: Report) -> list[str]:
+    """Give the signatures of what was found."""
+    return [finding.mismatch.signature for finding in report.findings]
+
+
+# Right in other ways
+
+
+def validated(compute: Callable[[NamedTensor, NamedTensor, Lowering], NamedTensor]) -> Callable:
+    """Give a dot that checks its input by itself and computes as it likes."""
+
+    def dot(x: NamedTensor, y: NamedTensor, dim=None) -> NamedTensor:
+        low = rd.lower_dot(x.dims, y.dims, dim)
+        for name in low.contracted + low.batch:
+            if x.sizes[name] != y.sizes[name]:
+                raise ValueError(f"{name} is {x.sizes[name]} long, or {y.sizes[name]}")
+        with np.errstate(all="ignore"):
+            return compute(x, y, low)
+
+    return dot
+
+
+def summed_over(low: Lowering) -> set[str]:
+    """Give every dim that a lowering sums over."""
+    return {*low.contracted, *low.x_summed, *low.y_summed}
+
+
+def by_definition(x, y, low):
+    return dot_by_definition(x, y, summed_over(low))
+
+
+def from_the_other_end(x, y, low):
+    def flipped(tensor):
+        return NamedTensor(np.flip(tensor.data), tensor.dims)
+
+    return flipped(rd.dot(flipped(x), flipped(y), summed_over(low)))
+
+
+def the_other_way_round(x, y, low):
+    return rd.dot(y, x, summed_over(low)).transpose(*low.out_dims)
+
+
+def in_fortran_order(x, y, low):
+    result = rd.dot(x, y, summed_over(low))
+    return NamedTensor(np.array(result.data, order="F"), result.dims)
+
+
+def in_higher_precision(x, y, low):
+    dtype = np.result_type(x.data, y.data)
+    wider = {"f": np.longdouble, "c": np.clongdouble}.get(dtype.kind, dtype)
+    result = rd.dot(*(NamedTensor(t.data.astype(wider), t.dims) for t in (x, y)), summed_over(low))
+    return NamedTensor(result.data.astype(dtype), result.dims)
+
+
+def by_tensordot(x, y, low):
+    """Sum alone first, then give each place along the batch dims its own `np.tensordot`."""
+    dtype, sizes = np.result_type(x.data, y.data), x.sizes | y.sizes
+    kept = low.batch + low.x_free + low.y_free
+    out = np.zeros([sizes[name] for name in kept], dtype)
+    if all(sizes[name] for name in summed_over(low)):
+        x, y = (
+            NamedTensor(t.data.astype(dtype), t.dims).sum(*names) if names else t
+            for t, names in ((x, low.x_summed), (y, low.y_summed))
+        )
+        for place in np.ndindex(*(sizes[name] for name in low.batch)):
+            here = dict(zip(low.batch, place, strict=True))
+            at_x, at_y = x.isel(**here), y.isel(**here)
+            axes = [[t.dims.index(name) for name in low.contracted] for t in (at_x, at_y)]
+            out[place] = np.tensordot(at_x.data, at_y.data, axes)
+    return NamedTensor(NamedTensor(out, kept).transpose(*low.out_dims).data, low.out_dims)
+
+
+def pairwise(x, y, low):
+    """Multiply every record, then add halves of the sums, down to single products."""
+    summed = sorted(summed_over(low))
+    products = rd.dot(x, y, ()).transpose(*low.out_dims, *summed).data
+
+    def total(terms):
+        length = terms.shape[-1]
+        if length < 2:
+            return terms.sum(axis=-1, dtype=terms.dtype)
+        return total(terms[..., : length // 2]) + total(terms[..., length // 2 :])
+
+    sizes = x.sizes | y.sizes
+    shape = [sizes[name] for name in low.out_dims]
+    length = int(np.prod([sizes[name] for name in summed], dtype=int))
+    return NamedTensor(np.asarray(total(products.reshape(*shape, length))), low.out_dims)
+
+
+RIGHT = [
+    by_definition,
+    from_the_other_end,
+    the_other_way_round,
+    in_fortran_order,
+    in_higher_precision,
+    by_tensordot,
+    pairwise,
+]
+
+
+@pytest.mark.parametrize("compute", RIGHT, ids=lambda compute: compute.__name__)
+def test_what_is_right_in_another_way_is_clean(compute):
+    assert signatures(campaign(validated(compute))) == []
+
+
+def test_the_oracle_is_clean_and_so_are_its_gradients():
+    def dot(x, y, dim=None):
+        return rd.dot(x, y, dim)
+
+    assert signatures(campaign(dot)) == []
+    dot.vjp = rd.dot_vjp
+    assert signatures(campaign(dot)) == []
+
+
+def test_xarray_is_clean():
+    report = check.run(find_target("xarray"), cases=300)
+    assert signatures(report) == []
+    assert (report.target, report.cases, report.absent_backends) == ("xarray", 300, {})
+    assert 20 < report.skipped < 120
+
+
+# Planted faults
+
+
+def after(change: Callable[[NamedTensor, NamedTensor, NamedTensor, object], object]) -> Callable:
+    """Give a dot that returns `change(result, x, y, dim)`."""
+
+    def dot(x, y, dim=None):
+        dim = list(dim) if isinstance(dim, Iterator) else dim
+        return change(rd.dot(x, y, dim), x, y, dim)
+
+    return dot
+
+
+def before(change: Callable[[NamedTensor, NamedTensor, object], tuple]) -> Callable:
+    """Give a dot of the arguments that `change(x, y, dim)` gives instead."""
+
+    def dot(x, y, dim=None):
+        return rd.dot(*change(x, y, list(dim) if isinstance(dim, Iterator) else dim))
+
+    return dot
+
+
+def on(condition: Callable[..., object], change: Callable[[NamedTensor], object]) -> Callable:
+    """Give a dot whose result is changed where `condition(x, y, dim)` holds."""
+    return after(lambda out, x, y, dim: change(out) if condition(x, y, dim) else out)
+
+
+def data(change: Callable[[np.ndarray], object]) -> Callable[[NamedTensor], NamedTensor]:
+    """Make a change of values one of tensors."""
+
+    def changed(tensor: NamedTensor) -> NamedTensor:
+        with np.errstate(all="ignore"):
+            return NamedTensor(np.asarray(change(tensor.data)), tensor.dims)
+
+    return changed
+
+
+def as_dtype(found: str, given: str) -> Callable:
+    """Give a dot that returns answers of dtype `given` where `found` is right."""
+    return after(lambda out, x, y, dim: cast(given)(out) if out.dtype == found else out)
+
+
+def cast(dtype: str) -> Callable[[NamedTensor], NamedTensor]:
+    """Give a cast to `dtype`."""
+    return data(lambda values: values.astype(dtype))
+
+
+def less_precisely(found: str, used: str) -> Callable:
+    """Give a dot that computes answers of dtype `found` in `used`."""
+
+    def dot(x, y, dim=None):
+        if np.result_type(x.data, y.data) != found:
+            return rd.dot(x, y, dim)
+        with np.errstate(all="ignore"):
+            return cast(found)(rd.dot(cast(used)(x), cast(used)(y), dim))
+
+    return dot
+
+
+def nudged(values: np.ndarray) -> np.ndarray:
+    """Move one element by four times its last place."""
+    values = values.copy()
+    if values.dtype.kind == "f" and values.size and np.isfinite(values.flat[0]):
+        values.flat[0] += 4 * np.spacing(np.abs(values.flat[0]))
+    return values
+
+
+def cut_to_the_smaller(x, y, dim):
+    """Ignore it where sizes differ."""
+    smaller = {name: slice(min(x.sizes[name], y.sizes[name])) for name in x.dims if name in y.dims}
+    return x.isel(**smaller), y.isel(**smaller), dim
+
+
+def with_ones_broadcast(x, y, dim):
+    """Repeat what is of size 1 in one operand alone."""
+
+    def repeated(tensor, other):
+        values = tensor.data
+        for axis, name in enumerate(tensor.dims):
+            if values.shape[axis] == 1 and other.sizes.get(name, 1) > 1:
+                values = values.repeat(other.sizes[name], axis)
+        return NamedTensor(values, tensor.dims)
+
+    return repeated(x, y), repeated(y, x), dim
+
+
+def known_names(x, y, dim):
+    """Ignore names that nobody has."""
+    if dim is None or dim is ...:
+        return x, y, dim
+    names = [dim] if isinstance(dim, str) else dim
+    return x, y, [name for name in names if not isinstance(name, str) or name in x.dims + y.dims]
+
+
+def raising(kind: type[BaseException], message: str = "no") -> Callable:
+    """Give a function that raises."""
+
+    def raises(*_):
+        raise kind(message)
+
+    return raises
+
+
+def instead_of(caught: type[Exception], instead: Callable) -> Callable:
+    """Give a dot that does something else where it should raise `caught`."""
+
+    def dot(x, y, dim=None):
+        try:
+            return rd.dot(x, y, dim)
+        except caught:
+            return instead(x, y, dim)
+
+    return dot
+
+
+def written_to(out, x, y, dim):
+    """Write to an input."""
+    if x.data.size and x.data.flags.writeable:
+        x.data.flat[0] = 1 - x.data.flat[0].astype(int) if x.dtype.kind == "b" else 3
+    return out
+
+
+def alias(out, x, y, dim):
+    """Take what a scale of 1 leaves unchanged."""
+    return y if x.ndim == 0 and x.data == 1 and out == y else out
+
+
+def one_buffer() -> Callable:
+    """Give a dot that puts every answer of one shape into the same memory."""
+    buffers: dict[tuple, np.ndarray] = {}
+
+    def kept(out, x, y, dim):
+        buffer = buffers.setdefault((out.shape, out.dtype), np.empty_like(out.data))
+        buffer[...] = out.data
+        return NamedTensor(buffer, out.dims)
+
+    return after(kept)
+
+
+def squeezed(out: NamedTensor) -> NamedTensor:
+    """Drop dims of size 1."""
+    return NamedTensor(out.data.squeeze(), [name for name in out.dims if out.sizes[name] != 1])
+
+
+def by_position(x, y, dim=None):
+    """Contract the last dim of x with the first shared one of y that is as long."""
+    out = rd.dot(x, y, dim)
+    shared = [name for name in x.dims if name in y.dims]
+    if dim is not None or len(shared) < 2 or len({x.sizes[name] for name in shared}) > 1:
+        return out
+    return rd.dot(x.rename(**dict(zip(shared, shared[1:] + shared[:1], strict=True))), y)
+
+
+def read_as_c(tensor: NamedTensor) -> NamedTensor:
+    """Read an array in the order of its memory."""
+    return NamedTensor(tensor.data.ravel("K").reshape(tensor.shape), tensor.dims)
+
+
+def first_alone(x, y, dim):
+    """Take the first along each dim that should be summed alone."""
+    low = rd.lower_dot(x.dims, y.dims, dim)
+
+    def firsts(tensor, names):
+        return tensor.isel(**{name: slice(1) for name in names})
+
+    return firsts(x, low.x_summed), firsts(y, low.y_summed), dim
+
+
+def contracted_alone(x, y, dim):
+    """Leave out the dims that one operand has."""
+    if dim is None or dim is ...:
+        return x, y, None
+    shared = [name for name in ([dim] if isinstance(dim, str) else dim)]
+    return x, y, [name for name in shared if name not in x.dims or name in y.dims]
+
+
+def of_kind(kinds: str) -> Callable:
+    """Tell whether the result's dtype is of some kind."""
+    return lambda x, y, dim: np.result_type(x.data, y.data).kind in kinds
+
+
+def has_size(size: int) -> Callable:
+    """Tell whether x has a dim of a size."""
+    return lambda x, y, dim: size in x.shape
+
+
+# Each: a faulty dot, and of its mismatch the rule and the kind.
+FAULTS: dict[str, tuple[Callable, str, str]] = {
+    "the other operand's dims first": (before(lambda x, y, dim: (y, x, dim)), "R5", "wrong-dims"),
+    "dims reversed": (
+        after(lambda out, *_: out.transpose(*reversed(out.dims))),
+        "R5",
+        "wrong-dims",
+    ),
+    "dims sorted": (after(lambda out, *_: out.transpose(*sorted(out.dims))), "R5", "wrong-dims"),
+    "dims of size 1 dropped": (after(lambda out, *_: squeezed(out)), "R5", "wrong-dims"),
+    "a set for dim ignored": (
+        before(lambda x, y, dim: (x, y, None if isinstance(dim, set) else dim)),
+        "R5",
+        "wrong-dims",
+    ),
+    "an empty dim taken for None": (
+        before(lambda x, y, dim: (x, y, dim or None)),
+        "R5",
+        "wrong-dims",
+    ),
+    "... taken for None": (
+        before(lambda x, y, dim: (x, y, None if dim is ... else dim)),
+        "R5",
+        "wrong-dims",
+    ),
+    "a str taken for its letters": (
+        before(lambda x, y, dim: (x, y, tuple(dim) if isinstance(dim, str) else dim)),
+        "R6",
+        "rejected-valid",
+    ),
+    "an iterator read twice": (
+        lambda x, y, dim=None: rd.dot(x, y, known_names(x, y, dim)[2] and dim),
+        "R5",
+        "wrong-dims",
+    ),
+    "no dims summed alone": (before(contracted_alone), "R5", "wrong-dims"),
+    "a size too many": (
+        on(has_size(3), data(lambda v: np.concatenate([v, v]) if v.ndim else v)),
+        "R9",
+        "wrong-shape",
+    ),
+    "float32 upcast": (as_dtype("float32", "float64"), "R7", "wrong-dtype"),
+    "float64 downcast": (as_dtype("float64", "float32"), "R7", "wrong-dtype"),
+    "int8 summed as int64": (as_dtype("int8", "int64"), "R7", "wrong-dtype"),
+    "bools counted": (as_dtype("bool", "int64"), "R7", "wrong-dtype"),
+    "complex made real": (
+        on(of_kind("c"), data(np.real)),
+        "R7",
+        "wrong-dtype",
+    ),
+    "float64 computed in float32": (less_precisely("float64", "float32"), "R6", "wrong-value"),
+    "float32 computed in float16": (less_precisely("float32", "float16"), "R6", "wrong-value"),
+    "int64 computed in float64": (less_precisely("int64", "float64"), "R6", "wrong-value"),
+    "complex conjugated": (on(of_kind("c"), data(np.conj)), "R6", "wrong-value"),
+    "one element off by 4 in the last place": (
+        after(lambda out, *_: data(nudged)(out)),
+        "R6",
+        "wrong-value",
+    ),
+    "a negative number made positive": (on(of_kind("f"), data(np.abs)), "R6", "wrong-value"),
+    "NaN made 0": (
+        after(lambda out, *_: data(np.nan_to_num)(out) if out.dtype.kind == "f" else out),
+        "R6",
+        "wrong-value",
+    ),
+    "infinity made NaN": (
+        on(of_kind("f"), data(lambda v: np.where(np.isinf(v), np.nan, v).astype(v.dtype))),
+        "R6",
+        "wrong-value",
+    ),
+    "an empty sum made 1": (
+        on(lambda x, y, dim: 0 in x.shape + y.shape, data(lambda v: v + v.dtype.type(1))),
+        "R6",
+        "wrong-value",
+    ),
+    "size 1 taken for 0": (on(has_size(1), data(np.zeros_like)), "R6", "wrong-value"),
+    "aligned by position where sizes allow": (by_position, "R6", "wrong-value"),
+    "x read in its memory's order": (
+        before(lambda x, y, dim: (read_as_c(x), y, dim)),
+        "R6",
+        "wrong-value",
+    ),
+    "the first instead of the sum alone": (before(first_alone), "R6", "wrong-value"),
+    "a value repeated is 0": (
+        after(lambda out, x, y, dim: data(np.zeros_like)(out) if x.data is y.data else out),
+        "R6",
+        "wrong-value",
+    ),
+    "1 broadcast": (before(with_ones_broadcast), "R4", "accepted-invalid"),
+    "sizes ignored": (before(cut_to_the_smaller), "R4", "accepted-invalid"),
+    "unknown names ignored": (before(known_names), "R3", "accepted-invalid"),
+    "a wrong type ignored": (
+        instead_of(rd.DimTypeError, lambda x, y, dim: rd.dot(x, y)),
+        "R2",
+        "accepted-invalid",
+    ),
+    "a KeyError for a dim that is not there": (
+        instead_of(rd.DimNotFoundError, raising(KeyError)),
+        "R13",
+        "wrong-error",
+    ),
+    "a size error that names no dim": (
+        instead_of(rd.SizeMismatchError, raising(ValueError, "sizes differ")),
+        "R13",
+        "wrong-error",
+    ),
+    "more dims than einsum has letters": (
+        before(
+            lambda x, y, dim: raising(IndexError)() if x.ndim + y.ndim > 52 else (x, y, dim),
+        ),
+        "R11",
+        "rejected-valid",
+    ),
+    "0-d operands refused": (
+        before(lambda x, y, dim: (x, y, dim) if x.ndim and y.ndim else raising(IndexError)()),
+        "R6",
+        "rejected-valid",
+    ),
+    "an input returned": (after(alias), "R12", "side-effect"),
+    "an input written to": (after(written_to), "R12", "side-effect"),
+    "one buffer for all answers": (one_buffer(), "R12", "side-effect"),
+    "None returned": (lambda x, y, dim=None: None, "R6", "rejected-valid"),
+    "an array returned": (after(lambda out, *_: out.data), "R6", "rejected-valid"),
+    "text returned": (
+        after(lambda out, *_: data(lambda v: v.astype(str))(out)),
+        "R7",
+        "wrong-dtype",
+    ),
+    "objects returned": (
+        after(lambda out, *_: data(lambda v: v.astype(object))(out)),
+        "R7",
+        "wrong-dtype",
+    ),
+    "SystemExit raised": (raising(SystemExit, "3"), "R6", "rejected-valid"),
+    "GeneratorExit raised": (raising(GeneratorExit), "R6", "rejected-valid"),
+}
+
+
+class Unheard(BaseException):
+    """Neither an `Exception` nor one that Python knows."""
+
+
+FAULTS["a BaseException raised"] = (raising(Unheard), "R6", "rejected-valid")
+
+
+def with_vjp(change: Callable) -> Callable:
+    """Give a right dot whose cotangents `change(x_bar, y_bar, x, y, cotangent, dim)` changes."""
+
+    def dot(x, y, dim=None):
+        return rd.dot(x, y, dim)
+
+    def vjp(x, y, cotangent, dim=None):
+        dim = list(dim) if isinstance(dim, Iterator) else dim
+        return change(*rd.dot_vjp(x, y, cotangent, dim), x, y, cotangent, dim)
+
+    dot.vjp = vjp
+    return dot
+
+
+def x_summed_once(x_bar, y_bar, x, y, cotangent, dim):
+    """Give the cotangent to the first alone of what was summed alone."""
+    values = x_bar.data.copy()
+    for name in rd.lower_dot(x.dims, y.dims, dim).x_summed:
+        index = [slice(None)] * x.ndim
+        index[x.dims.index(name)] = slice(1, None)
+        values[tuple(index)] = 0
+    return NamedTensor(values, x.dims), y_bar
+
+
+def batch_summed(x_bar, y_bar, x, y, cotangent, dim):
+    """Sum over batch dims as well."""
+    low = rd.lower_dot(x.dims, y.dims, dim)
+    axes = tuple(y.dims.index(name) for name in low.batch)
+    with np.errstate(all="ignore"):
+        total = y_bar.data.sum(axis=axes, keepdims=True, dtype=y.dtype)
+    return x_bar, NamedTensor(np.broadcast_to(total, y.shape), y.dims)
+
+
+def scaled(tensor: NamedTensor, factor: float) -> NamedTensor:
+    """Multiply every value."""
+    return NamedTensor(tensor.data * tensor.dtype.type(factor), tensor.dims)
+
+
+GRADIENT_FAULTS: dict[str, Callable] = {
+    "the cotangent of x negated": with_vjp(lambda x_bar, y_bar, *_: (scaled(x_bar, -1), y_bar)),
+    "the cotangent of y doubled": with_vjp(lambda x_bar, y_bar, *_: (x_bar, scaled(y_bar, 2))),
+    "the two exchanged": with_vjp(lambda x_bar, y_bar, *_: (y_bar, x_bar)),
+    "the dims of y reversed": with_vjp(
+        lambda x_bar, y_bar, *_: (x_bar, y_bar.transpose(*reversed(y_bar.dims)))
+    ),
+    "summed alone, not spread": with_vjp(x_summed_once),
+    "batch dims summed": with_vjp(batch_summed),
+    "the cotangent taken for 1": with_vjp(
+        lambda x_bar, y_bar, x, y, cotangent, dim: rd.dot_vjp(
+            x, y, data(np.ones_like)(cotangent), dim
+        )
+    ),
+    "float16 upcast": with_vjp(
+        lambda x_bar, y_bar, *_: (
+            cast("float32")(x_bar) if x_bar.dtype == "float16" else x_bar,
+            y_bar,
+        )
+    ),
+    "an error": with_vjp(raising(LookupError)),
+}
+FAULTS |= {name: (dot, "R8", "wrong-gradient") for name, dot in GRADIENT_FAULTS.items()}
+
+
+@pytest.mark.parametrize(("fn", "rule", "kind"), FAULTS.values(), ids=FAULTS)
+def test_a_planted_fault_is_found_and_shrunk(fn, rule, kind):
+    target = CallableTarget(fn, "fn", gradients=hasattr(fn, "vjp"))
+    report = check.run(target, cases=300)
+    found = {(finding.mismatch.rule, finding.mismatch.kind) for finding in report.findings}
+    assert (rule, kind) in found, signatures(report)
+    # What a wrong type or a wrong element also breaks is told as well, and nothing else.
+    assert {rule_of for rule_of, _ in found} <= {rule} | ALSO.get(rule, set()), signatures(report)
+    for finding in report.findings:
+        simpler = [
+            case for case in simplifications(finding.mismatch.case) if shows(target, finding, case)
+        ]
+        assert simpler == [], f"{finding.mismatch}\n  as {simpler[0]}"
+
+
+# Rules that a fault may break as well because of what it does to break its own.
+ALSO: dict[str, set[str]] = {}
+
+
+def shows(target: Target, finding: Finding, case: DotCase) -> bool:
+    """Tell whether a case has the same mismatch as a finding's."""
+    if limit_of(target, case):
+        return False
+    return finding.mismatch.signature in {
+        mismatch.signature for mismatch in check.judge(target, case, CALL)
+    }
+
+
+SIMPLE_SIZES = (1, 2, 3, 0)
+
+
+def simplifications(case: DotCase) -> Iterator[DotCase]:
+    """Give every case that is one step simpler: a dim less, a simpler size, or a simpler word."""
+    for name in dict.fromkeys(case.x.dims + case.y.dims):
+        yield rebuilt(case, {name: None})
+        size = case.x.sizes.get(name, case.y.sizes.get(name))
+        simpler = SIMPLE_SIZES[: SIMPLE_SIZES.index(size)] if size in SIMPLE_SIZES else SIMPLE_SIZES
+        if case.x.sizes.get(name, size) == case.y.sizes.get(name, size):
+            yield from (rebuilt(case, {name: other}) for other in simpler)
+    for words in (
+        {"tier": "exact"},
+        {"seed": 0},
+        {"method": False},
+        {"dim": DimArgument()},
+        {"same_variable": False},
+        {"x": replace(case.x, layout="c"), "y": replace(case.y, layout="c")},
+        {"x": replace(case.x, dtype="float64"), "y": replace(case.y, dtype="float64")},
+        {"x": replace(case.x, known=()), "y": replace(case.y, known=())},
+    ):
+        simpler_case = replace(case, **words)
+        if simpler_case != case:
+            yield simpler_case
+
+
+def rebuilt(case: DotCase, sizes: dict[object, int | None]) -> DotCase:
+    """Give a case other sizes; None drops the dim."""
+
+    def of(operand: Operand) -> Operand:
+        kept = [i for i, dim in enumerate(operand.dims) if sizes.get(dim, 0) is not None]
+        return replace(
+            operand,
+            dims=tuple(operand.dims[i] for i in kept),
+            shape=tuple(sizes.get(operand.dims[i], operand.shape[i]) for i in kept),
+            known=tuple(operand.known[i] for i in kept),
+        )
+
+    items = tuple(item for item in case.dim.items if sizes.get(item, 0) is not None)
+    dim = replace(case.dim, items=items) if items else DimArgument("tuple")
+    dim = dim if case.dim.items else case.dim
+    return replace(case, x=of(case.x), y=of(case.y), dim=dim)
