@@ -102,7 +102,9 @@ def print_report(report: Report, console: Console) -> None:
         soft_wrap=True,
     )
     if report.skipped:
-        console.print(f"{report.skipped} more are beyond what {report.target} claims to do")
+        console.print(
+            f"{report.skipped} more are beyond what {report.target} claims to do", highlight=False
+        )
     for name, reason in report.absent_backends.items():
         console.print(f"backend {name} is absent: {reason}", highlight=False)
     if report.interrupted:

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -16,12 +17,14 @@ import pytensor
 import pytensor.tensor as pt
 from pytensor.compile.mode import Mode, get_mode
 
-from refdot.case import DimArgument, DotCase
+from refdot.case import DotCase
 from refdot.oracle import drawn_cotangents
 from refdot.pytensor import graph as graphs
 from refdot.pytensor.lowerings import LOWERINGS, use_lowering
 from refdot.pytensor.reproducer import reproducer
+from refdot.pytensor.stages import StageError, stage
 from refdot.pytensor.structure import leftovers
+from refdot.pytensor.variations import variations
 from refdot.targets import (
     DRAWS,
     STAGES,
@@ -81,28 +84,6 @@ BACKENDS = {
     "c": PyTensorBackend('Mode(linker="cvm", optimizer="fast_run")', compiles_c=True),
     "numba": PyTensorBackend('get_mode("NUMBA")', needs="numba"),
 }
-
-
-class StageError(Exception):
-    """A stage of PyTensor raised; `raised` says what."""
-
-    def __init__(self, raised: Raised) -> None:
-        self.raised = raised
-        super().__init__(str(raised))
-
-
-@contextmanager
-def stage(name: str) -> Iterator[None]:
-    """Name what runs inside: whatever is raised there ends the case at that stage."""
-    try:
-        yield
-    except (KeyboardInterrupt, StageError):
-        raise
-    except BaseException as error:
-        raised = Raised.at(name, error)
-        # PyTensor appends pages about the graph, in which names of variables look like dims.
-        message = raised.message.split("\nApply node that caused the error")[0]
-        raise StageError(replace(raised, message=message)) from None
 
 
 @contextmanager
@@ -259,30 +240,18 @@ def execute(
     """Compile a lowered case, and call it on each draw of numbers."""
     inputs = graph.inputs + (gradient.inputs if gradient else [])
     outputs = [lowered, *(gradient.outputs if gradient else [])]
-    try:
-        with stage("compile"):
-            function = pytensor.function(inputs, outputs, mode=mode)
-    except StageError as stopped:
-        # As users have it, a rewrite that fails is left out: see what comes of that.
-        with stage("compile"), pytensor.config.change_flags(on_opt_error="ignore"):
-            function = pytensor.function(inputs, outputs, mode=mode)
-        outcome = replace(outcome, logged=(*outcome.logged, stopped.raised))
+    function, logged = forgiving("compile", partial(pytensor.function, inputs, outputs, mode=mode))
     dims = outcome.declared.dims if outcome.declared else ()
     values, gradients, side_effects = [], [], []
     first: Array = np.zeros(())
     for draw in range(DRAWS):
-        arrays = list(case.arrays(draw)[: len(graph.inputs)])
+        arrays = case.arrays(draw)[: len(graph.inputs)]
         before = tuple(array.copy() for array in arrays)
-        fed = gradient.values(case, draw) if gradient is not None else []
-        try:
-            with stage("run"):
-                results = [np.asarray(result) for result in function(*arrays, *fed)]
-        except StageError as stopped:
-            # The inner graph of an OpFromGraph is compiled at the first call.
-            with stage("run"), pytensor.config.change_flags(on_opt_error="ignore"):
-                results = [np.asarray(result) for result in function(*arrays, *fed)]
-            outcome = replace(outcome, logged=(*outcome.logged, stopped.raised))
-        side_effects += effects(tuple(arrays), before, results[0])
+        fed = [*arrays, *(gradient.values(case, draw) if gradient else [])]
+        # The inner graph of an OpFromGraph is compiled at the first call.
+        results, logged_at_run = forgiving("run", partial(function, *fed))
+        results, logged = [np.asarray(result) for result in results], logged + logged_at_run
+        side_effects += effects(arrays, before, results[0])
         values.append(NamedTensor.trusted(results[0].copy(), dims))
         if gradient is not None:
             gradients += [
@@ -297,60 +266,23 @@ def execute(
         values=tuple(values),
         gradients=tuple(gradients),
         side_effects=tuple(dict.fromkeys(side_effects)),
+        logged=logged,
     )
 
 
-class HashedName(str):
-    """A dim whose hash is chosen, so that the order of a set of them is, too."""
+def forgiving(name: str, action: Callable[[], Any]) -> tuple[Any, tuple[Raised, ...]]:
+    """Do what a stage does; if a rewrite fails, do it as users have it, without that rewrite.
 
-    __slots__ = ("order",)
-    order: int
-
-    def __hash__(self) -> int:
-        return self.order
-
-    __eq__ = str.__eq__
-
-
-def hashed(case: DotCase, order: Callable[[int], int]) -> DotCase:
-    """Give the same case as if the hash seed had been another one."""
-    dims = [dim for dim in {**case.x.sizes, **case.y.sizes} if isinstance(dim, str)]
-    dims += [item for item in case.dim.items if isinstance(item, str)]
-    names = {}
-    for position, dim in enumerate(dict.fromkeys(dims)):
-        names[dim] = HashedName(dim)
-        names[dim].order = order(position)
-    return case.renamed(names)
-
-
-def variations(case: DotCase) -> tuple[str, ...]:
-    """Ask the same in other words (R10), and list what comes out otherwise.
-
-    The words are: the hashes of the names in rising and in falling order, and all alike with
-    `dim` written backwards.
+    Returns
+    -------
+    result : object
+        What `action` gave.
+    logged : tuple of Raised
+        What failed, and would only have been logged.
     """
-    backwards = case
-    if case.dim.spelling in ("tuple", "list", "set", "frozenset", "keys", "iterator"):
-        items = case.dim.items
-        backwards = replace(case, dim=DimArgument("list", (*items[::-1], *items[:1])))
-    asked = [
-        hashed(case, lambda position: position),
-        hashed(case, lambda position: 0xFFFF - position),
-        hashed(backwards, lambda position: 0),
-    ]
-    seen: dict[str, list[Any]] = {"op": [], "dims": [], "error": []}
-    for variant in asked:
-        try:
-            with stage("build"):
-                out = graphs.build(variant).out
-                seen["op"].append(out.owner.op)
-                seen["dims"].append(out.type.dims)
-        except StageError as stopped:
-            if "UnboundLocalError" not in str(stopped):
-                seen["error"].append(f"{stopped.raised.type}: {stopped.raised.message}")
-    return tuple(
-        f"the {what} differs: {everything[0]}, then {other}"
-        for what, everything in seen.items()
-        for other in everything[1:]
-        if other != everything[0]
-    )[:1]
+    try:
+        with stage(name):
+            return action(), ()
+    except StageError as stopped:
+        with stage(name), pytensor.config.change_flags(on_opt_error="ignore"):
+            return action(), (stopped.raised,)

@@ -1,0 +1,70 @@
+"""Asks PyTensor the same in other words, which must not matter (R10)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from refdot.case import DimArgument, DotCase
+from refdot.pytensor import graph as graphs
+from refdot.pytensor.stages import StageError, stage
+
+__all__ = ["HashedName", "variations"]
+
+
+class HashedName(str):
+    """A dim whose hash is chosen, so that the order of a set of them is, too."""
+
+    __slots__ = ("order",)
+    order: int
+
+    def __hash__(self) -> int:
+        return self.order
+
+    __eq__ = str.__eq__
+
+
+def hashed(case: DotCase, order: Callable[[int], int]) -> DotCase:
+    """Give the same case as if the hash seed had been another one."""
+    dims = [dim for dim in {**case.x.sizes, **case.y.sizes} if isinstance(dim, str)]
+    dims += [item for item in case.dim.items if isinstance(item, str)]
+    names = {}
+    for position, dim in enumerate(dict.fromkeys(dims)):
+        names[dim] = HashedName(dim)
+        names[dim].order = order(position)
+    return case.renamed(names)
+
+
+def variations(case: DotCase) -> tuple[str, ...]:
+    """Ask the same in other words (R10), and list what comes out otherwise.
+
+    The words are: the hashes of the names in rising and in falling order, and all alike with
+    `dim` written backwards.
+    """
+    backwards = case
+    if case.dim.spelling in ("tuple", "list", "set", "frozenset", "keys", "iterator"):
+        items = case.dim.items
+        backwards = replace(case, dim=DimArgument("list", (*items[::-1], *items[:1])))
+    asked = [
+        hashed(case, lambda position: position),
+        hashed(case, lambda position: 0xFFFF - position),
+        hashed(backwards, lambda position: 0),
+    ]
+    first, *others = map(answer, asked)
+    return tuple(
+        f"the {what} differs: {first.get(what, 'none')}, then {other.get(what, 'none')}"
+        for other in others
+        for what in ("op", "dims", "error")
+        if first.get(what) != other.get(what)
+    )[:1]
+
+
+def answer(case: DotCase) -> dict[str, Any]:
+    """Build the graph of a case, and give what of it must not depend on the words."""
+    try:
+        with stage("build"):
+            out = graphs.build(case).out
+            return {"op": out.owner.op, "dims": out.type.dims}
+    except StageError as stopped:
+        return {"error": f"{stopped.raised.type}: {stopped.raised.message}"}
