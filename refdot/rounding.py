@@ -26,9 +26,12 @@ more than the largest finite number, some order of summation overflows to +inf; 
 and NaN if both. A non-finite operand makes the elements it reaches NaN, +inf or −inf by IEEE
 754, the same in every order; summing a dim alone before multiplying can turn inf − inf into
 another non-finite value, (1 − 1)·inf, and an element that is non-finite for that reason may be
-either. Of a complex element that is not finite only that much is asked. −0.0 equals 0.0.
+either. BLAS does not multiply by a scalar 0 at all, so where 0 meets a non-finite number the
+product may be NaN or left out. Of a complex element that is not finite only that much is asked.
+−0.0 equals 0.0.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import prod, sqrt
 from typing import Any
@@ -89,6 +92,12 @@ class CorrectAnswers:
     rises, falls : ndarray
         What the finite products add up to, the positive ones alone and the negative ones alone,
         or more: they only serve to tell whether a sum can overflow.
+    finite : ndarray
+        The reference with the products left out that are not finite.
+    zero_times_nonfinite : ndarray of bool
+        Whether 0 is multiplied by something that is not finite, which BLAS may leave out.
+    surely_nonfinite : ndarray of bool
+        Whether a product is not finite for another reason.
     roundings : int
         How many factors (1 + δ) a product arrives with, k above.
     integers : bool
@@ -105,6 +114,9 @@ class CorrectAnswers:
     magnitude: Array
     rises: Array
     falls: Array
+    finite: Array
+    zero_times_nonfinite: Array
+    surely_nonfinite: Array
     roundings: int
     integers: bool
     reassociates: bool
@@ -117,6 +129,9 @@ class CorrectAnswers:
             magnitude=self.magnitude + other.magnitude,
             rises=self.rises + other.rises,
             falls=self.falls + other.falls,
+            finite=self.finite + other.finite,
+            zero_times_nonfinite=self.zero_times_nonfinite | other.zero_times_nonfinite,
+            surely_nonfinite=self.surely_nonfinite | other.surely_nonfinite,
             roundings=max(self.roundings, other.roundings) + 1,
             integers=self.integers and other.integers,
             reassociates=self.reassociates or other.reassociates,
@@ -138,14 +153,16 @@ class CorrectAnswers:
         Returns
         -------
         ndarray
-            Of the reference's shape; 0 where no operation rounds.
+            Of the reference's shape; 0 where no operation rounds, and infinite where there are so
+            many operations that the theory says nothing.
         """
         own = gamma(self.roundings, unit_roundoff(self.reference.dtype))
-        relative = (gamma(self.roundings, u) + own) / (1 - own)
+        relative = (gamma(self.roundings, u) + own) / (1 - own) if own < 1 else float("inf")
         if self.dtype.kind == "c":
             relative *= sqrt(2)
+        if not np.isfinite(relative):
+            return np.full(self.magnitude.shape, np.inf)
         bound: Array = relative * self.magnitude + self.roundings * underflow
-        # (Σ of nothing has no products, hence no roundings.)
         if self.integers:
             bound = np.where(self.magnitude <= 2.0**digits, 0, bound)
         return bound
@@ -182,7 +199,7 @@ class CorrectAnswers:
                 acceptable = near | (~np.isfinite(self.reference) | may_overflow) & ~np.isfinite(
                     answer
                 )
-                return np.asarray(~acceptable)
+                return np.asarray(~(acceptable | self.right_without_zeros(answer, bound)))
             slack = 1 + gamma(self.roundings, u)
             up, down = self.rises * slack >= largest, self.falls * slack >= largest
 
@@ -199,7 +216,14 @@ class CorrectAnswers:
             acceptable |= ~ordinary & ~np.isfinite(answer)
         if self.overflows_early:
             acceptable |= ~np.isfinite(answer)
-        return np.asarray(~acceptable)
+        return np.asarray(~(acceptable | self.right_without_zeros(answer, bound)))
+
+    def right_without_zeros(self, answer: Array, bound: Array) -> Array:
+        """Tell which elements are right if products of 0 and a non-finite number are left out."""
+        with np.errstate(all="ignore"):
+            near = np.abs(answer.astype(self.finite.dtype) - self.finite) <= bound
+        right = np.where(self.surely_nonfinite, ~np.isfinite(answer), near)
+        return np.asarray(self.zero_times_nonfinite & right)
 
 
 def correct_answers(x: NamedTensor, y: NamedTensor, dim: Dim = None) -> CorrectAnswers:
@@ -217,8 +241,21 @@ def correct_answers(x: NamedTensor, y: NamedTensor, dim: Dim = None) -> CorrectA
     dtype = np.result_type(x.data, y.data)
     if dtype.kind in "biu":
         exact = dot(x, y, dim).data
+        never = np.zeros(exact.shape, bool)
         return CorrectAnswers(
-            lowering.out_dims, dtype, exact, exact, exact, exact, 0, True, False, False
+            dims=lowering.out_dims,
+            dtype=dtype,
+            reference=exact,
+            magnitude=exact,
+            rises=exact,
+            falls=exact,
+            finite=exact,
+            zero_times_nonfinite=never,
+            surely_nonfinite=never,
+            roundings=0,
+            integers=True,
+            reassociates=False,
+            overflows_early=False,
         )
 
     wide = widened(dtype)
@@ -235,6 +272,11 @@ def correct_answers(x: NamedTensor, y: NamedTensor, dim: Dim = None) -> CorrectA
 
     with np.errstate(all="ignore"):
         reference = dot(x_wide, y_wide, dim).data
+        finite, zeros, surely = reference, np.zeros(reference.shape, bool), ~np.isfinite(reference)
+        if surely.any():
+            finite = dot(x_finite, y_finite, dim).data
+            zeros = either(x_wide, y_wide, dim, is_zero, is_nonfinite)
+            surely = either(x_wide, y_wide, dim, is_nonzero, is_nonfinite)
         magnitude = dot(absolute(x_finite), absolute(y_finite), dim).data
         rises = falls = magnitude
         largest = np.finfo(dtype).max
@@ -258,6 +300,9 @@ def correct_answers(x: NamedTensor, y: NamedTensor, dim: Dim = None) -> CorrectA
         magnitude=magnitude,
         rises=rises,
         falls=falls,
+        finite=finite,
+        zero_times_nonfinite=zeros,
+        surely_nonfinite=surely,
         roundings=roundings if products else 0,
         integers=holds_integers(x_finite) and holds_integers(y_finite),
         reassociates=bool(lowering.x_summed or lowering.y_summed) and products > 0,
@@ -301,9 +346,46 @@ def correct_pull_back(
         magnitude=spread(answers.magnitude),
         rises=spread(answers.rises),
         falls=spread(answers.falls),
+        finite=spread(answers.finite),
+        zero_times_nonfinite=spread(answers.zero_times_nonfinite),
+        surely_nonfinite=spread(answers.surely_nonfinite),
         # The answer may be rounded to the operand's dtype, and the factors before it.
         roundings=answers.roundings + (3 if operand.dtype != answers.dtype else 0),
     )
+
+
+def either(
+    x: NamedTensor,
+    y: NamedTensor,
+    dim: Dim,
+    one: Callable[[Array], Array],
+    other: Callable[[Array], Array],
+) -> Array:
+    """Tell which elements have a product of which `one` holds for a factor, `other` for the other.
+
+    A dot of bools is any-of-alls, so this is one, both ways round.
+    """
+
+    def where(tensor: NamedTensor, condition: Callable[[Array], Array]) -> NamedTensor:
+        return NamedTensor.trusted(condition(tensor.data), tensor.dims)
+
+    there = dot(where(x, one), where(y, other), dim)
+    return np.asarray(there.data | dot(where(x, other), where(y, one), dim).data)
+
+
+def is_zero(values: Array) -> Array:
+    """Tell which values are 0."""
+    return np.asarray(values == 0)
+
+
+def is_nonzero(values: Array) -> Array:
+    """Tell which values are not 0, NaN among them."""
+    return np.asarray(values != 0)
+
+
+def is_nonfinite(values: Array) -> Array:
+    """Tell which values are NaN or infinite."""
+    return np.asarray(~np.isfinite(values))
 
 
 def absolute(tensor: NamedTensor) -> NamedTensor:

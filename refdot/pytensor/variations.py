@@ -42,9 +42,10 @@ def variations(case: DotCase) -> tuple[str, ...]:
     The words are: the hashes of the names in rising and in falling order, and all alike with
     `dim` written backwards.
     """
-    backwards = case
-    if case.dim.spelling in ("tuple", "list", "set", "frozenset", "keys", "iterator"):
-        items = case.dim.items
+    backwards, items = case, case.dim.items
+    written = case.dim.spelling in ("tuple", "list", "set", "frozenset", "keys", "iterator")
+    # What is no str is shown in an error as it was written, and may differ with that.
+    if written and all(isinstance(item, str) for item in items):
         backwards = replace(case, dim=DimArgument("list", (*items[::-1], *items[:1])))
     asked = [
         hashed(case, lambda position: position),
