@@ -33,7 +33,7 @@ product may be NaN or left out. Of a complex element that is not finite only tha
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import prod, sqrt
+from math import exp, prod, sqrt
 from typing import Any
 
 import numpy as np
@@ -200,7 +200,7 @@ class CorrectAnswers:
                     answer
                 )
                 return np.asarray(~(acceptable | self.right_without_zeros(answer, bound)))
-            slack = 1 + gamma(self.roundings, u)
+            slack = exp(self.roundings * u)  # at least (1 + u)ᵏ, which no partial sum outgrows
             up, down = self.rises * slack >= largest, self.falls * slack >= largest
 
         plus, minus, nan = np.isposinf(answer), np.isneginf(answer), np.isnan(answer)

@@ -1,8 +1,7 @@
-"""Faults to plant in PyTensor: each one slip, and a question that it makes PyTensor answer wrongly.
+"""Faults to plant in PyTensor: each one slip, and a case that PyTensor answers otherwise for it.
 
-A fault is a change of PyTensor's source text, made in this process alone and taken back after.
-`python tests/faults.py` prints the kill table: for each fault the case that `refdot check` catches
-it with.
+A fault changes the source text of functions, in this process alone, and takes that back after.
+`python tests/faults.py` prints the kill table: with which case `refdot check` catches each.
 """
 
 from __future__ import annotations
@@ -11,34 +10,33 @@ import ast
 import inspect
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from textwrap import dedent
-from types import CodeType, FunctionType
+from types import CodeType
 from typing import Any
 
 import numpy as np
-import pytensor
-import pytensor.tensor as pt
-from pytensor.compile.mode import Mode
 from pytensor.graph.op import Op
-from pytensor.graph.rewriting.utils import rewrite_graph
-from pytensor.xtensor import as_xtensor
+from pytensor.printing import debugprint
 
 from refdot import check
+from refdot.case import DimArgument, DotCase, Operand
 from refdot.check import Configuration
-from refdot.pytensor import use_lowering
+from refdot.pytensor import graph, use_lowering
 from refdot.pytensor.target import PyTensorTarget
+from refdot.targets import Mismatch, Outcome
 
-LIMIT = 400  # No fault may need more cases.
-SEED = 0
+__all__ = ["FAULTS", "Fault", "cases_needed", "observed", "planted"]
 
-# The first-order gradient of an operation has had two names.
+SEED, LIMIT = 0, 400  # The campaign, and how many of its cases a fault may go unseen.
+
+# An operation's rule for gradients has had two names.
 PULLBACK = "pullback" if hasattr(Op, "pullback") else "L_op"
 
-FUNCTION = "pytensor.xtensor.math:dot"
-MAKE_NODE = "pytensor.xtensor.math:Dot.make_node"
+DOT = "pytensor.xtensor.math:dot"
+NODE = "pytensor.xtensor.math:Dot.make_node"
 METHOD = "pytensor.xtensor.type:XTensorVariable.dot"
 TYPE = "pytensor.xtensor.type:XTensorType.__init__"
 LOWER = "pytensor.xtensor.rewriting.math:lower_dot.fn"
@@ -46,169 +44,466 @@ USELESS_CAST = "pytensor.xtensor.rewriting.basic:useless_tensor_from_xtensor.fn"
 EINSUM = "pytensor.tensor.einsum:einsum"
 GENERAL_DOT = "pytensor.tensor.einsum:_general_dot"
 TENSORDOT = "pytensor.tensor.math:tensordot"
+INLINE = "refdot.pytensor.lowerings:inline_ofg_node"
 ASSERT = "pytensor.raise_op:CheckAndRaise.perform"
 ELEMWISE = "pytensor.tensor.elemwise:Elemwise.perform"
-REDUCE = "pytensor.tensor.elemwise:CAReduce.perform"
+SUM = "pytensor.tensor.elemwise:CAReduce.perform"
 RESHAPE = "pytensor.tensor.shape:Reshape.perform"
 SPECIFY_SHAPE = "pytensor.tensor.shape:SpecifyShape.perform"
+BLOCKWISE = "pytensor.tensor.blockwise:Blockwise.perform"
+DOT22 = "pytensor.tensor.blas:Dot22.perform"
+BATCHED_DOT = "pytensor.tensor.blas:BatchedDot.perform"
+GEMV = "pytensor.tensor.blas:Gemv.perform"
 DOT_GRADIENT = f"pytensor.tensor.math:Dot.{PULLBACK}"
 SUM_GRADIENT = f"pytensor.tensor.math:Sum.{PULLBACK}"
 MUL_GRADIENT = f"pytensor.scalar.basic:Mul.{PULLBACK}"
 ELEMWISE_GRADIENT = f"pytensor.tensor.elemwise:Elemwise.{PULLBACK}"
 TRANSPOSE_GRADIENT = f"pytensor.tensor.elemwise:DimShuffle.{PULLBACK}"
 RESHAPE_GRADIENT = f"pytensor.tensor.shape:Reshape.{PULLBACK}"
-INNER_GRAPH_GRADIENT = f"pytensor.compile.builders:OpFromGraph.{PULLBACK}"
-GRADIENT = "pytensor.gradient:_populate_grad_dict"
-INLINE = "refdot.pytensor.lowerings:inline_ofg_node"
+BLOCKWISE_GRADIENT = f"pytensor.tensor.blockwise:Blockwise.{PULLBACK}"
+EINSUM_GRADIENT = f"pytensor.compile.builders:OpFromGraph.{PULLBACK}"
+SUM_OF_GRADIENTS = "pytensor.gradient:_populate_grad_dict"
 
 
 @dataclass(frozen=True)
 class Edit:
-    """A change of the source text of one function.
-
-    Attributes
-    ----------
-    where : str
-        Module and path of the function.
-    old, new : str
-        What is replaced, wherever it is in the function, and by what.
-    """
+    """In the source of the function at `where`, `old` becomes `new`."""
 
     where: str
     old: str
     new: str
 
-    @cache  # noqa: B019: there are as many as are written here
-    def compiled(self) -> tuple[FunctionType, CodeType]:
-        """Give the function, and the code that it gets."""
+    @cache  # noqa: B019: there are as many as are written below
+    def compiled(self) -> tuple[Any, CodeType]:
+        """Give the function, and the code it is to have."""
         module, _, path = self.where.partition(":")
         function: Any = import_module(module)
         for name in path.split("."):
             function = getattr(function, name)
-        source = dedent(inspect.getsource(function))
-        assert self.old in source, f"{self.where} does not read {self.old!r}"
-        tree = ast.parse(source.replace(self.old, self.new))
+        source = inspect.getsource(function)
+        assert self.old in source, f"{self.where} does not say {self.old!r}"
+        tree = ast.parse(dedent(source.replace(self.old, self.new)))
         tree.body[0].decorator_list = []
-        # A method that says super() refers to its class from outside.
-        outer = ast.parse(f"def outer({', '.join(function.__code__.co_freevars)}): pass")
-        outer.body[0].body = tree.body
-        [outer_code] = codes(compile(outer, inspect.getfile(function), "exec"))
-        [code] = [code for code in codes(outer_code) if code.co_name == function.__name__]
-        return function, code
-
-    @contextmanager
-    def planted(self) -> Iterator[None]:
-        """Let the function read as changed."""
-        function, code = self.compiled()
-        before, function.__code__ = function.__code__, code
-        try:
-            yield
-        finally:
-            function.__code__ = before
+        # What a method closes over, its class for one, it finds in a function around it.
+        around = ast.parse(f"def around({', '.join(function.__code__.co_freevars)}): pass")
+        around.body[0].body = tree.body
+        module_code = compile(around, inspect.getfile(function), "exec")
+        return function, inner_code(inner_code(module_code, "around"), function.__name__)
 
 
-def codes(code: CodeType) -> list[CodeType]:
-    """List the code of what a piece of code defines."""
-    return [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+def inner_code(code: CodeType, name: str) -> CodeType:
+    """Find the code of a function that a piece of code defines."""
+    return next(c for c in code.co_consts if isinstance(c, CodeType) and c.co_name == name)
 
 
 @dataclass(frozen=True)
-class Question:
-    """Something to ask PyTensor, without any of refdot but its lowerings.
+class Fault:
+    """One slip.
 
     Attributes
     ----------
-    x, y : str
-        Their dims; `a:5` is a dim of another than its usual size.
-    dim : object
-    dtypes : tuple of str
-    static : bool
-        Whether sizes are known beforehand.
-    gradient : int
-        How often to differentiate.
-    method : bool
-        Whether to write `x.dot(y)`.
-    same : bool
-        Whether both operands are the variable x.
-    x_values : tuple of float
-        What x is made of, over and over; small integers by default.
-    layout : str
-        "C" or "F".
+    name : str
+        What PyTensor does.
+    aspect : str
+        What of `refdot check --only` must catch it.
+    edits : tuple of Edit
+    witness : DotCase
+        PyTensor's answer to it is another one with the fault.
     lowering : str
+        The lowering it is about.
     """
 
-    x: str = "a b"
-    y: str = "b c"
-    dim: Any = None
-    dtypes: tuple[str, str] = ("float64", "float64")
-    static: bool = False
-    gradient: int = 0
-    method: bool = False
-    same: bool = False
-    x_values: tuple[float, ...] = (1, 2, -3, 5, 4)
-    layout: str = "C"
+    name: str
+    aspect: str
+    edits: tuple[Edit, ...]
+    witness: DotCase
     lowering: str = "stock"
 
-    USUAL_SIZES = {"a": 2, "b": 3, "c": 4, "d": 2, "e": 2}  # noqa: RUF012
 
-    def answer(self) -> str:
-        """Say all that PyTensor answers: types, values, and what happened to the inputs."""
-        mode = Mode(linker="py", optimizer="fast_run")
-        flags = {"cxx": "", "mode": mode, "on_opt_error": "raise"}
-        try:
-            with pytensor.config.change_flags(**flags), use_lowering(self.lowering):
-                return "; ".join(self.facts(mode))
-        except Exception as error:
-            return f"{type(error).__name__}: {str(error).splitlines()[0]}"
-
-    def facts(self, mode: Mode) -> Iterator[str]:
-        """Go through the stages, one fact after the other."""
-        arrays = [self.array(self.x, 0)] if self.same else [self.array(self.x, 0)]
-        if not self.same:
-            arrays.append(self.array(self.y, 1))
-        inputs = [
-            pt.tensor(name, dtype=array.dtype, shape=array.shape if self.static else None)
-            if self.static
-            else pt.tensor(name, dtype=array.dtype, shape=(None,) * array.ndim)
-            for name, array in zip("xy", arrays, strict=False)
-        ]
-        dims = [names(text) for text in (self.x, self.y)]
-        x = as_xtensor(inputs[0], dims=dims[0])
-        y = x if self.same else as_xtensor(inputs[1], dims=dims[1])
-        dim = self.dim() if callable(self.dim) else self.dim
-        out = x.dot(y, dim=dim) if self.method else import_module("pytensor.xtensor").dot(x, y, dim)
-        yield f"{out.type}"
-        lowered = rewrite_graph(out.values, include=("lower_xtensor",), clone=True)
-        outputs = [lowered]
-        for _ in range(self.gradient):
-            cost = sum((output**2).sum() for output in outputs)
-            outputs = outputs + pytensor.grad(cost, inputs)
-        yield f"{sorted({type(v.owner.op).__name__ for v in ancestors(outputs) if v.owner})}"
-        function = pytensor.function(inputs, outputs, mode=mode)
-        before = [array.copy() for array in arrays]
-        answers = [np.asarray(answer) for answer in function(*arrays)]
-        first = [answer.copy() for answer in answers]
-        function(*[array[::-1] if array.ndim else array for array in arrays])
-        for answer, copy in zip(answers, first, strict=True):
-            yield f"{copy.dtype}{copy.shape} {[value.hex() if isinstance(value, float) else value for value in copy.ravel().tolist()]}"
-            yield f"kept {np.array_equal(answer, copy, equal_nan=True)}"
-        for array, copy in zip(arrays, before, strict=True):
-            yield f"written to {not np.array_equal(array, copy, equal_nan=True)}"
-
-    def array(self, text: str, which: int) -> Any:
-        """Make the values of one operand."""
-        sizes = [int(size or self.USUAL_SIZES[name[0]]) for name, _, size in split(text)]
-        values = self.x_values if which == 0 else (3, -1, 2, 4)
-        dtype = np.dtype(self.dtypes[which])
-        flat = np.resize(np.array(values, dtype=dtype), int(np.prod(sizes)))
-        return np.array(flat.reshape(sizes), order=self.layout)
+@contextmanager
+def planted(fault: Fault) -> Iterator[None]:
+    """Give PyTensor a fault until the `with` block ends."""
+    with ExitStack() as undone_at_the_end:
+        for function, code in [edit.compiled() for edit in fault.edits]:
+            undone_at_the_end.callback(setattr, function, "__code__", function.__code__)
+            function.__code__ = code
+        yield
 
 
-def split(text: str) -> list[tuple[str, str, str]]:
-    """Read dims, with or without sizes."""
-    return [dim.partition(":") for dim in text.split()]
+def cases_needed(fault: Fault, seed: int = SEED) -> tuple[int, Mismatch] | None:
+    """Give the number of cases until a fault is caught, and what it is caught by."""
+    target, configuration = PyTensorTarget(), Configuration("python", fault.lowering)
+    for index in range(LIMIT):
+        case = check.case_at(seed, index)
+        with planted(fault):
+            found = check.judge(target, case, configuration, [fault.aspect])
+        known = released(case, fault.lowering) if found else ()
+        for mismatch in found:
+            if mismatch.signature not in known:
+                return index + 1, mismatch
+    return None
 
 
-def names(text: str) -> tuple[str, ...]:
-    """Read the names of dims alone."""
-    return tuple(name for name, _, _ in split(text))
+@cache
+def released(case: DotCase, lowering: str) -> frozenset[str]:
+    """Give the signatures of what is wrong with a case on PyTensor as it is."""
+    found = check.judge(PyTensorTarget(), case, Configuration("python", lowering))
+    return frozenset(mismatch.signature for mismatch in found)
+
+
+def observed(fault: Fault) -> list[Any]:
+    """List all there is to see of PyTensor's answer to a fault's witness, to the last bit."""
+    try:
+        with use_lowering(fault.lowering):
+            lowered = debugprint(graph.lower(graph.build(fault.witness)), file="str")
+    except Exception as error:
+        lowered = repr(error)
+    outcome = PyTensorTarget().run(fault.witness, "python", fault.lowering)
+    arrays = [value.data for value in outcome.values] + [g.value for g in outcome.gradients]
+    rest = [getattr(outcome, name) for name in Outcome.__dataclass_fields__]
+    return [
+        lowered,
+        [(array.dtype, array.shape, array.tobytes()) for array in arrays],
+        [part for part in rest if part not in (outcome.values, outcome.gradients)],
+    ]
+
+
+SIZES = {"a": 2, "b": 3, "c": 4, "d": 2, "e": 2, "f": 2}
+
+
+def ask(
+    x: str,
+    y: str,
+    dim: Any = None,
+    dtypes: tuple[str, str] = ("float64", "float64"),
+    known: bool | tuple[bool, bool] = False,
+    layout: str = "c",
+    **facts: Any,
+) -> DotCase:
+    """Make a case from few words: of `b:5 c`, b has size 5, and c its usual one."""
+    spellings = {type(None): "none", type(...): "ellipsis", int: "object"}
+    spelling = spellings.get(type(dim), type(dim).__name__)
+    items = (dim,) if isinstance(dim, str | int) else tuple(dim or ()) if dim is not ... else ()
+    operands = []
+    knowledge = known if isinstance(known, tuple) else (known, known)
+    for text, dtype, is_known in zip((x, y), dtypes, knowledge, strict=True):
+        pairs = [name.partition(":") for name in text.split()]
+        dims = tuple(name for name, _, _ in pairs)
+        shape = tuple(int(size or SIZES[name[0]]) for name, _, size in pairs)
+        operands.append(Operand(dims, shape, dtype, (is_known,) * len(dims), layout))
+    return DotCase(*operands, DimArgument(spelling, items), **facts)
+def product(new: str) -> tuple[Edit, ...]:
+    """Let each matrix product of PyTensor, of the arrays x and y, be as written."""
+    wrong = f"(lambda x, y: {new})"
+    return (
+        Edit("pytensor.tensor.math:Dot.perform", "np.matmul", wrong),
+        Edit(DOT22, "np.dot", wrong),
+        Edit(BATCHED_DOT, "np.matmul", wrong),
+    )
+
+
+def fault(
+    name: str, aspect: str, witness: DotCase, *edits: Any, lowering: str = "stock"
+) -> Fault:
+    """Make a fault of one edit, written as its three parts, or of several."""
+    if isinstance(edits[0], str):
+        return Fault(name, aspect, (Edit(*edits),), witness, lowering)
+    return Fault(name, aspect, edits, witness, lowering)
+
+
+MATRICES = ask("a b", "b c")
+BATCHED = ask("a b c", "a c d", "c")
+INTEGERS = ("int64", "int64")
+DIFFER = "isinstance(y_shape, int)\n            and x_shape != y_shape"
+
+FAULTS = [
+    # --- names and roles
+    fault("y's dims come first", "values", ask("a b", "b c"),
+          NODE, "{**x_shape_dict, **y_shape_dict}", "{**y_shape_dict, **x_shape_dict}"),
+    fault("output dims are sorted by name", "values", ask("c b", "b a"),
+          NODE, "tuple(d for d in shape_dict if d not in self.dims)",
+          "tuple(sorted(d for d in shape_dict if d not in self.dims))"),
+    fault("output dims are in the order of a set", "structure", ask("a b c", "c d"),
+          NODE, "for d in shape_dict if", "for d in set(shape_dict) if"),
+    fault("batch dims are summed", "values", ask("a b", "a b", "b"),
+          NODE, "if d not in self.dims)",
+          "if d not in self.dims and not (d in x_shape_dict and d in y_shape_dict))"),
+    fault("summed dims are kept", "values", ask("a b", "b c", ("a", "b")),
+          NODE, "if d not in self.dims)",
+          "if d not in self.dims or not (d in x_shape_dict and d in y_shape_dict))"),
+    fault("dim=None contracts nothing", "values", MATRICES,
+          DOT, "dim_set = intersection", "dim_set = set()"),
+    fault("dim=None contracts one dim alone", "values", ask("a b", "b a"),
+          DOT, "dim_set = intersection", "dim_set = set(sorted(intersection)[:1])"),
+    fault("dim=None sums everything", "values", MATRICES,
+          DOT, "dim_set = intersection", "dim_set = union"),
+    fault("dim=... is the shared dims", "values", ask("a b", "b c", ...),
+          DOT, "dim_set = union", "dim_set = intersection"),
+    fault("dim=... is the dims of x", "values", ask("a b", "b c", ...),
+          DOT, "dim_set = union", "dim_set = x_dims"),
+    fault("a str is read by characters", "values", ask("time:2", "time:2", "time"),
+          DOT, "dim_set = {dim}", "dim_set = set(dim)"),
+    fault("an empty dim means None", "values", ask("a", "a", ()),
+          DOT, "dim_set = set(dim)", "dim_set = set(dim) or intersection"),
+    fault("of several dims only the first counts", "values", ask("a b", "a b", ("a", "b")),
+          DOT, "dim_set = set(dim)", "dim_set = set(list(dim)[:1])"),
+    fault("an iterator is read twice", "values",
+          DotCase(Operand(("a",), (2,)), Operand(("a",), (2,)), DimArgument("iterator", ("a",))),
+          DOT, "dim_set = set(dim)", "dim_set = set(dim) and set(dim)"),
+    fault("repeated names are refused", "values", ask("a", "a", ("a", "a")),
+          DOT, "dim_set = set(dim)",
+          "dim = list(dim); dim_set = set(dim); assert len(dim) == len(dim_set)"),
+    fault("only a list or tuple of dims is taken", "values", ask("a", "a", {"a"}),
+          DOT, "isinstance(dim, Iterable)", "isinstance(dim, (list, tuple))"),
+    fault("dims of y alone are not found", "values", ask("a", "a b", ("a", "b")),
+          DOT, "if d not in union", "if d not in x_dims"),
+    fault("only shared dims may be named", "values", ask("a b", "b", ("a", "b")),
+          DOT, "if d not in union", "if d not in intersection"),
+    fault("x.dot(y, dim) forgets dim", "values", ask("a b", "b c", ("a", "b"), method=True),
+          METHOD, ", dim=dim", ""),
+    fault("x.dot(y) is dot(y, x)", "values", ask("a b", "b c", method=True),
+          METHOD, "dot(self, other, dim=dim)", "dot(other, self, dim=dim)"),
+    # --- dtypes and sizes known beforehand
+    fault("the dtype is that of x", "values", ask("a", "a", dtypes=("float32", "float64")),
+          NODE, "upcast(x.type.dtype, y.type.dtype)", "x.type.dtype"),
+    fault("the dtype is at least float32", "values", ask("a", "a", dtypes=INTEGERS),
+          NODE, "upcast(x.type.dtype, y.type.dtype)", "upcast(x.type.dtype, y.type.dtype, 'float32')"),
+    fault("known sizes are forgotten", "values", ask("a b", "b c", known=True),
+          NODE, "tuple(shape_dict[d] for", "tuple(None for"),
+    fault("sizes that y knows are forgotten", "values", ask("a b", "b c", known=True),
+          NODE, "tuple(shape_dict[d] for", "tuple(x_shape_dict.get(d) for"),
+    fault("a known size of 0 is forgotten", "values", ask("a:0", "b", known=True),
+          NODE, "tuple(shape_dict[d] for", "tuple(shape_dict[d] or None for"),
+    fault("an unknown size is taken for 1", "values", MATRICES,
+          NODE, "tuple(shape_dict[d] for", "tuple(1 if shape_dict[d] is None else shape_dict[d] for"),
+    fault("output sizes are the first of all sizes", "values", ask("b a", "b c", known=True),
+          NODE, "tuple(shape_dict[d] for d in out_dims)", "tuple(shape_dict.values())[: len(out_dims)]"),
+    # --- what is refused, and how
+    fault("a name that is not there is accepted", "errors", ask("a", "a", ("a", "z")),
+          DOT, "if d not in union", "if False"),
+    fault("the name that is not there is not said", "errors", ask("a", "a", "z"),
+          DOT, "Dimension {d} not", "Dimension not"),
+    fault("a name that is not there is a KeyError", "errors", ask("a", "a", "z"),
+          DOT, "raise ValueError", "raise KeyError"),
+    fault("any other dim means None", "errors", ask("a", "a", 5),
+          DOT, "elif isinstance(dim, Iterable):\n        dim_set = set(dim)",
+          "elif isinstance(dim, Iterable):\n        dim_set = set(dim)\n    else:\n        dim_set = intersection"),
+    fault("a dim twice is accepted", "errors", ask("a a", "a"),
+          TYPE, "if len(set(dims)) < len(dims)", "if False"),
+    fault("known sizes are not compared", "errors", ask("a:2", "a:3", known=True),
+          NODE, "and x_shape != y_shape", "and False"),
+    fault("a known size of 1 fits any", "errors", ask("a:1", "a:3", known=True),
+          NODE, "and x_shape != y_shape", "and x_shape != y_shape and 1 not in (x_shape, y_shape)"),
+    fault("a known size of 0 fits any", "errors", ask("a:0", "a:3", known=True),
+          NODE, "and x_shape != y_shape", "and x_shape != y_shape and x_shape and y_shape"),
+    fault("x may be smaller than y", "errors", ask("a:2", "a:3", known=True),
+          NODE, "x_shape != y_shape", "x_shape > y_shape"),
+    fault("the first named dim alone is compared", "errors",
+          ask("a b:2", "a b:3", ("a", "b"), known=True),
+          NODE, "for dim in self.dims:", "for dim in sorted(self.dims)[:1]:"),
+    fault("the dim whose sizes differ is not said", "errors", ask("a:2", "a:3", known=True),
+          NODE, "Size of dim '{dim}' does", "Sizes do"),
+    fault("the wrong dim is said to differ", "errors", ask("a b:2", "b:3", known=True),
+          NODE, "Size of dim '{dim}'", "Size of dim '{x.type.dims[0]}'"),
+    fault("sizes that differ are an AssertionError", "errors", ask("a:2", "a:3", known=True),
+          NODE, "raise ValueError", "raise AssertionError"),
+    fault("the assertion on run-time sizes is left out", "errors", ask("a:2 b:3", "a:3 b:2"),
+          ASSERT, "if not all(conds)", "if False"),
+    fault("a product stops at the shorter operand", "errors", ask("a:2", "a:3"),
+          *product("np.matmul(x[..., : y.shape[-2]], y[..., : x.shape[-1], :])")),
+    fault("declared sizes are not checked", "errors",
+          ask("a:3 b", "a:1 b", "b", known=(False, True)),
+          SPECIFY_SHAPE, "if not all(", "if False and not all("),
+    # --- lowering
+    fault("x's subscripts are sorted", "values", ask("b a", "a b", "b"),
+          LOWER, "dim_to_char[d] for d in x.type.dims", "dim_to_char[d] for d in sorted(x.type.dims)"),
+    fault("y's subscripts are in the order of x", "values", ask("a d", "d a", ()),
+          LOWER, "dim_to_char[d] for d in y.type.dims",
+          "dim_to_char[d] for d in sorted(y.type.dims, key=all_dims.index)"),
+    fault("the output's subscripts are reversed", "values", ask("a b", "b d"),
+          LOWER, "dim_to_char[d] for d in out.type.dims", "dim_to_char[d] for d in out.type.dims[::-1]"),
+    fault("letters come again after the fourth dim", "values", ask("a b c", "d e c"),
+          LOWER, "zip(all_dims, ascii_lowercase)", "zip(all_dims, 7 * ascii_lowercase[:4])"),
+    fault("letters come again after the eighth dim", "values",
+          ask("a b c d e f", "a:2 b:3 c:4 d1 e1 f1"),
+          LOWER, "zip(all_dims, ascii_lowercase)", "zip(all_dims, 4 * ascii_lowercase[:8])"),
+    fault("a fifth dim is too many", "values", ask("a b c", "d e c"),
+          LOWER, "len(all_dims) > len(ascii_lowercase)", "len(all_dims) > 4"),
+    fault("a twelfth dim is too many", "values",
+          ask("a b c d e f", "a1 b1 c1 d1 e1 f1"),
+          LOWER, "len(all_dims) > len(ascii_lowercase)", "len(all_dims) > 11"),
+    fault("y is transposed where all sizes are known", "values", ask("a d", "d e", known=True),
+          LOWER, "einsum(einsum_str, x_tensor, y_tensor)",
+          "einsum(einsum_str, x_tensor, y_tensor.T"
+          " if None not in x.type.shape + y.type.shape else y_tensor)"),
+    fault("float64 is computed in float32", "values", ask("a", "a", tier="rounding"),
+          LOWER, "einsum(einsum_str, x_tensor, y_tensor)",
+          "einsum(einsum_str, *(t.astype('float32') if t.dtype == 'float64' else t"
+          " for t in (x_tensor, y_tensor))).astype(out.type.dtype)"),
+    fault("integers are computed in float64", "values",
+          ask("a", "a", dtypes=INTEGERS, tier="rounding"),
+          LOWER, "einsum(einsum_str, x_tensor, y_tensor)",
+          "einsum(einsum_str, *(t.astype('float64') if t.dtype == 'int64' else t"
+          " for t in (x_tensor, y_tensor))).astype(out.type.dtype)"),
+    fault("the first of two complex operands is conjugated", "values",
+          ask("a", "a", dtypes=("complex128", "complex128")),
+          LOWER, "x_tensor = tensor_from_xtensor(x)",
+          "x_tensor = tensor_from_xtensor(x); x_tensor ="
+          " x_tensor.conj() if 'complex' in x.type.dtype else x_tensor"),
+    fault("x's NaN becomes 0", "values", ask("a:6", "a:6", tier="special"),
+          LOWER, "x_tensor = tensor_from_xtensor(x)",
+          "from pytensor.tensor import isnan, where; x_tensor = tensor_from_xtensor(x);"
+          " x_tensor = where(isnan(x_tensor), 0, x_tensor).astype(x.type.dtype)"),
+    # --- einsum and tensordot
+    fault("several contracted dims are paired wrongly", "values", ask("a d", "a d"),
+          EINSUM, "(rhs_cont, lhs_cont)", "(rhs_cont[::-1], lhs_cont)"),
+    fault("batch dims are paired wrongly", "values", ask("a b", "b a", ()),
+          EINSUM, "(rhs_batch, lhs_batch)\n", "(rhs_batch[::-1], lhs_batch)\n"),
+    fault("dims of one operand are averaged", "values", ask("a b", "b", ("a", "b")),
+          EINSUM, "operand = operand.sum(axes)\n            names = removechars",
+          "operand = operand.mean(axes).astype(operand.dtype)\n            names = removechars"),
+    fault("of dims of one operand one is summed", "values", ask("a b", "c", ("a", "b")),
+          EINSUM, "names.index(name) for name in uniques]", "names.index(name) for name in uniques[:1]]"),
+    fault("the last transposition is inverted", "values", ask("c a", "a d e", ()),
+          EINSUM, "tuple(names.index(name) for name in result_names)",
+          "tuple(result_names.index(name) for name in names)"),
+    fault("the last transposition is left out", "values", ask("c b a", "a d", ()),
+          EINSUM, "if names != result_names", "if False"),
+    fault("batch dims are moved the wrong way", "values", ask("d a b", "d a b", "d"),
+          GENERAL_DOT, "moveaxis(var, var_batch_axes, new_var_batch_axes)",
+          "moveaxis(var, new_var_batch_axes, var_batch_axes)"),
+    fault("axes right of a batch dim are miscounted", "values", ask("b d a", "a d b", "b"),
+          GENERAL_DOT, "batch_axis > var_axis", "batch_axis < var_axis"),
+    fault("free dims of y are reversed from three on", "values", ask("a", "a b d e"),
+          TENSORDOT, "axes_b + non_summed_axes_b\n",
+          "axes_b + (non_summed_axes_b if ndim_b < 3 else non_summed_axes_b[::-1])\n"),
+    fault("contracted axes of x are sorted", "values", ask("c a d e", "e d a", ("d", "e")),
+          TENSORDOT, "non_summed_axes_a + axes_a\n", "non_summed_axes_a + sorted(axes_a)\n"),
+    # --- operations
+    fault("an empty contraction gives NaN", "values", ask("a b:0", "b:0 c"),
+          *product("np.matmul(x, y) if x.shape[-1] else np.matmul(x, y) * np.asarray(np.nan, x.dtype)")),
+    fault("a product of one row is doubled", "values", ask("a:1 b", "b c"),
+          *product("np.matmul(x, y) * np.asarray(2 if x.shape[-2] == 1 else 1, x.dtype)")),
+    fault("a product ends after 16 terms", "values", ask("a b:20", "b:20 c"),
+          *product("np.matmul(x[..., :16], y[..., :16, :])")),
+    fault("a product ends after 64 terms", "values", ask("a b:70", "b:70 c"),
+          *product("np.matmul(x[..., :64], y[..., :64, :])")),
+    fault("products lose single precision", "values", ask("a b", "b c", tier="rounding"),
+          *product("np.matmul(x, y.astype(np.float32) if y.dtype == float else y)")),
+    fault("products are off by 1e-13", "values", ask("a b", "b c", tier="rounding"),
+          *product("np.matmul(x, y) * np.matmul(x, y).dtype.type(1 + 1e-13)")),
+    fault("products are off by 16 units roundoff", "values", ask("a b", "b c", tier="rounding"),
+          *product("np.matmul(x, y) * np.matmul(x, y).dtype.type(1 + 2 ** -49)")),
+    fault("infinity times zero is zero", "values", ask("a:7 b:5", "b:5 c", tier="special"),
+          *product("np.matmul(x, y) if np.isfinite(y.astype(complex)).all() else"
+                   " np.nansum(x[..., None] * y[..., None, :, :], -2).astype(np.matmul(x, y).dtype)")),
+    fault("memory is read in its own order", "values", ask("a b", "b c", layout="fortran"),
+          *product("np.matmul(np.ravel(x, 'K').reshape(x.shape), y)")),
+    fault("the output's memory is used again", "values", MATRICES,
+          *product("np.matmul(x, y, out=globals().setdefault("
+                   "('memory', np.matmul(x, y).shape, np.matmul(x, y).dtype), np.matmul(x, y)))")),
+    fault("a product overwrites its operand", "values", MATRICES,
+          *product("[np.matmul(x, y), x.flags.writeable and x.fill(0)][0]")),
+    fault("a batch is read backwards", "values", BATCHED,
+          BATCHED_DOT, "np.matmul(x, y)", "np.matmul(x, y[::-1])"),
+    fault("a matrix by a vector ignores what is infinite", "values",
+          ask("a:5 b:5", "b:5", tier="special"),
+          GEMV, "y, alpha, A, x, beta = inputs",
+          "y, alpha, A, x, beta = inputs; A = np.nan_to_num(A, nan=np.nan, posinf=0, neginf=0)",
+          lowering="inlined"),
+    fault("an elementwise product is written into x", "values", ask("a", "a", ()),
+          ELEMWISE, "if not variable.flags.owndata:",
+          "if (inputs[0].flags.writeable and inputs[0].dtype == variable.dtype"
+          " and inputs[0].shape == variable.shape):\n                inputs[0][...] = variable\n"
+          "                storage[0] = inputs[0]\n            elif not variable.flags.owndata:"),
+    fault("float32 is summed in float16", "values",
+          ask("a b", "b", ("a", "b"), dtypes=("float32", "float32"), tier="rounding"),
+          SUM, "input = np.array(input, dtype=acc_dtype)",
+          "acc_dtype = 'float16' if out_dtype == 'float32' else acc_dtype;"
+          " input = np.array(input, dtype=acc_dtype)"),
+    fault("a Fortran array is reshaped in its own order", "values",
+          ask("a b c", "c", layout="fortran"),
+          RESHAPE, "np.reshape(x, shp)", "np.reshape(x, shp, order='A')"),
+    # --- gradients
+    fault("the gradient of x counts double", "gradients", ask("a b", "b c", gradient_order=1),
+          DOT_GRADIENT, "self(gz, y.T)", "self(gz, y.T) * 2"),
+    fault("the gradient of y has the wrong sign", "gradients", ask("a b", "b c", gradient_order=1),
+          DOT_GRADIENT, "self(x.T, gz)", "-self(x.T, gz)"),
+    fault("the gradient of x transposes what is square", "gradients",
+          ask("a d", "d e", known=True, gradient_order=1),
+          DOT_GRADIENT, "self(gz, y.T)",
+          "self(gz, y.T if None in y.type.shape or y.type.shape[0] != y.type.shape[1] else y)"),
+    fault("the second gradient takes y for constant", "gradients",
+          ask("a b", "b c", gradient_order=2),
+          DOT_GRADIENT, "xgrad = self(gz, y.T)",
+          "from pytensor.gradient import zero_grad; xgrad = self(gz, zero_grad(y).T)"),
+    fault("the gradient of a product has the precision of x", "gradients",
+          ask("a b", "b c", dtypes=("float32", "float64"), tier="rounding", gradient_order=1),
+          DOT_GRADIENT, "(gz,) = output_grads", "gz = output_grads[0].astype(x.type.dtype)"),
+    fault("the gradient over several batches is of the last", "gradients",
+          ask("a b c", "a c d", "c", gradient_order=1),
+          BLOCKWISE_GRADIENT, "return input_gradients",
+          "return [g[::-1] if batch_ndim else g for g in input_gradients]"),
+    fault("the gradient of a summed dim is not spread", "gradients",
+          ask("a b", "b", ("a", "b"), gradient_order=1),
+          SUM_GRADIENT, "Elemwise(ps.second)(x, gz.dimshuffle(new_dims))", "gz.dimshuffle(new_dims)"),
+    fault("the gradient of a sum is that of a mean", "gradients",
+          ask("a b", "b", ("a", "b"), gradient_order=1),
+          SUM_GRADIENT, "gx = Elemwise(ps.second)(x, gz.dimshuffle(new_dims))",
+          "gx = (Elemwise(ps.second)(x, gz.dimshuffle(new_dims)) / x.shape[axis[0]]).astype(x.dtype)"),
+    fault("the gradient of a product is by the operand itself", "gradients",
+          ask("a", "a", (), gradient_order=1),
+          MUL_GRADIENT, "[gz, *difference(inputs, [input])]", "[gz, input]"),
+    fault("the gradient of what is broadcast is not summed", "gradients",
+          ask("", "a", gradient_order=1),
+          ELEMWISE_GRADIENT, "if to_sum:", "if False:"),
+    fault("the gradient of a transposition is the same one", "gradients",
+          ask("a b c", "c d b", "d", gradient_order=1),
+          TRANSPOSE_GRADIENT, "gz.dimshuffle(grad_order)",
+          "gz.dimshuffle(self.new_order if self.is_transpose else grad_order)"),
+    fault("the gradient of a reshape reads columns", "gradients",
+          ask("a b c", "b c", gradient_order=1),
+          RESHAPE_GRADIENT, "reshape(g_out, shape(x), ndim=x.ndim)",
+          "reshape(g_out, shape(x)[::-1], ndim=x.ndim).T"),
+    fault("the gradients of x and y are exchanged in inner graphs", "gradients",
+          ask("a", "a", (), gradient_order=1),
+          EINSUM_GRADIENT, "lop_op(*inputs, *outputs, *output_grads, return_list=True)",
+          "lop_op(*inputs, *outputs, *output_grads, return_list=True)[::-1]"),
+    fault("a variable used twice has one gradient", "gradients",
+          ask("a b", "a b", same_variable=True, gradient_order=1),
+          SUM_OF_GRADIENTS, "reduce(lambda x, y: x + y, terms)", "terms[0]"),
+    fault("float16 gradients come out as float32", "gradients",
+          ask("a", "a", (), dtypes=("float16", "float16"), gradient_order=1),
+          ELEMWISE_GRADIENT, "return rval",
+          "return [r.astype('float32') if r.dtype == 'float16' else r for r in rval]"),
+    # --- structure
+    fault("an inner graph's inputs are exchanged", "values", ask("a d", "d e"),
+          INLINE, "zip(frozen_fg.inputs, node.inputs)", "zip(frozen_fg.inputs, node.inputs[::-1])",
+          lowering="inlined"),
+    fault("a scalar output is not lowered", "structure", ask("a", "a"),
+          LOWER, "[out] = node.outputs", "[out] = node.outputs\n    if not out.type.dims:\n        return None"),
+    fault("casts of xtensors are left behind", "structure", MATRICES,
+          USELESS_CAST, "if x.owner and", "if False and"),
+    fault("a batched product is an inner graph", "structure", BATCHED,
+          GENERAL_DOT, "partial(tensordot, axes=[core_lhs_axes, core_rhs_axes])",
+          "(lambda a, b: __import__('pytensor').compile.builders.OpFromGraph([a, b],"
+          " [tensordot(a, b, axes=[core_lhs_axes, core_rhs_axes])])(a, b))",
+          lowering="inlined"),
+    fault("a gradient is an inner graph", "structure", ask("a b", "b c", gradient_order=1),
+          DOT_GRADIENT, "xgrad = self(gz, y.T)",
+          "from pytensor.compile.builders import OpFromGraph;"
+          " xgrad = OpFromGraph([gz, y], [self(gz, y.T)])(gz, y)",
+          lowering="inlined"),
+]
+
+
+def main() -> None:
+    """Print the kill table."""
+    for each in FAULTS:
+        needed = cases_needed(each)
+        number, signature = (needed[0], needed[1].signature) if needed else (None, "not caught")
+        print(f"{number!s:>5}  {each.name}: {signature}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,6 +1,5 @@
 """The campaign: what is right comes out clean, and every planted fault is found and shrunk."""
 
-import hashlib
 import json
 import os
 import subprocess
@@ -16,19 +15,19 @@ import pytest
 import refdot as rd
 from refdot import NamedTensor, check
 from refdot.case import DimArgument, DotCase, Operand
-from refdot.check import Configuration, Finding, Report, case_at
+from refdot.check import Configuration, Finding, Report
 from refdot.lowering import Lowering
-from refdot.targets import CallableTarget, Mismatch, Target, find_target, limit_of
+from refdot.targets import CallableTarget, Target, find_target, limit_of
 from refdot.witnesses import dot_by_definition
 
 CALL = Configuration("call", "stock")
-drawn_once = cache(case_at)
+case_at = cache(check.case_at)
 
 
 @pytest.fixture(autouse=True)
 def _cases_drawn_once(monkeypatch):
     """Let all campaigns of this module share their cases, which take longest to draw."""
-    monkeypatch.setattr(check, "case_at", drawn_once)
+    monkeypatch.setattr(check, "case_at", case_at)
 
 
 def campaign(fn: Callable, cases: int = 300, **options) -> Report:
@@ -218,11 +217,11 @@ def less_precisely(found: str, used: str) -> Callable:
 
 
 def nudged(values: np.ndarray) -> np.ndarray:
-    """Move one element by four times its last place."""
-    values = values.copy()
-    if values.dtype.kind == "f" and values.size and np.isfinite(values.flat[0]):
-        values.flat[0] += 4 * np.spacing(np.abs(values.flat[0]))
-    return values
+    """Move the first element by four times its last place."""
+    flat = values.ravel()
+    if flat.dtype.kind == "f" and flat.size and np.isfinite(flat[0]):
+        flat[0] += 4 * np.spacing(np.abs(flat[0]))
+    return flat.reshape(values.shape)
 
 
 def cut_to_the_smaller(x, y, dim):
@@ -276,7 +275,8 @@ def instead_of(caught: type[Exception], instead: Callable) -> Callable:
 def written_to(out, x, y, dim):
     """Write to an input."""
     if x.data.size and x.data.flags.writeable:
-        x.data.flat[0] = 1 - x.data.flat[0].astype(int) if x.dtype.kind == "b" else 3
+        first = (0,) * x.ndim
+        x.data[first] = not x.data[first]
     return out
 
 
@@ -330,8 +330,8 @@ def contracted_alone(x, y, dim):
     """Leave out the dims that one operand has."""
     if dim is None or dim is ...:
         return x, y, None
-    shared = [name for name in ([dim] if isinstance(dim, str) else dim)]
-    return x, y, [name for name in shared if name not in x.dims or name in y.dims]
+    named = [dim] if isinstance(dim, str) else dim
+    return x, y, [name for name in named if name not in x.dims or name in y.dims]
 
 
 def of_kind(kinds: str) -> Callable:
@@ -553,22 +553,26 @@ FAULTS |= {name: (dot, "R8", "wrong-gradient") for name, dot in GRADIENT_FAULTS.
 
 
 @pytest.mark.parametrize(("fn", "rule", "kind"), FAULTS.values(), ids=FAULTS)
-def test_a_planted_fault_is_found_and_shrunk(fn, rule, kind):
+def test_a_planted_fault_is_found_in_300_cases_and_shrunk(fn, rule, kind):
     target = CallableTarget(fn, "fn", gradients=hasattr(fn, "vjp"))
-    report = check.run(target, cases=300)
-    found = {(finding.mismatch.rule, finding.mismatch.kind) for finding in report.findings}
-    assert (rule, kind) in found, signatures(report)
-    # What a wrong type or a wrong element also breaks is told as well, and nothing else.
-    assert {rule_of for rule_of, _ in found} <= {rule} | ALSO.get(rule, set()), signatures(report)
+    first = next(
+        (number for number in range(300) if (rule, kind) in broken(target, case_at(0, number))),
+        None,
+    )
+    assert first is not None
+    report = check.run(target, cases=first + 1)
+    assert (rule, kind) in {(f.mismatch.rule, f.mismatch.kind) for f in report.findings}
     for finding in report.findings:
-        simpler = [
-            case for case in simplifications(finding.mismatch.case) if shows(target, finding, case)
-        ]
-        assert simpler == [], f"{finding.mismatch}\n  as {simpler[0]}"
+        case = finding.mismatch.case
+        simpler = [str(other) for other in simplifications(case) if shows(target, finding, other)]
+        assert simpler == [], finding.mismatch
 
 
-# Rules that a fault may break as well because of what it does to break its own.
-ALSO: dict[str, set[str]] = {}
+def broken(target: Target, case: DotCase) -> set[tuple[str, str]]:
+    """Give the rules that a target breaks with a case, and how."""
+    if limit_of(target, case):
+        return set()
+    return {(found.rule, found.kind) for found in check.judge(target, case, CALL)}
 
 
 def shows(target: Target, finding: Finding, case: DotCase) -> bool:
@@ -622,3 +626,153 @@ def rebuilt(case: DotCase, sizes: dict[object, int | None]) -> DotCase:
     dim = replace(case.dim, items=items) if items else DimArgument("tuple")
     dim = dim if case.dim.items else case.dim
     return replace(case, x=of(case.x), y=of(case.y), dim=dim)
+
+
+def test_one_fault_does_not_hide_another():
+    ignoring, _, _ = FAULTS["sizes ignored"]
+    reversing = FAULTS["dims reversed"][0]
+
+    def dot(x, y, dim=None):
+        dim = list(dim) if isinstance(dim, Iterator) else dim
+        try:
+            return reversing(x, y, dim)
+        except rd.SizeMismatchError:
+            return ignoring(x, y, dim)
+
+    alone = {*signatures(campaign(reversing, 100)), *signatures(campaign(ignoring, 100))}
+    assert set(signatures(campaign(dot, 100))) == alone
+    assert {signature.split()[0] for signature in alone} == {"R4", "R5"}
+
+
+GARBAGE = {
+    "None": lambda x, y, dim=None: None,
+    "an array": lambda x, y, dim=None: rd.dot(x, y, dim).data,
+    "itself": lambda x, y, dim=None: x.dot,
+    "an error": raising(OSError),
+}
+
+
+@pytest.mark.parametrize("fn", GARBAGE.values(), ids=GARBAGE)
+def test_one_defect_does_not_fill_the_page(fn):
+    target = CallableTarget(fn, "fn")
+    found = {
+        mismatch.signature
+        for number in range(200)
+        if not limit_of(target, case_at(0, number))
+        for mismatch in check.judge(target, case_at(0, number), CALL, only=["values"])
+    }
+    assert len(found) == 1
+
+
+# The campaign itself
+
+
+def test_a_report_says_what_was_done():
+    report = campaign(FAULTS["dims reversed"][0], cases=50)
+    assert (report.target, report.target_version, report.seed) == ("fn", "", 0)
+    assert (report.backends, report.lowerings, report.absent_backends) == (
+        ("call",),
+        ("stock",),
+        {},
+    )
+    assert (report.cases, report.interrupted) == (50, False)
+    assert report.python == ".".join(map(str, sys.version_info[:3]))
+    (finding,) = report.findings
+    assert (finding.backends, finding.lowerings, finding.known) == (["call"], ["stock"], None)
+    assert 1 < finding.count < 50
+
+
+def test_findings_come_in_the_order_of_the_rules():
+    rules = [
+        int(signature[1:].split()[0]) for signature in signatures(campaign(GARBAGE["None"], 60))
+    ]
+    assert rules == sorted(rules)
+    assert len(set(rules)) > 1
+
+
+def test_progress_is_told_to_the_end():
+    told = []
+    campaign(FAULTS["dims reversed"][0], cases=20, progress=lambda *steps: told.append(steps))
+    assert told == [("judging", done, 20) for done in range(1, 21)] + [("shrinking", 1, 1)]
+
+
+def test_no_case_is_judged_twice():
+    def dot(x, y, dim=None):
+        return rd.dot(x, y, dim)
+
+    judged = []
+    target = CallableTarget(dot, "fn")
+    run = target.run
+    target.run = lambda case, *rest: judged.append(case) or run(case, *rest)
+    report = check.run(target, cases=300)
+    assert len(judged) == len(set(judged)) == report.cases - report.skipped
+
+
+def interrupting(fn: Callable, after: int) -> Callable:
+    """Give a function that is interrupted from the keyboard at some call."""
+    calls = count(1)
+
+    def dot(x, y, dim=None):
+        if next(calls) >= after:
+            raise KeyboardInterrupt
+        return fn(x, y, dim)
+
+    return dot
+
+
+# Each case is two calls, so the second number falls into the shrinking of 20 cases.
+@pytest.mark.parametrize("calls", [25, 55])
+def test_an_interrupt_leaves_a_report_of_what_was_found(calls):
+    report = campaign(interrupting(FAULTS["dims reversed"][0], calls), cases=25)
+    assert report.interrupted
+    assert signatures(report) == ["R5 wrong-dims at run: dims"]
+    assert report.cases == 25 if calls > 50 else report.cases < 25
+
+
+def test_an_interrupt_before_anything_is_found_leaves_an_empty_report():
+    report = campaign(interrupting(rd.dot, 1))
+    assert (report.interrupted, report.findings, report.seconds < 60) == (True, [], True)
+
+
+def test_the_same_seed_gives_the_same_findings():
+    fn = FAULTS["sizes ignored"][0]
+    first, second = (campaign(fn, cases=60, seed=7) for _ in range(2))
+    assert first.findings == second.findings
+    assert first.findings[0].index != campaign(fn, cases=60, seed=8).findings[0].index
+
+
+# The cases
+
+
+def test_cases_are_distinct_and_so_are_those_of_other_seeds():
+    assert len({case_at(0, index) for index in range(300)}) >= 290
+    assert len({case_at(seed, 5) for seed in range(20)}) >= 19
+
+
+PRINT_CASES = """
+import json
+from refdot.check import case_at
+
+for index in range(40):
+    print(json.dumps(case_at(3, index).to_json()))
+"""
+
+
+def test_cases_depend_neither_on_the_hash_seed_nor_on_what_is_imported(tmp_path):
+    # Hypothesis draws constants that it finds in the modules of whoever runs it.
+    constants = "\n".join(f"C{n} = {n * 7919}, {n / 7}, 'text {n}'" for n in range(300))
+    (tmp_path / "constants.py").write_text(constants, encoding="utf-8")
+
+    def printed(hash_seed: str, first: str) -> str:
+        return subprocess.run(
+            [sys.executable, "-c", first + PRINT_CASES],
+            env=os.environ | {"PYTHONHASHSEED": hash_seed, "PYTHONDONTWRITEBYTECODE": "1"},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        ).stdout
+
+    here = "".join(json.dumps(case_at(3, index).to_json()) + "\n" for index in range(40))
+    assert printed("0", "") == printed("1", "import constants, xarray, colorsys") == here
