@@ -167,7 +167,8 @@ def run(
             else:
                 for configuration in configurations:
                     for mismatch in judge(target, case, configuration, only):
-                        collect(findings, mismatch, configuration, index - 1)
+                        found = Finding(mismatch, configuration, index - 1)
+                        collect(findings, found, configurations)
             report.cases += 1
             progress("judging", report.cases, cases)
         for number, finding in enumerate(findings.values(), 1):
@@ -194,13 +195,22 @@ def judge(
 
 
 def collect(
-    findings: dict[str, Finding], mismatch: Mismatch, configuration: Configuration, index: int
+    findings: dict[str, Finding], found: Finding, configurations: Sequence[Configuration]
 ) -> None:
-    """Add a mismatch to the finding of its signature; keep the smaller case."""
-    finding = findings.setdefault(mismatch.signature, Finding(mismatch, configuration, index))
-    if weight(mismatch.case) < weight(finding.mismatch.case):
-        finding.mismatch, finding.configuration, finding.index = mismatch, configuration, index
-    finding.add(configuration)
+    """Add what was found to the finding of its signature.
+
+    Kept is the smallest case on the first configuration that shows it: if the stock lowering
+    does, its script need not bring another.
+    """
+
+    def preference(finding: Finding) -> tuple[int, tuple[int, int, int]]:
+        return configurations.index(finding.configuration), weight(finding.mismatch.case)
+
+    finding = findings.setdefault(found.mismatch.signature, found)
+    if preference(found) < preference(finding):
+        finding.mismatch, finding.index = found.mismatch, found.index
+        finding.configuration = found.configuration
+    finding.add(found.configuration)
 
 
 def order_of(finding: Finding) -> tuple[int, str]:
@@ -274,7 +284,7 @@ def shrink(target: Target, finding: Finding, seed: int) -> None:
     """
     signature, kind = finding.mismatch.signature, finding.mismatch.kind
     deadline = time.monotonic() + SHRINK_SECONDS
-    about_gradients = kind in ("wrong-gradient", "structure")
+    about_gradients = kind in ("wrong-gradient", "structure") or finding.mismatch.order > 0
     until = "run" if kind == "accepted-invalid" else finding.mismatch.stage
     seen: dict[DotCase, Mismatch | None] = {}
 

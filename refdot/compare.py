@@ -251,7 +251,21 @@ def judge_gradients(case: DotCase, outcome: Outcome) -> list[Mismatch]:
         return [
             Mismatch("R8", "wrong-gradient", raised.stage, detail, "a gradient", str(raised), case)
         ]
-    found: list[Mismatch] = []
+    found = [
+        Mismatch(
+            "R8",
+            "accepted-invalid",
+            "lower",
+            f"the gradient of {family_of(case, name)} operand",
+            f"an error: {name} has no gradient",
+            "a gradient",
+            case,
+            earliest_stage="lower",
+            order=1,
+            operand=name,
+        )
+        for name in outcome.discrete_gradients
+    ]
     for gradient in outcome.gradients:
         x, y = case.tensors(gradient.draw)
         operand = x if gradient.operand == "x" else y
@@ -286,6 +300,12 @@ def judge_gradients(case: DotCase, outcome: Outcome) -> list[Mismatch]:
             if mismatch.signature not in signatures(found):
                 found.append(mismatch)
     return found
+
+
+def family_of(case: DotCase, name: str) -> str:
+    """Name the family of an operand's dtype, with its article."""
+    operand = case.x if name == "x" else case.y
+    return {"bool": "a bool", "integer": "an integer"}[family(np.dtype(operand.dtype))]
 
 
 def judge_conduct(case: DotCase, outcome: Outcome) -> list[Mismatch]:

@@ -115,6 +115,8 @@ class Outcome:
     gradients : tuple of Gradient
     gradient_raised : Raised, optional
         What ended the computation of gradients alone.
+    discrete_gradients : tuple of str
+        The operands of integer or bool dtype that it gave a gradient of.
     leftovers : tuple of str
         What its lowered graph should not contain.
     side_effects : tuple of str
@@ -130,6 +132,7 @@ class Outcome:
     values: tuple[NamedTensor, ...] = ()
     gradients: tuple[Gradient, ...] = ()
     gradient_raised: Raised | None = None
+    discrete_gradients: tuple[str, ...] = ()
     leftovers: tuple[str, ...] = ()
     side_effects: tuple[str, ...] = ()
     variations: tuple[str, ...] = ()

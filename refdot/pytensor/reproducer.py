@@ -83,7 +83,7 @@ def values(mismatch: Mismatch) -> str:
         lines.append(f"{name}_value = {literal(np.ascontiguousarray(array).reshape(array.shape))}")
         if operand.layout != "c":
             lines.append(f"{name}_value = {LAYOUT[operand.layout].format(f'{name}_value')}")
-    if mismatch.kind == "wrong-gradient":
+    if about_gradient(mismatch):
         drawn = zip(("cotangent", "v", "w"), drawn_cotangents(case, draw), strict=True)
         lines += [f"{name}_value = {literal(tensor.data)}" for name, tensor in drawn]
     return "\n".join(lines) + "\n"
@@ -121,16 +121,17 @@ def steps(mismatch: Mismatch, mode: str) -> str:
         'stage = "lower"',
         'lowered = rewrite_graph(out.values, include=("lower_xtensor",), clone=True)',
     ]
-    gradient = mismatch.kind == "wrong-gradient"
     inputs, fed, outputs = list(names), [f"{name}_value" for name in names], "lowered"
-    if gradient:
+    unused = ""
+    if about_gradient(mismatch):
+        unused = ', on_unused_input="ignore"'
         more, lines_of_gradient, outputs = gradient_code(mismatch, list(names))
         lines += lines_of_gradient
         inputs += more
         fed += [f"{name}_value" for name in more]
     lines += [
         'stage = "compile"',
-        f"function = pytensor.function([{', '.join(inputs)}], {outputs}, mode={mode})",
+        f"function = pytensor.function([{', '.join(inputs)}], {outputs}, mode={mode}{unused})",
         'stage = "run"',
         f"answer = np.asarray(function({', '.join(fed)}))",
     ]
@@ -159,17 +160,15 @@ def dim_code(mismatch: Mismatch) -> str:
 
 def gradient_code(mismatch: Mismatch, names: list[str]) -> tuple[list[str], list[str], str]:
     """Write the gradient: its inputs, its lines, and the output that is wrong."""
-    continuous = [
-        name for name, operand in operands(mismatch).items() if np.dtype(operand.dtype).kind == "f"
-    ]
-    wrt = ", ".join(continuous)
+    wanted = differentiated(mismatch)
+    wrt = ", ".join(wanted)
     lines = [
         'cotangent = pt.tensor("cotangent", dtype=lowered.dtype, shape=lowered.type.shape)',
         f"bars = pytensor.grad(None, [{wrt}], known_grads={{lowered: cotangent}})",
     ]
     inputs = ["cotangent"]
-    which = continuous.index(mismatch.operand) if mismatch.operand else 0
-    if mismatch.order < 2:
+    which = wanted.index(mismatch.operand) if mismatch.operand else 0
+    if (mismatch.order or mismatch.case.gradient_order) < 2:
         return inputs, lines, f"bars[{which}]"
     tangents = ["v", "w"][: len(names)]
     lines += [
@@ -179,6 +178,19 @@ def gradient_code(mismatch: Mismatch, names: list[str]) -> tuple[list[str], list
     known = ", ".join(f"bars[{i}]: {tangent}" for i, tangent in enumerate(tangents))
     lines.append(f"bars = pytensor.grad(None, [{wrt}], known_grads={{{known}}})")
     return inputs + tangents, lines, f"bars[{which}]"
+
+
+def about_gradient(mismatch: Mismatch) -> bool:
+    """Whether a mismatch is about a gradient rather than the dot itself."""
+    return mismatch.kind == "wrong-gradient" or mismatch.order > 0
+
+
+def differentiated(mismatch: Mismatch) -> list[str]:
+    """Name the operands to differentiate by: the continuous ones, or the one that is not."""
+    kinds = {name: np.dtype(operand.dtype).kind for name, operand in operands(mismatch).items()}
+    if mismatch.operand and kinds[mismatch.operand] != "f":
+        return [mismatch.operand]
+    return [name for name, kind in kinds.items() if kind == "f"]
 
 
 def verdict(mismatch: Mismatch) -> str:
@@ -200,11 +212,7 @@ def numbers(mismatch: Mismatch) -> dict[str, Any]:
     case, draw = mismatch.case, mismatch.draw
     correct: CorrectAnswers
     if mismatch.kind == "wrong-gradient":
-        operand = mismatch.operand or next(
-            name
-            for name, operand in operands(mismatch).items()
-            if np.dtype(operand.dtype).kind == "f"
-        )
+        operand = mismatch.operand or differentiated(mismatch)[0]
         correct = correct_gradient(case, mismatch.order or 1, operand, draw)
     else:
         correct = correct_value(case, draw)

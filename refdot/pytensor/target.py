@@ -154,7 +154,8 @@ def run(case: DotCase, mode: Mode, lowering: str, until: str) -> Outcome:
         with stage("lower"):
             lowered = graphs.lower(graph)
         outcome = replace(outcome, leftovers=leftovers([lowered], lowering, "the forward graph"))
-        gradient = None
+        if case.gradient_order:
+            outcome = replace(outcome, discrete_gradients=discrete_gradients(case, graph, lowered))
         if case.gradient_order and differentiated(case):
             try:
                 gradient = GradientGraph.build(case, graph, lowered)
@@ -169,10 +170,25 @@ def run(case: DotCase, mode: Mode, lowering: str, until: str) -> Outcome:
         return replace(outcome, raised=stopped.raised)
 
 
+def discrete_gradients(case: DotCase, graph: graphs.Graph, lowered: Any) -> tuple[str, ...]:
+    """Name the operands that can be differentiated by although they are not continuous."""
+    operands = (case.x,) if case.same_variable else (case.x, case.y)
+    found = []
+    for name, operand, variable in zip("xy", operands, graph.inputs, strict=False):
+        if np.dtype(operand.dtype).kind in "biu":
+            try:
+                with stage("lower"):
+                    graphs.first_gradients(lowered, [variable], lowered.type("cotangent"))
+                    found.append(name)
+            except StageError:
+                continue
+    return tuple(found)
+
+
 def differentiated(case: DotCase) -> tuple[str, ...]:
     """Name the operands that gradients are taken of: those of real continuous dtypes.
 
-    PyTensor's convention for complex gradients is its own, and that of integers is a zero.
+    PyTensor's convention for complex gradients is its own.
     """
     operands = {"x": case.x} if case.same_variable else {"x": case.x, "y": case.y}
     continuous = tuple(
@@ -240,7 +256,8 @@ def execute(
     """Compile a lowered case, and call it on each draw of numbers."""
     inputs = graph.inputs + (gradient.inputs if gradient else [])
     outputs = [lowered, *(gradient.outputs if gradient else [])]
-    function, logged = forgiving("compile", partial(pytensor.function, inputs, outputs, mode=mode))
+    compiling = partial(pytensor.function, inputs, outputs, mode=mode, on_unused_input="ignore")
+    function, logged = forgiving("compile", compiling)
     dims = outcome.declared.dims if outcome.declared else ()
     values, gradients, side_effects = [], [], []
     first: Array = np.zeros(())
