@@ -24,7 +24,7 @@ def check_dot(
     ----------
     fn : callable
         `fn(x: NamedTensor, y: NamedTensor, dim) -> NamedTensor`, or raises a `ValueError` or
-        `TypeError` that names the dim. Where `dim` is None it may be left out.
+        `TypeError` that names the dim.
     cases : int, optional
         How many distinct cases.
     gradients : bool, optional

@@ -52,8 +52,9 @@ def dot_by_definition(x: NamedTensor, y: NamedTensor, dim: Dim = None) -> NamedT
         absent = tuple(axis for axis, name in enumerate(order) if name not in tensor.dims)
         return np.expand_dims(tensor.data.transpose(axes), absent).astype(dtype)
 
-    products = aligned(x) * aligned(y)
-    total = products.sum(axis=tuple(range(len(kept), len(order))), dtype=dtype)
+    with np.errstate(all="ignore"):
+        products = aligned(x) * aligned(y)
+        total = products.sum(axis=tuple(range(len(kept), len(order))), dtype=dtype)
     return NamedTensor(np.asarray(total), kept)
 
 
