@@ -83,7 +83,7 @@ class Report:
     cases : int
         How many distinct cases were judged.
     skipped : int
-        How many were beyond the target's limits.
+        How many more were drawn, but are beyond the target's limits.
     backends, lowerings : tuple of str
     absent_backends : dict of str to str
         Those that cannot run here, with the reason.
@@ -164,11 +164,11 @@ def run(
             seen.add(case)
             if limit_of(target, case):
                 report.skipped += 1
-            else:
-                for configuration in configurations:
-                    for mismatch in judge(target, case, configuration, only):
-                        found = Finding(mismatch, configuration, index - 1)
-                        collect(findings, found, configurations)
+                continue
+            for configuration in configurations:
+                for mismatch in judge(target, case, configuration, only):
+                    found = Finding(mismatch, configuration, index - 1)
+                    collect(findings, found, configurations)
             report.cases += 1
             progress("judging", report.cases, cases)
         for number, finding in enumerate(findings.values(), 1):

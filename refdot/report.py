@@ -93,9 +93,8 @@ def print_report(report: Report, console: Console) -> None:
     for number, finding in enumerate(report.findings, 1):
         print_finding(number, finding, console)
     version = f" {report.target_version}" if report.target_version else ""
-    judged = report.cases - report.skipped
     console.print(
-        f"{report.target}{version} on Python {report.python}: {judged} cases judged, "
+        f"{report.target}{version} on Python {report.python}: {report.cases} cases judged, "
         f"seed {report.seed}, backends {', '.join(report.backends)}, "
         f"lowerings {', '.join(report.lowerings)}, {report.seconds:.0f} s",
         highlight=False,
