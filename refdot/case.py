@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from math import prod
 from types import EllipsisType
 from typing import Any, ClassVar, TypeAlias
 
@@ -24,6 +25,7 @@ TIERS = {
     "rounding": "ordinary numbers of several magnitudes; for integers, the whole range",
     "special": "NaN, infinities, -0.0, subnormals and huge numbers among small integers",
 }
+LARGEST = 10_000_000  # elements of an operand that is read from JSON
 Name: TypeAlias = Any  # a dim as given: a str, unless the case is about dims that are not
 
 
@@ -244,13 +246,10 @@ class DotCase:
         check_choice("gradient_order", data.get("gradient_order", 0), (0, 1, 2))
         check_is(data, int, "seed")
         check_is(data, bool, "same_variable", "method")
-        if data.get("seed", 0) < 0:
-            raise ValueError(f"seed must not be negative, got {data['seed']}")
+        if not 0 <= data.get("seed", 0) < 1 << 32:
+            raise ValueError(f"seed must be from 0 to 2**32 - 1, got {data['seed']}")
         items = dim.get("items", [])
-        if not isinstance(items, list) or (
-            not items and dim["spelling"] in ("str", "object", "bytes")
-        ):
-            raise ValueError(f"dim.items must be a list of what {dim['spelling']!r} holds")
+        check_items(dim["spelling"], items)
         given = {key: value for key, value in data.items() if key not in ("x", "y", "dim")}
         return cls(
             operand_from_json(data["x"], "x"),
@@ -284,8 +283,12 @@ def operand_from_json(data: Any, name: str) -> Operand:
     known_sizes = tuple(data.get("known") or [False] * len(dims))
     if not all(type(size) is int and size >= 0 for size in shape):
         raise ValueError(f"{name}.shape must hold sizes, got {data['shape']!r}")
+    if prod(shape) > LARGEST:
+        raise ValueError(f"{name}.shape has more than {LARGEST:,} elements: {data['shape']!r}")
     if not all(isinstance(dim, str | int) for dim in dims):
         raise ValueError(f"{name}.dims must hold names, got {data['dims']!r}")
+    if not all(isinstance(size_is_known, bool) for size_is_known in known_sizes):
+        raise ValueError(f"{name}.known must hold true and false, got {data['known']!r}")
     if not len(dims) == len(shape) == len(known_sizes):
         raise ValueError(f"{name}.dims, {name}.shape and {name}.known differ in length")
     return Operand(dims, shape, data.get("dtype", "float64"), known_sizes, data.get("layout", "c"))
@@ -305,6 +308,22 @@ def check_choice(what: str, value: Any, choices: Any) -> None:
     """Refuse anything but one of the choices."""
     if value not in list(choices):
         raise ValueError(f"{what} must be one of {', '.join(map(str, choices))}, got {value!r}")
+
+
+def check_items(spelling: str, items: Any) -> None:
+    """Refuse what a `dim` argument of some spelling cannot hold."""
+    plain = isinstance(items, list) and all(
+        item is None or isinstance(item, str | int | float) for item in items
+    )
+    alone = spelling in ("str", "object", "bytes")
+    of_text = spelling in ("str", "bytes")
+    if (
+        not plain
+        or (alone and len(items) != 1)
+        or (of_text and not isinstance(items[0], str))
+        or (spelling in ("none", "ellipsis") and items)
+    ):
+        raise ValueError(f"dim.items does not suit the spelling {spelling!r}: {items!r}")
 
 
 def check_is(data: dict[str, Any], expected: type, *keys: str) -> None:
@@ -381,7 +400,7 @@ def laid_out(array: Array, layout: str) -> Array:
     if layout == "fortran":
         return np.array(array, order="F")
     if layout == "reversed":
-        flip = (slice(None, None, -1),) * array.ndim
+        flip: tuple[Any, ...] = (..., *(slice(None, None, -1),) * array.ndim)
         return array[flip].copy()[flip]
     if layout == "strided":
         wide = np.empty((*array.shape, 2), array.dtype)
