@@ -26,6 +26,7 @@ TIERS = {
     "special": "NaN, infinities, -0.0, subnormals and huge numbers among small integers",
 }
 LARGEST = 10_000_000  # elements of an operand that is read from JSON
+MOST_AXES = 64  # of an array, in NumPy 2
 Name: TypeAlias = Any  # a dim as given: a str, unless the case is about dims that are not
 
 
@@ -250,10 +251,13 @@ class DotCase:
             raise ValueError(f"seed must be from 0 to 2**32 - 1, got {data['seed']}")
         items = dim.get("items", [])
         check_items(dim["spelling"], items)
+        x, y = operand_from_json(data["x"], "x"), operand_from_json(data["y"], "y")
+        if data.get("same_variable") and x != y:
+            raise ValueError("same_variable needs y to be just like x")
         given = {key: value for key, value in data.items() if key not in ("x", "y", "dim")}
         return cls(
-            operand_from_json(data["x"], "x"),
-            operand_from_json(data["y"], "y"),
+            x,
+            y,
             DimArgument(dim["spelling"], tuple(items)),
             **given,
         )
@@ -281,6 +285,8 @@ def operand_from_json(data: Any, name: str) -> Operand:
     check_choice(f"{name}.layout", data.get("layout", "c"), LAYOUTS)
     dims, shape = tuple(data["dims"]), tuple(data["shape"])
     known_sizes = tuple(data.get("known") or [False] * len(dims))
+    if len(dims) > MOST_AXES:
+        raise ValueError(f"{name}.dims are more than the {MOST_AXES} axes that NumPy has")
     if not all(type(size) is int and size >= 0 for size in shape):
         raise ValueError(f"{name}.shape must hold sizes, got {data['shape']!r}")
     if prod(shape) > LARGEST:
@@ -401,7 +407,7 @@ def laid_out(array: Array, layout: str) -> Array:
         return np.array(array, order="F")
     if layout == "reversed":
         flip: tuple[Any, ...] = (..., *(slice(None, None, -1),) * array.ndim)
-        return array[flip].copy()[flip]
+        return np.asarray(array[flip].copy()[flip])
     if layout == "strided":
         wide = np.empty((*array.shape, 2), array.dtype)
         wide[..., 0], wide[..., 1] = array, 0

@@ -14,13 +14,14 @@ from hypothesis.strategies import SearchStrategy
 
 from refdot.case import DotCase
 from refdot.compare import ASPECTS, compare
+from refdot.simplify import simplifications
 from refdot.strategies import dot_cases
 from refdot.targets import Mismatch, Target, limit_of
 
 __all__ = ["Configuration", "Finding", "Report", "case_at", "run", "shrink"]
 
-# How many cases may be tried to make one counterexample smaller, and for how many seconds.
-SHRINK_TRIES, SHRINK_SECONDS = 600, 8.0
+# How long Hypothesis may take to make one counterexample smaller, and then the steps after it.
+SHRINK_SECONDS = 6.0
 
 Progress = Callable[[str, int, int], None]
 
@@ -156,7 +157,8 @@ def run(
     try:
         seen: set[DotCase] = set()
         index = 0
-        while report.cases < cases:
+        # A target may be limited to so little that it is hardly ever drawn, or never.
+        while report.cases < cases and index < 100 * cases:
             case = case_at(seed, index)
             index += 1
             if case in seen:
@@ -171,6 +173,7 @@ def run(
                     collect(findings, found, configurations)
             report.cases += 1
             progress("judging", report.cases, cases)
+        forget_the_number_of_dims(findings)
         for number, finding in enumerate(findings.values(), 1):
             shrink(target, finding, seed)
             progress("shrinking", number, len(findings))
@@ -211,6 +214,14 @@ def collect(
         finding.mismatch, finding.index = found.mismatch, found.index
         finding.configuration = found.configuration
     finding.add(found.configuration)
+
+
+def forget_the_number_of_dims(findings: dict[str, Finding]) -> None:
+    """Count what is said to be about many dims (R11) with the same of few dims, if there is."""
+    for signature in [signature for signature in findings if signature.startswith("R11 ")]:
+        of_few_dims = findings.get(signature.replace("R11 ", "R6 ", 1))
+        if of_few_dims is not None:
+            of_few_dims.count += findings.pop(signature).count
 
 
 def order_of(finding: Finding) -> tuple[int, str]:
@@ -280,7 +291,8 @@ def shrink(target: Target, finding: Finding, seed: int) -> None:
     """Make the case of a finding as small as it can be with the same signature.
 
     Hypothesis draws the case again, sees it fail, and shrinks it by what it knows of how it was
-    drawn. What the finding is not about is not run: gradients, and stages after its own.
+    drawn; then it is simplified step by step until no step leaves it as wrong as it was. What the
+    finding is not about is not run: gradients, and stages after its own.
     """
     signature, kind = finding.mismatch.signature, finding.mismatch.kind
     deadline = time.monotonic() + SHRINK_SECONDS
@@ -289,20 +301,25 @@ def shrink(target: Target, finding: Finding, seed: int) -> None:
     seen: dict[DotCase, Mismatch | None] = {}
 
     def look_at(case: DotCase) -> Mismatch | None:
-        if len(seen) > SHRINK_TRIES or time.monotonic() > deadline or limit_of(target, case):
+        if time.monotonic() > deadline or limit_of(target, case):
             return None
         mismatches = judge(target, case, finding.configuration, until=until)
         return next((found for found in mismatches if found.signature == signature), None)
 
-    def visit(drawn: DotCase) -> None:
+    def is_still_there(drawn: DotCase) -> bool:
         case = drawn if about_gradients else replace(drawn, gradient_order=0)
         if case not in seen:
             seen[case] = look_at(case)
-        mismatch = seen[case]
-        if mismatch is not None:
-            # The last one is the smallest: Hypothesis ends by showing what it arrived at.
-            finding.mismatch = mismatch
+        finding.mismatch = seen[case] or finding.mismatch
+        return seen[case] is not None
+
+    def visit(case: DotCase) -> None:
+        if is_still_there(case):
             raise StillThereError
 
+    # The last to fail is the smallest: Hypothesis ends by showing what it arrived at.
     with suppress(StillThereError):
         draw(number_of(seed, finding.index), (Phase.generate, Phase.shrink), visit)
+    deadline += SHRINK_SECONDS
+    while any(is_still_there(simpler) for simpler in simplifications(finding.mismatch.case)):
+        pass

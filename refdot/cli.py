@@ -130,8 +130,13 @@ def run_check(arguments: argparse.Namespace) -> int:
     target = chosen_target(arguments)
     require(arguments.only, tuple(compare.ASPECTS), "--only")
     folder = arguments.report
-    if folder is not None and folder.exists() and not folder.is_dir():
-        raise UsageError(f"--report {folder}: not a folder")
+    if folder is not None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            raise UsageError(f"--report {folder}: not a folder") from None
+        except OSError as error:
+            raise UsageError(f"--report {folder}: {error.strerror}") from None
     console = Console()
     with ProgressDisplay(console) as progress:
         found = check.run(

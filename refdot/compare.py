@@ -11,7 +11,7 @@ import numpy as np
 from refdot.case import DotCase
 from refdot.errors import DimNotFoundError, DotError, SizeMismatchError
 from refdot.evaluation import dot
-from refdot.lowering import Dim, lower_dot
+from refdot.lowering import Dim, dim_set, lower_dot
 from refdot.oracle import correct_gradient, expected_answer, expected_error
 from refdot.rounding import CorrectAnswers, correct_answers
 from refdot.targets import STAGES, Mismatch, Outcome, Raised, Target
@@ -224,6 +224,7 @@ def flaws(value: NamedTensor, x: NamedTensor, y: NamedTensor, dim: Dim = None) -
     x, y, dim
         Valid arguments of `refdot.dot`.
     """
+    dim = None if dim is None else dim_set(dim)  # an iterator can be read once only
     oracle = dot(x, y, dim)
     if value.dims != oracle.dims:
         return [Flaw("R5", "wrong-dims", "dims", str(oracle.dims), str(value.dims))]

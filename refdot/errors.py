@@ -29,8 +29,12 @@ def one_line(value: object) -> str:
     >>> one_line({"b", "a"})
     "{'a', 'b'}"
     """
-    if isinstance(value, set | frozenset):
+    if isinstance(value, set | frozenset) and value:
         return "{" + ", ".join(sorted(map(one_line, value))) + "}"
+    if type(value) is tuple:
+        return f"({', '.join(map(one_line, value))}{',' if len(value) == 1 else ''})"
+    if type(value) is list:
+        return f"[{', '.join(map(one_line, value))}]"
     return " ".join(repr(value).split())
 
 

@@ -33,7 +33,7 @@ NAMES = (
 SIZES = (1, 2, 3, 0, 4, 5, 7, 2, 3, 4, 5, 7, 2, 3, 5, 7)
 PRODUCT_LIMIT = 3000
 # Past 26, past 52 and near 64: where letters and axes run out. Names alone, of size 1.
-MANY_DIMS = (0,) * 47 + (27, 53, 40)
+MANY_DIMS = (0,) * 46 + (27, 53, 40, 53)
 DTYPE_PAIRS = (
     (("float64", "float64"),) * 360
     + tuple((dtype, dtype) for dtype in DTYPES) * 19

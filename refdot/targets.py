@@ -13,7 +13,6 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from refdot.case import DotCase
-from refdot.errors import one_line
 from refdot.oracle import drawn_cotangents
 from refdot.tensor import Array, NamedTensor
 
@@ -300,7 +299,7 @@ class CallableTarget:
             except BaseException as error:  # whatever it raises is its answer
                 return Outcome(raised=Raised.at("run", error), values=tuple(values))
             if not isinstance(value, NamedTensor):
-                said = f"it returned {one_line(value)[:80]}, which is not a NamedTensor"
+                said = f"it returned a {type(value).__name__}, which is not a NamedTensor"
                 return Outcome(raised=Raised("run", type(value).__name__, said, False))
             side_effects += effects((x.data, y.data), before, value.data)
             values.append(NamedTensor.trusted(value.data.copy(), value.dims))
@@ -327,10 +326,11 @@ class CallableTarget:
         self, case: DotCase, x: NamedTensor, y: NamedTensor, draw: int
     ) -> list[Gradient]:
         """Give the first gradients of both operands, if they are continuous."""
-        if not differentiable(case):
+        vjp = getattr(self.function, "vjp", None)
+        # Read off basis vectors, 0 times inf would be NaN where there should be nothing.
+        if not differentiable(case) or (vjp is None and case.tier == "special"):
             return []
         cotangent, _, _ = drawn_cotangents(case, draw)
-        vjp = getattr(self.function, "vjp", None)
         if vjp is not None:
             x_bar, y_bar = vjp(x, y, cotangent, case.dim.value)
         else:
@@ -362,7 +362,7 @@ class CallableTarget:
     def reproducer(self, mismatch: Mismatch, backend: str, lowering: str) -> str:
         """Write a script that replays the case on the function."""
         return CALLABLE_REPRODUCER.format(
-            mismatch=mismatch, json=mismatch.case.to_json(), target=self.name
+            mismatch=as_comment(mismatch), json=mismatch.case.to_json(), target=self.name
         )
 
 
@@ -400,6 +400,12 @@ def xarray_dot(x: NamedTensor, y: NamedTensor, dim: Any = None) -> NamedTensor:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return NamedTensor.from_xarray(xarray.dot(x.to_xarray(), y.to_xarray(), dim=dim))
+
+
+def as_comment(mismatch: Mismatch) -> str:
+    """Write a mismatch as a comment of a script: what it quotes may be anything."""
+    lines = str(mismatch).splitlines()
+    return "\n".join(f"# {line}".rstrip() for line in lines)
 
 
 def limit_of(target: Target, case: DotCase) -> str | None:
@@ -455,25 +461,25 @@ def find_target(name: str) -> Target:
         sys.path.insert(0, "")  # as `python -m` does: modules of the folder one stands in
     try:
         found: Any = importlib.import_module(module_name)
+        for attribute in path.split("."):
+            found = getattr(found, attribute)
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # a module may raise anything when it is imported
-        raise TargetError(f"cannot import {module_name}: {type(error).__name__}: {error}") from None
-    for attribute in path.split("."):
-        try:
-            found = getattr(found, attribute)
-        except AttributeError:
+    except BaseException as error:  # a module may raise anything, when imported or when asked
+        if isinstance(error, AttributeError) and module_name in sys.modules:
             raise TargetError(f"{module_name} has no {path}") from None
+        what = name if module_name in sys.modules else module_name
+        said = f"cannot import {what}: {type(error).__name__}: {error}"
+        raise TargetError(" ".join(said.split())) from None
     if not callable(found):
         raise TargetError(f"{name} is not callable")
     return CallableTarget(found, name, gradients=hasattr(found, "vjp"))
 
 
-CALLABLE_REPRODUCER = '''\
-"""{mismatch}
-
-Runs this case on {target}, and exits 1 while it is answered wrongly.
-"""
+CALLABLE_REPRODUCER = """\
+{mismatch}
+#
+# Runs this case on {target}, and exits 1 while it is answered wrongly.
 
 import sys
 
@@ -488,4 +494,4 @@ mismatches = compare(case, target.run(case, "call", "stock"), target)
 for mismatch in mismatches:
     print(mismatch)
 sys.exit(1 if mismatches else 0)
-'''
+"""

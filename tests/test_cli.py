@@ -77,8 +77,7 @@ BAD_USAGE = {
     "check xarray --nosuch": "unrecognized arguments: --nosuch",
     "replay missing.json xarray": "missing.json: No such file or directory",
     "replay . xarray": ".: Is a directory",
-    "replay broken.json xarray": "broken.json: not JSON: "
-    "Expecting value: line 1 column 7 (char 6)",
+    "replay broken.json xarray": "broken.json: not JSON: Expecting value: line 1 column 7 (char 6)",
     "replay empty.json xarray": "empty.json: a case lacks x, y",
     "replay latin.json xarray": "latin.json: 'utf-8' codec can't decode byte 0xe9 in position 1: "
     "invalid continuation byte",
@@ -154,7 +153,9 @@ def test_output_that_is_piped_is_plain_lines(capsys):
     # How often it was seen, how many cases the target does not claim to do, and how long it took.
     changing = r"(?<=seen ).*(?= on)|\d+(?= cases judged)|^\d+ more .*\n|\d+(?= s$)"
     out = re.sub(r"(?<=Python )[\d.]+", "3", re.sub(changing, "", out, flags=re.MULTILINE))
-    assert out == """\
+    assert (
+        out
+        == """\
 judging: 4 of 20
 judging: 8 of 20
 judging: 12 of 20
@@ -162,14 +163,15 @@ judging: 16 of 20
 judging: 20 of 20
 shrinking: 1 of 1
 1. R5 wrong-dims at run: dims
-   dot(float64(b: 1?), float64(a: 1?), dim=None)
-   expected  ('b', 'a')
-   got       ('a', 'b')
+   dot(float64(a: 1?), float64(b: 1?), dim=None)
+   expected  ('a', 'b')
+   got       ('b', 'a')
    seen  on call; stock; NEW
 
 wrong_dot:dot on Python 3:  cases judged, seed 3, backends call, lowerings stock,  s
 1 distinct mismatch: 1 new, 0 known
 """
+    )
 
 
 def test_only_the_aspects_asked_for_are_judged(capsys):
@@ -251,13 +253,16 @@ def test_a_case_is_replayed(target, code, capsys):
 
 def test_a_case_that_is_replayed_wrongly_exits_1(capsys):
     assert main(["replay", "case.json", "wrong_dot:dot", "--backend", "call"]) == 1
-    assert capsys.readouterr().out == """\
+    assert (
+        capsys.readouterr().out
+        == """\
 dot(float64(b: 1?), float64(a: 1?), dim=None)
 wrong_dot:dot, call, stock: wrong
   R5 wrong-dims at run: dims
     expected  ('b', 'a')
     got       ('a', 'b')
 """
+    )
 
 
 def test_the_case_of_a_report_can_be_replayed(folder, capsys):
@@ -304,7 +309,9 @@ def test_a_case_that_cannot_be_run_is_bad_usage(case, folder, capsys):
 def test_explain_shows_names_roles_and_loops(capsys):
     command = ["explain", "batch time embd, embd head", "--dim", "embd", "--sizes", "batch=2"]
     assert main(command) == 0
-    assert capsys.readouterr().out == """\
+    assert (
+        capsys.readouterr().out
+        == """\
 x    (batch, time, embd)
 y    (embd, head)
 out  (batch, time, head)
@@ -323,6 +330,7 @@ for batch:
             for embd:
                 out[batch, time, head] += x[batch, time, embd] * y[embd, head]
 """
+    )
 
 
 DIM_OPTIONS = {

@@ -243,7 +243,9 @@ def test_a_set_of_dims_may_be_spelt_in_any_way(spelling):
     assert lowered.subscripts == "abc,cb->a"
 
 
-@pytest.mark.parametrize("empty", [[], (), set(), frozenset(), {}, iter("")], ids=repr)
+@pytest.mark.parametrize(
+    "empty", [[], (), set(), frozenset(), {}, iter("")], ids=lambda empty: type(empty).__name__
+)
 def test_an_empty_dim_contracts_nothing(empty):
     assert lower_dot(("a", "b"), ("b", "a"), empty).subscripts == "ab,ba->ab"
 

@@ -15,7 +15,7 @@ from refdot.lowering import lower_dot
 from refdot.oracle import correct_gradient, correct_value, drawn_cotangents, expected_error
 from refdot.pytensor.lowerings import without_inner_graphs
 from refdot.rounding import CorrectAnswers
-from refdot.targets import STAGES, Mismatch
+from refdot.targets import STAGES, Mismatch, as_comment
 from refdot.tensor import Array
 
 __all__ = ["reproducer"]
@@ -59,7 +59,7 @@ def reproducer(mismatch: Mismatch, mode: str, lowering: str) -> str:
         for group in (STANDARD_LIBRARY, PACKAGES)
     ]
     imports = "\n\n".join("\n".join(group) for group in groups)
-    return HEAD.format(mismatch=mismatch, imports=imports) + body
+    return HEAD.format(mismatch=as_comment(mismatch), imports=imports) + body
 
 
 def built_alone(mismatch: Mismatch) -> bool:
@@ -250,15 +250,14 @@ def culprits(mismatch: Mismatch) -> tuple[str, ...]:
     return error.missing if isinstance(error, DimNotFoundError) else ()
 
 
-HEAD = '''\
-"""{mismatch}
-
-Needs PyTensor and NumPy alone; exits 1 while the defect is there.
-"""
+HEAD = """\
+{mismatch}
+#
+# Needs PyTensor and NumPy alone; exits 1 while the defect is there.
 
 {imports}
 
-'''
+"""
 
 # What a script imports, if it mentions the name.
 STANDARD_LIBRARY = {name: f"import {name}" for name in ("logging", "re", "sys", "warnings")}

@@ -1,0 +1,390 @@
+"""Cases: JSON both ways, short text, and values that are the same everywhere."""
+
+import json
+import re
+from copy import deepcopy
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from refdot.case import DTYPES, LAYOUTS, TIERS, DimArgument, DotCase, Operand, shapes, values
+from refdot.strategies import dot_cases
+
+MATRIX = Operand(("a", "b"), (2, 3))
+CASE = DotCase(MATRIX, Operand(("b",), (3,)))
+JSON = CASE.to_json()
+quickly = settings(max_examples=100, database=None, deadline=None, derandomize=True)
+
+# JSON
+
+
+@given(dot_cases())
+@quickly
+def test_a_case_goes_through_json_unchanged(case):
+    text = json.dumps(case.to_json())
+    assert DotCase.from_json(text) == DotCase.from_json(json.loads(text)) == case
+    assert "\n" not in str(case)
+
+
+def test_a_case_is_all_of_this_json():
+    case = DotCase(
+        Operand(("a",), (2,), "int8", (True,), "strided"),
+        Operand((), ()),
+        DimArgument("list", ("a", "a")),
+        tier="special",
+        seed=7,
+        same_variable=False,
+        gradient_order=2,
+        method=True,
+    )
+    assert case.to_json() == {
+        "x": {
+            "dims": ["a"],
+            "shape": [2],
+            "dtype": "int8",
+            "known": [True],
+            "layout": "strided",
+        },
+        "y": {"dims": [], "shape": [], "dtype": "float64", "known": [], "layout": "c"},
+        "dim": {"spelling": "list", "items": ["a", "a"]},
+        "tier": "special",
+        "seed": 7,
+        "same_variable": False,
+        "gradient_order": 2,
+        "method": True,
+    }
+
+
+def test_dims_and_shapes_are_enough():
+    x, y = ({"dims": list(o.dims), "shape": list(o.shape)} for o in (CASE.x, CASE.y))
+    assert DotCase.from_json({"x": x, "y": y}) == CASE
+
+
+REFUSED = {
+    "no JSON": ("nothing", "not JSON: Expecting value: line 1 column 1 (char 0)"),
+    "a list": ([], "a case must be a JSON object, got []"),
+    "nothing": ({}, "a case lacks x, y"),
+    "no y": ({"x": JSON["x"]}, "a case lacks y"),
+    "more": (JSON | {"z": 1, "w": 2}, "a case does not know w, z"),
+    "an operand that is a list": (JSON | {"x": [1]}, "x must be a JSON object, got [1]"),
+    "an operand without a shape": (JSON | {"y": {"dims": []}}, "y lacks shape"),
+    "an operand that holds more": (
+        JSON | {"y": JSON["y"] | {"data": []}},
+        "y does not know data",
+    ),
+    "a dim argument without a spelling": (JSON | {"dim": {}}, "dim lacks spelling"),
+    "tier": (
+        JSON | {"tier": "fast"},
+        "tier must be one of exact, rounding, special, got 'fast'",
+    ),
+    "tier of a kind of its own": (
+        JSON | {"tier": ["exact"]},
+        "tier must be one of exact, rounding, special, got ['exact']",
+    ),
+    "gradient order": (
+        JSON | {"gradient_order": 3},
+        "gradient_order must be one of 0, 1, 2, got 3",
+    ),
+    "a fraction for a seed": (JSON | {"seed": 1.5}, "seed must be int, got 1.5"),
+    "a bool for a seed": (JSON | {"seed": True}, "seed must be int, got True"),
+    "a negative seed": (JSON | {"seed": -1}, "seed must be from 0 to 2**32 - 1, got -1"),
+    "a number for a bool": (JSON | {"method": 1}, "method must be bool, got 1"),
+    "text for a bool": (JSON | {"same_variable": "no"}, "same_variable must be bool, got 'no'"),
+    "items": (
+        JSON | {"dim": {"spelling": "str", "items": []}},
+        "dim.items does not suit the spelling 'str': []",
+    ),
+    "items that are no list": (
+        JSON | {"dim": {"spelling": "tuple", "items": "ab"}},
+        "dim.items does not suit the spelling 'tuple': 'ab'",
+    ),
+}
+OPERAND_REFUSED = {
+    "dims": ("ab", "x.dims must be a list, got 'ab'"),
+    "shape": (3, "x.shape must be a list, got 3"),
+    "known": (True, "x.known must be a list, got True"),
+    "dtype": ("float", f"x.dtype must be one of {', '.join(DTYPES)}, got 'float'"),
+    "layout": ("C", f"x.layout must be one of {', '.join(LAYOUTS)}, got 'C'"),
+}
+REFUSED |= {
+    f"operand {key}": (JSON | {"x": JSON["x"] | {key: value}}, message)
+    for key, (value, message) in OPERAND_REFUSED.items()
+} | {
+    "a negative size": (
+        JSON | {"x": JSON["x"] | {"shape": [2, -1]}},
+        "x.shape must hold sizes, got [2, -1]",
+    ),
+    "a bool for a size": (
+        JSON | {"x": JSON["x"] | {"shape": [2, True]}},
+        "x.shape must hold sizes, got [2, True]",
+    ),
+    "a list for a name": (
+        JSON | {"x": JSON["x"] | {"dims": ["a", []]}},
+        "x.dims must hold names, got ['a', []]",
+    ),
+    "a size less": (
+        JSON | {"x": JSON["x"] | {"shape": [2]}},
+        "x.dims, x.shape and x.known differ in length",
+    ),
+}
+
+
+@pytest.mark.parametrize(("data", "message"), REFUSED.values(), ids=REFUSED)
+def test_what_is_no_case_is_refused_with_its_place(data, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        DotCase.from_json(data)
+
+
+def test_spellings_are_listed_where_one_is_wrong():
+    with pytest.raises(ValueError, match=r"^dim\.spelling must be one of none, .*, got 'any'$"):
+        DotCase.from_json(JSON | {"dim": {"spelling": "any"}})
+
+
+PLACES = [
+    *[(key,) for key in JSON],
+    *[("x", key) for key in JSON["x"]],
+    *[("x", key, 0) for key in ("dims", "shape", "known")],
+    ("dim", "spelling"),
+    ("dim", "items"),
+    ("dim", "items", 0),
+]
+anything = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-2, 2**70)
+    | st.floats()
+    | st.sampled_from(["", "a", "set", "bytes", "array", "str"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.just("a"), inner, max_size=1),
+    max_leaves=3,
+)
+
+
+@given(dot_cases(), st.lists(st.tuples(st.sampled_from(PLACES), anything), min_size=1, max_size=2))
+@settings(quickly, max_examples=300)
+def test_whatever_is_read_can_be_used(case, changes):
+    data = deepcopy(case.to_json())
+    for (*path, last), value in changes:
+        part = data
+        for key in path:
+            assume(isinstance(part, dict) and key in part)
+            part = part[key]
+        assume(isinstance(part, dict) or (isinstance(part, list) and part and last == 0))
+        part[last] = value
+    try:
+        read = DotCase.from_json(data)
+    except ValueError:
+        return
+    assert DotCase.from_json(json.loads(json.dumps(read.to_json()))) == read
+    assert hash(read) == hash(replace(read))
+    assert str(read)
+    assert read.dim.spelling in ("none", "object") or read.dim.value is not None
+    for array, operand in zip(read.arrays(), (read.x, read.y), strict=True):
+        assert array.shape == (read.x if read.same_variable else operand).shape
+
+
+# Text
+
+PRINTED = {
+    "dot(float64(a: 2?, b: 3?), float64(b: 3?), dim=None)": CASE,
+    "dot(float64(a: 2?, b: 3?), x, dim=())": replace(
+        CASE, y=MATRIX, same_variable=True, dim=DimArgument("tuple")
+    ),
+    "dot(int8 strided(a: 2, b: 3?), float64(), dim='a')  "
+    "[special, seed 9, second gradient, as a method]": DotCase(
+        Operand(("a", "b"), (2, 3), "int8", (True, False), "strided"),
+        Operand((), ()),
+        DimArgument("str", ("a",)),
+        "special",
+        9,
+        gradient_order=2,
+        method=True,
+    ),
+    "dot(float64(a: 2?, b: 3?), float64(b: 3?), dim=...)  [rounding, gradient]": replace(
+        CASE, dim=DimArgument("ellipsis"), tier="rounding", gradient_order=1
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "case"), PRINTED.items())
+def test_a_case_prints_as_a_short_expression(text, case):
+    assert str(case) == text
+
+
+def test_both_shapes_are_written_for_messages():
+    assert shapes(CASE) == "x (a: 2, b: 3), y (b: 3)"
+
+
+# The `dim` argument
+
+ARGUMENTS = {
+    "none": ((), None, "None"),
+    "ellipsis": ((), ..., "..."),
+    "str": (("a",), "a", "'a'"),
+    "tuple": (("b", "a"), ("b", "a"), "('b', 'a')"),
+    "list": (("b", "b"), ["b", "b"], "['b', 'b']"),
+    "set": (("b", "a"), {"a", "b"}, "set(['b', 'a'])"),
+    "frozenset": (("a",), frozenset("a"), "frozenset(['a'])"),
+    "keys": (("a", "b"), {"a": None, "b": None}, "dict.fromkeys(['a', 'b'])"),
+    "object": ((5,), 5, "5"),
+    "bytes": (("a",), b"a", "'a'.encode()"),
+}
+
+
+@pytest.mark.parametrize(("spelling", "given"), ARGUMENTS.items(), ids=ARGUMENTS)
+def test_a_dim_argument_is_its_spelling_and_prints_as_code(spelling, given):
+    items, value, text = given
+    argument = DimArgument(spelling, items)
+    assert str(argument) == text
+    assert argument.value == eval(text) == value
+    assert type(argument.value) is type(value)
+
+
+def test_an_iterator_and_an_array_are_made_anew_each_time():
+    iterator, array = DimArgument("iterator", ("a", "b")), DimArgument("array", ("a",))
+    assert [list(iterator.value), list(iterator.value)] == [["a", "b"]] * 2
+    assert list(eval(str(iterator))) == ["a", "b"]
+    assert isinstance(array.value, np.ndarray)
+    assert eval(str(array)).tolist() == array.value.tolist() == ["a"]
+
+
+def test_every_spelling_is_tested_above():
+    assert {*ARGUMENTS, "iterator", "array"} == set(DimArgument.SPELLINGS)
+
+
+def test_names_are_the_argument_without_its_spelling():
+    assert DimArgument().names is None
+    assert DimArgument("ellipsis").names is ...
+    assert DimArgument("iterator", ("b", "a", "b")).names == {"a", "b"}
+
+
+def test_renaming_changes_every_name_and_nothing_else():
+    case = replace(CASE, dim=DimArgument("list", ("b", "z")), seed=3, tier="special")
+    renamed = case.renamed({"a": "b", "b": "a"})
+    assert (renamed.x.dims, renamed.y.dims, renamed.dim.items) == (("b", "a"), ("a",), ("a", "z"))
+    assert renamed.renamed({"a": "b", "b": "a"}) == case
+    for before, after in zip(case.arrays(), renamed.arrays(), strict=True):
+        assert np.array_equal(before, after, equal_nan=True)
+
+
+# Values
+
+# The first three of each: these numbers are for good, since reports refer to cases by seed.
+GOLDEN = {
+    ("float64", "exact"): [2.0, 7.0, -4.0],
+    ("float64", "rounding"): [5454.452899711348, 0.000624058806446342, -0.0008276938001999957],
+    ("float32", "rounding"): [5454.453125, 0.0006240588263608515, -0.000827693787869066],
+    ("float16", "exact"): [-2.0, 3.0, -1.0],
+    ("float16", "rounding"): [-0.666015625, 2.556640625, -0.84765625],
+    ("float16", "special"): [-2.0, -0.0, -1.0],
+    ("int64", "exact"): [-6, 7, -4],
+    ("int64", "rounding"): [7216705794420289729, -6412304658497338546, 4022630999536234692],
+    ("int64", "special"): [-(2**63), 2, -(2**63) + 1],
+    ("int8", "rounding"): [-63, -80, -20],
+    ("int8", "special"): [-128, 2, -127],
+    ("uint8", "exact"): [2, 7, 4],
+    ("uint8", "special"): [0, 2, 1],
+    ("bool", "exact"): [True, True, False],
+    ("complex64", "exact"): [2 + 1j, 7 + 2j, -4 + 4j],
+    ("complex64", "special"): [complex(2, np.inf), 7 - 3j, complex(-4, 2.0**-149)],
+}
+
+
+@pytest.mark.parametrize(("dtype", "tier"), GOLDEN)
+def test_values_are_the_same_for_the_same_seed_everywhere(dtype, tier):
+    drawn = values(Operand(("a",), (3,), dtype), tier, (5, 0, 0))
+    assert drawn.tolist() == GOLDEN[dtype, tier]
+
+
+def test_every_draw_and_operand_has_its_own_values():
+    case = DotCase(Operand(("a",), (50,)), Operand(("a",), (50,)))
+    drawn = [case.arrays(draw) for draw in range(3)] + [replace(case, seed=1).arrays()]
+    cotangents = [case.cotangent({"a": 50}, "float64", which).data for which in range(3)]
+    every = [array for pair in drawn for array in pair] + cotangents
+    assert len({array.tobytes() for array in every}) == len(every)
+    assert all(np.array_equal(*pair) for pair in zip(case.arrays(), case.arrays(), strict=True))
+
+
+def many(dtype: str, tier: str, layout: str = "c") -> np.ndarray:
+    """Draw so many values that each kind occurs."""
+    return values(Operand(("a", "b"), (40, 50), dtype, layout=layout), tier, (1, 0, 0))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("tier", TIERS)
+def test_every_tier_keeps_its_promise_in_every_dtype(dtype, tier):
+    drawn = many(dtype, tier)
+    assert drawn.dtype == dtype
+    kind, parts = drawn.dtype.kind, [drawn]
+    if kind == "c":
+        parts = [drawn.real, drawn.imag]
+    for part in parts:
+        if kind == "b":
+            assert set(part.ravel().tolist()) == {True, False}
+        elif tier == "exact":
+            assert (part == np.rint(part)).all()
+            assert (part != 0).all()
+            assert np.abs(part.astype(float)).max() <= 7
+            assert (part.min() < 0) == (kind != "u")
+        elif tier == "rounding" and kind in "fc":
+            assert np.isfinite(part).all()
+            assert (part != np.rint(part)).any()
+            assert np.abs(part).max() / np.abs(part).min() > 10
+        elif kind in "fc":
+            limits = np.finfo(part.dtype)
+            for special in (np.inf, -np.inf, limits.smallest_subnormal, limits.max, 0.0):
+                assert (part == special).any()
+            assert np.isnan(part).any()
+            assert np.signbit(part[part == 0]).any()
+            assert (np.abs(part) == 1).mean() > 0.05
+        else:
+            limits, wanted = np.iinfo(dtype), {"rounding": 0.9, "special": 0.999}[tier]
+            span = float(part.max()) - float(part.min())
+            assert span >= wanted * (float(limits.max) - float(limits.min))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_layout_changes_where_values_lie_and_not_what_they_are(dtype, layout):
+    drawn, plain = many(dtype, "exact", layout), many(dtype, "exact")
+    assert np.array_equal(drawn, plain)
+    assert drawn.dtype == plain.dtype
+    size = drawn.itemsize
+    strides = {"fortran": (size, 40 * size), "reversed": (-50 * size, -size)}
+    strides["strided"] = (100 * size, 2 * size)
+    assert drawn.strides == strides.get(layout, (50 * size, size))
+    assert drawn.flags.writeable == (layout != "read-only")
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("shape", [(), (0,), (1, 1), (2, 0, 3)])
+def test_every_shape_has_every_layout(layout, shape):
+    drawn = values(Operand(tuple("abc"[: len(shape)]), shape, layout=layout), "exact", (0, 0, 0))
+    assert drawn.shape == shape
+    assert drawn.flags.writeable == (layout != "read-only")
+
+
+def test_one_variable_is_one_object():
+    case = DotCase(MATRIX, MATRIX, same_variable=True)
+    x, y = case.arrays()
+    assert x is y
+    x, y = case.tensors()
+    assert x.data is y.data
+    assert x.dims == y.dims == ("a", "b")
+    first, second = replace(case, same_variable=False).arrays()
+    assert not np.array_equal(first, second)
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_a_cotangent_is_finite_in_every_tier(tier):
+    drawn = replace(CASE, tier=tier).cotangent({"a": 30, "b": 20}, "float32")
+    assert (drawn.dims, drawn.shape, drawn.dtype) == (("a", "b"), (30, 20), "float32")
+    assert np.isfinite(drawn.data).all()
+
+
+def test_what_is_known_is_static():
+    operand = Operand(("a", "b"), (2, 3), known=(False, True))
+    assert operand.static_shape == (None, 3)
+    assert (operand.sizes, MATRIX.static_shape) == ({"a": 2, "b": 3}, (None, None))

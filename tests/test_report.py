@@ -1,0 +1,231 @@
+"""Reports: the fields of the JSON, the table and the lines, and reproducers that run."""
+
+import io
+import json
+import subprocess
+import sys
+
+import pytest
+from rich.console import Console
+
+import refdot as rd
+from refdot import check
+from refdot.case import DimArgument, DotCase, Operand
+from refdot.check import Configuration, Finding, Report
+from refdot.report import as_json, print_report, reproducer_name, shortened, write_report
+from refdot.targets import CallableTarget, Mismatch, find_target
+
+SMALL = DotCase(Operand(("b",), (1,)), Operand(("a",), (1,)), DimArgument("tuple"))
+WRONG_DIMS = Mismatch("R5", "wrong-dims", "run", "dims", "('b', 'a')", "('a', 'b')", SMALL)
+WRONG_VALUE = Mismatch("R6", "wrong-value", "run", "float [wrong]", "1.0", "2.0", SMALL)
+
+
+def report_of(*mismatches: Mismatch, **fields) -> Report:
+    """Give a report in which each mismatch was found three times."""
+    findings = []
+    for mismatch in mismatches:
+        finding = Finding(mismatch, Configuration("c", "stock"), index=4)
+        for backend, lowering in (("c", "stock"), ("py", "stock"), ("py", "inlined")):
+            finding.add(Configuration(backend, lowering))
+        findings.append(finding)
+    return Report(
+        target="fn",
+        target_version="1.2",
+        seed=5,
+        backends=("c", "py"),
+        lowerings=("stock", "inlined"),
+        absent_backends={"jax": "jax is not installed"},
+        python="3.11.9",
+        cases=20,
+        skipped=3,
+        seconds=1.23456,
+        findings=findings,
+        **fields,
+    )
+
+
+def printed(report: Report, **options) -> str:
+    """Give what is printed of a report."""
+    stream = io.StringIO()
+    print_report(report, Console(file=stream, width=120, color_system=None, **options))
+    return stream.getvalue()
+
+
+def test_the_json_has_just_these_fields():
+    assert as_json(report_of(WRONG_DIMS)) == {
+        "refdot": rd.__version__,
+        "target": "fn",
+        "target_version": "1.2",
+        "python": "3.11.9",
+        "seed": 5,
+        "cases": 20,
+        "skipped": 3,
+        "backends": ["c", "py"],
+        "lowerings": ["stock", "inlined"],
+        "absent_backends": {"jax": "jax is not installed"},
+        "seconds": 1.235,
+        "interrupted": False,
+        "mismatches": [
+            {
+                "signature": "R5 wrong-dims at run: dims",
+                "rule": "R5",
+                "kind": "wrong-dims",
+                "stage": "run",
+                "detail": "dims",
+                "backends": ["c", "py"],
+                "lowerings": ["stock", "inlined"],
+                "count": 3,
+                "known": None,
+                "case": SMALL.to_json(),
+                "expected": "('b', 'a')",
+                "got": "('a', 'b')",
+                "reproducer": reproducer_name(report_of(WRONG_DIMS).findings[0]),
+            }
+        ],
+    }
+
+
+def test_the_json_is_json():
+    data = as_json(report_of(WRONG_DIMS, WRONG_VALUE, interrupted=True))
+    assert json.loads(json.dumps(data)) == data
+
+
+def test_reproducers_have_names_of_their_own():
+    report = report_of(WRONG_DIMS, WRONG_VALUE)
+    names = [reproducer_name(finding) for finding in report.findings]
+    assert names[0].startswith("reproducer_r5_wrong_dims_")
+    assert names[1].startswith("reproducer_r6_wrong_value_")
+    assert len({*names}) == 2
+    assert all(name.removesuffix(".py").isidentifier() for name in names)
+
+
+PLAIN = """\
+1. R5 wrong-dims at run: dims
+   dot(float64(b: 1?), float64(a: 1?), dim=())
+   expected  ('b', 'a')
+   got       ('a', 'b')
+   seen 3 times on c, py; stock, inlined; NEW
+
+2. R6 wrong-value at run: float [wrong]
+   dot(float64(b: 1?), float64(a: 1?), dim=())
+   expected  1.0
+   got       2.0
+   seen 3 times on c, py; stock, inlined; NEW
+
+fn 1.2 on Python 3.11.9: 20 cases judged, seed 5, backends c, py, lowerings stock, inlined, 1 s
+3 more are beyond what fn claims to do
+backend jax is absent: jax is not installed
+2 distinct mismatches: 2 new, 0 known
+"""
+
+
+def test_a_report_is_plain_lines():
+    assert printed(report_of(WRONG_DIMS, WRONG_VALUE)) == PLAIN
+
+
+def test_a_report_that_is_interrupted_says_so():
+    assert printed(report_of(WRONG_DIMS, WRONG_VALUE, interrupted=True)) == PLAIN.replace(
+        "2 distinct", "interrupted: this is what was found until then\n2 distinct"
+    )
+
+
+def test_a_terminal_sees_a_table_as_well():
+    text = printed(report_of(WRONG_DIMS, WRONG_VALUE), force_terminal=True)
+    table = text.splitlines()[: len(text.splitlines()) - len(PLAIN.splitlines())]
+    rows = [[cell.strip() for cell in line.strip("│").split("│")] for line in table if "│" in line]
+    assert rows == [
+        ["1", "R5", "wrong-dims", "run", "dims", "c, py", "stock, inlined", "3", "NEW"],
+        ["2", "R6", "wrong-value", "run", "float [wrong]", "c, py", "stock, inlined", "3", "NEW"],
+    ]
+
+
+def test_nothing_found_is_one_line():
+    assert printed(report_of(), force_terminal=True).splitlines()[-1].endswith("no mismatch")
+    assert "│" not in printed(report_of(), force_terminal=True)
+
+
+def test_what_is_known_is_named_and_counted_apart():
+    report = report_of(WRONG_DIMS, WRONG_VALUE)
+    report.findings[0].known = "dims-of-y-first"
+    lines = printed(report).splitlines()
+    assert lines[4].endswith("; dims-of-y-first")
+    assert lines[-1] == "2 distinct mismatches: 1 new, 1 known"
+    assert as_json(report)["mismatches"][0]["known"] == "dims-of-y-first"
+
+
+def test_long_lines_lose_their_middle():
+    assert shortened("a" * 300) == "a" * 300
+    assert shortened("a" * 400 + "b" * 50) == "a" * 240 + " … " + "b" * 50
+
+
+# On disk
+
+MODULE = '''\
+import refdot
+
+
+def dot(x, y, dim=None):
+    """Give the right answer, unless it has two dims or more."""
+    out = refdot.dot(x, y, dim)
+    return out.transpose(*reversed(out.dims))
+'''
+
+
+@pytest.fixture
+def module(tmp_path, monkeypatch):
+    """Stand beside a module with a faulty dot."""
+    (tmp_path / "planted.py").write_text(MODULE, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield "planted:dot"
+    sys.modules.pop("planted", None)
+
+
+def run(script, folder) -> subprocess.CompletedProcess:
+    """Run a script as its reader would."""
+    return subprocess.run(
+        [sys.executable, script], cwd=folder, capture_output=True, text=True, timeout=60
+    )
+
+
+def test_a_reproducer_exits_1_while_the_defect_is_there(module, tmp_path):
+    target = find_target(module)
+    report = check.run(target, cases=20)
+    write_report(report, target, tmp_path / "report")
+    data = json.loads((tmp_path / "report/report.json").read_text("utf-8"))
+    assert data == as_json(report)
+    (found,) = data["mismatches"]
+    script = tmp_path / "report" / found["reproducer"]
+
+    there = run(script, tmp_path)
+    assert (there.returncode, there.stderr) == (1, "")
+    assert there.stdout == f"{report.findings[0].mismatch}\n"
+
+    (tmp_path / "planted.py").write_text("from refdot import dot\n", encoding="utf-8")
+    mended = run(script, tmp_path)
+    assert (mended.returncode, mended.stdout, mended.stderr) == (0, "", "")
+
+
+# What is found, with `\\`, quotes and braces in it, is text in the script that it goes into.
+AWKWARD = ["back\\slash \\n", '"""', "{braces}", "'''", "é → ñ", 'ends with "']
+
+
+@pytest.mark.parametrize("text", AWKWARD)
+def test_a_reproducer_is_code_whatever_it_quotes(text, module, tmp_path):
+    mismatch = Mismatch("R5", "wrong-dims", "run", text, text, text, SMALL)
+    target = find_target(module)
+    write_report(report_of(mismatch), target, tmp_path)
+    script = next(tmp_path.glob("reproducer_*.py"))
+    completed = run(script, tmp_path)
+    assert (completed.returncode, completed.stderr) == (1, "")
+
+
+def test_an_earlier_runs_reproducers_are_removed_and_nothing_else(tmp_path):
+    target = CallableTarget(rd.dot, "dot")
+    (tmp_path / "reproducer_notes.txt").touch()
+    (tmp_path / "script.py").touch()
+    write_report(report_of(WRONG_DIMS), target, tmp_path)
+    write_report(report_of(WRONG_VALUE), target, tmp_path)
+    name = reproducer_name(report_of(WRONG_VALUE).findings[0])
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"report.json", "reproducer_notes.txt", "script.py", name}

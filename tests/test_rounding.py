@@ -1,0 +1,434 @@
+"""The bound on rounding: it holds for every order of summation, and it is tight."""
+
+from fractions import Fraction
+from itertools import product
+
+import numpy as np
+import pytest
+
+import refdot as rd
+from refdot import NamedTensor
+from refdot.rounding import (
+    correct_answers,
+    correct_gradients,
+    gamma,
+    unit_roundoff,
+)
+from refdot.witnesses import dot_by_records
+
+DTYPES = ["float16", "float32", "float64"]
+pytestmark = pytest.mark.filterwarnings("ignore:(overflow|invalid value):RuntimeWarning")
+
+
+def vectors(*operands, dtype=None) -> list[NamedTensor]:
+    """Give operands of one dim."""
+    return [NamedTensor(np.asarray(values, dtype), "k") for values in operands]
+
+
+def is_wrong(answer, x, y, dim=None, dtype=None, unit=0.0) -> bool:
+    """Tell whether any element of an answer is refused."""
+    dtype = dtype or np.result_type(x.data, y.data)
+    return bool(correct_answers(x, y, dim).wrong(np.asarray(answer, dtype), unit).any())
+
+
+# Orders of summation. Each gives the sum of x·y with one rounding for each operation.
+
+
+def sequential(x, y):
+    total = x.dtype.type(0)
+    for a, b in zip(x, y, strict=True):
+        total = total + a * b
+    return total
+
+
+def reversed_(x, y):
+    return sequential(x[::-1], y[::-1])
+
+
+def pairwise(x, y):
+    if len(x) == 1:
+        return x[0] * y[0]
+    half = len(x) // 2
+    return pairwise(x[:half], y[:half]) + pairwise(x[half:], y[half:])
+
+
+def blocked(x, y):
+    blocks = [sequential(x[at : at + 8], y[at : at + 8]) for at in range(0, len(x), 8)]
+    return sequential(np.array(blocks), np.ones(len(blocks), x.dtype))
+
+
+def interleaved(x, y):
+    return sum((sequential(x[at::4], y[at::4]) for at in range(1, 4)), sequential(x[::4], y[::4]))
+
+
+def positive_first(x, y):
+    order = np.argsort(x * y)[::-1]
+    return sequential(x[order], y[order])
+
+
+def smallest_first(x, y):
+    order = np.argsort(np.abs(x * y))
+    return sequential(x[order], y[order])
+
+
+def fused(x, y):
+    """Multiply and add with one rounding, which for float64 a Fraction does exactly."""
+    if x.dtype != "float64":
+        return x.dtype.type(fused(x.astype("float64"), y.astype("float64")))
+    total = 0.0
+    for a, b in zip(x.tolist(), y.tolist(), strict=True):
+        total = float(Fraction(total) + Fraction(a) * Fraction(b))
+    return np.float64(total)
+
+
+ORDERS = [
+    sequential,
+    reversed_,
+    pairwise,
+    blocked,
+    interleaved,
+    positive_first,
+    smallest_first,
+    fused,
+    np.matmul,
+    np.inner,
+    lambda x, y: np.einsum("k,k->", x, y),
+    lambda x, y: np.multiply(x, y).sum(),
+]
+
+
+def adversaries(dtype: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Give operands whose dot is hard to compute."""
+    random, length = np.random.RandomState(5), 61
+    reach = 3 if dtype == "float16" else 20
+    fractions, others = (1 + random.random_sample(length) for _ in range(2))
+    signs = random.choice([-1.0, 1.0], length)
+    wide = np.ldexp(fractions, random.randint(-reach, reach, length))
+    cancelling = np.concatenate([wide, -wide[::-1] * (1 + 2 * np.finfo(dtype).eps), [0.125]])
+    tiny = np.finfo(dtype).smallest_normal
+    data = {
+        "of one sign": (fractions, others),
+        "of both signs": (fractions * signs, others),
+        "of many magnitudes": (wide * signs, others),
+        "ascending": (np.sort(wide), others),
+        "descending": (np.sort(wide)[::-1], others),
+        "cancelling": (cancelling, np.concatenate([others, others[::-1], [1.0]])),
+        "large, then small": (np.concatenate([[2048.0], fractions]), np.ones(length + 1)),
+        "underflowing": (fractions * np.sqrt(tiny), others * np.sqrt(tiny) * signs / 64),
+        "subnormal": (fractions * tiny / 32 * signs, others),
+    }
+    return {name: (x.astype(dtype), y.astype(dtype)) for name, (x, y) in data.items()}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("data", adversaries("float64"))
+def test_every_order_of_summation_is_within_the_bound(data, dtype):
+    x_values, y_values = adversaries(dtype)[data]
+    x, y = vectors(x_values, y_values)
+    exact = dot_by_records(x, y)[()]
+    magnitude = dot_by_records(*vectors(abs(x_values), abs(y_values)))[()]
+    limits = np.finfo(dtype)
+    # Higham's bound with nothing of refdot in it, and one subnormal for each product.
+    bound = Fraction(gamma(len(x_values), float(limits.eps) / 2)) * magnitude
+    bound += len(x_values) * Fraction(float(limits.smallest_subnormal))
+    answers = [order(x_values, y_values) for order in ORDERS]
+    for answer in answers:
+        assert answer.dtype == dtype
+        assert abs(Fraction(float(answer)) - exact) <= bound
+        assert not is_wrong(answer, x, y)
+    # No order gives what lies beyond; refdot's own reference costs it next to nothing.
+    for sign in (-1, 1):
+        beyond = float(exact + sign * bound * Fraction(102, 100))
+        beyond += sign * 2 * float(limits.smallest_subnormal)
+        assert is_wrong(beyond, x, y, dtype="longdouble")
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_every_order_gives_other_bits_so_a_bound_of_0_would_be_wrong(dtype):
+    x, y = adversaries(dtype)["of many magnitudes"]
+    assert len({float(order(x, y)) for order in ORDERS}) > 2
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_dims_summed_one_after_the_other_are_within_the_bound(dtype):
+    random = np.random.RandomState(3)
+    x = NamedTensor(random.standard_normal((5, 7, 4)).astype(dtype), ("a", "b", "c"))
+    y = NamedTensor(random.standard_normal((4, 7, 6)).astype(dtype), ("c", "b", "d"))
+    by_dim = [
+        np.einsum("abc,cbd->abd", x.data, y.data).sum(axis=1, dtype=dtype),
+        np.einsum("abc,cbd->acd", x.data, y.data).sum(axis=1, dtype=dtype),
+        np.tensordot(x.data, y.data, [[1, 2], [1, 0]]),
+    ]
+    for answer in by_dim:
+        assert not is_wrong(answer, x, y)
+    alone_first = np.einsum("bc,cbd->d", x.data.sum(axis=0, dtype=dtype), y.data)
+    alone_last = np.einsum("abc,cbd->ad", x.data, y.data).sum(axis=0, dtype=dtype)
+    for answer in (alone_first, alone_last):
+        assert not is_wrong(answer, x, y, ("a", "b", "c"))
+
+
+# The bound is tight
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_one_product_may_be_off_by_half_a_last_place(dtype):
+    unit = float(np.finfo(dtype).eps) / 2
+    x, y = vectors([1.5 + 2 * unit], [1.5 - 2 * unit], dtype=dtype)
+    product_ = x.data * y.data
+    assert not is_wrong(product_, x, y)
+    for places in (-2, -1, 1, 2):
+        assert is_wrong(product_ + places * np.spacing(product_), x, y), places
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_a_relative_error_of_4_units_is_wrong_for_one_product(dtype, sign):
+    unit = float(np.finfo(dtype).eps) / 2
+    x, y = vectors([1.1], [1.3], dtype=dtype)
+    answer = float(x.data[0]) * float(y.data[0]) * (1 + 4 * sign * unit)
+    assert is_wrong(answer, x, y, dtype=dtype)
+
+
+@pytest.mark.parametrize("dtype", [*DTYPES, "complex64", "complex128"])
+def test_integers_that_cannot_round_must_be_exact_to_the_bit(dtype):
+    x, y = vectors([3, -5, 7, 2], [4, 6, -1, 5], dtype=dtype)
+    exact = np.array(-15, dtype)
+    assert not is_wrong(exact, x, y)
+    for answer in (np.nextafter(exact.real, 0), np.nextafter(exact.real, -99)):
+        assert is_wrong(answer, x, y)
+        assert correct_answers(x, y).wrong(np.asarray(answer).astype(dtype)).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_integers_that_may_round_need_not(dtype):
+    largest = 2.0 ** (np.finfo(dtype).nmant + 1)
+    x, y = vectors([largest - 1, 1], [1, 1], dtype=dtype)
+    assert not is_wrong(largest, x, y)
+    assert is_wrong(largest - 1, x, y)
+    x, y = vectors([largest, 1], [1, 1], dtype=dtype)
+    assert not is_wrong(largest, x, y)
+    assert not is_wrong(largest + 2, x, y)
+
+
+DISCRETE = {
+    "int8": ([100, 100], [100, 1], 116),
+    "uint8": ([200, 7], [2, 1], 151),
+    "int64": ([2**62, 1], [2, 1], -(2**63) + 1),
+    "uint64": ([2**63, 1], [2, 1], 1),
+    "bool": ([True, True], [True, True], True),
+}
+
+
+@pytest.mark.parametrize("dtype", DISCRETE)
+def test_integers_and_bools_are_exact(dtype):
+    x, y, expected = DISCRETE[dtype]
+    x, y = vectors(x, y, dtype=dtype)
+    assert not is_wrong(expected, x, y)
+    off = not expected if dtype == "bool" else expected + 1
+    assert is_wrong(off, x, y)
+
+
+def test_more_products_than_the_theory_covers_are_not_judged():
+    x, y = vectors(np.full(3000, 0.3), np.full(3000, 0.7), dtype="float16")
+    assert gamma(3000, unit_roundoff(x.dtype)) == np.inf
+    assert not is_wrong(0.0, x, y)
+    assert is_wrong(np.nan, x, y)
+
+
+def test_an_empty_sum_is_exactly_0():
+    x, y = vectors([], [], dtype="float64")
+    assert not is_wrong(0.0, x, y)
+    assert not is_wrong(-0.0, x, y)
+    for answer in (5e-324, np.nan, np.inf):
+        assert is_wrong(answer, x, y)
+    nothing, scale = NamedTensor(np.zeros((0, 2)), ("k", "a")), NamedTensor(np.inf, ())
+    assert not is_wrong([0, 0], nothing, scale, "k")
+    assert is_wrong([0, np.nan], nothing, scale, "k")
+
+
+# Mixed and reduced precision
+
+
+@pytest.mark.parametrize(("x_dtype", "y_dtype"), list(product([*DTYPES, "int8", "int64"], DTYPES)))
+def test_operands_of_two_dtypes_are_held_to_the_answers(x_dtype, y_dtype):
+    random = np.random.RandomState(11)
+    scale = 2.0**53 if x_dtype == "int64" and y_dtype != "float16" else 7.0
+    x = NamedTensor((random.standard_normal(40) * scale).astype(x_dtype), "k")
+    y = NamedTensor(random.standard_normal(40).astype(y_dtype), "k")
+    dtype = np.result_type(x.data, y.data)
+    x_cast, y_cast = x.data.astype(dtype), y.data.astype(dtype)
+    for order in ORDERS:
+        assert not is_wrong(order(x_cast, y_cast), x, y)
+    bound = (
+        60 * unit_roundoff(dtype) * (np.abs(x.data.astype(float)) @ np.abs(y.data.astype(float)))
+    )
+    assert is_wrong(np.longdouble(float(sequential(x_cast, y_cast))) + bound, x, y, dtype=dtype)
+
+
+def test_a_64_bit_integer_may_be_rounded_on_its_way():
+    x, y = NamedTensor(np.array([2**53 + 1]), "k"), NamedTensor(np.array([1.0 + 2.0**-40]), "k")
+    for rounded, accepted in ((2**53, True), (2**53 + 2, True), (2**53 + 8, False)):
+        assert is_wrong(np.float64(rounded) * y.data, x, y) != accepted
+
+
+@pytest.mark.parametrize(("answer", "found"), [("float16", "float32"), ("float32", "float64")])
+def test_an_answer_of_less_precision_than_it_should_have_is_held_to_its_own(answer, found):
+    x, y = vectors(*adversaries(found)["of one sign"])
+    given = sequential(x.data.astype(answer), y.data.astype(answer))
+    correct = correct_answers(x, y)
+    rounded = np.asarray(correct.reference.astype(answer))
+    assert not correct.wrong(rounded).any()
+    assert correct.wrong(rounded * given.dtype.type(1.1)).all()
+
+
+def test_a_backend_of_reduced_precision_is_held_to_its_unit():
+    x, y = vectors(*adversaries("float32")["of both signs"])
+
+    def truncated(values):
+        """Keep 8 bits, as bfloat16 does."""
+        bits = np.asarray(values, "float32").view("uint32") + np.uint32(0x8000)
+        return (bits & np.uint32(0xFFFF0000)).view("float32")
+
+    answer = truncated(0)
+    for a, b in zip(truncated(x.data), truncated(y.data), strict=True):
+        answer = truncated(answer + truncated(a * b))
+    assert is_wrong(answer, x, y)
+    # Three roundings to 2⁻⁸ for each product: both operands and the product itself.
+    assert not is_wrong(answer, x, y, unit=3 * 2.0**-8)
+    assert is_wrong(answer + 60, x, y, unit=2.0**-9)
+
+
+# Complex numbers
+
+
+@pytest.mark.parametrize("dtype", ["complex64", "complex128"])
+def test_complex_sums_in_any_order_are_within_the_bound(dtype):
+    random = np.random.RandomState(2)
+    x, y = (
+        NamedTensor(
+            (random.standard_normal((2, 50)) * [[1], [1000]])
+            .T.copy()
+            .view(complex)[:, 0]
+            .astype(dtype),
+            "k",
+        )
+        for _ in range(2)
+    )
+    for order in ORDERS[:3] + ORDERS[8:]:
+        if order is not np.matmul:
+            assert not is_wrong(order(x.data, y.data), x, y)
+    assert not is_wrong(np.matmul(x.data, y.data), x, y)
+    exact = correct_answers(x, y).reference
+    slack = 200 * unit_roundoff(np.dtype(dtype)) * float(np.abs(x.data) @ np.abs(y.data))
+    for direction in (1, -1, 1j, -1j):
+        assert is_wrong(exact + slack * direction, x, y, dtype=dtype)
+
+
+def test_of_a_complex_element_that_is_not_finite_only_that_is_asked():
+    x, y = vectors([complex(np.inf, 1), 2], [1 + 1j, 1])
+    for answer in (np.nan, complex(np.nan, np.inf), complex(-np.inf, 0)):
+        assert not is_wrong(answer, x, y)
+    assert is_wrong(3 + 2j, x, y)
+    assert is_wrong(np.nan, *vectors([1j, 2], [1 + 1j, 1]))
+
+
+# What is not finite
+
+INF, NAN = np.inf, np.nan
+# Each: x, y, and what is right. MOST is three quarters of the largest number there is.
+MOST = object()
+NON_FINITE = {
+    "NaN": ([NAN, 1], [1, 1], {NAN}),
+    "infinity": ([INF, 1], [1, 1], {INF}),
+    "minus infinity": ([INF, 1], [-1, 1], {-INF}),
+    "infinity times 0": ([INF, 1], [0, 1], {NAN}),
+    "infinity less infinity": ([INF, INF], [1, -1], {NAN}),
+    "an overflow": ([1, 1], [MOST, MOST], {INF}),
+    "an overflow in some orders": ([1, 1, -1], [MOST, MOST, MOST], {INF, MOST}),
+    "an overflow below": ([-1, -1], [MOST, MOST], {-INF}),
+    "overflows on both sides": ([2, -2], [MOST, MOST], {INF, -INF, NAN, 0}),
+    "infinity and an overflow below": ([INF, -2], [1, MOST], {INF, NAN}),
+    "finite": ([1, 2], [3, 4], {11}),
+}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("x", "y", "right"), NON_FINITE.values(), ids=NON_FINITE)
+def test_what_is_not_finite_is_what_some_order_gives(x, y, right, dtype):
+    largest = np.finfo(dtype).max
+    most = largest * np.dtype(dtype).type(0.75)
+    x, y, right = ([most if value is MOST else value for value in v] for v in (x, y, right))
+    x, y = vectors(x, y, dtype=dtype)
+    for answer in right:
+        assert not is_wrong(answer, x, y, dtype=dtype), answer
+    for answer in (NAN, INF, -INF, largest / 8):
+        if not np.isin(answer, right) and not (np.isnan(answer) and np.isnan(right).any()):
+            assert is_wrong(answer, x, y, dtype=dtype), answer
+
+
+def test_each_element_has_its_own_place_for_what_is_not_finite():
+    x = NamedTensor(np.array([[1.0, NAN], [2.0, 3.0], [INF, 1.0]]), ("a", "k"))
+    y = NamedTensor(np.array([2.0, 5.0]), "k")
+    wrong = correct_answers(x, y).wrong(np.array([NAN, 19.0, INF]))
+    assert wrong.tolist() == [False, False, False]
+    wrong = correct_answers(x, y).wrong(np.array([12.0, NAN, -INF]))
+    assert wrong.tolist() == [True, True, True]
+
+
+def test_a_dim_summed_alone_may_be_summed_before_what_is_not_finite():
+    x, y = NamedTensor(np.array([2.0, -1.0]), "s"), NamedTensor(np.array([INF, 3.0]), "b")
+    for first in (NAN, INF, -INF):
+        assert not is_wrong([first, 3.0], x, y, "s")
+    assert is_wrong([7.0, 3.0], x, y, "s")
+    assert is_wrong([NAN, NAN], x, y, "s")
+
+
+def test_a_dim_summed_alone_may_overflow_before_it_is_multiplied():
+    x = NamedTensor(np.array([60000, 60000], "float16"), "s")
+    y = NamedTensor(np.array([0.25], "float16"), "b")
+    assert not is_wrong([30000], x, y, "s")
+    assert not is_wrong([INF], x, y, "s")
+    assert is_wrong([29000], x, y, "s")
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_sign_of_zero_is_free(dtype):
+    x, y = vectors([0.0, 1.0], [-1.0, 0.0], dtype=dtype)
+    assert not is_wrong(-0.0, x, y)
+    assert not is_wrong(0.0, x, y)
+
+
+# Gradients
+
+SHAPES: dict[str, tuple[tuple[str, ...], tuple[str, ...], object]] = {
+    "a matrix product": (("a", "b"), ("b", "c"), None),
+    "a batch": (("n", "a", "b"), ("b", "c", "n"), "b"),
+    "summed alone": (("a", "b"), ("b", "c"), ("a", "b", "c")),
+    "all": (("a", "b"), ("b", "a"), ...),
+    "nothing": (("a", "b"), ("b", "c"), ()),
+}
+
+
+@pytest.mark.parametrize(("x_dims", "y_dims", "dim"), SHAPES.values(), ids=SHAPES)
+@pytest.mark.parametrize(("x_dtype", "y_dtype"), [("float32", "float32"), ("float16", "float64")])
+def test_gradients_are_held_to_the_bound_of_dots(x_dims, y_dims, dim, x_dtype, y_dtype):
+    random, sizes = np.random.RandomState(4), {"n": 2, "a": 3, "b": 5, "c": 4}
+
+    def drawn(dims, dtype):
+        values = random.standard_normal([sizes[name] for name in dims])
+        return NamedTensor(values.astype(dtype), dims)
+
+    x, y = drawn(x_dims, x_dtype), drawn(y_dims, y_dtype)
+    out_dims = rd.lower_dot(x_dims, y_dims, dim).out_dims
+    cotangent = drawn(out_dims, np.result_type(x.data, y.data))
+    bars = rd.dot_vjp(x, y, cotangent, dim)
+    for bar, primal, correct in zip(
+        bars, (x, y), correct_gradients(x, y, cotangent, dim), strict=True
+    ):
+        assert (correct.dims, correct.reference.shape) == (primal.dims, primal.shape)
+        assert not correct.wrong(bar.data).any()
+        for factor in (-1, 0, 1.01):
+            assert correct.wrong(bar.data * bar.dtype.type(factor)).any(), factor
+        moved = bar.data.copy()
+        moved[(0,) * moved.ndim] += moved.dtype.type(0.1)
+        assert correct.wrong(moved).sum() == 1

@@ -1,0 +1,151 @@
+"""What the author of a test imports: check_dot and assert_dot_matches."""
+
+import re
+from functools import cache
+
+import numpy as np
+import pytest
+
+import refdot as rd
+from refdot import NamedTensor, check, testing
+from refdot.testing import assert_dot_matches, check_dot
+
+case_at = cache(check.case_at)
+
+
+@pytest.fixture(autouse=True)
+def _cases_drawn_once(monkeypatch):
+    """Let all tests of this module share their cases, which take longest to draw."""
+    monkeypatch.setattr(check, "case_at", case_at)
+
+
+def y_first(x, y, dim=None):
+    """Give the dims of y first."""
+    return rd.dot(y, x, dim)
+
+
+def with_vjp(vjp):
+    """Give a right dot with a rule for gradients."""
+
+    def dot(x, y, dim=None):
+        return rd.dot(x, y, dim)
+
+    dot.vjp = vjp
+    return dot
+
+
+def swapped(x, y, cotangent, dim=None):
+    """Exchange the cotangents."""
+    return rd.dot_vjp(x, y, cotangent, dim)[::-1]
+
+
+def test_what_is_right_passes():
+    assert check_dot(rd.dot) is None
+    assert check_dot(rd.dot, cases=50, seed=4) is None
+
+
+def test_right_gradients_pass_by_rule_and_read_off_the_function():
+    check_dot(with_vjp(rd.dot_vjp), gradients=True)
+    check_dot(rd.dot, cases=60, gradients=True)
+
+
+def test_gradients_are_judged_where_that_is_asked_for():
+    check_dot(with_vjp(swapped), cases=50)
+    with pytest.raises(AssertionError, match=r"R8 wrong-gradient at run: first order, of x"):
+        check_dot(with_vjp(swapped), cases=50, gradients=True)
+
+
+def test_what_is_wrong_is_shown_with_its_smallest_case():
+    with pytest.raises(AssertionError) as caught:
+        check_dot(y_first, cases=40, seed=2)
+    assert str(caught.value) == (
+        "y_first breaks 1 of the rules of dot in 40 cases (seed 2):\n\n"
+        "R5 wrong-dims at run: dims\n"
+        "  dot(float64(a: 1?), float64(b: 1?), dim=None)\n"
+        "  expected ('a', 'b')\n"
+        "  got      ('b', 'a')"
+    )
+
+
+def test_every_mismatch_is_shown():
+    def dot(x, y, dim=None):
+        shared = [name for name in x.dims if name in y.dims]
+        cut = {name: slice(min(x.sizes[name], y.sizes[name])) for name in shared}
+        return y_first(x.isel(**cut), y.isel(**cut), dim)
+
+    with pytest.raises(AssertionError) as caught:
+        check_dot(dot, cases=40)
+    shown = re.findall(r"^(R\d+) ([a-z-]+) at run", str(caught.value), flags=re.MULTILINE)
+    assert set(shown) == {("R4", "accepted-invalid"), ("R5", "wrong-dims")}
+
+
+@pytest.mark.parametrize("answer", [None, 3, SystemExit])
+def test_what_returns_nonsense_is_wrong_and_no_crash(answer):
+    def dot(x, y, dim=None):
+        if answer is SystemExit:
+            raise SystemExit
+        return answer
+
+    with pytest.raises(AssertionError, match="R6 rejected-valid at run"):
+        check_dot(dot, cases=10)
+
+
+def test_an_interrupt_goes_on():
+    def dot(x, y, dim=None):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        check_dot(dot, cases=5)
+
+
+def test_warnings_are_not_errors_of_the_implementation():
+    def dot(x, y, dim=None):
+        np.multiply(np.float64(1e308), 10)  # warns of an overflow, and pytest here raises that
+        return rd.dot(x, y, dim)
+
+    check_dot(dot, cases=20)
+
+
+X = NamedTensor(np.array([[0.1, 0.2], [0.3, 0.4]]), ("a", "b"))
+Y = NamedTensor(np.array([3.0, 5.0]), "b")
+RIGHT = rd.dot(X, Y)
+WRONG = {
+    "dims": (NamedTensor(RIGHT.data, "z"), "R5 wrong-dims: expected ('a',), got ('z',)"),
+    "shape": (RIGHT.isel(a=slice(1)), "R9 wrong-shape: expected (2,), got (1,)"),
+    "dtype": (
+        NamedTensor(RIGHT.data.astype("float32"), "a"),
+        "R7 wrong-dtype: expected float64, got float32",
+    ),
+    "value": (
+        NamedTensor(RIGHT.data + np.array([0, 0.5]), "a"),
+        f"R6 wrong-value: expected {RIGHT.data[1]} at a=1, got {RIGHT.data[1] + 0.5} at a=1",
+    ),
+    "dtype and value": (
+        NamedTensor(np.array([0, 3]), "a"),
+        "R7 wrong-dtype: expected float64, got int64; "
+        f"R6 wrong-value: expected {RIGHT.data[0]} at a=0, got 0 at a=0",
+    ),
+}
+
+
+@pytest.mark.parametrize(("actual", "message"), WRONG.values(), ids=WRONG)
+def test_an_answer_that_is_wrong_is_shown_by_rule_and_place(actual, message):
+    with pytest.raises(AssertionError) as caught:
+        assert_dot_matches(actual, X, Y)
+    assert str(caught.value) == message
+
+
+def test_an_answer_that_is_right_passes_whatever_the_order_of_summation():
+    assert_dot_matches(RIGHT, X, Y)
+    assert_dot_matches(NamedTensor((X.data * Y.data)[:, ::-1].sum(axis=1), "a"), X, Y)
+    assert_dot_matches(rd.dot(X, Y, iter("ab")), X, Y, iter("ab"))
+    assert_dot_matches(rd.dot(X, Y, ...), X, Y, ...)
+
+
+def test_input_that_is_invalid_has_no_answer():
+    with pytest.raises(rd.DimNotFoundError):
+        assert_dot_matches(RIGHT, X, Y, "z")
+
+
+def test_the_strategies_are_there_too():
+    assert {"check_dot", "assert_dot_matches", "dot_cases", "dim_arguments"} == set(testing.__all__)
