@@ -20,8 +20,9 @@ from refdot.targets import Mismatch, Target, limit_of
 
 __all__ = ["Configuration", "Finding", "Report", "case_at", "run", "shrink"]
 
-# How long Hypothesis may take to make one counterexample smaller, and then the steps after it.
-SHRINK_SECONDS = 6.0
+# How many cases Hypothesis may try to make one counterexample smaller, and how long the steps
+# that follow may take: on a machine that is not very slow they end long before.
+SHRINK_TRIES, SHRINK_SECONDS = 30, 10.0
 
 Progress = Callable[[str, int, int], None]
 
@@ -287,39 +288,49 @@ class StillThereError(Exception):
     """Raised for Hypothesis to see that a case still shows what is being shrunk."""
 
 
+class EnoughTries(BaseException):
+    """Raised to stop Hypothesis, which catches errors and would go on trying."""
+
+
 def shrink(target: Target, finding: Finding, seed: int) -> None:
     """Make the case of a finding as small as it can be with the same signature.
 
     Hypothesis draws the case again, sees it fail, and shrinks it by what it knows of how it was
-    drawn; then it is simplified step by step until no step leaves it as wrong as it was. What the
-    finding is not about is not run: gradients, and stages after its own.
+    drawn, for some tries; then it is simplified step by step until no step leaves it as wrong as
+    it was. What the finding is not about is not run: gradients, and stages after its own.
     """
     signature, kind = finding.mismatch.signature, finding.mismatch.kind
-    deadline = time.monotonic() + SHRINK_SECONDS
     about_gradients = kind in ("wrong-gradient", "structure") or finding.mismatch.order > 0
     until = "run" if kind == "accepted-invalid" else finding.mismatch.stage
-    seen: dict[DotCase, Mismatch | None] = {}
+    seen: dict[DotCase, bool] = {}
 
-    def look_at(case: DotCase) -> Mismatch | None:
-        if time.monotonic() > deadline or limit_of(target, case):
-            return None
-        mismatches = judge(target, case, finding.configuration, until=until)
-        return next((found for found in mismatches if found.signature == signature), None)
+    def look_at(case: DotCase) -> bool:
+        if limit_of(target, case):
+            return False
+        for mismatch in judge(target, case, finding.configuration, until=until):
+            if mismatch.signature == signature:
+                finding.mismatch = mismatch
+                return True
+        return False
 
-    def is_still_there(drawn: DotCase) -> bool:
-        case = drawn if about_gradients else replace(drawn, gradient_order=0)
+    def is_still_there(case: DotCase) -> bool:
         if case not in seen:
             seen[case] = look_at(case)
-        finding.mismatch = seen[case] or finding.mismatch
-        return seen[case] is not None
+        return seen[case]
 
-    def visit(case: DotCase) -> None:
+    def visit(drawn: DotCase) -> None:
+        case = drawn if about_gradients else replace(drawn, gradient_order=0)
+        if case not in seen and len(seen) >= SHRINK_TRIES:
+            raise EnoughTries
         if is_still_there(case):
             raise StillThereError
 
-    # The last to fail is the smallest: Hypothesis ends by showing what it arrived at.
-    with suppress(StillThereError):
+    with suppress(StillThereError, EnoughTries):
         draw(number_of(seed, finding.index), (Phase.generate, Phase.shrink), visit)
-    deadline += SHRINK_SECONDS
-    while any(is_still_there(simpler) for simpler in simplifications(finding.mismatch.case)):
+    deadline = time.monotonic() + SHRINK_SECONDS
+    while any(
+        is_still_there(simpler)
+        for simpler in simplifications(finding.mismatch.case)
+        if time.monotonic() < deadline
+    ):
         pass

@@ -133,7 +133,7 @@ def run_check(arguments: argparse.Namespace) -> int:
     if folder is not None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-        except (FileExistsError, NotADirectoryError):
+        except FileExistsError:
             raise UsageError(f"--report {folder}: not a folder") from None
         except OSError as error:
             raise UsageError(f"--report {folder}: {error.strerror}") from None

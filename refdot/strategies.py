@@ -21,7 +21,9 @@ __all__ = ["choices", "dim_arguments", "dot_cases", "invalid_dim_arguments"]
 
 T = TypeVar("T")
 
-ROLES = ("contracted", "x_free", "y_free", "batch", "x_summed", "y_summed")
+# The first two are those that both operands have, so that they mean the same of one variable.
+ROLES = ("contracted", "batch", "x_free", "y_free", "x_summed", "y_summed")
+WEIGHTED_ROLES = (*ROLES, "contracted", "batch", "x_free", "y_free")
 SUMMED_OVER = {"contracted", "x_summed", "y_summed"}
 SHARED = {"contracted", "batch"}
 NAMES = (
@@ -32,10 +34,12 @@ NAMES = (
 # Small first for shrinking; 0, 1 and squares are there, distinct sizes are likely.
 SIZES = (1, 2, 3, 0, 4, 5, 7, 2, 3, 4, 5, 7, 2, 3, 5, 7)
 PRODUCT_LIMIT = 3000
-# Past 26, past 52 and near 64: where letters and axes run out. Names alone, of size 1.
-MANY_DIMS = (0,) * 46 + (27, 53, 40, 53)
+# Up to 26, past it, past 52 and near 64: where letters and axes run out. Of size 1, all of them.
+MANY_DIMS = (0,) * 44 + (5, 9, 14, 20, 27, 53, 40, 53)
 DTYPE_PAIRS = (
     (("float64", "float64"),) * 360
+    + (("float32", "float32"),) * 120
+    + (("int64", "int64"),) * 80
     + tuple((dtype, dtype) for dtype in DTYPES) * 19
     + tuple((x, y) for x in FLOATS for y in FLOATS if x != y) * 15
     + tuple((x, y) for x in DTYPES for y in DTYPES if x != y)
@@ -110,7 +114,7 @@ def drawn_dim(role: int, sizes: tuple[int, int], places: int, knowledge: int) ->
 OTHER_SIZES = (-1, 2, 1, 3, -1, 1, 5, 0, 1, -1)
 DRAWN_DIMS = st.builds(
     drawn_dim,
-    role=choices(range(60)),
+    role=choices(range(80)),
     sizes=choices([(other, size) for other in OTHER_SIZES for size in SIZES]),
     places=choices(range(8**3)),
     knowledge=choices(range(4)),
@@ -180,27 +184,26 @@ def dot_cases(draw: DrawFn, valid: bool | None = None) -> DotCase:
     Parameters
     ----------
     valid : bool, optional
-        Whether the case shall obey R1 to R4. By default about three in four do.
+        Whether the case shall obey R1 to R4. By default about two in three do.
     """
     faults = {
         True: ("",),
         False: ("sizes", "dim", "sizes", "dim", "sizes", "sizes", "names"),
-        None: ("",) * 18 + ("sizes", "dim", "sizes", "dim", "sizes", "names"),
+        None: ("",) * 16 + ("sizes",) * 5 + ("dim", "dim", "names"),
     }
     fault = draw(choices(faults[valid]))
     same_variable = draw(choices((False,) * 9 + (True,))) and fault in ("", "dim")
-    knowledge = draw(choices(("none", "all", "mixed", "mixed")))
-    roles: Sequence[str] = draw(choices((ROLES[:3], ROLES)))
-    if same_variable:
-        roles = ("contracted", "batch")
-    if fault == "sizes":
-        roles = ("contracted", "batch", *roles)
-    least = 1 if fault == "sizes" else 0
+    knowledge = draw(choices(("none", "all", "mixed", "mixed", "all")))
+    roles = WEIGHTED_ROLES + ROLES[:2] * 3 if fault == "sizes" else WEIGHTED_ROLES
+    # What goes wrong with several dims of each role is rare among cases of two or three dims.
+    least = max(draw(choices((0, 0, 0, 0, 2, 4))), int(fault == "sizes"))
     drawn = draw(st.lists(DRAWN_DIMS, min_size=least, max_size=6))
     names = draw(choices((NAMES[0], NAMES[0], NAMES[1], NAMES[2])))
 
     dims = dict(zip(names, drawn, strict=False))
     role = {name: roles[drawn_dim.role % len(roles)] for name, drawn_dim in dims.items()}
+    if same_variable:
+        role = {name: "contracted" if role[name] in SUMMED_OVER else "batch" for name in role}
     if fault == "sizes" and not SHARED.intersection(role.values()):
         role[names[0]] = "contracted"
     sizes: dict[str, int] = {}
@@ -216,9 +219,17 @@ def dot_cases(draw: DrawFn, valid: bool | None = None) -> DotCase:
     summed_over.sort(key=lambda name: dims[name].dim_place)
     shared = [name for name in x_dims if name in y_dims]
 
-    many = draw(choices(MANY_DIMS)) if not fault and not same_variable else 0
+    many = draw(choices(MANY_DIMS))
+    if fault or same_variable:
+        many = 0
     padding = [f"p{number}" for number in range(many)]
+    padding_role = draw(choices(("x_free", "batch", "contracted")))
     x_dims += padding
+    if padding_role != "x_free":
+        y_dims += padding
+        shared += padding
+    if padding_role == "contracted":
+        summed_over += padding
     sizes |= dict.fromkeys(padding, 1)
 
     x_sizes, y_sizes = sizes, dict(sizes)
@@ -256,7 +267,8 @@ def dot_cases(draw: DrawFn, valid: bool | None = None) -> DotCase:
         y_layout,
     )
     # Compiling a gradient of many dims takes a second; what it shows, fewer dims show too.
-    orders = (0, 1, 1, 2) if len(dims) <= 4 else (0, 0, 1, 1)
+    orders = (0, 1, 1, 2) if len(dims) <= 3 else (0, 0, 0, 1)
+    gradient_order = draw(choices(orders))
     return DotCase(
         x=x,
         y=x if same_variable else y,
@@ -264,7 +276,7 @@ def dot_cases(draw: DrawFn, valid: bool | None = None) -> DotCase:
         tier=draw(choices(("exact", "exact", "rounding", "exact", "rounding", "special"))),
         seed=draw(choices(range(100))),
         same_variable=same_variable,
-        gradient_order=draw(choices(orders)) if not fault else 0,
+        gradient_order=0 if fault else gradient_order,
         method=draw(choices((False, False, True))),
     )
 

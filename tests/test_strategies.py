@@ -94,7 +94,7 @@ SMALLEST = {
         f"dot(float64(), {A}, dim=...)",
     ),
     "contracted and batch": (
-        valid(lambda case: roles(case) == {"contracted", "batch"}),
+        valid(lambda case: roles(case) == {"contracted", "batch"} and len(case.x.dims) < 6),
         "dot(float64(a: 1?, b: 1?), float64(a: 1?, b: 1?), dim='a')",
     ),
     "int8": (lambda case: dtypes(case) == {"int8"}, "dot(int8(), int8(), dim=None)"),
@@ -277,8 +277,8 @@ def test_every_kind_of_wrong_dim_argument_is_drawn():
     assert {case.dim.spelling for case in thousand()} == set(DimArgument.SPELLINGS)
 
 
-def test_three_in_four_are_valid():
-    assert 0.65 < sum(rule(case) is None for case in thousand()) / 1000 < 0.85
+def test_two_in_three_are_valid():
+    assert 0.58 < sum(rule(case) is None for case in thousand()) / 1000 < 0.85
 
 
 def test_cases_are_distinct_enough():

@@ -7,6 +7,7 @@ from typing import Any
 
 from pytensor.compile.builders import OpFromGraph
 from pytensor.graph.traversal import ancestors
+from pytensor.tensor.blockwise import Blockwise
 from pytensor.xtensor.basic import XOp, XTypeCastOp
 from pytensor.xtensor.type import XTensorType
 
@@ -34,6 +35,9 @@ def leftovers(outputs: Sequence[Any], lowering: str, where: str) -> tuple[str, .
         if isinstance(variable.type, XTensorType):
             found.add(f"an xtensor is left in {where}")
         op = variable.owner and variable.owner.op
+        # What is done to each of a batch is an op inside another.
+        while isinstance(op, Blockwise):
+            op = op.core_op
         if isinstance(op, XOp | XTypeCastOp):
             found.add(f"the xtensor op {type(op).__name__} is left in {where}")
         if isinstance(op, OpFromGraph) and lowering != "stock":

@@ -161,10 +161,14 @@ def run(case: DotCase, mode: Mode, lowering: str, until: str) -> Outcome:
                 gradient = GradientGraph.build(case, graph, lowered)
                 found = leftovers(gradient.outputs, lowering, "the gradient graph")
                 outcome = replace(outcome, leftovers=outcome.leftovers + found)
+                if until == "lower":
+                    return outcome
                 return execute(case, mode, graph, lowered, gradient, outcome)
             except StageError as stopped:
                 # Either the gradient's fault or the dot's own: without a gradient it shows.
                 outcome = replace(outcome, gradient_raised=stopped.raised)
+        if until == "lower":
+            return outcome
         return execute(case, mode, graph, lowered, None, outcome)
     except StageError as stopped:
         return replace(outcome, raised=stopped.raised)
