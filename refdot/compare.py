@@ -277,7 +277,7 @@ def judge_gradients(case: DotCase, outcome: Outcome) -> list[Mismatch]:
         wrong: Array | None = None
         if gradient.value.shape != operand.shape:
             detail, expected, got = "shape", str(operand.shape), str(gradient.value.shape)
-        elif x.dtype == y.dtype and gradient.value.dtype != operand.dtype:
+        elif is_wrong_dtype(gradient.value.dtype, operand.dtype, x.dtype == y.dtype):
             detail, expected, got = "dtype", str(operand.dtype), str(gradient.value.dtype)
         else:
             wrong = correct.wrong(gradient.value)
@@ -301,6 +301,16 @@ def judge_gradients(case: DotCase, outcome: Outcome) -> list[Mismatch]:
             if mismatch.signature not in signatures(found):
                 found.append(mismatch)
     return found
+
+
+def is_wrong_dtype(dtype: np.dtype[Any], own: np.dtype[Any], alike: bool) -> bool:
+    """Whether a gradient has lost precision, or where both operands are alike has any other dtype.
+
+    Of operands of two dtypes it may be left in the wider of them.
+    """
+    if alike or dtype.kind not in "fc":
+        return dtype != own
+    return bool(np.finfo(dtype).eps > np.finfo(own).eps)
 
 
 def family_of(case: DotCase, name: str) -> str:

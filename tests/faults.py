@@ -17,13 +17,13 @@ from textwrap import dedent
 from types import CodeType
 from typing import Any
 
-import numpy as np
 from pytensor.graph.op import Op
 from pytensor.printing import debugprint
 
 from refdot import check
 from refdot.case import DimArgument, DotCase, Operand
 from refdot.check import Configuration
+from refdot.oracle import expected_error
 from refdot.pytensor import graph, use_lowering
 from refdot.pytensor.target import PyTensorTarget
 from refdot.targets import Mismatch, Outcome
@@ -50,7 +50,6 @@ ELEMWISE = "pytensor.tensor.elemwise:Elemwise.perform"
 SUM = "pytensor.tensor.elemwise:CAReduce.perform"
 RESHAPE = "pytensor.tensor.shape:Reshape.perform"
 SPECIFY_SHAPE = "pytensor.tensor.shape:SpecifyShape.perform"
-BLOCKWISE = "pytensor.tensor.blockwise:Blockwise.perform"
 DOT22 = "pytensor.tensor.blas:Dot22.perform"
 BATCHED_DOT = "pytensor.tensor.blas:BatchedDot.perform"
 GEMV = "pytensor.tensor.blas:Gemv.perform"
@@ -73,7 +72,7 @@ class Edit:
     old: str
     new: str
 
-    @cache  # noqa: B019: there are as many as are written below
+    @cache  # noqa: B019
     def compiled(self) -> tuple[Any, CodeType]:
         """Give the function, and the code it is to have."""
         module, _, path = self.where.partition(":")
@@ -135,6 +134,8 @@ def cases_needed(fault: Fault, seed: int = SEED) -> tuple[int, Mismatch] | None:
     target, configuration = PyTensorTarget(), Configuration("python", fault.lowering)
     for index in range(LIMIT):
         case = check.case_at(seed, index)
+        if not concerns(case, fault.aspect):
+            continue
         with planted(fault):
             found = check.judge(target, case, configuration, [fault.aspect])
         known = released(case, fault.lowering) if found else ()
@@ -142,6 +143,13 @@ def cases_needed(fault: Fault, seed: int = SEED) -> tuple[int, Mismatch] | None:
             if mismatch.signature not in known:
                 return index + 1, mismatch
     return None
+
+
+def concerns(case: DotCase, aspect: str) -> bool:
+    """Whether a case can show anything of an aspect; if not, running it would take time alone."""
+    valid = expected_error(case) is None
+    differentiated = valid and case.gradient_order > 0
+    return {"errors": not valid, "values": valid, "gradients": differentiated}.get(aspect, True)
 
 
 @cache
@@ -192,6 +200,8 @@ def ask(
         shape = tuple(int(size or SIZES[name[0]]) for name, _, size in pairs)
         operands.append(Operand(dims, shape, dtype, (is_known,) * len(dims), layout))
     return DotCase(*operands, DimArgument(spelling, items), **facts)
+
+
 def product(new: str) -> tuple[Edit, ...]:
     """Let each matrix product of PyTensor, of the arrays x and y, be as written."""
     wrong = f"(lambda x, y: {new})"
@@ -202,9 +212,7 @@ def product(new: str) -> tuple[Edit, ...]:
     )
 
 
-def fault(
-    name: str, aspect: str, witness: DotCase, *edits: Any, lowering: str = "stock"
-) -> Fault:
+def fault(name: str, aspect: str, witness: DotCase, *edits: Any, lowering: str = "stock") -> Fault:
     """Make a fault of one edit, written as its three parts, or of several."""
     if isinstance(edits[0], str):
         return Fault(name, aspect, (Edit(*edits),), witness, lowering)
@@ -216,6 +224,8 @@ BATCHED = ask("a b c", "a c d", "c")
 INTEGERS = ("int64", "int64")
 DIFFER = "isinstance(y_shape, int)\n            and x_shape != y_shape"
 
+# Laid out by hand: what it does, what it is caught by, what shows it; where, and the edit.
+# fmt: off
 FAULTS = [
     # --- names and roles
     fault("y's dims come first", "values", ask("a b", "b c"),
@@ -267,7 +277,14 @@ FAULTS = [
     fault("the dtype is that of x", "values", ask("a", "a", dtypes=("float32", "float64")),
           NODE, "upcast(x.type.dtype, y.type.dtype)", "x.type.dtype"),
     fault("the dtype is at least float32", "values", ask("a", "a", dtypes=INTEGERS),
-          NODE, "upcast(x.type.dtype, y.type.dtype)", "upcast(x.type.dtype, y.type.dtype, 'float32')"),
+          NODE, "upcast(x.type.dtype, y.type.dtype)",
+          "upcast(x.type.dtype, y.type.dtype, 'float32')"),
+    fault("float16 becomes float32", "values", ask("a", "a", dtypes=("float16", "float16")),
+          Edit(NODE, "upcast(x.type.dtype, y.type.dtype)",
+               "upcast(x.type.dtype, y.type.dtype).replace('float16', 'float32')"),
+          Edit(LOWER, "einsum(einsum_str, x_tensor, y_tensor)",
+               "einsum(einsum_str, x_tensor, y_tensor); out_tensor ="
+               " out_tensor.astype('float32') if out_tensor.dtype == 'float16' else out_tensor")),
     fault("known sizes are forgotten", "values", ask("a b", "b c", known=True),
           NODE, "tuple(shape_dict[d] for", "tuple(None for"),
     fault("sizes that y knows are forgotten", "values", ask("a b", "b c", known=True),
@@ -275,9 +292,11 @@ FAULTS = [
     fault("a known size of 0 is forgotten", "values", ask("a:0", "b", known=True),
           NODE, "tuple(shape_dict[d] for", "tuple(shape_dict[d] or None for"),
     fault("an unknown size is taken for 1", "values", MATRICES,
-          NODE, "tuple(shape_dict[d] for", "tuple(1 if shape_dict[d] is None else shape_dict[d] for"),
+          NODE, "tuple(shape_dict[d] for",
+          "tuple(1 if shape_dict[d] is None else shape_dict[d] for"),
     fault("output sizes are the first of all sizes", "values", ask("b a", "b c", known=True),
-          NODE, "tuple(shape_dict[d] for d in out_dims)", "tuple(shape_dict.values())[: len(out_dims)]"),
+          NODE, "tuple(shape_dict[d] for d in out_dims)",
+          "tuple(shape_dict.values())[: len(out_dims)]"),
     # --- what is refused, and how
     fault("a name that is not there is accepted", "errors", ask("a", "a", ("a", "z")),
           DOT, "if d not in union", "if False"),
@@ -286,8 +305,8 @@ FAULTS = [
     fault("a name that is not there is a KeyError", "errors", ask("a", "a", "z"),
           DOT, "raise ValueError", "raise KeyError"),
     fault("any other dim means None", "errors", ask("a", "a", 5),
-          DOT, "elif isinstance(dim, Iterable):\n        dim_set = set(dim)",
-          "elif isinstance(dim, Iterable):\n        dim_set = set(dim)\n    else:\n        dim_set = intersection"),
+          DOT, "dim_set = set(dim)",
+          "dim_set = set(dim)\n    else:\n        dim_set = intersection"),
     fault("a dim twice is accepted", "errors", ask("a a", "a"),
           TYPE, "if len(set(dims)) < len(dims)", "if False"),
     fault("known sizes are not compared", "errors", ask("a:2", "a:3", known=True),
@@ -316,12 +335,14 @@ FAULTS = [
           SPECIFY_SHAPE, "if not all(", "if False and not all("),
     # --- lowering
     fault("x's subscripts are sorted", "values", ask("b a", "a b", "b"),
-          LOWER, "dim_to_char[d] for d in x.type.dims", "dim_to_char[d] for d in sorted(x.type.dims)"),
+          LOWER, "dim_to_char[d] for d in x.type.dims",
+          "dim_to_char[d] for d in sorted(x.type.dims)"),
     fault("y's subscripts are in the order of x", "values", ask("a d", "d a", ()),
           LOWER, "dim_to_char[d] for d in y.type.dims",
           "dim_to_char[d] for d in sorted(y.type.dims, key=all_dims.index)"),
     fault("the output's subscripts are reversed", "values", ask("a b", "b d"),
-          LOWER, "dim_to_char[d] for d in out.type.dims", "dim_to_char[d] for d in out.type.dims[::-1]"),
+          LOWER, "dim_to_char[d] for d in out.type.dims",
+          "dim_to_char[d] for d in out.type.dims[::-1]"),
     fault("letters come again after the fourth dim", "values", ask("a b c", "d e c"),
           LOWER, "zip(all_dims, ascii_lowercase)", "zip(all_dims, 7 * ascii_lowercase[:4])"),
     fault("letters come again after the eighth dim", "values",
@@ -338,13 +359,15 @@ FAULTS = [
           " if None not in x.type.shape + y.type.shape else y_tensor)"),
     fault("float64 is computed in float32", "values", ask("a", "a", tier="rounding"),
           LOWER, "einsum(einsum_str, x_tensor, y_tensor)",
-          "einsum(einsum_str, *(t.astype('float32') if t.dtype == 'float64' else t"
-          " for t in (x_tensor, y_tensor))).astype(out.type.dtype)"),
+          "einsum(einsum_str, x_tensor.astype('float32'), y_tensor.astype('float32'))"
+          ".astype('float64') if x_tensor.dtype == y_tensor.dtype == 'float64'"
+          " else einsum(einsum_str, x_tensor, y_tensor)"),
     fault("integers are computed in float64", "values",
           ask("a", "a", dtypes=INTEGERS, tier="rounding"),
           LOWER, "einsum(einsum_str, x_tensor, y_tensor)",
-          "einsum(einsum_str, *(t.astype('float64') if t.dtype == 'int64' else t"
-          " for t in (x_tensor, y_tensor))).astype(out.type.dtype)"),
+          "einsum(einsum_str, x_tensor.astype('float64'), y_tensor.astype('float64'))"
+          ".astype('int64') if x_tensor.dtype == y_tensor.dtype == 'int64'"
+          " else einsum(einsum_str, x_tensor, y_tensor)"),
     fault("the first of two complex operands is conjugated", "values",
           ask("a", "a", dtypes=("complex128", "complex128")),
           LOWER, "x_tensor = tensor_from_xtensor(x)",
@@ -353,7 +376,8 @@ FAULTS = [
     fault("x's NaN becomes 0", "values", ask("a:6", "a:6", tier="special"),
           LOWER, "x_tensor = tensor_from_xtensor(x)",
           "from pytensor.tensor import isnan, where; x_tensor = tensor_from_xtensor(x);"
-          " x_tensor = where(isnan(x_tensor), 0, x_tensor).astype(x.type.dtype)"),
+          " x_tensor = where(isnan(x_tensor), 0, x_tensor).astype(x.type.dtype)"
+          " if x.type.dtype.startswith('float') else x_tensor"),
     # --- einsum and tensordot
     fault("several contracted dims are paired wrongly", "values", ask("a d", "a d"),
           EINSUM, "(rhs_cont, lhs_cont)", "(rhs_cont[::-1], lhs_cont)"),
@@ -363,7 +387,8 @@ FAULTS = [
           EINSUM, "operand = operand.sum(axes)\n            names = removechars",
           "operand = operand.mean(axes).astype(operand.dtype)\n            names = removechars"),
     fault("of dims of one operand one is summed", "values", ask("a b", "c", ("a", "b")),
-          EINSUM, "names.index(name) for name in uniques]", "names.index(name) for name in uniques[:1]]"),
+          EINSUM, "names.index(name) for name in uniques]",
+          "names.index(name) for name in uniques[:1]]"),
     fault("the last transposition is inverted", "values", ask("c a", "a d e", ()),
           EINSUM, "tuple(names.index(name) for name in result_names)",
           "tuple(result_names.index(name) for name in names)"),
@@ -377,11 +402,10 @@ FAULTS = [
     fault("free dims of y are reversed from three on", "values", ask("a", "a b d e"),
           TENSORDOT, "axes_b + non_summed_axes_b\n",
           "axes_b + (non_summed_axes_b if ndim_b < 3 else non_summed_axes_b[::-1])\n"),
-    fault("contracted axes of x are sorted", "values", ask("c a d e", "e d a", ("d", "e")),
-          TENSORDOT, "non_summed_axes_a + axes_a\n", "non_summed_axes_a + sorted(axes_a)\n"),
     # --- operations
     fault("an empty contraction gives NaN", "values", ask("a b:0", "b:0 c"),
-          *product("np.matmul(x, y) if x.shape[-1] else np.matmul(x, y) * np.asarray(np.nan, x.dtype)")),
+          *product("np.matmul(x, y) if x.shape[-1] else"
+                   " np.matmul(x, y) * np.asarray(np.nan, x.dtype)")),
     fault("a product of one row is doubled", "values", ask("a:1 b", "b c"),
           *product("np.matmul(x, y) * np.asarray(2 if x.shape[-2] == 1 else 1, x.dtype)")),
     fault("a product ends after 16 terms", "values", ask("a b:20", "b:20 c"),
@@ -395,8 +419,9 @@ FAULTS = [
     fault("products are off by 16 units roundoff", "values", ask("a b", "b c", tier="rounding"),
           *product("np.matmul(x, y) * np.matmul(x, y).dtype.type(1 + 2 ** -49)")),
     fault("infinity times zero is zero", "values", ask("a:7 b:5", "b:5 c", tier="special"),
-          *product("np.matmul(x, y) if np.isfinite(y.astype(complex)).all() else"
-                   " np.nansum(x[..., None] * y[..., None, :, :], -2).astype(np.matmul(x, y).dtype)")),
+          *product("np.matmul(x, y) if np.isfinite(y.astype(np.complex128)).all() else"
+                   " np.nansum(x[..., None] * y[..., None, :, :], -2)"
+                   ".astype(np.matmul(x, y).dtype)")),
     fault("memory is read in its own order", "values", ask("a b", "b c", layout="fortran"),
           *product("np.matmul(np.ravel(x, 'K').reshape(x.shape), y)")),
     fault("the output's memory is used again", "values", MATRICES,
@@ -429,10 +454,6 @@ FAULTS = [
           DOT_GRADIENT, "self(gz, y.T)", "self(gz, y.T) * 2"),
     fault("the gradient of y has the wrong sign", "gradients", ask("a b", "b c", gradient_order=1),
           DOT_GRADIENT, "self(x.T, gz)", "-self(x.T, gz)"),
-    fault("the gradient of x transposes what is square", "gradients",
-          ask("a d", "d e", known=True, gradient_order=1),
-          DOT_GRADIENT, "self(gz, y.T)",
-          "self(gz, y.T if None in y.type.shape or y.type.shape[0] != y.type.shape[1] else y)"),
     fault("the second gradient takes y for constant", "gradients",
           ask("a b", "b c", gradient_order=2),
           DOT_GRADIENT, "xgrad = self(gz, y.T)",
@@ -443,14 +464,16 @@ FAULTS = [
     fault("the gradient over several batches is of the last", "gradients",
           ask("a b c", "a c d", "c", gradient_order=1),
           BLOCKWISE_GRADIENT, "return input_gradients",
-          "return [g[::-1] if batch_ndim else g for g in input_gradients]"),
+          "return [g[::-1] if batch_ndim and hasattr(g, 'ndim') else g for g in input_gradients]"),
     fault("the gradient of a summed dim is not spread", "gradients",
           ask("a b", "b", ("a", "b"), gradient_order=1),
-          SUM_GRADIENT, "Elemwise(ps.second)(x, gz.dimshuffle(new_dims))", "gz.dimshuffle(new_dims)"),
+          SUM_GRADIENT, "Elemwise(ps.second)(x, gz.dimshuffle(new_dims))",
+          "gz.dimshuffle(new_dims)"),
     fault("the gradient of a sum is that of a mean", "gradients",
           ask("a b", "b", ("a", "b"), gradient_order=1),
           SUM_GRADIENT, "gx = Elemwise(ps.second)(x, gz.dimshuffle(new_dims))",
-          "gx = (Elemwise(ps.second)(x, gz.dimshuffle(new_dims)) / x.shape[axis[0]]).astype(x.dtype)"),
+          "gx = Elemwise(ps.second)(x, gz.dimshuffle(new_dims));"
+          " gx = (gx / x.shape[axis[0]]).astype(x.dtype)"),
     fault("the gradient of a product is by the operand itself", "gradients",
           ask("a", "a", (), gradient_order=1),
           MUL_GRADIENT, "[gz, *difference(inputs, [input])]", "[gz, input]"),
@@ -475,13 +498,14 @@ FAULTS = [
     fault("float16 gradients come out as float32", "gradients",
           ask("a", "a", (), dtypes=("float16", "float16"), gradient_order=1),
           ELEMWISE_GRADIENT, "return rval",
-          "return [r.astype('float32') if r.dtype == 'float16' else r for r in rval]"),
+          "return [r.astype('float32') if 'float16' in str(r.type) else r for r in rval]"),
     # --- structure
     fault("an inner graph's inputs are exchanged", "values", ask("a d", "d e"),
           INLINE, "zip(frozen_fg.inputs, node.inputs)", "zip(frozen_fg.inputs, node.inputs[::-1])",
           lowering="inlined"),
     fault("a scalar output is not lowered", "structure", ask("a", "a"),
-          LOWER, "[out] = node.outputs", "[out] = node.outputs\n    if not out.type.dims:\n        return None"),
+          LOWER, "[out] = node.outputs", "[out] = node.outputs"
+          "\n    if not out.type.dims:\n        return None"),
     fault("casts of xtensors are left behind", "structure", MATRICES,
           USELESS_CAST, "if x.owner and", "if False and"),
     fault("a batched product is an inner graph", "structure", BATCHED,
@@ -495,6 +519,7 @@ FAULTS = [
           " xgrad = OpFromGraph([gz, y], [self(gz, y.T)])(gz, y)",
           lowering="inlined"),
 ]
+# fmt: on
 
 
 def main() -> None:

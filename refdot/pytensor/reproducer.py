@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from refdot.case import Operand
+from refdot.case import DimArgument, Operand
 from refdot.errors import DimNotFoundError, SizeMismatchError
 from refdot.lowering import lower_dot
 from refdot.oracle import correct_gradient, correct_value, drawn_cotangents, expected_error
 from refdot.pytensor.lowerings import without_inner_graphs
+from refdot.pytensor.structure import leftovers
 from refdot.rounding import CorrectAnswers
 from refdot.targets import STAGES, Mismatch, as_comment
 from refdot.tensor import Array
@@ -26,6 +27,17 @@ LAYOUT = {
     "reversed": "np.flip(np.flip({}).copy())",
     "strided": "np.stack([{0}, {0}], axis=-1)[..., 0]",
     "read-only": "np.broadcast_to({0}, {0}.shape)",
+}
+
+
+HASHED = {
+    "str": "{}[0]",
+    "tuple": "{}",
+    "list": "list({})",
+    "set": "set({})",
+    "frozenset": "frozenset({})",
+    "keys": "dict.fromkeys({})",
+    "iterator": "iter({})",
 }
 
 
@@ -48,11 +60,13 @@ def reproducer(mismatch: Mismatch, mode: str, lowering: str) -> str:
     parts = []
     if lowering == "inlined" and not built_alone(mismatch):
         parts.append(INLINED.format(source=inspect.getsource(without_inner_graphs)))
+    if mismatch.kind == "structure":
+        parts.append(LEFTOVERS.format(source=inspect.getsource(leftovers)))
     if mismatch.kind == "nondeterminism":
         parts.append(NAMES)
     elif not built_alone(mismatch):
         parts.append(values(mismatch))
-    parts += [steps(mismatch, mode), verdict(mismatch)]
+    parts += [steps(mismatch, mode), verdict(mismatch, lowering)]
     body = "\n".join(parts)
     groups = [
         [line for name, line in group.items() if re.search(rf"\b{name}\b", body)]
@@ -69,6 +83,9 @@ def built_alone(mismatch: Mismatch) -> bool:
 
 def literal(array: Array) -> str:
     """Write an array as code: flat, then shaped, so that sizes 0 and many dims read well."""
+    if array.dtype.kind == "c":
+        parts = array.ravel().view(array.real.dtype)
+        return f'{literal(parts)}.view("{array.dtype}").reshape({array.shape})'
     flat = ", ".join(repr(value) for value in array.ravel().tolist())
     code = f'np.array([{flat}], dtype="{array.dtype}")'
     return code if array.ndim == 1 else f"{code}.reshape({array.shape})"
@@ -83,6 +100,8 @@ def values(mismatch: Mismatch) -> str:
         lines.append(f"{name}_value = {literal(np.ascontiguousarray(array).reshape(array.shape))}")
         if operand.layout != "c":
             lines.append(f"{name}_value = {LAYOUT[operand.layout].format(f'{name}_value')}")
+    if mismatch.kind == "side-effect":
+        lines += [f"{name}_before = {name}_value.copy()" for name in named]
     if about_gradient(mismatch):
         drawn = zip(("cotangent", "v", "w"), drawn_cotangents(case, draw), strict=True)
         lines += [f"{name}_value = {literal(tensor.data)}" for name, tensor in drawn]
@@ -107,14 +126,15 @@ def steps(mismatch: Mismatch, mode: str) -> str:
         for name, operand in names.items()
     ]
     lines += [f"{name}_named = as_xtensor({name}, dims={dims[name]})" for name in names]
-    dim = f"dim={dim_code(mismatch)}"
+    dim = "dim=dim" if hashed else f"dim={case.dim}"
     lines.append(
         f"out = x_named.dot({y}_named, {dim})"
         if case.method
         else f"out = dot(x_named, {y}_named, {dim})"
     )
     if hashed:
-        return SPELLED.format(steps=indent("\n".join(lines), "    "))
+        code = indent("\n".join(lines), "    ")
+        return SPELLED.format(steps=code, dim=hashed_dim(case.dim), backwards=backwards(case.dim))
     if built_alone(mismatch):
         return BUILT.format(steps=indent("\n".join(lines), "    "))
     lines += [
@@ -129,18 +149,28 @@ def steps(mismatch: Mismatch, mode: str) -> str:
         lines += lines_of_gradient
         inputs += more
         fed += [f"{name}_value" for name in more]
+    if mismatch.kind == "structure" and mismatch.stage == "lower":
+        return STEPS.format(flags=flags_code(mismatch, mode), steps=indented(lines))
     lines += [
         'stage = "compile"',
         f"function = pytensor.function([{', '.join(inputs)}], {outputs}, mode={mode}{unused})",
         'stage = "run"',
         f"answer = np.asarray(function({', '.join(fed)}))",
     ]
+    return STEPS.format(flags=flags_code(mismatch, mode), steps=indented(lines))
+
+
+def indented(lines: list[str]) -> str:
+    """Indent the stages to where they stand in a script."""
+    return indent("\n".join(lines), " " * 8)
+
+
+def flags_code(mismatch: Mismatch, mode: str) -> str:
+    """Write PyTensor's configuration as the check has it."""
     # A rewrite that fails is what this is about, or else it is left out, as it is for users.
     on_error = "raise" if mismatch.stage == "lower" or mismatch.kind == "structure" else "ignore"
     flags = f'on_opt_error="{on_error}", mode={mode}'
-    if "cvm" not in mode:
-        flags = f'cxx="", {flags}'
-    return STEPS.format(flags=flags, steps=indent("\n".join(lines), " " * 8))
+    return flags if "cvm" in mode else f'cxx="", {flags}'
 
 
 def dims_code(dims: tuple[Any, ...], hashed: bool) -> str:
@@ -148,14 +178,18 @@ def dims_code(dims: tuple[Any, ...], hashed: bool) -> str:
     return f"names({list(dims)!r})" if hashed else repr(dims)
 
 
-def dim_code(mismatch: Mismatch) -> str:
-    """Write the `dim` argument as code."""
-    dim = mismatch.case.dim
-    if mismatch.kind != "nondeterminism":
+def hashed_dim(dim: DimArgument) -> str:
+    """Write the `dim` argument as code, of names whose hash is chosen."""
+    if dim.spelling not in HASHED:
         return str(dim)
-    if dim.spelling in ("none", "ellipsis"):
-        return str(dim)
-    return f"names({list(dim.items)!r})"
+    return HASHED[dim.spelling].format(f"names({list(dim.items)!r})")
+
+
+def backwards(dim: DimArgument) -> str:
+    """Write the same `dim` argument backwards, with a name twice."""
+    if dim.spelling not in HASHED or dim.spelling == "str":
+        return hashed_dim(dim)
+    return hashed_dim(DimArgument("list", (*dim.items[::-1], *dim.items[:1])))
 
 
 def gradient_code(mismatch: Mismatch, names: list[str]) -> tuple[list[str], list[str], str]:
@@ -182,7 +216,8 @@ def gradient_code(mismatch: Mismatch, names: list[str]) -> tuple[list[str], list
 
 def about_gradient(mismatch: Mismatch) -> bool:
     """Whether a mismatch is about a gradient rather than the dot itself."""
-    return mismatch.kind == "wrong-gradient" or mismatch.order > 0
+    in_graph = mismatch.kind == "structure" and "gradient graph" in mismatch.detail
+    return mismatch.kind == "wrong-gradient" or mismatch.order > 0 or in_graph
 
 
 def differentiated(mismatch: Mismatch) -> list[str]:
@@ -193,7 +228,7 @@ def differentiated(mismatch: Mismatch) -> list[str]:
     return [name for name, kind in kinds.items() if kind == "f"]
 
 
-def verdict(mismatch: Mismatch) -> str:
+def verdict(mismatch: Mismatch, lowering: str) -> str:
     """Write how the script tells whether the defect is there."""
     code = VERDICTS.get(mismatch.kind)
     fields: dict[str, Any] = {}
@@ -202,8 +237,20 @@ def verdict(mismatch: Mismatch) -> str:
     elif code is None:
         code, fields = NUMBERS, numbers(mismatch)
     later = STAGES[STAGES.index(mismatch.earliest_stage) + 1 :] if mismatch.earliest_stage else ()
+    gradient = "gradient graph" in mismatch.detail
+    names = list(operands(mismatch))
     return dedent(code).format(
-        later=later, culprits=culprits(mismatch), expected=repr(mismatch.expected), **fields
+        later=later,
+        culprits=culprits(mismatch),
+        expected=repr(mismatch.expected),
+        detail=mismatch.detail,
+        rewrite_fails=mismatch.detail.startswith("a rewrite fails"),
+        looked_at="bars" if gradient else "[lowered]",
+        lowering=lowering,
+        where="the gradient graph" if gradient else "the forward graph",
+        fed=", ".join(f"{name}_value" for name in names),
+        before=", ".join(f"{name}_before" for name in names),
+        **fields,
     )
 
 
@@ -228,6 +275,8 @@ def numbers(mismatch: Mismatch) -> dict[str, Any]:
         "reference": literal(np.asarray(reference)),
         "bound": literal(np.asarray(bound)),
         "dtype": repr(str(correct.dtype)),
+        "dims": correct.dims,
+        "about_the_dot": not about_gradient(mismatch),
     }
 
 
@@ -296,6 +345,19 @@ lower_xtensor_db["lower_dot"].fn = lambda fgraph, node: without_inner_graphs(
 )
 """
 
+LEFTOVERS = """\
+from pytensor.compile.builders import OpFromGraph
+from pytensor.graph.traversal import ancestors
+from pytensor.tensor.blockwise import Blockwise
+from pytensor.xtensor.basic import XOp, XTypeCastOp
+from pytensor.xtensor.type import XTensorType
+from collections.abc import Sequence
+from typing import Any
+
+
+{source}
+"""
+
 NAMES = '''
 class Name(str):
     """A dim whose hash is chosen, as if PYTHONHASHSEED were another."""
@@ -312,9 +374,9 @@ def names(dims):
 '''
 
 SPELLED = """\
-def build():
+def build(dim):
 {steps}
-    return out.owner.op
+    return out.owner.op, out.type.dims
 
 
 class Hashes(dict):
@@ -324,10 +386,14 @@ class Hashes(dict):
 
 
 seen = []
-for rule in (lambda i: i, lambda i: 0xFFFF - i, lambda i: 0):
+for rule, dim in (
+    (lambda i: i, lambda: {dim}),
+    (lambda i: 0xFFFF - i, lambda: {dim}),
+    (lambda i: 0, lambda: {backwards}),
+):
     hashes = Hashes(rule=rule)
     try:
-        seen.append(build())
+        seen.append(build(dim()))
     except Exception as error:
         seen.append(f"{{type(error).__name__}}: {{error}}")
 """
@@ -364,17 +430,24 @@ sys.exit(1 if defect else 0)
 NUMBERS = """\
 expected = {reference}
 bound = {bound}
-if raised is None:
+
+
+def is_right(answer):
+    if out.type.dims != {dims} and {about_the_dot}:
+        return False
+    if answer.dtype != {dtype} or answer.shape != expected.shape:
+        return False
     with np.errstate(all="ignore"):
         near = np.abs(answer - expected) <= bound
-        near |= (answer == expected) | ((answer != answer) & (expected != expected))
-    got = f"{{answer.dtype}} {{answer}}"
-    defect = answer.dtype != {dtype} or answer.shape != expected.shape or not near.all()
-else:
-    defect = True
+    if expected.dtype.kind == "c":
+        near |= ~np.isfinite(answer) & ~np.isfinite(expected)
+    return np.all(near | (answer == expected) | ((answer != answer) & (expected != expected)))
+
+
+defect = raised is not None or not is_right(answer)
 
 print("expected", expected.dtype, expected)
-print("got     ", got)
+print("got     ", got if raised else (out.type.dims, answer.dtype, answer))
 sys.exit(1 if defect else 0)
 """
 
@@ -403,18 +476,17 @@ defect = raised is not None and not (
     + FINISH,
     "rejected-valid": "defect = raised is not None\n" + FINISH,
     "structure": """\
-defect = raised is not None
-if raised is None:
-    from pytensor.compile.builders import OpFromGraph
-    from pytensor.graph.traversal import ancestors
-
-    got = sorted({{str(v.owner.op) for v in ancestors([lowered]) if v.owner}})
-    defect = any(v.owner and isinstance(v.owner.op, OpFromGraph) for v in ancestors([lowered]))
+got = raised or leftovers({looked_at}, {lowering!r}, {where!r})
+defect = {detail!r} in got if raised is None else {rewrite_fails}
 """
     + FINISH,
     "side-effect": """\
-again = np.asarray(function(x_value) if "y_value" not in globals() else function(x_value, y_value))
-defect = np.shares_memory(answer, x_value) or not np.array_equal(answer, again, equal_nan=True)
+first, inputs = answer.copy(), [{fed}]
+untouched = all(map(np.array_equal, inputs, [{before}], [True] * len(inputs)))
+shared = any(np.shares_memory(answer, value) for value in inputs)
+function(*map(np.ones_like, inputs))
+defect = shared or not untouched or not np.array_equal(answer, first, equal_nan=True)
+got = f"untouched {{untouched}}, shared memory {{shared}}, then {{answer}}"
 """
     + FINISH,
     "nondeterminism": """\
