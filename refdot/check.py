@@ -302,21 +302,19 @@ def shrink(target: Target, finding: Finding, seed: int) -> None:
     signature, kind = finding.mismatch.signature, finding.mismatch.kind
     about_gradients = kind in ("wrong-gradient", "structure") or finding.mismatch.order > 0
     until = "run" if kind == "accepted-invalid" else finding.mismatch.stage
-    seen: dict[DotCase, bool] = {}
+    seen: dict[DotCase, Mismatch | None] = {}
 
-    def look_at(case: DotCase) -> bool:
+    def look_at(case: DotCase) -> Mismatch | None:
         if limit_of(target, case):
-            return False
-        for mismatch in judge(target, case, finding.configuration, until=until):
-            if mismatch.signature == signature:
-                finding.mismatch = mismatch
-                return True
-        return False
+            return None
+        mismatches = judge(target, case, finding.configuration, until=until)
+        return next((found for found in mismatches if found.signature == signature), None)
 
     def is_still_there(case: DotCase) -> bool:
         if case not in seen:
             seen[case] = look_at(case)
-        return seen[case]
+        finding.mismatch = seen[case] or finding.mismatch
+        return seen[case] is not None
 
     def visit(drawn: DotCase) -> None:
         case = drawn if about_gradients else replace(drawn, gradient_order=0)

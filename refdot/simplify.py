@@ -43,6 +43,10 @@ def candidates(case: DotCase) -> Iterator[DotCase]:
     dims = tuple(dict.fromkeys(case.x.dims + case.y.dims))
     for dim in dims:
         yield with_sizes(case, {dim: None}, {dim: None})
+    if not case.same_variable:
+        for dim in [dim for dim in case.x.dims if dim in case.y.dims]:
+            yield with_sizes(case, {dim: None}, {})
+            yield with_sizes(case, {}, {dim: None})
     for dim in dims:
         x_size, y_size = case.x.sizes.get(dim), case.y.sizes.get(dim)
         if x_size is None or y_size is None or x_size == y_size:
@@ -84,12 +88,11 @@ def with_sizes(
     case: DotCase, x_sizes: Mapping[Any, int | None], y_sizes: Mapping[Any, int | None]
 ) -> DotCase:
     """Give a case with other sizes; None takes a dim out."""
-    gone = {dim for sizes in (x_sizes, y_sizes) for dim, size in sizes.items() if size is None}
+    x, y = resized(case.x, x_sizes), resized(case.y, y_sizes)
+    gone = {*case.x.dims, *case.y.dims}.difference(x.dims, y.dims)
     items = tuple(item for item in case.dim.items if item not in gone)
-    dim = replace(case.dim, items=items)
-    if case.dim.items and not items:
-        dim = DimArgument("tuple")
-    return replace(case, x=resized(case.x, x_sizes), y=resized(case.y, y_sizes), dim=dim)
+    dim = DimArgument("tuple") if case.dim.items and not items else replace(case.dim, items=items)
+    return replace(case, x=x, y=y, dim=dim)
 
 
 def resized(operand: Operand, sizes: Mapping[Any, int | None]) -> Operand:

@@ -299,15 +299,6 @@ def squeezed(out: NamedTensor) -> NamedTensor:
     return NamedTensor(out.data.squeeze(), [name for name in out.dims if out.sizes[name] != 1])
 
 
-def by_position(x, y, dim=None):
-    """Contract the last dim of x with the first shared one of y that is as long."""
-    out = rd.dot(x, y, dim)
-    shared = [name for name in x.dims if name in y.dims]
-    if dim is not None or len(shared) < 2 or len({x.sizes[name] for name in shared}) > 1:
-        return out
-    return rd.dot(x.rename(**dict(zip(shared, shared[1:] + shared[:1], strict=True))), y)
-
-
 def read_as_c(tensor: NamedTensor) -> NamedTensor:
     """Read an array in the order of its memory."""
     return NamedTensor(tensor.data.ravel("K").reshape(tensor.shape), tensor.dims)
@@ -419,7 +410,6 @@ FAULTS: dict[str, tuple[Callable, str, str]] = {
         "wrong-value",
     ),
     "size 1 taken for 0": (on(has_size(1), data(np.zeros_like)), "R6", "wrong-value"),
-    "aligned by position where sizes allow": (by_position, "R6", "wrong-value"),
     "x read in its memory's order": (
         before(lambda x, y, dim: (read_as_c(x), y, dim)),
         "R6",
