@@ -22,7 +22,7 @@ __all__ = ["Configuration", "Finding", "Report", "case_at", "run", "shrink"]
 
 # How many cases Hypothesis may try to make one counterexample smaller, and how long the steps
 # that follow may take: on a machine that is not very slow they end long before.
-SHRINK_TRIES, SHRINK_SECONDS = 30, 10.0
+SHRINK_TRIES, SHRINK_SECONDS = 12, 10.0
 
 Progress = Callable[[str, int, int], None]
 
