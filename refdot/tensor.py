@@ -50,7 +50,7 @@ class NamedTensor:
     __slots__ = ("data", "dims")
     # NumPy's operators would take an array beside a tensor by position; with this they decline.
     __array_ufunc__ = None
-    __hash__ = None  # type: ignore[assignment]  # as for any container of an array
+    __hash__ = None  # type: ignore[assignment]  # equal by value, and the values can change
     data: Array
     dims: tuple[str, ...]
 

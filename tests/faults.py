@@ -72,7 +72,7 @@ class Edit:
     old: str
     new: str
 
-    @cache  # noqa: B019
+    @cache  # noqa: B019  (the edits are a table of constants: none is ever let go)
     def compiled(self) -> tuple[Any, CodeType]:
         """Give the function, and the code it is to have."""
         module, _, path = self.where.partition(":")

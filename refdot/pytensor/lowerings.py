@@ -77,7 +77,7 @@ def use_lowering(name: str) -> Iterator[None]:
     own = getattr(before, "wraps", before)
     installed = LOWERINGS[name](own)
     if installed is not own:
-        installed.wraps = own  # type: ignore[attr-defined]
+        vars(installed)["wraps"] = own
     rewriter.fn = installed
     try:
         yield
