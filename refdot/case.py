@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from math import prod
 from types import EllipsisType
 from typing import Any, ClassVar, TypeAlias
@@ -341,18 +342,25 @@ def check_is(data: dict[str, Any], expected: type, *keys: str) -> None:
 
 def values(operand: Operand, tier: str, seed: tuple[int, ...]) -> Array:
     """Draw an operand's values, the same ones on every machine and version of NumPy."""
+    drawn = drawn_values(operand.shape, operand.dtype, tier, seed)
+    return laid_out(drawn.copy(), operand.layout)
+
+
+@lru_cache(maxsize=64)  # a case is asked for its values by all who look at it
+def drawn_values(
+    shape: tuple[int, ...], dtype_name: str, tier: str, seed: tuple[int, ...]
+) -> Array:
+    """Draw values of any dtype for a tier."""
     # RandomState's streams are frozen for good; those of default_rng may change with NumPy.
     random = np.random.RandomState(seed)
-    dtype = np.dtype(operand.dtype)
-    if dtype.kind == "c":
-        part = "float64" if dtype.itemsize == 16 else "float32"
-        real = real_values(random, tier, operand.shape, np.dtype(part))
-        imaginary = real_values(random, tier, operand.shape, np.dtype(part))
-        array = np.empty(operand.shape, dtype)
-        array.real, array.imag = real, imaginary
-    else:
-        array = real_values(random, tier, operand.shape, dtype)
-    return laid_out(array, operand.layout)
+    dtype = np.dtype(dtype_name)
+    if dtype.kind != "c":
+        return real_values(random, tier, shape, dtype)
+    part = np.dtype("float64" if dtype.itemsize == 16 else "float32")
+    array = np.empty(shape, dtype)
+    array.real = real_values(random, tier, shape, part)
+    array.imag = real_values(random, tier, shape, part)
+    return array
 
 
 def real_values(

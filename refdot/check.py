@@ -4,27 +4,55 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
+from itertools import product
 
-from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import seed as seeded
 from hypothesis.strategies import SearchStrategy
 
 from refdot.case import DotCase
 from refdot.compare import ASPECTS, compare
-from refdot.simplify import simplifications
+from refdot.patterns import cases_of, patterns
+from refdot.simplify import simplified
 from refdot.strategies import dot_cases
 from refdot.targets import Mismatch, Target, limit_of
 
-__all__ = ["Configuration", "Finding", "Report", "case_at", "run", "shrink"]
+__all__ = ["PROFILES", "Configuration", "Finding", "Profile", "Report", "case_at", "run", "shrink"]
 
-# How many cases Hypothesis may try to make one counterexample smaller, and how long the steps
-# that follow may take: on a machine that is not very slow they end long before.
-SHRINK_TRIES, SHRINK_SECONDS = 12, 10.0
+# How long making one counterexample smaller may take: unless a case takes very long, it ends
+# long before, at a minimum.
+SHRINK_SECONDS = 10.0
 
 Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How much to judge.
+
+    Attributes
+    ----------
+    cases : int
+        How many cases to draw.
+    rank : int, optional
+        Up to which to judge every pattern of dims.
+    thorough : bool
+        Whether with all the cases of each pattern, and on every lowering.
+    """
+
+    cases: int
+    rank: int | None
+    thorough: bool = True
+
+
+PROFILES = {
+    "quick": Profile(250, 2, thorough=False),
+    "standard": Profile(2000, 2),
+    "deep": Profile(20_000, 3),
+}
 
 
 @dataclass(frozen=True)
@@ -51,13 +79,10 @@ class Finding:
         How often, over all cases and configurations.
     known : str, optional
         The id of the known deviation that it is.
-    index : int
-        The number of the case that it was shrunk from.
     """
 
     mismatch: Mismatch
     configuration: Configuration
-    index: int
     backends: list[str] = field(default_factory=list)
     lowerings: list[str] = field(default_factory=list)
     count: int = 0
@@ -85,7 +110,9 @@ class Report:
     cases : int
         How many distinct cases were judged.
     skipped : int
-        How many more were drawn, but are beyond the target's limits.
+        How many more there were, but beyond the target's limits.
+    rank : int, optional
+        Up to which every pattern of dims was among them.
     backends, lowerings : tuple of str
     absent_backends : dict of str to str
         Those that cannot run here, with the reason.
@@ -104,6 +131,7 @@ class Report:
     python: str = platform.python_version()
     cases: int = 0
     skipped: int = 0
+    rank: int | None = None
     seconds: float = 0.0
     findings: list[Finding] = field(default_factory=list)
     interrupted: bool = False
@@ -113,6 +141,8 @@ def run(
     target: Target,
     *,
     cases: int = 300,
+    exhaustive: int | None = None,
+    thorough: bool = True,
     seed: int = 0,
     backends: Sequence[str] = (),
     lowerings: Sequence[str] = (),
@@ -125,7 +155,12 @@ def run(
     ----------
     target : Target
     cases : int, optional
-        How many distinct cases to judge, each on every configuration.
+        How many distinct cases to draw and judge, each on every configuration.
+    exhaustive : int, optional
+        A rank: every pattern of dims of operands of at most that rank is judged too.
+    thorough : bool, optional
+        Whether with all the cases of each pattern and on every lowering, or with those cases that
+        are judged fast, and on the first lowering.
     seed : int, optional
         The same seed gives the same cases on every interpreter and hash seed.
     backends, lowerings : sequence of str, optional
@@ -142,47 +177,96 @@ def run(
     """
     started = time.monotonic()
     there = target.backends()
-    chosen = tuple(backends) or tuple(b.name for b in there if b.default and not b.absent)
     report = Report(
         target=target.name,
         target_version=target.version,
         seed=seed,
-        backends=chosen,
+        backends=tuple(backends) or tuple(b.name for b in there if b.default and not b.absent),
         lowerings=tuple(lowerings) or target.lowerings,
         absent_backends={b.name: b.absent for b in there if b.absent},
     )
-    configurations = [
-        Configuration(backend, lowering) for backend in chosen for lowering in report.lowerings
-    ]
-    findings: dict[str, Finding] = {}
+    campaign = Campaign(target, report, tuple(only), progress)
     try:
-        seen: set[DotCase] = set()
-        index = 0
-        # A target may be limited to so little that it is hardly ever drawn, or never.
-        while report.cases < cases and index < 100 * cases:
-            case = case_at(seed, index)
-            index += 1
-            if case in seen:
-                continue
-            seen.add(case)
-            if limit_of(target, case):
-                report.skipped += 1
-                continue
-            for configuration in configurations:
-                for mismatch in judge(target, case, configuration, only):
-                    found = Finding(mismatch, configuration, index - 1)
-                    collect(findings, found, configurations)
-            report.cases += 1
-            progress("judging", report.cases, cases)
-        forget_the_number_of_dims(findings)
-        for number, finding in enumerate(findings.values(), 1):
-            shrink(target, finding, seed)
-            progress("shrinking", number, len(findings))
+        campaign.judge_drawn_cases(cases)
+        if exhaustive is not None:
+            campaign.judge_every_pattern(exhaustive, thorough)
+        campaign.shrink_findings()
     except KeyboardInterrupt:
         report.interrupted = True
-    report.findings = sorted(findings.values(), key=order_of)
+    report.findings = sorted(campaign.findings.values(), key=order_of)
     report.seconds = time.monotonic() - started
     return report
+
+
+@dataclass
+class Campaign:
+    """Judges cases on every configuration, and keeps what is found by its signature."""
+
+    target: Target
+    report: Report
+    only: tuple[str, ...]
+    progress: Progress
+    findings: dict[str, Finding] = field(default_factory=dict)
+
+    def judge_drawn_cases(self, count: int) -> None:
+        """Judge some number of distinct cases that Hypothesis draws."""
+        seen: set[DotCase] = set()
+        judged = index = 0
+        # A target may be limited to so little that it is hardly ever drawn, or never.
+        while judged < count and index < 100 * count:
+            case = case_at(self.report.seed, index)
+            index += 1
+            if case not in seen and self.judge([case], self.report.lowerings):
+                judged += 1
+                self.progress("judging", judged, count)
+            seen.add(case)
+
+    def judge_every_pattern(self, rank: int, thorough: bool) -> None:
+        """Judge the cases of every pattern of at most some rank."""
+        count = sum(1 for _ in patterns(rank))
+        self.report.rank = rank
+        for number, pattern in enumerate(patterns(rank), 1):
+            lowerings = self.report.lowerings if thorough else self.report.lowerings[:1]
+            self.judge(dict.fromkeys(cases_of(pattern, thorough)), lowerings)
+            self.progress(f"judging every pattern of rank {rank}", number, count)
+
+    def judge(self, cases: Collection[DotCase], lowerings: Sequence[str]) -> int:
+        """Judge those cases that are within the target's limits, and count them."""
+        within = [case for case in cases if not limit_of(self.target, case)]
+        for backend, lowering in product(self.report.backends, lowerings):
+            configuration = Configuration(backend, lowering)
+            for mismatch in judge_all(self.target, within, configuration, self.only):
+                self.collect(Finding(mismatch, configuration))
+        self.report.cases += len(within)
+        self.report.skipped += len(cases) - len(within)
+        return len(within)
+
+    def collect(self, found: Finding) -> None:
+        """Add what was found to the finding of its signature.
+
+        Kept is the smallest case on the first configuration that shows it: if the stock lowering
+        does, its script need not bring another.
+        """
+
+        def preference(finding: Finding) -> tuple[int, int, tuple[int, int, int]]:
+            backend, lowering = finding.configuration.backend, finding.configuration.lowering
+            return (
+                self.report.backends.index(backend),
+                self.report.lowerings.index(lowering),
+                weight(finding.mismatch.case),
+            )
+
+        finding = self.findings.setdefault(found.mismatch.signature, found)
+        if preference(found) < preference(finding):
+            finding.mismatch, finding.configuration = found.mismatch, found.configuration
+        finding.add(found.configuration)
+
+    def shrink_findings(self) -> None:
+        """Make the case of each finding as small as it can be."""
+        forget_the_number_of_dims(self.findings)
+        for number, finding in enumerate(self.findings.values(), 1):
+            shrink(self.target, finding)
+            self.progress("shrinking", number, len(self.findings))
 
 
 def judge(
@@ -193,28 +277,21 @@ def judge(
     until: str = "run",
 ) -> tuple[Mismatch, ...]:
     """Run a case on one configuration and compare; keep the aspects asked for."""
-    outcome = target.run(case, configuration.backend, configuration.lowering, until)
+    return tuple(judge_all(target, [case], configuration, only, until))
+
+
+def judge_all(
+    target: Target,
+    cases: Sequence[DotCase],
+    configuration: Configuration,
+    only: Sequence[str] = (),
+    until: str = "run",
+) -> Iterator[Mismatch]:
+    """Run cases on one configuration and compare; keep the aspects asked for."""
     kinds = {kind for aspect in only or ASPECTS for kind in ASPECTS[aspect]}
-    return tuple(found for found in compare(case, outcome, target) if found.kind in kinds)
-
-
-def collect(
-    findings: dict[str, Finding], found: Finding, configurations: Sequence[Configuration]
-) -> None:
-    """Add what was found to the finding of its signature.
-
-    Kept is the smallest case on the first configuration that shows it: if the stock lowering
-    does, its script need not bring another.
-    """
-
-    def preference(finding: Finding) -> tuple[int, tuple[int, int, int]]:
-        return configurations.index(finding.configuration), weight(finding.mismatch.case)
-
-    finding = findings.setdefault(found.mismatch.signature, found)
-    if preference(found) < preference(finding):
-        finding.mismatch, finding.index = found.mismatch, found.index
-        finding.configuration = found.configuration
-    finding.add(found.configuration)
+    outcomes = target.run_all(cases, configuration.backend, configuration.lowering, until)
+    for case, outcome in zip(cases, outcomes, strict=True):
+        yield from (found for found in compare(case, outcome, target) if found.kind in kinds)
 
 
 def forget_the_number_of_dims(findings: dict[str, Finding]) -> None:
@@ -242,32 +319,12 @@ def cases_strategy() -> SearchStrategy[DotCase]:
     return dot_cases()
 
 
-def draw(number: int, phases: Iterable[Phase], visit: Callable[[DotCase], None]) -> None:
-    """Let Hypothesis draw with a seed of its own for each number.
+def case_at(seed: int, index: int) -> DotCase:
+    """Draw the case of a number: the same with the same seed on every machine.
 
     Hypothesis draws the simplest case first and something random after that; and each case of a
     longer run resembles those before it. Cases that are each the second of their own run are
     independent, and any of them can be drawn again without the others.
-    """
-
-    @settings(
-        max_examples=2,
-        phases=tuple(phases),
-        database=None,
-        deadline=None,
-        report_multiple_bugs=False,
-        suppress_health_check=list(HealthCheck),
-    )
-    @seed(number)
-    @given(cases_strategy())
-    def visited(case: DotCase) -> None:
-        visit(case)
-
-    visited()
-
-
-def case_at(seed: int, index: int) -> DotCase:
-    """Draw the case of a number: the same with the same seed on every machine.
 
     Examples
     --------
@@ -275,7 +332,20 @@ def case_at(seed: int, index: int) -> DotCase:
     True
     """
     drawn: list[DotCase] = []
-    draw(number_of(seed, index), (Phase.generate,), drawn.append)
+
+    @settings(
+        max_examples=2,
+        phases=[Phase.generate],
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @seeded(number_of(seed, index))
+    @given(cases_strategy())
+    def draw(case: DotCase) -> None:
+        drawn.append(case)
+
+    draw()
     return drawn[-1]
 
 
@@ -284,51 +354,27 @@ def number_of(seed: int, index: int) -> int:
     return (seed << 40) + index
 
 
-class StillThereError(Exception):
-    """Raised for Hypothesis to see that a case still shows what is being shrunk."""
-
-
-class EnoughTries(BaseException):
-    """Raised to stop Hypothesis, which catches errors and would go on trying."""
-
-
-def shrink(target: Target, finding: Finding, seed: int) -> None:
+def shrink(target: Target, finding: Finding) -> None:
     """Make the case of a finding as small as it can be with the same signature.
 
-    Hypothesis draws the case again, sees it fail, and shrinks it by what it knows of how it was
-    drawn, for some tries; then it is simplified step by step until no step leaves it as wrong as
-    it was. What the finding is not about is not run: gradients, and stages after its own.
+    What the finding is not about is not run: gradients, and stages after its own.
     """
     signature, kind = finding.mismatch.signature, finding.mismatch.kind
     about_gradients = kind in ("wrong-gradient", "structure") or finding.mismatch.order > 0
     until = "run" if kind == "accepted-invalid" else finding.mismatch.stage
-    seen: dict[DotCase, Mismatch | None] = {}
-
-    def look_at(case: DotCase) -> Mismatch | None:
-        if limit_of(target, case):
-            return None
-        mismatches = judge(target, case, finding.configuration, until=until)
-        return next((found for found in mismatches if found.signature == signature), None)
-
-    def is_still_there(case: DotCase) -> bool:
-        if case not in seen:
-            seen[case] = look_at(case)
-        finding.mismatch = seen[case] or finding.mismatch
-        return seen[case] is not None
-
-    def visit(drawn: DotCase) -> None:
-        case = drawn if about_gradients else replace(drawn, gradient_order=0)
-        if case not in seen and len(seen) >= SHRINK_TRIES:
-            raise EnoughTries
-        if is_still_there(case):
-            raise StillThereError
-
-    with suppress(StillThereError, EnoughTries):
-        draw(number_of(seed, finding.index), (Phase.generate, Phase.shrink), visit)
     deadline = time.monotonic() + SHRINK_SECONDS
-    while any(
-        is_still_there(simpler)
-        for simpler in simplifications(finding.mismatch.case)
-        if time.monotonic() < deadline
-    ):
-        pass
+
+    @cache
+    def is_as_wrong(case: DotCase) -> bool:
+        if time.monotonic() > deadline or limit_of(target, case):
+            return False
+        for found in judge(target, case, finding.configuration, until=until):
+            if found.signature == signature:
+                finding.mismatch = found
+                return True
+        return False
+
+    case = finding.mismatch.case
+    if not about_gradients and is_as_wrong(replace(case, gradient_order=0)):
+        case = finding.mismatch.case
+    simplified(case, is_as_wrong)

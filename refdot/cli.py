@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -76,7 +77,19 @@ def parser() -> Parser:
     check.add_argument("target", nargs="?", help=target)
     check.add_argument("--backend", action="append", default=[], metavar="NAME")
     check.add_argument("--lowering", action="append", default=[], metavar="NAME")
-    check.add_argument("--cases", type=positive, default=300, metavar="N")
+    check.add_argument(
+        "--profile",
+        default="quick",
+        metavar="NAME",
+        help="quick (default), standard or deep: how many cases to draw, and up to which rank "
+        "to judge every pattern of dims",
+    )
+    check.add_argument(
+        "--cases", type=positive, metavar="N", help="draw so many, instead of a profile"
+    )
+    check.add_argument(
+        "--exhaustive", type=natural, metavar="RANK", help="judge every pattern up to that rank"
+    )
     check.add_argument("--seed", type=natural, default=0, metavar="N")
     aspects = "values, gradients, errors or structure"
     check.add_argument("--only", action="append", default=[], metavar="ASPECT", help=aspects)
@@ -129,6 +142,12 @@ def run_check(arguments: argparse.Namespace) -> int:
 
     target = chosen_target(arguments)
     require(arguments.only, tuple(compare.ASPECTS), "--only")
+    require([arguments.profile], tuple(check.PROFILES), "--profile")
+    profile = check.PROFILES[arguments.profile]
+    if arguments.cases is not None:
+        profile = check.Profile(arguments.cases, None)
+    if arguments.exhaustive is not None:
+        profile = check.Profile(profile.cases, arguments.exhaustive)
     folder = arguments.report
     if folder is not None:
         try:
@@ -138,16 +157,22 @@ def run_check(arguments: argparse.Namespace) -> int:
         except OSError as error:
             raise UsageError(f"--report {folder}: {error.strerror}") from None
     console = Console()
+    # To look for garbage, again and again, among all that a target has loaded takes an eighth of
+    # the time; it is there to stay.
+    gc.freeze()
     with ProgressDisplay(console) as progress:
         found = check.run(
             target,
-            cases=arguments.cases,
+            cases=profile.cases,
+            exhaustive=profile.rank,
+            thorough=profile.thorough,
             seed=arguments.seed,
             backends=arguments.backend,
             lowerings=arguments.lowering,
             only=arguments.only,
             progress=progress,
         )
+    gc.unfreeze()
     report.print_report(found, console)
     if folder is not None:
         try:

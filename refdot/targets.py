@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, ClassVar, Protocol
@@ -241,6 +241,11 @@ class Target(Protocol):
     def run(self, case: DotCase, backend: str, lowering: str, until: str = "run") -> Outcome:
         """Run a case as far as a stage. Whatever the target raises is part of the outcome."""
 
+    def run_all(
+        self, cases: Iterable[DotCase], backend: str, lowering: str, until: str = "run"
+    ) -> tuple[Outcome, ...]:
+        """Run cases in turn, and share between them what is the same for several."""
+
     def reproducer(self, mismatch: Mismatch, backend: str, lowering: str) -> str:
         """Write a standalone script that shows a mismatch, and exits 1 while it is there."""
 
@@ -321,6 +326,12 @@ class CallableTarget:
             gradients=tuple(gradients),
             side_effects=tuple(dict.fromkeys(side_effects)),
         )
+
+    def run_all(
+        self, cases: Iterable[DotCase], backend: str, lowering: str, until: str = "run"
+    ) -> tuple[Outcome, ...]:
+        """Run cases in turn: there is nothing to share."""
+        return tuple(self.run(case, backend, lowering, until) for case in cases)
 
     def differentiate(
         self, case: DotCase, x: NamedTensor, y: NamedTensor, draw: int

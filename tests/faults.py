@@ -402,6 +402,8 @@ FAULTS = [
     fault("free dims of y are reversed from three on", "values", ask("a", "a b d e"),
           TENSORDOT, "axes_b + non_summed_axes_b\n",
           "axes_b + (non_summed_axes_b if ndim_b < 3 else non_summed_axes_b[::-1])\n"),
+    fault("contracted axes of x are sorted", "values", ask("c a d e", "e d a", ("d", "e")),
+          TENSORDOT, "non_summed_axes_a + axes_a\n", "non_summed_axes_a + sorted(axes_a)\n"),
     # --- operations
     fault("an empty contraction gives NaN", "values", ask("a b:0", "b:0 c"),
           *product("np.matmul(x, y) if x.shape[-1] else"
@@ -454,6 +456,10 @@ FAULTS = [
           DOT_GRADIENT, "self(gz, y.T)", "self(gz, y.T) * 2"),
     fault("the gradient of y has the wrong sign", "gradients", ask("a b", "b c", gradient_order=1),
           DOT_GRADIENT, "self(x.T, gz)", "-self(x.T, gz)"),
+    fault("the gradient of x transposes what is square", "gradients",
+          ask("a d", "d e", known=True, gradient_order=1),
+          DOT_GRADIENT, "self(gz, y.T)",
+          "self(gz, y.T if None in y.type.shape or y.type.shape[0] != y.type.shape[1] else y)"),
     fault("the second gradient takes y for constant", "gradients",
           ask("a b", "b c", gradient_order=2),
           DOT_GRADIENT, "xgrad = self(gz, y.T)",

@@ -24,7 +24,7 @@ def report_of(*mismatches: Mismatch, **fields) -> Report:
     """Give a report in which each mismatch was found three times."""
     findings = []
     for mismatch in mismatches:
-        finding = Finding(mismatch, Configuration("c", "stock"), index=4)
+        finding = Finding(mismatch, Configuration("c", "stock"))
         for backend, lowering in (("c", "stock"), ("py", "stock"), ("py", "inlined")):
             finding.add(Configuration(backend, lowering))
         findings.append(finding)

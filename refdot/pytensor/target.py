@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.util import find_spec
 from typing import Any
@@ -17,7 +17,7 @@ import pytensor
 import pytensor.tensor as pt
 from pytensor.compile.mode import Mode, get_mode
 
-from refdot.case import DotCase
+from refdot.case import DotCase, Operand
 from refdot.oracle import drawn_cotangents
 from refdot.pytensor import graph as graphs
 from refdot.pytensor.lowerings import LOWERINGS, use_lowering
@@ -121,6 +121,12 @@ class PyTensorTarget:
 
     def run(self, case: DotCase, backend: str, lowering: str, until: str = "run") -> Outcome:
         """Build, lower, compile and run a case, or as much of that as is asked for."""
+        return self.run_all([case], backend, lowering, until)[0]
+
+    def run_all(
+        self, cases: Iterable[DotCase], backend: str, lowering: str, until: str = "run"
+    ) -> tuple[Outcome, ...]:
+        """Run cases in turn; those that are one graph are calls of one function."""
         compiler = "" if not BACKENDS[backend].compiles_c else pytensor.config.cxx
         with warnings.catch_warnings(), quiet():
             warnings.simplefilter("ignore")
@@ -131,47 +137,105 @@ class PyTensorTarget:
                 pytensor.config.change_flags(on_opt_error="raise", cxx=compiler, mode=mode),
                 use_lowering(lowering),
             ):
-                outcome = run(case, mode, lowering, until)
-                if lowering == self.lowerings[0]:
-                    outcome = replace(outcome, variations=variations(case))
-                return outcome
+                asked = lowering == self.lowerings[0]
+                prepared = Preparation(mode, lowering, until, in_other_words=asked)
+                return tuple(prepared.run(case) for case in cases)
 
     def reproducer(self, mismatch: Mismatch, backend: str, lowering: str) -> str:
         """Write a script that needs PyTensor and NumPy alone."""
         return reproducer(mismatch, BACKENDS[backend].mode, lowering)
 
 
-def run(case: DotCase, mode: Mode, lowering: str, until: str) -> Outcome:
-    """Take a case through the stages, as far as asked for or as far as it goes."""
-    outcome = Outcome()
-    try:
-        with stage("build"):
-            graph = graphs.build(case)
+@dataclass(frozen=True)
+class Prepared:
+    """A graph that was taken as far as it goes, or as far as was asked for.
+
+    Attributes
+    ----------
+    outcome : Outcome
+        What there is to see before the first call.
+    function : callable, optional
+        What can be called, if it came to that.
+    gradient : GradientGraph, optional
+    """
+
+    outcome: Outcome
+    function: Callable[..., Any] | None = None
+    gradient: GradientGraph | None = None
+
+
+@dataclass
+class Preparation:
+    """Runs cases on one mode and lowering, and compiles each of their graphs once."""
+
+    mode: Mode
+    lowering: str
+    until: str
+    in_other_words: bool
+    done: dict[DotCase, Prepared] = field(default_factory=dict)
+
+    def run(self, case: DotCase) -> Outcome:
+        """Take a case through the stages."""
+        graph = graph_alone(case)
+        if graph not in self.done:
+            self.done[graph] = self.prepare(case)
+        prepared = self.done[graph]
+        outcome = prepared.outcome
+        if prepared.function is not None:
+            try:
+                outcome = called(prepared.function, case, prepared)
+            except StageError as stopped:
+                outcome = replace(outcome, raised=stopped.raised)
+        if outcome.raised is None or not case.gradient_order or not differentiated(case):
+            return outcome
+        # Either the gradient's fault or the dot's own: without a gradient it shows.
+        alone = self.run(replace(case, gradient_order=0))
+        return replace(
+            alone,
+            gradient_raised=outcome.raised,
+            leftovers=outcome.leftovers,
+            discrete_gradients=outcome.discrete_gradients,
+        )
+
+    def prepare(self, case: DotCase) -> Prepared:
+        """Build, lower, differentiate and compile."""
+        outcome, gradient = Outcome(), None
+        if self.in_other_words:
+            outcome = replace(outcome, variations=variations(case))
+        try:
+            with stage("build"):
+                graph = graphs.build(case)
             out = graph.out.type
             outcome = replace(outcome, declared=Declared(out.dims, out.dtype, out.shape))
-        if until == "build":
-            return outcome
-        with stage("lower"):
-            lowered = graphs.lower(graph)
-        outcome = replace(outcome, leftovers=leftovers([lowered], lowering, "the forward graph"))
-        if case.gradient_order:
-            outcome = replace(outcome, discrete_gradients=discrete_gradients(case, graph, lowered))
-        if case.gradient_order and differentiated(case):
-            try:
+            if self.until == "build":
+                return Prepared(outcome)
+            with stage("lower"):
+                lowered = graphs.lower(graph)
+            found = leftovers([lowered], self.lowering, "the forward graph")
+            outcome = replace(outcome, leftovers=found)
+            if case.gradient_order:
+                discrete = discrete_gradients(case, graph, lowered)
+                outcome = replace(outcome, discrete_gradients=discrete)
+            if case.gradient_order and differentiated(case):
                 gradient = GradientGraph.build(case, graph, lowered)
-                found = leftovers(gradient.outputs, lowering, "the gradient graph")
-                outcome = replace(outcome, leftovers=outcome.leftovers + found)
-                if until == "lower":
-                    return outcome
-                return execute(case, mode, graph, lowered, gradient, outcome)
-            except StageError as stopped:
-                # Either the gradient's fault or the dot's own: without a gradient it shows.
-                outcome = replace(outcome, gradient_raised=stopped.raised)
-        if until == "lower":
-            return outcome
-        return execute(case, mode, graph, lowered, None, outcome)
-    except StageError as stopped:
-        return replace(outcome, raised=stopped.raised)
+                found += leftovers(gradient.outputs, self.lowering, "the gradient graph")
+                outcome = replace(outcome, leftovers=found)
+            if self.until == "lower":
+                return Prepared(outcome)
+            function, logged = compiled(self.mode, graph, lowered, gradient)
+            return Prepared(replace(outcome, logged=logged), function, gradient)
+        except StageError as stopped:
+            return Prepared(replace(outcome, raised=stopped.raised))
+
+
+def graph_alone(case: DotCase) -> DotCase:
+    """Give a case without what its graph does not depend on."""
+
+    def told(operand: Operand) -> Operand:
+        shape = tuple(-1 if size is None else size for size in operand.static_shape)
+        return replace(operand, shape=shape, layout="c")
+
+    return replace(case, x=told(case.x), y=told(case.y), tier="exact", seed=0)
 
 
 def discrete_gradients(case: DotCase, graph: graphs.Graph, lowered: Any) -> tuple[str, ...]:
@@ -249,24 +313,24 @@ class GradientGraph:
         ]
 
 
-def execute(
-    case: DotCase,
-    mode: Mode,
-    graph: graphs.Graph,
-    lowered: Any,
-    gradient: GradientGraph | None,
-    outcome: Outcome,
-) -> Outcome:
-    """Compile a lowered case, and call it on each draw of numbers."""
+def compiled(
+    mode: Mode, graph: graphs.Graph, lowered: Any, gradient: GradientGraph | None
+) -> tuple[Callable[..., Any], tuple[Raised, ...]]:
+    """Compile a lowered graph and its gradients into one function."""
     inputs = graph.inputs + (gradient.inputs if gradient else [])
     outputs = [lowered, *(gradient.outputs if gradient else [])]
     compiling = partial(pytensor.function, inputs, outputs, mode=mode, on_unused_input="ignore")
-    function, logged = forgiving("compile", compiling)
+    return forgiving("compile", compiling)
+
+
+def called(function: Callable[..., Any], case: DotCase, prepared: Prepared) -> Outcome:
+    """Call what was compiled on each draw of numbers, unless it raises."""
+    outcome, gradient = prepared.outcome, prepared.gradient
     dims = outcome.declared.dims if outcome.declared else ()
-    values, gradients, side_effects = [], [], []
+    logged, values, gradients, side_effects = outcome.logged, [], [], []
     first: Array = np.zeros(())
     for draw in range(DRAWS):
-        arrays = case.arrays(draw)[: len(graph.inputs)]
+        arrays = case.arrays(draw)[: 1 if case.same_variable else 2]
         before = tuple(array.copy() for array in arrays)
         fed = [*arrays, *(gradient.values(case, draw) if gradient else [])]
         # The inner graph of an OpFromGraph is compiled at the first call.
