@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import product
@@ -15,7 +15,13 @@ from hypothesis.strategies import SearchStrategy
 
 from refdot.case import DotCase
 from refdot.compare import ASPECTS, compare
-from refdot.patterns import cases_of, patterns
+from refdot.patterns import (
+    disagreeing_cases_of,
+    forward_cases_of,
+    gradient_cases_of,
+    patterns,
+    slow_cases_of,
+)
 from refdot.simplify import simplified
 from refdot.strategies import dot_cases
 from refdot.targets import Mismatch, Target, limit_of
@@ -40,7 +46,7 @@ class Profile:
     rank : int, optional
         Up to which to judge every pattern of dims.
     thorough : bool
-        Whether with all the cases of each pattern, and on every lowering.
+        Whether with all the cases of each pattern on every lowering.
     """
 
     cases: int
@@ -49,7 +55,7 @@ class Profile:
 
 
 PROFILES = {
-    "quick": Profile(250, 2, thorough=False),
+    "quick": Profile(200, 2, thorough=False),
     "standard": Profile(2000, 2),
     "deep": Profile(20_000, 3),
 }
@@ -159,8 +165,8 @@ def run(
     exhaustive : int, optional
         A rank: every pattern of dims of operands of at most that rank is judged too.
     thorough : bool, optional
-        Whether with all the cases of each pattern and on every lowering, or with those cases that
-        are judged fast, and on the first lowering.
+        Whether with all the cases of each pattern on every lowering, or with those that are
+        judged fast, and gradients and errors on the first lowering alone.
     seed : int, optional
         The same seed gives the same cases on every interpreter and hash seed.
     backends, lowerings : sequence of str, optional
@@ -224,14 +230,18 @@ class Campaign:
     def judge_every_pattern(self, rank: int, thorough: bool) -> None:
         """Judge the cases of every pattern of at most some rank."""
         count = sum(1 for _ in patterns(rank))
-        self.report.rank = rank
+        self.report.rank, lowerings = rank, self.report.lowerings
         for number, pattern in enumerate(patterns(rank), 1):
-            lowerings = self.report.lowerings if thorough else self.report.lowerings[:1]
-            self.judge(dict.fromkeys(cases_of(pattern, thorough)), lowerings)
+            self.judge([*forward_cases_of(pattern)], lowerings)
+            dearer = [*gradient_cases_of(pattern), *disagreeing_cases_of(pattern)]
+            if thorough:
+                dearer += slow_cases_of(pattern)
+            self.judge(dearer, lowerings if thorough else lowerings[:1])
             self.progress(f"judging every pattern of rank {rank}", number, count)
 
-    def judge(self, cases: Collection[DotCase], lowerings: Sequence[str]) -> int:
-        """Judge those cases that are within the target's limits, and count them."""
+    def judge(self, cases: Iterable[DotCase], lowerings: Sequence[str]) -> int:
+        """Judge those distinct cases that are within the target's limits, and count them."""
+        cases = dict.fromkeys(cases)
         within = [case for case in cases if not limit_of(self.target, case)]
         for backend, lowering in product(self.report.backends, lowerings):
             configuration = Configuration(backend, lowering)

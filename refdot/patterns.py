@@ -9,13 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from itertools import combinations
 from typing import NamedTuple
 
-from refdot.case import TIERS, DimArgument, DotCase, Operand
+from refdot.case import DimArgument, DotCase, Operand
 
-__all__ = ["Pattern", "cases_of", "patterns"]
+__all__ = [
+    "Pattern",
+    "disagreeing_cases_of",
+    "forward_cases_of",
+    "gradient_cases_of",
+    "patterns",
+    "slow_cases_of",
+]
 
 # Neither in alphabetical order nor in its reverse: what sorts names would go unseen otherwise.
 NAMES = ("c", "a", "d", "b", "f", "e", "h", "g", "j", "i", "l", "k")
@@ -98,57 +104,139 @@ def orders(shared: Sequence[str], new: Sequence[str], length: int) -> Iterator[t
     yield from ((new[0], *rest) for rest in orders(shared, new[1:], length - 1))
 
 
-def cases_of(pattern: Pattern, thorough: bool = True) -> Iterator[DotCase]:
-    """Give the cases that try one pattern.
+def forward_cases_of(pattern: Pattern) -> Iterator[DotCase]:
+    """Give cases of one pattern without gradients.
 
-    Distinct sizes, each dim in turn of size 1 and of size 0, and all sizes equal, none of them
-    known beforehand; distinct and equal ones that are known; numbers of every tier. Those that
-    are one graph to a target come in a row.
-
-    Parameters
-    ----------
-    pattern : Pattern
-    thorough : bool, optional
-        Whether to give those too that take a target long: second gradients, gradients of known
-        sizes, sizes of 1 and 0 that are known, and sizes that only one operand knows.
+    Distinct sizes with numbers of every tier, each dim in turn of size 1 and of size 0, and all
+    sizes equal, none of them known beforehand; and distinct sizes that are known.
 
     Examples
     --------
-    >>> for case in list(cases_of(Pattern(("c",), ("c", "a"), ("a",))))[2:5]:
+    >>> for case in list(forward_cases_of(Pattern(("c",), ("c", "a"), ("a",))))[5:8]:
     ...     print(case)
-    dot(float64(c: 2?), float64(c: 2?, a: 3?), dim=('a',))  [special, second gradient]
-    dot(float64(c: 1?), float64(c: 1?, a: 3?), dim=('a',))  [second gradient]
-    dot(float64(c: 0?), float64(c: 0?, a: 3?), dim=('a',))  [second gradient]
+    dot(float64(c: 2?), float64(c: 2?, a: 3?), dim=('a',))  [special, seed 3]
+    dot(float64(c: 1?), float64(c: 1?, a: 3?), dim=('a',))
+    dot(float64(c: 0?), float64(c: 0?, a: 3?), dim=('a',))
     """
-    distinct = dict(zip(pattern.dims, SIZES, strict=False))
-    equal = dict.fromkeys(distinct, SQUARE)
-    degenerate = [distinct | {dim: size} for dim in distinct for size in (1, 0)]
-    for same_variable in (False, True)[: 1 + (pattern.x_dims == pattern.y_dims)]:
-        unknown = partial(case_of, pattern, same_variable=same_variable, order=1 + thorough)
-        yield from (replace(unknown(distinct), tier=tier) for tier in TIERS)
-        yield from map(unknown, (*degenerate, equal))
-        known = partial(unknown, known=(True, True))
-        yield known(equal, order=1)
-        for sizes in (distinct, *(degenerate if thorough else ())):
-            yield known(sizes, order=int(thorough))
-    if thorough:
-        for known_in in ((True, False), (False, True)):
-            yield case_of(pattern, distinct, known_in)
+    distinct = case_of(pattern, distinct_sizes(pattern))
+    for tier, seeds in {"exact": 1, "rounding": 1, "special": 4}.items():
+        yield from (replace(distinct, tier=tier, seed=seed) for seed in range(seeds))
+    for sizes in (*degenerate_sizes(pattern), equal_sizes(pattern)):
+        yield case_of(pattern, sizes)
+    yield case_of(pattern, distinct_sizes(pattern), (True, True))
+
+
+def gradient_cases_of(pattern: Pattern) -> Iterator[DotCase]:
+    """Give cases of one pattern with gradients.
+
+    The same sizes as without; equal ones that are known; and both operands one variable, where
+    that can be.
+
+    Examples
+    --------
+    >>> for case in list(gradient_cases_of(Pattern(("c",), ("c",), ())))[4:]:
+    ...     print(case)
+    dot(float64(c: 3), float64(c: 3), dim=())  [gradient]
+    dot(float64(c: 2?), x, dim=())  [gradient]
+    """
+    for sizes in (distinct_sizes(pattern), *degenerate_sizes(pattern), equal_sizes(pattern)):
+        yield case_of(pattern, sizes, order=1)
+    yield case_of(pattern, equal_sizes(pattern), (True, True), order=1)
+    if pattern.x_dims == pattern.y_dims:
+        yield replace(case_of(pattern, distinct_sizes(pattern), order=1), same_variable=True)
+
+
+def slow_cases_of(pattern: Pattern) -> Iterator[DotCase]:
+    """Give those cases of one pattern that take a target long.
+
+    Second gradients; sizes that are known, each dim in turn of size 1 and of size 0; and sizes
+    that only one operand knows.
+
+    Examples
+    --------
+    >>> for case in slow_cases_of(Pattern(("c",), (), ())):
+    ...     print(case)
+    dot(float64(c: 2?), float64(), dim=None)  [second gradient]
+    dot(float64(c: 2), float64(), dim=None)  [gradient]
+    dot(float64(c: 1), float64(), dim=None)  [gradient]
+    dot(float64(c: 0), float64(), dim=None)  [gradient]
+    dot(float64(c: 2), float64(), dim=None)
+    dot(float64(c: 2?), float64(), dim=None)
+    """
+    distinct = distinct_sizes(pattern)
+    yield case_of(pattern, distinct, order=2)
+    for sizes in (distinct, *degenerate_sizes(pattern)):
+        yield case_of(pattern, sizes, (True, True), order=1)
+    for known in ((True, False), (False, True)):
+        yield case_of(pattern, distinct, known)
+
+
+def disagreeing_cases_of(pattern: Pattern) -> Iterator[DotCase]:
+    """Give cases of one pattern in which sizes of shared dims disagree.
+
+    The first one (in some other pattern each is), or all of them: n against another size, against
+    1, and 1 against n; and two dims that exchange their sizes, so that the products agree. The
+    sizes are known beforehand in neither operand, in one, or in both.
+
+    Examples
+    --------
+    >>> for case in list(disagreeing_cases_of(Pattern(("c",), ("c",), ("c",))))[:4]:
+    ...     print(case)
+    dot(float64(c: 2?), float64(c: 3?), dim=None)
+    dot(float64(c: 2), float64(c: 3?), dim=None)
+    dot(float64(c: 3?), float64(c: 2), dim=None)
+    dot(float64(c: 2), float64(c: 3), dim=None)
+    """
+    distinct = distinct_sizes(pattern)
+    shared = [dim for dim in pattern.x_dims if dim in pattern.y_dims]
+    groups = [shared[:count] for count in sorted({1, len(shared)}) if shared]
+    ones = [distinct | dict.fromkeys(dims, 1) for dims in groups]
+    others = [distinct | {dim: distinct[dim] + 1 for dim in dims} for dims in groups]
+    pairs = [(distinct, sizes) for sizes in others + ones]
+    pairs += [(sizes, distinct) for sizes in ones]
+    if len(shared) > 1:
+        first, second = shared[:2]
+        exchanged = distinct | {first: distinct[second], second: distinct[first]}
+        pairs.append((distinct, exchanged))
+    for x_sizes, y_sizes in pairs:
+        yield case_of(pattern, x_sizes, (False, False), y_sizes=y_sizes)
+        yield case_of(pattern, x_sizes, (True, False), y_sizes=y_sizes)
+        # What is known differs less than what is not: most of these are calls of one function.
+        yield case_of(pattern, y_sizes, (False, True), y_sizes=x_sizes)
+        yield case_of(pattern, x_sizes, (True, True), y_sizes=y_sizes)
+
+
+def distinct_sizes(pattern: Pattern) -> dict[str, int]:
+    """Give each dim a size of its own."""
+    return dict(zip(pattern.dims, SIZES, strict=False))
+
+
+def degenerate_sizes(pattern: Pattern) -> list[dict[str, int]]:
+    """Give each dim in turn the size 1, and 0."""
+    distinct = distinct_sizes(pattern)
+    return [distinct | {dim: size} for dim in distinct for size in (1, 0)]
+
+
+def equal_sizes(pattern: Pattern) -> dict[str, int]:
+    """Give all dims one size."""
+    return dict.fromkeys(pattern.dims, SQUARE)
 
 
 def case_of(
     pattern: Pattern,
     sizes: Mapping[str, int],
     known: tuple[bool, bool] = (False, False),
-    same_variable: bool = False,
     order: int = 0,
+    y_sizes: Mapping[str, int] | None = None,
 ) -> DotCase:
     """Give the case of a pattern with some sizes, and which operand's are known beforehand."""
     x, y = (
-        Operand(dims, tuple(sizes[dim] for dim in dims), known=(is_known,) * len(dims))
-        for dims, is_known in zip((pattern.x_dims, pattern.y_dims), known, strict=True)
+        Operand(dims, tuple(of[dim] for dim in dims), known=(is_known,) * len(dims))
+        for dims, of, is_known in zip(
+            (pattern.x_dims, pattern.y_dims), (sizes, y_sizes or sizes), known, strict=True
+        )
     )
     shared = {*pattern.x_dims}.intersection(pattern.y_dims)
     is_default = shared == {*pattern.summed_over}
     dim = DimArgument() if is_default else DimArgument("tuple", pattern.summed_over)
-    return DotCase(x, y, dim, same_variable=same_variable, gradient_order=order)
+    return DotCase(x, y, dim, gradient_order=order)

@@ -24,13 +24,19 @@ T = TypeVar("T")
 # The first two are those that both operands have, so that they mean the same of one variable.
 ROLES = ("contracted", "batch", "x_free", "y_free", "x_summed", "y_summed")
 KEPT_OR_SHARED = ("contracted", "batch", "x_free", "y_free")
-# What roles the dims of a case may have. Where many are contracted, in an order of their own in
-# each operand, between batch dims and free ones, a lowering has the most to permute.
+# Where many dims are contracted, in an order of their own in each operand, between batch dims and
+# free ones, a lowering has the most to permute.
+PERMUTED = ("contracted", "batch", "x_free", "contracted", "y_free")
+# What roles the dims of a case may have, and how few and how many there are. What goes wrong with
+# several dims of each role is rare among cases of two or three dims; those of more take longer.
 PROFILES = (
-    (*ROLES, *KEPT_OR_SHARED),
-    ROLES,
-    KEPT_OR_SHARED,
-    ("contracted", "batch", "x_free", "contracted", "y_free"),
+    ((*ROLES, *KEPT_OR_SHARED), 0, 6),
+    ((*ROLES, *KEPT_OR_SHARED), 0, 3),
+    (ROLES, 1, 3),
+    (ROLES, 2, 4),
+    (KEPT_OR_SHARED, 2, 4),
+    (PERMUTED, 4, 5),
+    (PERMUTED, 4, 6),
 )
 SUMMED_OVER = {"contracted", "x_summed", "y_summed"}
 SHARED = {"contracted", "batch"}
@@ -42,9 +48,6 @@ NAMES = (
 # Small first for shrinking; 0, 1 and squares are there, distinct sizes are likely.
 SIZES = (1, 2, 3, 0, 4, 5, 7, 2, 3, 4, 5, 7, 2, 3, 5, 7)
 PRODUCT_LIMIT = 3000
-# What goes wrong with several dims of each role is rare among cases of two or three dims; those
-# of more take longer.
-NUMBERS_OF_DIMS = ((0, 6), (0, 3), (1, 3), (2, 4), (2, 4), (3, 5))
 # Up to 26, past it, past 52 and near 64: where letters and axes run out. Of size 1, all of them.
 MANY_DIMS = (0,) * 60 + (5, 9, 14, 20, 27, 40, 53)
 DTYPE_PAIRS = (
@@ -206,8 +209,8 @@ def dot_cases(draw: DrawFn, valid: bool | None = None) -> DotCase:
     fault = draw(choices(faults[valid]))
     same_variable = draw(choices((False,) * 9 + (True,))) and fault in ("", "dim")
     knowledge = draw(choices(("none", "all", "mixed", "mixed", "all")))
-    roles = draw(choices(PROFILES)) + ROLES[:2] * (3 if fault == "sizes" else 0)
-    least, most = draw(choices(NUMBERS_OF_DIMS))
+    roles, least, most = draw(choices(PROFILES))
+    roles += ROLES[:2] * (3 if fault == "sizes" else 0)
     drawn = draw(st.lists(DRAWN_DIMS, min_size=max(least, int(fault == "sizes")), max_size=most))
     equal_sizes = draw(choices((False,) * 4 + (True,)))
     names = draw(choices((NAMES[0], NAMES[0], NAMES[1], NAMES[2])))

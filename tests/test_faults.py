@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from faults import FAULTS, LIMIT, Fault, cases_needed, observed, planted
+from faults import FAULTS, Fault, cases_needed, observed, planted
 
 from refdot import cli
 
@@ -33,7 +33,7 @@ def test_it_changes_what_pytensor_answers_until_it_is_taken_back(fault: Fault) -
 
 def test_it_is_caught(fault: Fault, record_property: pytest.RecordProperty) -> None:
     caught = cases_needed(fault)
-    assert caught is not None, f"not seen in {LIMIT} cases"
+    assert caught is not None, "not seen by a run without options"
     record_property("cases needed", caught[0])
 
 

@@ -60,6 +60,7 @@ def test_the_json_has_just_these_fields():
         "seed": 5,
         "cases": 20,
         "skipped": 3,
+        "exhaustive": None,
         "backends": ["c", "py"],
         "lowerings": ["stock", "inlined"],
         "absent_backends": {"jax": "jax is not installed"},
