@@ -12,6 +12,7 @@ import pytest
 import refdot
 from refdot import check
 from refdot.cli import main
+from refdot.explanation import explain
 
 # Modules that somebody may point refdot at, one file each.
 MODULES = {
@@ -85,11 +86,10 @@ BAD_USAGE = {
     "replay case.json xarray --backend nosuch": "--backend nosuch: there is only call",
     "explain|a b": f"{OPERANDS} 'a b'",
     "explain|a, b, c": f"{OPERANDS} 'a, b, c'",
-    "explain|a a, b": "Dim 'a' comes twice in x: ('a', 'a')",
-    "explain|a b, b c|--dim|z": "Dimension z not found in either input; the dims are a, b, c",
+    "explain|a, b|--sizes|=2": "--sizes takes name=size with commas between, not '=2'",
+    "explain|a, b|--svg|missing/a.svg": "--svg missing/a.svg: No such file or directory",
     "explain|a, b|--sizes|a": "--sizes takes name=size with commas between, not 'a'",
     "explain|a, b|--sizes|a=-1": "--sizes takes name=size with commas between, not 'a=-1'",
-    "explain|a, b|--sizes|z=2": "--sizes z: there is only a, b",
     "": "the following arguments are required: COMMAND",
 }
 
@@ -306,31 +306,35 @@ def test_a_case_that_cannot_be_run_is_bad_usage(case, folder, capsys):
 # explain
 
 
-def test_explain_shows_names_roles_and_loops(capsys):
+CARETS = {
+    "explain|a a, b": "Dim 'a' comes twice in x: ('a', 'a')\n  a a, b\n    ^",
+    "explain|a b, b c|--dim|z": "Dimension z not found in either input; the dims are a, b, c\n"
+    "  --dim z\n        ^",
+    "explain|a, b|--sizes|z=2": "--sizes z: there is only a, b\n  --sizes z=2\n          ^",
+    "explain|,|--sizes|z=2": "--sizes z: there is only none\n  --sizes z=2\n          ^",
+    "explain|a, a|--sizes|a=2,a=3": "Size of dim 'a' does not match: 2 in x, 3 in y\n"
+    "  --sizes a=2,a=3\n              ^",
+    "explain|a, b|--sizes|a=2,a=3": "--sizes gives a two sizes\n  --sizes a=2,a=3\n              ^",
+}
+
+
+@pytest.mark.parametrize(("command", "said"), CARETS.items(), ids=CARETS)
+def test_a_wrong_name_has_a_caret_under_it(command, said, capsys):
+    assert main(words(command)) == 2
+    assert capsys.readouterr() == ("", f"refdot: {said}\n")
+
+
+def test_explain_prints_what_explain_says(capsys):
     command = ["explain", "batch time embd, embd head", "--dim", "embd", "--sizes", "batch=2"]
     assert main(command) == 0
-    assert (
-        capsys.readouterr().out
-        == """\
-x    (batch, time, embd)
-y    (embd, head)
-out  (batch, time, head)
+    low = refdot.lower_dot(("batch", "time", "embd"), ("embd", "head"), "embd")
+    assert capsys.readouterr().out == explain(low, {"batch": 2}) + "\n"
 
-a  batch = 2  free        in one, kept
-b  time       free        in one, kept
-c  embd       contracted  in both, summed over
-d  head       free        in one, kept
 
-np.einsum("abc,cd->abd", x, y)
-
-for batch:
-    for time:
-        for head:
-            out[batch, time, head] = 0
-            for embd:
-                out[batch, time, head] += x[batch, time, embd] * y[embd, head]
-"""
-    )
+def test_explain_draws_into_a_file(folder, capsys):
+    assert main(["explain", "a b, b c", "--sizes", "a=2,b=3,b=3", "--svg", "dot.svg"]) == 0
+    low = refdot.lower_dot(("a", "b"), ("b", "c"))
+    assert (folder / "dot.svg").read_text("utf-8") == low.to_svg({"a": 2, "b": 3})
 
 
 DIM_OPTIONS = {
@@ -338,6 +342,7 @@ DIM_OPTIONS = {
     "...": (["--dim", "..."], "ab,bc->"),
     "one": (["--dim", "a"], "ab,bc->bc"),
     "several, spaced": (["--dim", "a, b"], "ab,bc->c"),
+    "several, without commas": (["--dim", "a b"], "ab,bc->c"),
     "none": (["--dim", ""], "ab,bc->abc"),
 }
 
