@@ -72,6 +72,7 @@ def example_page(path: Path) -> tuple[str, dict[str, bytes]]:
             kernel_name="python3",
             resources={"metadata": {"path": folder}},
             extra_arguments=["--log-level=ERROR"],
+            coalesce_streams=True,
         )
         # No BLAS and no compiler: PyTensor would warn that it looked for them in vain.
         client.execute(env=os.environ | {"PYTENSOR_FLAGS": "cxx=,blas__ldflags="})
@@ -103,8 +104,8 @@ def shown(output: Any, name: str, pictures: dict[str, bytes]) -> str:
 
 
 def gallery_entry(stem: str, page: str, pictures: Iterable[str]) -> str:
-    """Give an example's title, which leads to it, and its first picture."""
-    title = page.splitlines()[0].removeprefix("# ")
+    """Give an example's title, which leads to it, its first words and its first picture."""
+    title, words, *_ = page.removeprefix("# ").split("\n\n")
     first = next(iter(pictures), None)
     picture = f"\n\n![{title}]({stem}/{first})" if first else ""
-    return f"## [{title}]({stem}.md){picture}"
+    return f"## [{title}]({stem}.md)\n\n{words}{picture}"
