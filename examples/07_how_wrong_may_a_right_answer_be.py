@@ -82,7 +82,7 @@ for k in lengths:
 bounds = [gamma(k, u) for k in lengths]
 figure, axes = plt.subplots(figsize=(5, 3.2), layout="constrained")
 axes.loglog(lengths, bounds, "k-", label="the bound, γₖ")
-axes.loglog(lengths, np.array(errors), "o", color="#0072b2", markersize=3)
+axes.loglog(lengths, np.array(errors), "o", color="#1a4fa3", markersize=3)
 axes.set(xlabel="k, the number of products", ylabel="error / Σ|x||y|", ylim=(1e-10, 1e-3))
 axes.legend()
 output = Path("output")

@@ -90,7 +90,7 @@ for layers in LAYERS:
 # %%
 figure, axes = plt.subplots(figsize=(5, 3.2), layout="constrained")
 for (lowering, times), line in zip(seconds.items(), ("o--", "s-"), strict=True):
-    color = {"stock": "#d04a00", "inlined": "#0072b2"}[lowering]
+    color = {"stock": "#d04a00", "inlined": "#1a4fa3"}[lowering]
     axes.semilogy(LAYERS[: len(times)], times, line, color=color, label=lowering)
 axes.set(xlabel="layers", ylabel="seconds to compile", xticks=LAYERS)
 axes.set_title(f"PyTensor {pytensor.__version__}")

@@ -29,24 +29,25 @@ MEANING = {
     "summed": "in one, summed over alone",
 }
 
-# By scheme: the page, what is written and framed, and the edges by role (after Okabe and Ito).
+# By scheme: the page, what is written and framed, and the edges by role. The suite simulates what
+# colour-blind readers see of them.
 COLOURS = {
     "light": {
         "page": "#ffffff",
         "box": "#eef1f5",
         "ink": "#1b1f24",
         "contracted": "#d04a00",
-        "batch": "#0072b2",
-        "free": "#007d5b",
-        "summed": "#a8487f",
+        "batch": "#1a4fa3",
+        "free": "#008a5e",
+        "summed": "#8e3b70",
     },
     "dark": {
         "page": "#1b1f24",
         "box": "#2d333b",
         "ink": "#e6edf3",
-        "contracted": "#ff8c42",
-        "batch": "#56b4e9",
-        "free": "#2cc295",
+        "contracted": "#ff7b2e",
+        "batch": "#5a9bff",
+        "free": "#3ddc84",
         "summed": "#e39bc6",
     },
 }
@@ -57,9 +58,10 @@ LINES = {
     "summed": "stroke-width: 2.5; stroke-dasharray: 2 3",
 }
 
-# Lengths in pixels; a character is that of a monospaced font of 12 pixels.
-MARGIN, BOX, ROW, GAP, LINE, CHARACTER = 14, 72, 32, 10, 18, 7.3
-SHORTEST_EDGE, LONGEST_NAME, LETTERS_A_LINE = 74, 32, 8
+# In pixels; a character is that of a monospaced font of 12 pixels.
+MARGIN, BOX, ROW, GAP, LINE, CHARACTER, SHORTEST_EDGE = 14, 72, 32, 10, 18, 7.3, 74
+# In characters.
+LONGEST_NAME, LETTERS_A_LINE, LEGEND = 32, 8, 36
 
 
 def printable(name: str) -> str:
@@ -87,17 +89,16 @@ def in_columns(text: str) -> int:
 def draw(lowering: Lowering, sizes: Mapping[str, int | str]) -> str:
     """Draw a lowering; `Lowering.to_svg` is the door to it for everybody else."""
     layout = Layout.of(lowering, sizes)
-    drawn = [*boxes(lowering, layout), *edges(lowering, sizes, layout)]
+    caption_top = layout.bottom + MARGIN
     caption = in_lines(f'einsum "{lowering.subscripts}"', layout.characters)
-    below = layout.bottom + MARGIN
-    drawn += [
-        text(MARGIN, below + LINE * (number + 0.7), line) for number, line in enumerate(caption)
-    ]
-    below += LINE * len(caption) + GAP
+    legend_top = caption_top + LINE * len(caption) + GAP
     roles = [role for role in MEANING if role in map(lowering.role, lowering.all_dims)]
+    drawn = [*boxes(lowering, layout), *edges(lowering, sizes, layout)]
+    for number, words in enumerate(caption):
+        drawn.append(text(MARGIN, caption_top + LINE * (number + 0.7), words))
     for number, role in enumerate(roles):
-        drawn += legend_entry(role, below + LINE * (number + 0.5))
-    height = below + LINE * len(roles) + MARGIN - GAP * (not roles)
+        drawn += legend_entry(role, legend_top + LINE * (number + 0.5))
+    height = legend_top + LINE * len(roles) + (MARGIN if roles else 0)
     return document(layout.width, height, description(lowering), drawn)
 
 
@@ -138,7 +139,7 @@ class Layout:
         right = max(SHORTEST_EDGE, longest(lowering.y_free + lowering.y_summed))
         # A contracted edge runs past the output; the legend needs its room in any case.
         missing = longest(lowering.contracted) - (left + BOX + right)
-        missing = max(missing, 36 * CHARACTER - (left + right + 3 * BOX))
+        missing = max(missing, LEGEND * CHARACTER - (left + right + 3 * BOX))
         left, right = left + max(0, missing / 2), right + max(0, missing / 2)
         x_right = MARGIN + BOX
         out_left = x_right + left
@@ -207,6 +208,7 @@ def edges(lowering: Lowering, sizes: Mapping[str, int | str], layout: Layout) ->
     drawn = []
     for dims, top, start, end, label_at, dot_at in groups:
         for number, dim in enumerate(dims):
+            # Below the middle of its row, for the label is above it.
             role, height = lowering.role(dim), top + ROW * (number + 0.7)
             letter = f'<tspan class="letter">{escape(lowering.symbol[dim])}</tspan> '
             drawn += [

@@ -1,8 +1,10 @@
 """A lowering as a picture: what is where, whatever the names; readable on light and on dark."""
 
 import re
+from itertools import combinations
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -85,19 +87,52 @@ def test_long_names_are_shortened_and_whole_in_the_title():
     assert label == "a a_name_of_a_dim_…_most_names_are"
 
 
-def luminance(colour):
-    """Relative luminance, as the accessibility guidelines of the web define it."""
-    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-    linear = [
-        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
-    ]
-    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+def linear(colour):
+    """Linear red, green and blue of a colour such as #1a4fa3, each from 0 to 1."""
+    parts = np.array([int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)])
+    return np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
 
 
 def contrast(one, other):
-    """Contrast of two colours, from 1 to 21."""
-    darker, lighter = sorted(map(luminance, (one, other)))
+    """Contrast of two colours, from 1 to 21, as the accessibility guidelines of the web say."""
+    darker, lighter = sorted(linear(colour) @ [0.2126, 0.7152, 0.0722] for colour in (one, other))
     return (lighter + 0.05) / (darker + 0.05)
+
+
+# What each kind of colour blindness makes of linear colours: Machado, Oliveira and Fernandes, 2009.
+COLOUR_VISION = {
+    "full": np.eye(3),
+    "no red": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "no green": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+    "no blue": [
+        [1.255528, -0.076749, -0.178779],
+        [-0.078411, 0.930809, 0.147602],
+        [0.004733, 0.691367, 0.303900],
+    ],
+}
+XYZ = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+
+
+def lightness_and_hue(colour, vision):
+    """A colour in CIELAB, in which distances are as large as they look."""
+    seen = np.clip(np.array(vision) @ linear(colour), 0, 1)
+    x, y, z = np.cbrt(np.array(XYZ) @ seen / [0.9505, 1, 1.089])
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+@pytest.mark.parametrize("vision", COLOUR_VISION)
+@pytest.mark.parametrize("scheme", COLOURS)
+def test_roles_differ_in_colour_to_every_eye(scheme, vision):
+    seen = [lightness_and_hue(COLOURS[scheme][role], COLOUR_VISION[vision]) for role in MEANING]
+    assert min(np.linalg.norm(one - other) for one, other in combinations(seen, 2)) > 20
 
 
 @pytest.mark.parametrize("scheme", COLOURS)

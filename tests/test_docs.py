@@ -54,6 +54,17 @@ def test_a_page_is_true_to_the_letter(page, tmp_path):
         assert OutputChecker().check_output(expected, printed, ELLIPSIS), printed
 
 
+def test_the_readme_shows_what_explain_prints_and_draws(tmp_path):
+    ((command, shown),) = re.findall(
+        r"^```\n\$ (refdot explain .*?)\n(.*?)^```$",
+        (ROOT / "README.md").read_text("utf-8"),
+        re.MULTILINE | re.DOTALL,
+    )
+    assert followed(command, tmp_path) == shown
+    committed = ROOT / "docs" / "lowering.svg"
+    assert (tmp_path / "lowering.svg").read_text("utf-8") == committed.read_text("utf-8")
+
+
 def test_there_is_a_page_for_each_thing_to_add():
     assert [page.stem for page in PAGES] == ["backend", "lowering", "rule", "target"]
 
