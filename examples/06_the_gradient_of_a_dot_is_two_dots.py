@@ -39,7 +39,8 @@ w_bar = rd.dot(out_bar, x, dim=("batch", "time")).transpose(*w.dims)
 
 # %% [markdown]
 # So two lowerings come out of one. What was contracted is free now, and what was free in the other
-# operand is contracted: the picture is turned round.
+# operand is contracted: the picture is turned round. In the second one the box x is `out_bar`, the
+# box y is `w`, and what comes out is `x_bar`.
 
 # %%
 of_x = rd.lower_dot(low.out_dims, low.y_dims, dim="head")

@@ -37,6 +37,7 @@ weights = {
 parts = rd.dot(x, weights["project"], dim="embd")
 query, key, value = (parts.isel(part=part) for part in range(3))
 print(query.sizes)
+rd.lower_dot(x.dims, weights["project"].dims, dim="embd")
 
 # %% [markdown]
 # **Two: score.** How well does what one step asks for fit what another has? Both have times, and
@@ -86,7 +87,7 @@ mixing
 # %%
 out = rd.dot(mixed, weights["merge"], dim=("head", "key")).transpose(*x.dims)
 print(out.sizes)
-print(rd.lower_dot(mixed.dims, weights["merge"].dims, ("head", "key")))
+rd.lower_dot(mixed.dims, weights["merge"].dims, dim=("head", "key"))
 
 # %% [markdown]
 # The same without names, with einsum. It is as short, and whoever reads it must know what `n` was.
