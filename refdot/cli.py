@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from refdot import __version__
-from refdot.diagram import explain, parse_operands
-from refdot.errors import DotError, nearest_name
-from refdot.lowering import lower_dot
+from refdot.errors import DotError, SizeMismatchError, nearest_name
+from refdot.explanation import explain, parse_operands, underlined, with_culprit_underlined
+from refdot.lowering import Lowering, lower_dot
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -106,8 +106,11 @@ def parser() -> Parser:
 
     explained = commands.add_parser("explain", help="show how names become an einsum")
     explained.add_argument("operands", metavar="'a b, b c'")
-    explained.add_argument("--dim", help="names with commas between them, or ...", metavar="DIM")
+    explained.add_argument(
+        "--dim", help="names with commas or spaces between them, or ...", metavar="DIM"
+    )
     explained.add_argument("--sizes", help="such as a=2,b=3", default="", metavar="SIZES")
+    explained.add_argument("--svg", type=Path, metavar="FILE", help="draw it into a file")
     explained.set_defaults(command=run_explain)
     return top
 
@@ -222,12 +225,25 @@ def run_replay(arguments: argparse.Namespace) -> int:
 
 def run_explain(arguments: argparse.Namespace) -> int:
     """Do `refdot explain`."""
+    texts = {
+        "operands": arguments.operands,
+        "--dim": arguments.dim or "",
+        "--sizes": arguments.sizes,
+    }
     try:
         x_dims, y_dims = parse_operands(arguments.operands)
         lowering = lower_dot(x_dims, y_dims, read_dim(arguments.dim))
-    except (ValueError, DotError) as error:
+        sizes = read_sizes(arguments.sizes, lowering)
+    except DotError as error:
+        raise UsageError(with_culprit_underlined(error, texts)) from None
+    except ValueError as error:
         raise UsageError(str(error)) from None
-    print(explain(lowering, read_sizes(arguments.sizes, lowering.all_dims)))
+    if arguments.svg is not None:
+        try:
+            arguments.svg.write_text(lowering.to_svg(sizes), encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"--svg {arguments.svg}: {error.strerror}") from None
+    print(explain(lowering, sizes))
     return 0
 
 
@@ -237,18 +253,27 @@ def read_dim(text: str | None) -> Any:
         return None
     if text.strip() == "...":
         return ...
-    return tuple(name.strip() for name in text.split(",") if name.strip())
+    return tuple(text.replace(",", " ").split())
 
 
-def read_sizes(text: str, dims: Sequence[str]) -> dict[str, int]:
-    """Read sizes from the shell."""
-    sizes = {}
+def read_sizes(text: str, lowering: Lowering) -> dict[str, int]:
+    """Read sizes from the shell; a dim of both operands that is given two has one in each."""
+    sizes: dict[str, int] = {}
     for part in filter(None, text.split(",")):
         name, _, size = (piece.strip() for piece in part.partition("="))
-        if not size.isdecimal():
+        if not (name and size.isdecimal()):
             raise UsageError(f"--sizes takes name=size with commas between, not {part!r}")
-        require([name], tuple(dims), "--sizes")
-        sizes[name] = int(size)
+        try:
+            require([name], lowering.all_dims, "--sizes")
+        except UsageError as error:
+            raise UsageError(f"{error}\n{underlined('--sizes', text, name)}") from None
+        if sizes.setdefault(name, int(size)) == int(size):
+            continue
+        if name in lowering.contracted + lowering.batch:
+            raise SizeMismatchError(sizes, {name: int(size)})
+        raise UsageError(
+            f"--sizes gives {name} two sizes\n{underlined('--sizes', text, name, occurrence=1)}"
+        )
     return sizes
 
 
@@ -286,7 +311,9 @@ def require(names: Sequence[str], accepted: Sequence[str], option: str) -> None:
         if name not in accepted:
             nearest = nearest_name(name, accepted)
             hint = f" (did you mean {nearest}?)" if nearest else ""
-            raise UsageError(f"{option} {name}: there is only {', '.join(accepted)}{hint}")
+            raise UsageError(
+                f"{option} {name}: there is only {', '.join(accepted) or 'none'}{hint}"
+            )
 
 
 class ProgressDisplay:

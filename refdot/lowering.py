@@ -5,7 +5,7 @@ in; out comes a `Lowering`, which gives each dim its role and says the same thin
 It is a pure function of names: sizes, dtypes and values play no part, and NumPy is not needed.
 """
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from functools import lru_cache
 from string import ascii_letters
@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from refdot.errors import DimNameError, DimNotFoundError, DimTypeError
 
-__all__ = ["Dim", "Lowering", "dim_names", "lower_dot"]
+__all__ = ["Dim", "Dims", "Lowering", "dim_names", "lower_dot"]
 
 Dim: TypeAlias = EllipsisType | str | Iterable[str] | None
 Dims: TypeAlias = tuple[str, ...]
@@ -75,6 +75,11 @@ class Lowering:
         """Every dim once, x's first: the dim of each symbol in turn."""
         return tuple(dict.fromkeys(self.x_dims + self.y_dims))
 
+    @property
+    def symbol(self) -> dict[str, str]:
+        """The symbol that stands for each dim in the subscripts."""
+        return dict(zip(self.all_dims, symbols(len(self.all_dims)), strict=True))
+
     def role(self, dim: str) -> str:
         """Say what becomes of `dim`: "contracted", "batch", "free" or "summed".
 
@@ -88,6 +93,31 @@ class Lowering:
         if dim in self.batch:
             return "batch"
         return "free" if dim in self.x_free + self.y_free else "summed"
+
+    def to_svg(self, sizes: Mapping[str, int | str] | None = None) -> str:
+        """Draw the dot as a tensor network: boxes for the operands, an edge for each dim.
+
+        Parameters
+        ----------
+        sizes : mapping of str to int or str, optional
+            What to write beside the names of dims; some may be left out.
+
+        Returns
+        -------
+        str
+            An SVG document, readable on light and on dark pages.
+
+        Examples
+        --------
+        >>> lower_dot(("a", "b"), ("b", "c")).to_svg({"a": 2})[:4]
+        '<svg'
+        """
+        from refdot.diagram import draw
+
+        return draw(self, sizes or {})
+
+    def _repr_html_(self) -> str:
+        return self.to_svg()
 
     def __str__(self) -> str:
         rows = {

@@ -7,12 +7,15 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from html import escape
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
 from refdot.case import DotCase
+from refdot.errors import DotError
+from refdot.lowering import lower_dot
 from refdot.oracle import drawn_cotangents
 from refdot.tensor import Array, NamedTensor
 
@@ -184,6 +187,30 @@ class Mismatch:
 
     def __str__(self) -> str:
         return f"{self.signature}\n  {self.case}\n  expected {self.expected}\n  got      {self.got}"
+
+    def _repr_html_(self) -> str:
+        rows = {"case": str(self.case), "expected": self.expected, "got": self.got}
+        table = "".join(
+            f'<tr><th style="text-align: left">{name}</th>'
+            f'<td style="text-align: left"><code>{escape(text)}</code></td></tr>'
+            for name, text in rows.items()
+        )
+        return f"<b>{escape(self.signature)}</b><table>{table}</table>{picture_of(self.case)}"
+
+
+def picture_of(case: DotCase) -> str:
+    """Draw the lowering of a case with its sizes, or nothing if it has no lowering."""
+    try:
+        lowering = lower_dot(case.x.dims, case.y.dims, case.dim.value)
+    except DotError:
+        return ""
+    x_sizes, y_sizes = case.x.sizes, case.y.sizes
+    disagreeing = {
+        dim: f"{size} in x, {y_sizes[dim]} in y"
+        for dim, size in x_sizes.items()
+        if y_sizes.get(dim, size) != size
+    }
+    return lowering.to_svg({**x_sizes, **y_sizes, **disagreeing})
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from html import escape
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import numpy as np
 
+from refdot.diagram import printable
 from refdot.errors import DimNameError, DimNotFoundError
 from refdot.lowering import dim_names
 
@@ -174,6 +176,15 @@ class NamedTensor:
     def __repr__(self) -> str:
         shape = ", ".join(f"{dim}: {size}" for dim, size in self.sizes.items())
         return f"NamedTensor({shape + '; ' if shape else ''}{self.dtype})\n{self.data}"
+
+    def _repr_html_(self) -> str:
+        sizes = "".join(
+            f"<tr><th>{escape(printable(dim))}</th><td>{size}</td></tr>"
+            for dim, size in self.sizes.items()
+        )
+        table = f"<table>{sizes}</table>" if sizes else ""
+        values = escape(str(self.data))
+        return f"<b>NamedTensor</b> of {escape(str(self.dtype))}{table}<pre>{values}</pre>"
 
     @classmethod
     def from_xarray(cls, array: xarray.DataArray) -> NamedTensor:

@@ -12,6 +12,7 @@ import pytest
 import refdot
 from refdot import check
 from refdot.cli import main
+from refdot.explanation import explain
 
 # Modules that somebody may point refdot at, one file each.
 MODULES = {
@@ -85,11 +86,10 @@ BAD_USAGE = {
     "replay case.json xarray --backend nosuch": "--backend nosuch: there is only call",
     "explain|a b": f"{OPERANDS} 'a b'",
     "explain|a, b, c": f"{OPERANDS} 'a, b, c'",
-    "explain|a a, b": "Dim 'a' comes twice in x: ('a', 'a')",
-    "explain|a b, b c|--dim|z": "Dimension z not found in either input; the dims are a, b, c",
+    "explain|a, b|--sizes|=2": "--sizes takes name=size with commas between, not '=2'",
+    "explain|a, b|--svg|missing/a.svg": "--svg missing/a.svg: No such file or directory",
     "explain|a, b|--sizes|a": "--sizes takes name=size with commas between, not 'a'",
     "explain|a, b|--sizes|a=-1": "--sizes takes name=size with commas between, not 'a=-1'",
-    "explain|a, b|--sizes|z=2": "--sizes z: there is only a, b",
     "": "the following arguments are required: COMMAND",
 }
 
@@ -306,31 +306,53 @@ def test_a_case_that_cannot_be_run_is_bad_usage(case, folder, capsys):
 # explain
 
 
-def test_explain_shows_names_roles_and_loops(capsys):
+# Each: the command, the call whose error it is, and the lines below that error.
+CARETS = {
+    "explain|a a, b": (lambda: refdot.lower_dot(("a", "a"), "b"), "  a a, b\n    ^"),
+    "explain|a, b b": (lambda: refdot.lower_dot("a", ("b", "b")), "  a, b b\n       ^"),
+    "explain|a b, b c|--dim|z": (
+        lambda: refdot.lower_dot(("a", "b"), ("b", "c"), "z"),
+        "  --dim z\n        ^",
+    ),
+    "explain|a, a|--sizes|a=2,a=3": (
+        lambda: refdot.dot(refdot.NamedTensor([1, 2], "a"), refdot.NamedTensor([1, 2, 3], "a")),
+        "  --sizes a=2,a=3\n              ^",
+    ),
+}
+
+
+@pytest.mark.parametrize(("command", "call", "below"), [(c, *v) for c, v in CARETS.items()])
+def test_a_wrong_name_is_the_librarys_error_with_a_caret_below(command, call, below, capsys):
+    with pytest.raises(refdot.DotError) as caught:
+        call()
+    assert main(words(command)) == 2
+    assert capsys.readouterr() == ("", f"refdot: {caught.value}\n{below}\n")
+
+
+WRONG_SIZES = {
+    "explain|a, b|--sizes|z=2": "--sizes z: there is only a, b\n  --sizes z=2\n          ^",
+    "explain|,|--sizes|z=2": "--sizes z: there is only none\n  --sizes z=2\n          ^",
+    "explain|a, b|--sizes|a=2,a=3": "--sizes gives a two sizes\n  --sizes a=2,a=3\n              ^",
+}
+
+
+@pytest.mark.parametrize(("command", "said"), WRONG_SIZES.items(), ids=WRONG_SIZES)
+def test_a_size_of_no_dim_has_a_caret_too(command, said, capsys):
+    assert main(words(command)) == 2
+    assert capsys.readouterr() == ("", f"refdot: {said}\n")
+
+
+def test_explain_prints_what_explain_says(capsys):
     command = ["explain", "batch time embd, embd head", "--dim", "embd", "--sizes", "batch=2"]
     assert main(command) == 0
-    assert (
-        capsys.readouterr().out
-        == """\
-x    (batch, time, embd)
-y    (embd, head)
-out  (batch, time, head)
+    low = refdot.lower_dot(("batch", "time", "embd"), ("embd", "head"), "embd")
+    assert capsys.readouterr().out == explain(low, {"batch": 2}) + "\n"
 
-a  batch = 2  free        in one, kept
-b  time       free        in one, kept
-c  embd       contracted  in both, summed over
-d  head       free        in one, kept
 
-np.einsum("abc,cd->abd", x, y)
-
-for batch:
-    for time:
-        for head:
-            out[batch, time, head] = 0
-            for embd:
-                out[batch, time, head] += x[batch, time, embd] * y[embd, head]
-"""
-    )
+def test_explain_draws_into_a_file(folder, capsys):
+    assert main(["explain", "a b, b c", "--sizes", "a=2,b=3,b=3", "--svg", "dot.svg"]) == 0
+    low = refdot.lower_dot(("a", "b"), ("b", "c"))
+    assert (folder / "dot.svg").read_text("utf-8") == low.to_svg({"a": 2, "b": 3})
 
 
 DIM_OPTIONS = {
@@ -338,6 +360,7 @@ DIM_OPTIONS = {
     "...": (["--dim", "..."], "ab,bc->"),
     "one": (["--dim", "a"], "ab,bc->bc"),
     "several, spaced": (["--dim", "a, b"], "ab,bc->c"),
+    "several, without commas": (["--dim", "a b"], "ab,bc->c"),
     "none": (["--dim", ""], "ab,bc->abc"),
 }
 

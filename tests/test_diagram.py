@@ -1,158 +1,200 @@
-"""A lowering as text: golden explanations, operands of no dims included."""
+"""A lowering as a picture: what is where, whatever the names; readable on light and on dark."""
 
+import re
+from itertools import combinations
+from xml.etree import ElementTree
+
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from refdot.diagram import explain, parse_operands
+import refdot as rd
+from refdot.case import DimArgument, DotCase, Operand
+from refdot.diagram import COLOURS, MEANING, Layout, in_columns, printable
 from refdot.lowering import lower_dot
+from refdot.strategies import dot_cases
+from refdot.targets import Mismatch
 
-# Each: the operands, the `dim` argument, sizes, and the text.
-EXPLAINED = {
-    "a matrix product": (
-        "time embd, embd head",
-        None,
-        {"time": 2000, "embd": 3, "head": 4},
-        """\
-x    (time, embd)
-y    (embd, head)
-out  (time, head)
+SVG = "{http://www.w3.org/2000/svg}"
 
-a  time = 2000  free        in one, kept
-b  embd = 3     contracted  in both, summed over
-c  head = 4     free        in one, kept
 
-np.einsum("ab,bc->ac", x, y)
+def parsed(low, sizes=None):
+    """Read a picture back, as an XML tree."""
+    return ElementTree.fromstring(low.to_svg(sizes))
 
-for time:
-    for head:
-        out[time, head] = 0
-        for embd:
-            out[time, head] += x[time, embd] * y[embd, head]
 
-24,000 multiplications""",
-    ),
-    "every role": (
-        "free batch alone both, own both batch",
-        ("both", "own", "alone"),
-        {"batch": 2},
-        """\
-x    (free, batch, alone, both)
-y    (own, both, batch)
-out  (free, batch)
+def edges(tree):
+    """Read each edge: its title, where its line starts and ends, its label."""
+    read = {}
+    for group in tree.iter(f"{SVG}g"):
+        path, label = group.find(f"{SVG}path"), group.find(f"{SVG}text")
+        start, height, end = map(float, re.fullmatch(r"M(\S+) (\S+)H(\S+)", path.get("d")).groups())
+        title = group.find(f"{SVG}title").text
+        read[title] = (start, end, height, "".join(label.itertext()))
+    return read
 
-a  free       free        in one, kept
-b  batch = 2  batch       in both, kept
-c  alone      summed      in one, summed over alone
-d  both       contracted  in both, summed over
-e  own        summed      in one, summed over alone
 
-np.einsum("abcd,edb->ab", x, y)
+EVERY_ROLE = lower_dot(
+    ("batch", "free", "alone", "both"), ("both", "batch", "own"), ("both", "alone")
+)
 
-for free:
-    for batch:
-        out[free, batch] = 0
-        for alone:
-            for both:
-                for own:
-                    out[free, batch] += x[free, batch, alone, both] * y[own, both, batch]""",
-    ),
-    "two scalars": (
-        ",",
-        None,
-        {},
-        """\
-x    ()
-y    ()
-out  ()
 
-np.einsum(",->", x, y)
+def test_every_edge_goes_from_where_to_where_its_role_says():
+    layout = Layout.of(EVERY_ROLE, {})
+    out, x, y = (layout.out_left, layout.out_right), layout.x_right, layout.y_left
+    drawn = edges(parsed(EVERY_ROLE))
+    assert {title: (start, end) for title, (start, end, _, _) in drawn.items()} == {
+        "both: contracted, in both, summed over": (x, y),
+        "batch: batch, in both, kept": (x, y),
+        "free: free, in one, kept": (x, out[0]),
+        "own: free, in one, kept": (out[1], y),
+        "alone: summed, in one, summed over alone": (x, out[0] - 10),
+    }
+    heights = {title.split(":")[0]: height for title, (_, _, height, _) in drawn.items()}
+    assert heights["both"] < layout.out_top
+    assert layout.kept_top < heights["batch"] < heights["free"] == heights["own"]
+    assert layout.summed_top < heights["alone"] < layout.bottom
 
-out = 0
-out += x * y""",
-    ),
-    "a scale": (
-        "a,",
-        None,
-        {"a": 0},
-        """\
-x    (a)
-y    ()
-out  (a)
 
-a  a = 0  free        in one, kept
+def test_labels_have_letter_name_and_size():
+    labels = {
+        label for *_, label in edges(parsed(EVERY_ROLE, {"free": 3, "own": "4 or 5"})).values()
+    }
+    assert labels == {"a batch", "b free = 3", "c alone", "d both", "e own = 4 or 5"}
 
-np.einsum("a,->a", x, y)
 
-for a:
-    out[a] = 0
-    out[a] += x[a] * y
+@settings(max_examples=40)
+@given(dot_cases(valid=True), st.lists(st.text(min_size=1), min_size=60, max_size=60, unique=True))
+def test_any_names_are_drawn_one_edge_each_and_no_label_leaves_its_room(case, names):
+    dims = dict(zip({**case.x.sizes, **case.y.sizes}, names, strict=False))
+    case = case.renamed(dims)
+    low = lower_dot(case.x.dims, case.y.dims, case.dim.names)
+    sizes = case.x.sizes | case.y.sizes
+    layout = Layout.of(low, sizes)
+    drawn = edges(parsed(low, sizes))
+    assert len(drawn) == len(low.all_dims)
+    for title, (start, end, _, label) in drawn.items():
+        room = (layout.out_left if ": batch," in title else end) - start
+        assert (in_columns(label) - 1) * 7.3 < room, label
+    assert low.to_svg(sizes) == low.to_svg(dict(reversed(sizes.items())))
 
-0 multiplications""",
-    ),
-    "summed alone beside a scalar": (
-        ", a",
-        ...,
-        {},
-        """\
-x    ()
-y    (a)
-out  ()
 
-a  a  summed      in one, summed over alone
+def test_long_names_are_shortened_and_whole_in_the_title():
+    name = "a_name_of_a_dim_that_is_longer_than_most_names_are"
+    ((title, (*_, label)),) = edges(parsed(lower_dot([name], [name]))).items()
+    assert title == f"{name}: contracted, in both, summed over"
+    assert label == "a a_name_of_a_dim_…_most_names_are"
 
-np.einsum(",a->", x, y)
 
-out = 0
-for a:
-    out += x * y[a]""",
-    ),
-    "an inner product": (
-        "é, é",
-        None,
-        {"é": 1},
-        """\
-x    (é)
-y    (é)
-out  ()
+def linear(colour):
+    """Linear red, green and blue of a colour such as #1a4fa3, each from 0 to 1."""
+    parts = np.array([int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)])
+    return np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
 
-a  é = 1  contracted  in both, summed over
 
-np.einsum("a,a->", x, y)
+def contrast(one, other):
+    """Contrast of two colours, from 1 to 21, as the accessibility guidelines of the web say."""
+    darker, lighter = sorted(linear(colour) @ [0.2126, 0.7152, 0.0722] for colour in (one, other))
+    return (lighter + 0.05) / (darker + 0.05)
 
-out = 0
-for é:
-    out += x[é] * y[é]
 
-1 multiplications""",
-    ),
+# What each kind of colour blindness makes of linear colours: Machado, Oliveira and Fernandes, 2009.
+COLOUR_VISION = {
+    "full": np.eye(3),
+    "no red": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "no green": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+    "no blue": [
+        [1.255528, -0.076749, -0.178779],
+        [-0.078411, 0.930809, 0.147602],
+        [0.004733, 0.691367, 0.303900],
+    ],
 }
+XYZ = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
 
 
-@pytest.mark.parametrize(("operands", "dim", "sizes", "text"), EXPLAINED.values(), ids=EXPLAINED)
-def test_a_lowering_is_explained(operands, dim, sizes, text):
-    assert explain(lower_dot(*parse_operands(operands), dim), sizes) == text
+def lightness_and_hue(colour, vision):
+    """A colour in CIELAB, in which distances are as large as they look."""
+    seen = np.clip(np.array(vision) @ linear(colour), 0, 1)
+    x, y, z = np.cbrt(np.array(XYZ) @ seen / [0.9505, 1, 1.089])
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
 
 
-def test_sizes_may_be_left_out():
-    low = lower_dot("a", "ab")
-    assert explain(low) == explain(low, {}) == explain(low, {"z": 3})
+@pytest.mark.parametrize("vision", COLOUR_VISION)
+@pytest.mark.parametrize("scheme", COLOURS)
+def test_roles_differ_in_colour_to_every_eye(scheme, vision):
+    seen = [lightness_and_hue(COLOURS[scheme][role], COLOUR_VISION[vision]) for role in MEANING]
+    assert min(np.linalg.norm(one - other) for one, other in combinations(seen, 2)) > 20
 
 
-PARSED = {
-    "a b, b c": (("a", "b"), ("b", "c")),
-    "  a   b ,b": (("a", "b"), ("b",)),
-    ",": ((), ()),
-    "a,": (("a",), ()),
-    "batch time,\tembd\n": (("batch", "time"), ("embd",)),
-}
+@pytest.mark.parametrize("scheme", COLOURS)
+def test_lines_and_text_stand_out_on_light_and_dark(scheme):
+    colours = COLOURS[scheme]
+    assert all(contrast(colours[role], colours["page"]) >= 3 for role in MEANING)
+    assert all(contrast(colours[role], colours["box"]) >= 3 for role in MEANING)
+    assert contrast(colours["ink"], colours["page"]) >= 7
+    assert contrast(colours["ink"], colours["box"]) >= 7
 
 
-@pytest.mark.parametrize(("text", "dims"), PARSED.items(), ids=repr)
-def test_operands_are_names_between_spaces_and_one_comma(text, dims):
-    assert parse_operands(text) == dims
+@pytest.mark.parametrize("text", ["plain", "é", "時間", "a b"])
+def test_printable_names_are_kept(text):
+    assert printable(text) == text
 
 
-@pytest.mark.parametrize("text", ["", "a b", "a, b, c", ",,"], ids=repr)
-def test_just_one_comma_is_needed(text):
-    with pytest.raises(ValueError, match=r"^two operands with one") as caught:
-        parse_operands(text)
-    assert str(caught.value).endswith(f"such as 'a b, b c', not {text!r}")
+@pytest.mark.parametrize(
+    ("text", "shown"), [("a\nb", r"a\nb"), ("\x00", r"\x00"), ("\ud800", r"\ud800")]
+)
+def test_others_are_escaped(text, shown):
+    assert printable(text) == shown
+
+
+# In a notebook
+
+
+def test_a_lowering_shows_as_its_picture():
+    assert EVERY_ROLE._repr_html_() == EVERY_ROLE.to_svg()
+
+
+@pytest.mark.parametrize(
+    ("tensor", "html"),
+    [
+        (rd.NamedTensor(3, ()), "<b>NamedTensor</b> of int64<pre>3</pre>"),
+        (
+            rd.NamedTensor([1.5], "<a\n>"),
+            r"<b>NamedTensor</b> of float64<table><tr><th>&lt;a\n&gt;</th><td>1</td></tr></table>"
+            "<pre>[1.5]</pre>",
+        ),
+    ],
+    ids=["no dims", "a name to escape"],
+)
+def test_a_tensor_shows_dims_sizes_and_values(tensor, html):
+    assert tensor._repr_html_() == html
+
+
+PLAIN = DimArgument()
+
+
+def mismatch(dim=PLAIN):
+    case = DotCase(Operand(("a", "b"), (2, 3)), Operand(("b",), (4,)), dim)
+    return Mismatch("R4", "accepted-invalid", "run", "contracted", "an <error>", "none", case)
+
+
+def test_a_mismatch_shows_its_case_drawn_with_the_sizes_that_disagree():
+    html = mismatch()._repr_html_()
+    assert html.startswith("<b>R4 accepted-invalid at run: contracted</b><table>")
+    assert "<code>an &lt;error&gt;</code>" in html
+    picture = ElementTree.fromstring(html[html.index("<svg") :])
+    labels = {label for *_, label in edges(picture).values()}
+    assert labels == {"a a = 2", "b b = 3 in x, 4 in y"}
+
+
+def test_a_case_without_a_lowering_is_not_drawn():
+    assert "<svg" not in mismatch(DimArgument("str", ("z",)))._repr_html_()

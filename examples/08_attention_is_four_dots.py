@@ -1,0 +1,130 @@
+# %% [markdown]
+# # Attention is four dots
+#
+# Multi-head attention, the heart of a transformer, is known for lines such as
+# `(q @ k.transpose(-2, -1)).view(b, t, n, -1)`. With names there is nothing to transpose and
+# nothing to count. What is left is four dots and a softmax.
+
+# %%
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+
+import refdot as rd
+
+sizes = {"batch": 2, "time": 6, "embd": 8, "part": 3, "head": 2, "key": 4}
+random = np.random.default_rng(0)
+
+
+def normal(*dims):
+    """Draw a tensor of those dims."""
+    return rd.NamedTensor(random.normal(size=[sizes[dim] for dim in dims]), dims)
+
+
+x = normal("batch", "time", "embd")
+weights = {
+    "project": normal("embd", "part", "head", "key"),
+    "merge": normal("head", "key", "embd"),
+}
+
+# %% [markdown]
+# **One: project.** Each time step asks for something (its query), says what it has (its key), and
+# what it would pass on (its value), for each head. All are linear in x: one dot makes the three
+# *parts*.
+
+# %%
+parts = rd.dot(x, weights["project"], dim="embd")
+query, key, value = (parts.isel(part=part) for part in range(3))
+print(query.sizes)
+rd.lower_dot(x.dims, weights["project"].dims, dim="embd")
+
+# %% [markdown]
+# **Two: score.** How well does what one step asks for fit what another has? Both have times, and
+# each is to meet each, so one of the two dims needs another name. `key` is contracted; `batch` and
+# `head` are batch dims, for heads do not look at each other.
+
+# %%
+key, value = key.rename(time="time_k"), value.rename(time="time_k")
+scores = rd.dot(query, key, dim="key")
+low = rd.lower_dot(query.dims, key.dims, dim="key")
+output = Path("output")
+output.mkdir(exist_ok=True)
+(output / "scores.svg").write_text(low.to_svg(query.sizes | key.sizes), encoding="utf-8")
+low
+
+# %% [markdown]
+# A step may only look back, and what it looks at is weighted by a softmax over `time_k`. Neither is
+# a dot; both know their dim by name.
+
+
+# %%
+def causal_softmax(scores):
+    """Weigh earlier steps, and none that are later, so that the weights add up to 1."""
+    times = np.arange(sizes["time"])
+    later = times[None, :] > times[:, None]
+    scores = scores.transpose(..., "time", "time_k")
+    masked = np.where(later, -np.inf, scores.data)
+    weights = np.exp(masked - masked.max(axis=-1, keepdims=True))
+    return rd.NamedTensor(weights / weights.sum(axis=-1, keepdims=True), scores.dims)
+
+
+attention = causal_softmax(scores)
+
+# %% [markdown]
+# **Three: mix.** Each step takes the values of the others, as much of each as its weight says.
+
+# %%
+mixed = rd.dot(attention, value, dim="time_k")
+mixing = rd.lower_dot(attention.dims, value.dims, dim="time_k")
+(output / "mixed.svg").write_text(mixing.to_svg(attention.sizes | value.sizes), encoding="utf-8")
+mixing
+
+# %% [markdown]
+# **Four: merge.** The heads' results become one vector again: two dims are contracted at once, and
+# no reshape is needed before that.
+
+# %%
+out = rd.dot(mixed, weights["merge"], dim=("head", "key")).transpose(*x.dims)
+print(out.sizes)
+rd.lower_dot(mixed.dims, weights["merge"].dims, dim=("head", "key"))
+
+# %% [markdown]
+# The same without names, with einsum. It is as short, and whoever reads it must know what `n` was.
+
+# %%
+q, k, v = np.einsum("bte,epnd->pbtnd", x.data, weights["project"].data)
+by_letters = np.einsum("btnd,bsnd->bnts", q, k)
+later = np.triu(np.ones((6, 6), bool), 1)
+by_letters = np.exp(np.where(later, -np.inf, by_letters))
+by_letters /= by_letters.sum(axis=-1, keepdims=True)
+by_letters = np.einsum("bnts,bsnd,nde->bte", by_letters, v, weights["merge"].data)
+
+assert out.dims == x.dims
+assert np.allclose(out.data, by_letters)
+
+# %% [markdown]
+# PyTensor's xtensor has the same dot. Where PyTensor is installed, here are its four.
+
+# %%
+if find_spec("pytensor"):
+    import pytensor
+    import pytensor.xtensor as px
+    from pytensor.compile.mode import Mode
+
+    x_symbol = px.xtensor("x", dims=x.dims)
+    project, merge = (px.xtensor(name, dims=weights[name].dims) for name in weights)
+    parts = px.dot(x_symbol, project, dim="embd")
+    query, key, value = (parts.isel(part=part) for part in range(3))
+    key, value = key.rename(time="time_k"), value.rename(time="time_k")
+    scores = px.dot(query, key, dim="key")
+    look_back = px.as_xtensor(~later, dims=("time", "time_k"))
+    attention = px.math.softmax(px.where(look_back, scores, -np.inf), dim="time_k")
+    mixed = px.dot(attention, value, dim="time_k")
+    merged = px.dot(mixed, merge, dim=("head", "key")).transpose(*x.dims)
+
+    without_compiler = Mode(linker="py", optimizer="minimum_compile")
+    evaluate = pytensor.function([x_symbol, project, merge], merged.values, mode=without_compiler)
+    theirs = evaluate(x.data, *(weight.data for weight in weights.values()))
+    assert np.allclose(theirs, out.data)
+    print("PyTensor agrees")
