@@ -85,7 +85,8 @@ BAD_USAGE = {
     "replay case.json xarray --backend nosuch": "--backend nosuch: there is only call",
     "explain|a b": f"{OPERANDS} 'a b'",
     "explain|a, b, c": f"{OPERANDS} 'a, b, c'",
-    "explain|a a, b": "Dim 'a' comes twice in x: ('a', 'a')",
+    "explain|a a, b": "Dimensions must be unique. Found duplicates in ('a', 'a'): "
+    "'a' comes twice in x",
     "explain|a b, b c|--dim|z": "Dimension z not found in either input; the dims are a, b, c",
     "explain|a, b|--sizes|a": "--sizes takes name=size with commas between, not 'a'",
     "explain|a, b|--sizes|a=-1": "--sizes takes name=size with commas between, not 'a=-1'",
