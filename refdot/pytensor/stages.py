@@ -29,5 +29,5 @@ def stage(name: str) -> Iterator[None]:
     except BaseException as error:
         raised = Raised.at(name, error)
         # PyTensor appends pages about the graph, in which names of variables look like dims.
-        message = raised.message.split("\nApply node that caused the error")[0]
-        raise StageError(replace(raised, message=message)) from None
+        message, separator, pages = raised.message.partition("\nApply node that caused the error")
+        raise StageError(replace(raised, message=message, appended=separator + pages)) from None

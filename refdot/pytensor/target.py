@@ -155,7 +155,8 @@ def run(case: DotCase, mode: Mode, lowering: str, until: str) -> Outcome:
             lowered = graphs.lower(graph)
         outcome = replace(outcome, leftovers=leftovers([lowered], lowering, "the forward graph"))
         if case.gradient_order:
-            outcome = replace(outcome, discrete_gradients=discrete_gradients(case, graph, lowered))
+            given, refused = discrete_gradients(case, graph, lowered)
+            outcome = replace(outcome, discrete_gradients=given, discrete_gradient_raised=refused)
         if case.gradient_order and differentiated(case):
             try:
                 gradient = GradientGraph.build(case, graph, lowered)
@@ -174,19 +175,29 @@ def run(case: DotCase, mode: Mode, lowering: str, until: str) -> Outcome:
         return replace(outcome, raised=stopped.raised)
 
 
-def discrete_gradients(case: DotCase, graph: graphs.Graph, lowered: Any) -> tuple[str, ...]:
-    """Name the operands that can be differentiated by although they are not continuous."""
+def discrete_gradients(
+    case: DotCase, graph: graphs.Graph, lowered: Any
+) -> tuple[tuple[str, ...], Raised | None]:
+    """Differentiate by the operands that are not continuous.
+
+    Returns
+    -------
+    given : tuple of str
+        The operands for which there is a gradient all the same.
+    refused : Raised, optional
+        What was raised for the first of the others.
+    """
     operands = (case.x,) if case.same_variable else (case.x, case.y)
-    found = []
+    given, refused = [], None
     for name, operand, variable in zip("xy", operands, graph.inputs, strict=False):
         if np.dtype(operand.dtype).kind in "biu":
             try:
                 with stage("lower"):
                     graphs.first_gradients(lowered, [variable], lowered.type("cotangent"))
-                    found.append(name)
-            except StageError:
-                continue
-    return tuple(found)
+                    given.append(name)
+            except StageError as stopped:
+                refused = refused or stopped.raised
+    return tuple(given), refused
 
 
 def differentiated(case: DotCase) -> tuple[str, ...]:
