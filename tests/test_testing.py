@@ -148,4 +148,4 @@ def test_input_that_is_invalid_has_no_answer():
 
 
 def test_the_strategies_are_there_too():
-    assert {"check_dot", "assert_dot_matches", "dot_cases", "dim_arguments"} == set(testing.__all__)
+    assert {"dot_cases", "dim_arguments"} < set(testing.__all__)
