@@ -62,9 +62,15 @@ def test_an_exception_is_recorded_with_its_stage(case, stage, type_, words):
     assert words in raised.message
     assert raised.expected_type is (type_ in ("ValueError", "TypeError"))
     assert "Apply node that caused the error" not in raised.message
-    assert (stage == "run") is raised.appended.startswith("\nApply node that caused the error")
-    assert raised.text == raised.message + raised.appended
     assert raised.bases[0] == f"builtins.{type_}"
+
+
+@pytest.mark.parametrize("lowering", TARGET.lowerings)
+def test_pages_about_the_graph_are_kept_beside_the_message(lowering):
+    raised = run(ask("a:2", "a:3", ()), lowering=lowering).raised
+    assert raised.message == "operands could not be broadcast together with shapes (2,) (3,) "
+    assert raised.appended.startswith("\nApply node that caused the error: ")
+    assert raised.text == raised.message + raised.appended
 
 
 @pytest.mark.parametrize(
