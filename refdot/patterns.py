@@ -1,5 +1,7 @@
 """Judges a regex for error messages, as `pytest.raises(T, match=PATTERN)` would use it.
 
+That is `re.search` on the `str` of what is raised, and on the notes after it.
+
 A regex for a test of errors should match what is raised in the situations that the test is
 about, on every backend and lowering, and nothing that is raised in any other. Both are seen by
 trying it on all messages that there are. A message of another situation that has the whole of an

@@ -51,7 +51,7 @@ class Raised:
     expected_type : bool
         Whether it is a `ValueError` or a `TypeError`.
     appended : str
-        What its `str` says after the message: pages about the target's own affairs.
+        What comes after the message: pages about the target's own affairs, and notes.
     bases : tuple of str
         Its class and all that this is derived from, each with its module.
     """
@@ -72,12 +72,13 @@ class Raised:
             type(error).__name__,
             str(error),
             isinstance(error, ValueError | TypeError),
-            bases=tuple(map(qualified_name, type(error).__mro__)),
+            "".join(f"\n{note}" for note in getattr(error, "__notes__", ())),
+            tuple(map(qualified_name, type(error).__mro__)),
         )
 
     @property
     def text(self) -> str:
-        """The exception's whole `str`, which is what `pytest.raises` matches with a regex."""
+        """The exception's whole `str` and its notes: what `pytest.raises` matches with a regex."""
         return self.message + self.appended
 
     def __str__(self) -> str:

@@ -84,6 +84,16 @@ def test_an_exception_knows_all_that_it_is():
     assert raised.text == raised.message
 
 
+def test_the_text_of_an_exception_is_what_pytest_matches():
+    error = ValueError("said")
+    error.add_note("noted")
+    error.add_note("and noted")
+    raised = Raised.at("run", error)
+    assert (raised.message, raised.appended) == ("said", "\nnoted\nand noted")
+    with pytest.raises(ValueError, match=f"^{raised.text}$"):
+        raise error
+
+
 def test_an_interrupt_is_not_an_outcome():
     def dot(x, y, dim=None):
         raise KeyboardInterrupt

@@ -30,4 +30,5 @@ def stage(name: str) -> Iterator[None]:
         raised = Raised.at(name, error)
         # PyTensor appends pages about the graph, in which names of variables look like dims.
         message, separator, pages = raised.message.partition("\nApply node that caused the error")
-        raise StageError(replace(raised, message=message, appended=separator + pages)) from None
+        appended = separator + pages + raised.appended
+        raise StageError(replace(raised, message=message, appended=appended)) from None
