@@ -11,7 +11,7 @@ from fnmatch import filter as filter_names
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Any, NoReturn, TypeGuard
 
 from refdot import __version__
 from refdot.diagram import explain, parse_operands
@@ -168,12 +168,17 @@ def exception(name: str) -> type[BaseException]:
         found = getattr(import_module(module_name or "builtins"), class_name, None)
     except ImportError:
         found = None
-    if isinstance(found, type) and issubclass(found, BaseException):
+    if is_exception(found):
         return found
-    own = [known for known, kind in vars(builtins).items() if isinstance(kind, type)]
+    own = [known for known, kind in vars(builtins).items() if is_exception(kind)]
     nearest = nearest_name(name, own)
-    hint = f"; did you mean {nearest}?" if nearest else ""
+    hint = f"; did you mean {nearest}?" if nearest and not module_name else ""
     raise argparse.ArgumentTypeError(f"no exception {name!r}{hint}")
+
+
+def is_exception(found: object) -> TypeGuard[type[BaseException]]:
+    """Whether something is a class of exceptions."""
+    return isinstance(found, type) and issubclass(found, BaseException)
 
 
 def run_check(arguments: argparse.Namespace) -> int:
@@ -258,15 +263,22 @@ def run_errors(arguments: argparse.Namespace) -> int:
         if any(getattr(arguments, other) for other in others):
             raise UsageError("--diff compares two files, and takes nothing else")
         return run_diff(*arguments.diff)
+    # What cannot be written is better known before messages are asked for, which takes time.
+    if arguments.report is not None:
+        make_folder(arguments.report)
+    if arguments.json not in (None, "-"):
+        open_for(arguments.json, "a", "--json").close()
     console = Console(stderr=arguments.json == "-")
     found = surveyed(arguments, situations_named(arguments.situation), console)
     if arguments.json is not None:
         text = json.dumps(found.to_json(), indent=2, ensure_ascii=False) + "\n"
-        write(text, arguments.json, "--json")
+        if arguments.json == "-":
+            sys.stdout.write(text)
+        else:
+            write(text, Path(arguments.json), "--json")
     if arguments.json != "-":
         print_lines(survey_lines(found), console)
     if arguments.report is not None:
-        make_folder(arguments.report)
         write(errors_html(found), arguments.report / "errors.html", "--report")
     return 0
 
@@ -344,13 +356,16 @@ def surveyed(arguments: argparse.Namespace, situations: Sequence[str], console: 
         )
 
 
-def write(text: str, path: Path | str, option: str) -> None:
-    """Write a file, or to stdout if that is `-`."""
-    if path == "-":
-        sys.stdout.write(text)
-        return
+def write(text: str, path: Path, option: str) -> None:
+    """Write a file that an option asks for."""
+    with open_for(path, "w", option) as file:
+        file.write(text)
+
+
+def open_for(path: Path | str, mode: str, option: str) -> IO[str]:
+    """Open a file that an option names."""
     try:
-        Path(path).write_text(text, encoding="utf-8")
+        return Path(path).open(mode, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{option} {path}: {error.strerror}") from None
 

@@ -32,6 +32,7 @@ Lines: TypeAlias = Iterator[tuple[str, str]]
 
 SILENT = "bold red"
 INDENT = " " * 28
+LEGEND = "<dim>, <n>, <shape>, <array> and <address> stand for what varies from case to case"
 
 
 def survey_lines(survey: Survey) -> Lines:
@@ -42,13 +43,27 @@ def survey_lines(survey: Survey) -> Lines:
         for essence, group in by_stage(messages):
             yield f"  {row(essence)}", SILENT if group[0].is_silent else ""
             yield f"  {INDENT}{where(group, messages)}", "dim"
+            for case in some_cases(group, messages):
+                yield f"  {INDENT}{case}", "dim"
         yield "", ""
+    yield LEGEND, "dim"
     yield str(survey), ""
     for name, reason in survey.absent.items():
         yield f"backend {name} is absent: {reason}", ""
-    silent = sum(message.is_silent for message in survey.messages)
+    yield summary(survey), "bold"
+
+
+def some_cases(group: Sequence[Message], among: Sequence[Message]) -> list[str]:
+    """Name the cases of a message, unless they are all that there are."""
+    cases = dict.fromkeys(str(message.case) for message in group)
+    return [] if len(cases) == len({message.case for message in among}) else list(cases)
+
+
+def summary(survey: Survey) -> str:
+    """Say in one line how often an error is due and nothing is raised."""
     asked = sum(not message.unjudged for message in survey.messages)
-    yield f"asked {asked} times; nothing raised {silent} times where an error is due", "bold"
+    silent = sum(message.is_silent for message in survey.messages)
+    return f"asked {asked} times; nothing raised {silent} times where an error is due"
 
 
 def as_text(lines: Lines) -> str:
@@ -209,11 +224,17 @@ def errors_html(survey: Survey) -> str:
     blocks = "\n".join(map(situation_html, by_situation(survey.messages)))
     title = escape(f"Error messages of {survey.target} {survey.version}".strip())
     absent = "".join(
-        f"<p>Backend {escape(name)} is absent: {escape(reason)}</p>\n"
+        f"<p>backend {escape(name)} is absent: {escape(reason)}</p>\n"
         for name, reason in survey.absent.items()
     )
     return PAGE.format(
-        title=title, survey=escape(str(survey)), absent=absent, blocks=blocks, refdot=__version__
+        title=title,
+        survey=escape(str(survey)),
+        summary=escape(summary(survey)),
+        legend=escape(LEGEND),
+        absent=absent,
+        blocks=blocks,
+        refdot=__version__,
     )
 
 
@@ -255,6 +276,7 @@ PAGE = """\
 <style>
 :root {{ color-scheme: light dark; }}
 body {{ font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; }}
+body {{ padding: 0 1rem; }}
 table {{ border-collapse: collapse; width: 100%; }}
 td, th {{ border-bottom: 1px solid #8886; padding: .3rem .5rem; }}
 td, th {{ text-align: left; vertical-align: top; }}
@@ -268,7 +290,8 @@ td:nth-child(3) {{ overflow-wrap: anywhere; }}
 </head>
 <body>
 <h1>{title}</h1>
-<p>{survey}</p>
+<p>{survey}<br><strong>{summary}</strong></p>
+<p><small>{legend}; unfold a case to see its message whole.</small></p>
 {absent}<table>
 <thead><tr><th>stage</th><th>type</th><th>message</th><th>where</th></tr></thead>
 <tbody>
