@@ -51,8 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 if nothing is wrong but known deviations, 1 if something is, 2 for bad usage, 130 if
-        interrupted before anything was found.
+        0 if nothing is wrong but known deviations, 1 if something is (of errors with --diff: if
+        something changed), 2 for bad usage, 130 if interrupted before anything was found.
     """
     try:
         arguments = parser().parse_args(argv)
@@ -60,6 +60,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UsageError as error:
         print(f"refdot: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("refdot: interrupted", file=sys.stderr)
+        return INTERRUPTED
     except SystemExit as leaving:  # --help and --version
         return int(leaving.code or 0)
     return result

@@ -428,6 +428,16 @@ def test_surveys_with_nothing_in_common_are_bad_usage(folder, capsys):
     )
 
 
+@pytest.mark.parametrize("command", [["errors"], ["regex", "x"]])
+def test_an_interrupt_ends_a_survey(command, monkeypatch, capsys):
+    def survey(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("refdot.messages.survey", survey)
+    assert main([*command, "right_dot:dot"]) == 130
+    assert capsys.readouterr().err == "refdot: interrupted\n"
+
+
 # regex
 
 PATTERNS = {
