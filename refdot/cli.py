@@ -173,7 +173,7 @@ def exception(name: str) -> type[BaseException]:
         found = None
     if is_exception(found):
         return found
-    own = [known for known, kind in vars(builtins).items() if is_exception(kind)]
+    own = [known for known, found in vars(builtins).items() if is_exception(found)]
     nearest = nearest_name(name, own)
     hint = f"; did you mean {nearest}?" if nearest and not module_name else ""
     raise argparse.ArgumentTypeError(f"no exception {name!r}{hint}")

@@ -94,6 +94,11 @@ class Message:
     unjudged: str = ""
 
     @property
+    def text(self) -> str:
+        """All that was said, notes included; empty where nothing was."""
+        return self.raised.text if self.raised else ""
+
+    @property
     def normalised(self) -> str:
         """The message without what varies, and without pages about the target's own affairs."""
         return normalised(self.raised.message, self.case) if self.raised else ""

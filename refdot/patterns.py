@@ -11,7 +11,7 @@ tell them apart.
 The suggestion is the shortest alternation of literal fragments that does so. A fragment is a run
 of whole words of an asked message that no other error contains: `FEWEST_WORDS` or more, and such
 in which nothing varies from case to case (no number, array, address or dim), where the message
-has any of that kind. Which fragments cover all asked messages in the shortest pattern is a
+has one that is so. Which fragments cover all asked messages in the shortest pattern is a
 minimal set cover, solved exactly. It rests on the messages that were seen: a backend, a version
 or an error that was not asked for may say something else.
 """
@@ -61,9 +61,8 @@ class Verdict:
 
     Attributes
     ----------
-    pattern : str
-    type : str
-        The exception asked for, as in `pytest.raises(type, match=pattern)`.
+    pattern, exception : str
+        As in `pytest.raises(exception, match=pattern)`.
     situations : tuple of str
         What it should match.
     asked : int
@@ -82,7 +81,7 @@ class Verdict:
     """
 
     pattern: str
-    type: str
+    exception: str
     situations: tuple[str, ...]
     asked: int
     missed: tuple[Miss, ...] = ()
@@ -104,7 +103,7 @@ def judge(
     pattern: str,
     survey: Survey,
     situations: Sequence[str],
-    kind: type[BaseException] = Exception,
+    exception: type[BaseException] = Exception,
 ) -> Verdict:
     """Judge a pattern on the messages of a survey.
 
@@ -115,7 +114,7 @@ def judge(
         Of every situation, for what is too wide shows on those that are not asked for.
     situations : sequence of str
         Those that the pattern is for.
-    kind : type, optional
+    exception : type, optional
         The exception that must be raised.
 
     Returns
@@ -141,23 +140,23 @@ def judge(
     """
     check_pattern(pattern)
     asked, others = split(survey, situations)
-    texts = list(dict.fromkeys(m.raised.text for m in survey.messages if m.raised))
+    texts = list(dict.fromkeys(message.text for message in survey.messages if message.raised))
     parts = alternatives(pattern)
-    own = [(pattern, text) for text in texts + probes(pattern, texts)]
-    searches = own + [(part.alone, text) for part in parts for text in texts]
+    whole = [(pattern, text) for text in texts + probes(pattern, texts)]
+    searches = whole + [(part.alone, text) for part in parts for text in texts]
     results = search(searches)
     found = dict(zip(searches, results, strict=False))
     dead = [part for part in parts if all(found.get((part.alone, t)) is False for t in texts)]
     return Verdict(
-        pattern,
-        kind.__name__,
-        tuple(situations),
-        len(asked),
-        tuple(misses(pattern, asked, found, kind)),
-        tuple(m for m in others if is_a(m, kind) and found.get((pattern, text_of(m)))),
-        tuple(part.text for part in outermost(dead)),
-        own[len(results)][1] if len(results) < len(own) else "",
-        suggestion(survey, situations, kind),
+        pattern=pattern,
+        exception=exception.__name__,
+        situations=tuple(situations),
+        asked=len(asked),
+        missed=tuple(misses(pattern, asked, found, exception)),
+        too_wide=tuple(m for m in others if is_a(m, exception) and found.get((pattern, m.text))),
+        dead=tuple(part.text for part in outermost(dead)),
+        endless=whole[len(results)][1] if len(results) < len(whole) else "",
+        suggestion=suggestion(survey, situations, exception),
     )
 
 
@@ -201,29 +200,24 @@ def split(survey: Survey, situations: Sequence[str]) -> tuple[list[Message], lis
     ]
 
 
-def text_of(message: Message) -> str:
-    """Give the whole of what was raised, or nothing."""
-    return message.raised.text if message.raised else ""
-
-
-def is_a(message: Message, kind: type[BaseException]) -> bool:
-    """Whether what was raised is an exception of a kind."""
-    return message.raised is not None and qualified_name(kind) in message.raised.bases
+def is_a(message: Message, exception: type[BaseException]) -> bool:
+    """Whether what was raised is an exception of that class."""
+    return message.raised is not None and qualified_name(exception) in message.raised.bases
 
 
 def misses(
     pattern: str,
     asked: Iterable[Message],
     found: dict[tuple[str, str], bool],
-    kind: type[BaseException],
+    exception: type[BaseException],
 ) -> Iterator[Miss]:
     """Say what a pattern misses of what is asked for, and why."""
     for message in asked:
         if message.raised is None:
             yield Miss(message, "nothing is raised")
-        elif not is_a(message, kind):
-            yield Miss(message, f"{message.raised.type} is no {kind.__name__}")
-        elif found.get((pattern, message.raised.text)) is False:
+        elif not is_a(message, exception):
+            yield Miss(message, f"{message.raised.type} is no {exception.__name__}")
+        elif found.get((pattern, message.text)) is False:
             yield Miss(message, "no match")
 
 
@@ -294,19 +288,42 @@ class Alternative(NamedTuple):
     alone: str
 
 
-TOKENS = r"""
+TOKEN = r"""
     \\.                                 # an escape
   | \[\^?\]?(?:\\.|[^\]\\])*\]           # a set
   | \(\?\#[^)]*\)                        # a comment
   | (?P<flags>\(\?[aiLmsux]+\))          # flags of the whole pattern
   | \(\?P=\w+\)                          # a reference
   | (?P<opaque>\(\?<?! | \(\?\(\w+\))    # what is beside a | here is not matched, or no alternative
-  | (?P<open>\((?:\?(?:P<\w+>|<?=|:|>|[aimsuxL-]+:))?)
+  | (?P<open>\((?:\?(?:P<\w+>|<?=|:|>|[aimsuxL]*-?[imsx]*:))?)
   | (?P<close>\))
   | (?P<bar>\|)
   | .
 """
+TOKENS = {
+    False: re.compile(TOKEN, re.VERBOSE | re.DOTALL),
+    True: re.compile(rf"\#[^\n]* | {TOKEN}", re.VERBOSE | re.DOTALL),
+}
 NEVER = "(?!)"
+
+
+@dataclass
+class Group:
+    """A group of a pattern, or the whole of it, while it is read.
+
+    Attributes
+    ----------
+    starts : list of int
+        Where its alternatives start.
+    is_matched : bool
+        Whether what is in it is matched, rather than being what must not follow.
+    is_verbose : bool
+        Whether there may be comments in it.
+    """
+
+    starts: list[int]
+    is_matched: bool
+    is_verbose: bool
 
 
 def alternatives(pattern: str) -> list[Alternative]:
@@ -317,36 +334,46 @@ def alternatives(pattern: str) -> list[Alternative]:
     >>> [part.text for part in alternatives(r"size (1|n) differs|[|]|\|")]
     ['1', 'n', 'size (1|n) differs', '[|]', '\\|']
     """
-    is_verbose = bool(re.compile(pattern).flags & re.VERBOSE)
-    tokens = re.compile(r"\#[^\n]* |" * is_verbose + TOKENS, re.VERBOSE | re.DOTALL)
     found: list[Alternative] = []
-    groups: list[tuple[bool, list[int]]] = [(True, [0])]
-    for token in tokens.finditer(pattern):
+    groups = [Group([0], True, bool(re.compile(pattern).flags & re.VERBOSE))]
+    end = 0
+    while token := TOKENS[groups[-1].is_verbose].match(pattern, end):
+        start, end = token.span()
+        innermost = groups[-1]
         if token.lastgroup == "flags":
-            groups[-1][1][0] = token.end()
+            innermost.starts[0] = end
         elif token.lastgroup in ("open", "opaque"):
-            transparent = groups[-1][0] and token.lastgroup == "open"
-            groups.append((transparent, [token.end()]))
+            is_matched = innermost.is_matched and token.lastgroup == "open"
+            groups.append(Group([end], is_matched, is_verbose_in(token[0], innermost)))
         elif token.lastgroup == "bar":
-            groups[-1][1].append(token.end())
+            innermost.starts.append(end)
         elif token.lastgroup == "close":
-            found += divided(pattern, *groups.pop(), token.start())
-    return found + divided(pattern, *groups.pop(), len(pattern))
+            found += divided(pattern, groups.pop(), start)
+    return found + divided(pattern, groups.pop(), len(pattern))
 
 
-def divided(pattern: str, transparent: bool, starts: list[int], end: int) -> list[Alternative]:
+def is_verbose_in(opening: str, outer: Group) -> bool:
+    """Whether there may be comments in a group that opens so."""
+    flags = re.fullmatch(r"\(\?(\w*)-?(\w*):", opening)
+    if flags is None:
+        return outer.is_verbose
+    return "x" in flags[1] or (outer.is_verbose and "x" not in flags[2])
+
+
+def divided(pattern: str, group: Group, end: int) -> list[Alternative]:
     """Divide a group at its bars, if it has any and its alternatives are ones to be matched."""
-    if not transparent or len(starts) == 1:
+    starts = group.starts
+    if not group.is_matched or len(starts) == 1:
         return []
     ends = [start - 1 for start in starts[1:]] + [end]
     parts = []
-    for kept in starts:
+    for kept, kept_end in zip(starts, ends, strict=True):
         alone = pattern
+        # From the right, so that what is put in does not move what is still to be found.
         for start in reversed(starts):
             if start != kept:
                 alone = alone[:start] + NEVER + alone[start:]
-        here = ends[starts.index(kept)]
-        parts.append(Alternative(kept, here, pattern[kept:here], alone))
+        parts.append(Alternative(kept, kept_end, pattern[kept:kept_end], alone))
     return parts
 
 
@@ -366,18 +393,18 @@ def outermost(parts: Sequence[Alternative]) -> list[Alternative]:
 
 
 def suggestion(
-    survey: Survey, situations: Sequence[str], kind: type[BaseException] = Exception
+    survey: Survey, situations: Sequence[str], exception: type[BaseException] = Exception
 ) -> str | None:
     """Give the shortest alternation of literal fragments that covers some situations exactly.
 
-    Messages that no fragment tells from others, silence, and exceptions of another kind cannot be
+    Messages that no fragment tells from others, silence, and exceptions of another type cannot be
     covered by any, and are left out.
 
     Parameters
     ----------
     survey : Survey
     situations : sequence of str
-    kind : type, optional
+    exception : type, optional
         The exception that must be raised.
 
     Returns
@@ -395,8 +422,8 @@ def suggestion(
     'Size of dim'
     """
     asked, others = split(survey, situations)
-    texts = {text_of(message): message for message in asked if is_a(message, kind)}
-    other_texts = {text_of(message) for message in others if is_a(message, kind)}
+    texts = {message.text: message for message in asked if is_a(message, exception)}
+    other_texts = {message.text for message in others if is_a(message, exception)}
     telling = {
         fragment
         for text, message in texts.items()
@@ -421,21 +448,23 @@ def fragments(text: str, message: Message, others: Iterable[str]) -> set[str]:
     whole = [message.raised.message.split()] if message.raised else []
     for runs in (stable, whole):
         for fewest in range(FEWEST_WORDS, 0, -1):
-            found = {
-                " ".join(run[start:end])
-                for run in runs
-                for start in range(len(run))
-                for end in range(start + fewest, len(run) + 1)
-            }
             # What is written over several lines is not found as it is in one.
             telling = {
                 fragment
-                for fragment in found
+                for fragment in parts_of(runs, fewest)
                 if fragment in text and not any(fragment in other for other in others)
             }
             if telling:
                 return telling
     return set()
+
+
+def parts_of(runs: Iterable[Sequence[str]], fewest: int) -> Iterator[str]:
+    """Give all runs within runs of words that have no fewer than some number of words."""
+    for run in runs:
+        for start in range(len(run)):
+            for end in range(start + fewest, len(run) + 1):
+                yield " ".join(run[start:end])
 
 
 def stable_runs(line: str) -> Iterator[list[str]]:

@@ -85,8 +85,8 @@ def by_situation(messages: Sequence[Message]) -> Iterator[list[Message]]:
 
 def row(essence: tuple[str, str, str]) -> str:
     """Write a stage, a type and a message in columns."""
-    stage, kind, line = essence
-    return f"{stage:<8}{kind:<19} {shortened(line)}"
+    stage, exception, line = essence
+    return f"{stage:<8}{exception:<19} {shortened(line)}"
 
 
 def where(group: Sequence[Message], among: Sequence[Message]) -> str:
@@ -149,7 +149,7 @@ def verdict_lines(verdict: Verdict, suggested: Verdict | None, survey: Survey) -
         That on the suggestion, if there is one.
     survey : Survey
     """
-    yield f"pytest.raises({verdict.type}, match={verdict.pattern!r})", "bold"
+    yield f"pytest.raises({verdict.exception}, match={verdict.pattern!r})", "bold"
     yield f"for {', '.join(verdict.situations)} of {survey}", ""
     yield "", ""
     if not verdict.asked:
@@ -246,10 +246,10 @@ def situation_html(messages: list[Message]) -> str:
         f"{escape(situation.name)} <small>{escape(situation.rule)}: "
         f"{escape(situation.meaning)}</small></th></tr>"
     ]
-    for (stage, kind, line), group in by_stage(messages):
+    for (stage, exception, line), group in by_stage(messages):
         silent = ' class="silent"' if group[0].is_silent else ""
         rows.append(
-            f"<tr{silent}><td>{escape(stage)}</td><td>{escape(kind)}</td>"
+            f"<tr{silent}><td>{escape(stage)}</td><td>{escape(exception)}</td>"
             f"<td>{escape(line)}{details_html(group[0])}</td>"
             f"<td>{escape(where(group, messages))}</td></tr>"
         )
@@ -258,11 +258,10 @@ def situation_html(messages: list[Message]) -> str:
 
 def details_html(message: Message) -> str:
     """Give the whole text of a message, folded away, with the case that it is of."""
-    text = message.raised.text if message.raised else ""
     return (
         f"<details><summary>{escape(str(message.case))}, "
         f"{escape(message.backend)} {escape(message.lowering)}</summary>"
-        f"<pre>{escape(text)}</pre></details>"
+        f"<pre>{escape(message.text)}</pre></details>"
     )
 
 

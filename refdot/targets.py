@@ -85,7 +85,7 @@ class Raised:
         return f"{self.type} at {self.stage}: {' '.join(self.message.split())}"
 
 
-def qualified_name(kind: type) -> str:
+def qualified_name(class_: type) -> str:
     """Name a class with its module.
 
     Examples
@@ -93,7 +93,7 @@ def qualified_name(kind: type) -> str:
     >>> qualified_name(ValueError)
     'builtins.ValueError'
     """
-    return f"{kind.__module__}.{kind.__qualname__}"
+    return f"{class_.__module__}.{class_.__qualname__}"
 
 
 @dataclass(frozen=True)

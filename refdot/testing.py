@@ -104,11 +104,11 @@ def assert_error_pattern(
     situations: Sequence[str] = DEFAULT,
     target: AnyTarget = "pytensor",
     *,
-    kind: type[BaseException] = Exception,
+    exception: type[BaseException] = Exception,
     backends: Sequence[str] = (),
     lowerings: Sequence[str] = (),
 ) -> None:
-    """Assert that `pytest.raises(kind, match=pattern)` is right for some situations.
+    """Assert that `pytest.raises(exception, match=pattern)` is right for some situations.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def assert_error_pattern(
         are known at the first call only.
     target : str, Target or callable, optional
         As on the command line, or a function on `NamedTensor`s.
-    kind : type, optional
+    exception : type, optional
         The exception that must be raised.
     backends, lowerings : sequence of str, optional
         By default every lowering, and every backend that can run here. To compile for all of
@@ -145,10 +145,10 @@ def assert_error_pattern(
     """
     check_pattern(pattern)
     found = all_messages(target, backends, lowerings)
-    verdict = judge(pattern, found, situations, kind)
+    verdict = judge(pattern, found, situations, exception)
     if not verdict.is_right:
         best = verdict.suggestion
-        suggested = judge(best, found, situations, kind) if best else None
+        suggested = judge(best, found, situations, exception) if best else None
         raise AssertionError(as_text(verdict_lines(verdict, suggested, found)))
 
 

@@ -119,7 +119,7 @@ def test_a_pattern_is_held_to_every_message(pattern, situations, missed, too_wid
     assert whys(verdict) == missed
     assert texts(verdict.too_wide) == too_wide
     assert verdict.is_right is not (missed or too_wide)
-    assert (verdict.pattern, verdict.type) == (pattern, "Exception")
+    assert (verdict.pattern, verdict.exception) == (pattern, "Exception")
     assert (verdict.situations, verdict.endless) == (tuple(situations), "")
 
 
@@ -127,7 +127,7 @@ def test_a_pattern_is_held_to_every_message(pattern, situations, missed, too_wid
 def test_another_type_than_asked_for_is_missed(kind):
     verdict = judge("letters", FOUND, ["dims-too-many"], kind)
     assert whys(verdict) == [("backend0", f"ValueError is no {kind.__name__}")]
-    assert (verdict.type, verdict.suggestion) == (kind.__name__, None)
+    assert (verdict.exception, verdict.suggestion) == (kind.__name__, None)
 
 
 def test_what_is_of_another_type_is_not_too_wide():
@@ -186,6 +186,8 @@ DEAD = {
     "(?x) shapes  # not | a bar \n | never": (" never",),
     r"(s)hape(?(1)s|t)|(?P<q>')\w+(?P=q)": (r"(?P<q>')\w+(?P=q)",),
     "|never": ("never",),
+    "(?x: never # or | not ) \n ) | (?-x:#|not)": ("(?x: never # or | not ) \n ) ", "#"),
+    "(?x) (?-x:#|no t) # | \n |(?i: NOT | N )": (" (?-x:#|no t) # | \n ",),
 }
 
 

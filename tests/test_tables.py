@@ -164,7 +164,12 @@ MATCHED, SILENT, _, OTHER = FOUND.messages[:4]
 
 
 def shown(suggested=None, **fields):
-    named = {"pattern": "a|'b'", "type": "ValueError", "situations": ("batch-unknown",), "asked": 4}
+    named = {
+        "pattern": "a|'b'",
+        "exception": "ValueError",
+        "situations": ("batch-unknown",),
+        "asked": 4,
+    }
     return as_text(verdict_lines(Verdict(**(named | fields)), suggested, FOUND))
 
 

@@ -167,7 +167,7 @@ def in_other_words(x, y, dim=None):
 
 def test_a_right_pattern_passes():
     assert_error_pattern("Size of dim .* does not match", target=rd.dot)
-    assert_error_pattern("wrong sizes", target=in_other_words, kind=ValueError)
+    assert_error_pattern("wrong sizes", target=in_other_words, exception=ValueError)
     assert_error_pattern("not found", ["dim-not-found", "dim-misspelt"], target="refdot:dot")
     assert_error_pattern("Size", ["batch-static"], CallableTarget(rd.dot, "dot"), backends=["call"])
 
@@ -175,7 +175,7 @@ def test_a_right_pattern_passes():
 WRONG_PATTERNS = {
     "too narrow": ("3 in x", {}, "misses 1 of 5 messages"),
     "too wide": ("Size|found", {}, "also matches 4 messages of other errors"),
-    "of another type": ("Size", {"kind": TypeError}, "SizeMismatchError is no TypeError"),
+    "of another type": ("Size", {"exception": TypeError}, "SizeMismatchError is no TypeError"),
     "of another situation": ("Size", {"situations": ["dim-not-found"]}, "misses 3 of 3 messages"),
     "not asked": ("x", {"situations": ["dims-repeated"]}, "no message to match"),
 }
@@ -187,7 +187,7 @@ WRONG_PATTERNS = {
 def test_a_wrong_pattern_is_shown_with_what_is_wrong(pattern, options, said):
     with pytest.raises(AssertionError, match=re.escape(said)) as caught:
         assert_error_pattern(pattern, target=rd.dot, **options)
-    first = f"pytest.raises({options.get('kind', Exception).__name__}, match='{pattern}')\n"
+    first = f"pytest.raises({options.get('exception', Exception).__name__}, match='{pattern}')\n"
     assert str(caught.value).startswith(first)
 
 
@@ -223,7 +223,7 @@ def test_there_is_no_pattern_for_silence():
 
 def test_the_pattern_for_pytensor_is_right():
     pattern = mismatch_pattern(backends=["python"])
-    assert_error_pattern(pattern, kind=ValueError, backends=["python"])
+    assert_error_pattern(pattern, exception=ValueError, backends=["python"])
 
 
 def test_a_target_that_is_patched_is_asked_anew(monkeypatch):
