@@ -61,9 +61,9 @@ def some_cases(group: Sequence[Message], among: Sequence[Message]) -> list[str]:
 
 def summary(survey: Survey) -> str:
     """Say in one line how often an error is due and nothing is raised."""
-    asked = sum(not message.unjudged for message in survey.messages)
-    silent = sum(message.is_silent for message in survey.messages)
-    return f"asked {asked} times; nothing raised {silent} times where an error is due"
+    asked = count(sum(not message.unjudged for message in survey.messages), "time")
+    silent = count(sum(message.is_silent for message in survey.messages), "time")
+    return f"asked {asked}; nothing raised {silent} where an error is due"
 
 
 def as_text(lines: Lines) -> str:
@@ -194,7 +194,7 @@ def suggestion_lines(suggested: Verdict) -> Lines:
     yield f"  {suggested.pattern}", "green"
     reasons = Counter(miss.why for miss in suggested.missed)
     if reasons:
-        told = ", ".join(f"{why} ({times} times)" for why, times in reasons.items())
+        told = ", ".join(f"{why} ({count(times, 'time')})" for why, times in reasons.items())
         yield f"no pattern matches the rest: {told}", SILENT
 
 

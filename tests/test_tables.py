@@ -77,7 +77,7 @@ dims-repeated  R1  an operand has a dim twice
 <dim>, <n>, <shape>, <array> and <address> stand for what varies from case to case
 fn 1.2 on Python 3.12.1, backends one, two, lowerings stock
 backend three is absent: 3 is <not> here
-asked 6 times; nothing raised 1 times where an error is due"""
+asked 6 times; nothing raised 1 time where an error is due"""
     )
 
 
@@ -211,7 +211,7 @@ also matches 1 message of other errors
                                 two stock
 suggestion, matches 3 of 4 messages:
   sizes
-no pattern matches the rest: nothing is raised (1 times)"""
+no pattern matches the rest: nothing is raised (1 time)"""
     )
 
 
