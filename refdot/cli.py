@@ -283,6 +283,7 @@ def run_errors(arguments: argparse.Namespace) -> int:
         print_lines(survey_lines(found), console)
     if arguments.report is not None:
         write(errors_html(found), arguments.report / "errors.html", "--report")
+        console.print(f"report in {arguments.report}", highlight=False, soft_wrap=True)
     return 0
 
 

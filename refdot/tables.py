@@ -250,19 +250,27 @@ def situation_html(messages: list[Message]) -> str:
         silent = ' class="silent"' if group[0].is_silent else ""
         rows.append(
             f"<tr{silent}><td>{escape(stage)}</td><td>{escape(exception)}</td>"
-            f"<td>{escape(line)}{details_html(group[0])}</td>"
+            f"<td>{escape(line)}{details_html(group)}</td>"
             f"<td>{escape(where(group, messages))}</td></tr>"
         )
     return "\n".join(rows)
 
 
-def details_html(message: Message) -> str:
-    """Give the whole text of a message, folded away, with the case that it is of."""
-    return (
-        f"<details><summary>{escape(str(message.case))}, "
-        f"{escape(message.backend)} {escape(message.lowering)}</summary>"
-        f"<pre>{escape(message.text)}</pre></details>"
+def details_html(group: Sequence[Message]) -> str:
+    """Give the whole text of each case of a message, folded away behind the first of them."""
+    # Of those that say the same of one case the first is kept.
+    distinct = {(message.case, message.text): message for message in reversed(group)}
+    shown = list(reversed(distinct.values()))
+    more = f", and {len(shown) - 1} more" if len(shown) > 1 else ""
+    texts = "".join(
+        f"<p>{case_html(message)}</p><pre>{escape(message.text)}</pre>" for message in shown
     )
+    return f"<details><summary>{case_html(shown[0])}{more}</summary>{texts}</details>"
+
+
+def case_html(message: Message) -> str:
+    """Name a case, and where it was asked."""
+    return escape(f"{message.case}, {message.backend} {message.lowering}")
 
 
 PAGE = """\

@@ -396,7 +396,7 @@ def test_silence_is_shown_and_counted(capsys):
 @pytest.mark.usefixtures("_speaking")
 def test_errors_are_written_and_compared(folder, capsys):
     assert main(["errors", "right_dot:dot", "--json", "a.json", "--report", "new/report"]) == 0
-    assert capsys.readouterr().out.endswith("where an error is due\n")
+    assert capsys.readouterr().out.endswith("where an error is due\nreport in new/report\n")
     page = (folder / "new/report/errors.html").read_text("utf-8")
     assert page.startswith("<!DOCTYPE html>")
     assert all(name in page for name in SITUATIONS)

@@ -277,7 +277,9 @@ def test_the_page_shows_what_the_terminal_shows_and_each_message_whole():
     for line, _ in survey_lines(FOUND):
         for words in filter(None, re.split(r"\s{2,}", line)):
             assert words in page
-    assert "sizes [1 2] & 'b' noted: <b>" in page
+    first, second = (f"{case}, one stock" for case in BATCH.cases)
+    assert f"{first}, and 1 more {first} sizes [1 2] & 'b' noted: <b>" in page
+    assert f"{second} sizes [3 4] & 'b' noted: <b>" in page
     assert "<script>" in page
     assert f"Written by refdot {rd.__version__}." in page
 
