@@ -316,7 +316,7 @@ def run_regex(arguments: argparse.Namespace) -> int:
     require_check_extra()
     from rich.console import Console
 
-    from refdot.patterns import PatternError, check_pattern, judge
+    from refdot.regexes import PatternError, check_pattern, judge
     from refdot.situations import DEFAULT
     from refdot.tables import print_lines, verdict_lines
 

@@ -14,7 +14,7 @@ from rich.text import Text
 from refdot import __version__
 from refdot.errors import one_line
 from refdot.messages import Change, Message, Survey, by_stage
-from refdot.patterns import TIME_LIMIT, Verdict
+from refdot.regexes import TIME_LIMIT, Verdict
 from refdot.report import shortened
 from refdot.situations import SITUATIONS
 

@@ -9,7 +9,7 @@ from refdot import check
 from refdot.compare import flaws
 from refdot.lowering import Dim
 from refdot.messages import Survey, survey
-from refdot.patterns import check_pattern, judge, suggestion
+from refdot.regexes import check_pattern, judge, suggestion
 from refdot.situations import DEFAULT
 from refdot.strategies import dim_arguments, dot_cases
 from refdot.tables import as_text, verdict_lines
@@ -173,7 +173,7 @@ def mismatch_pattern(
     -------
     str
         For `pytest.raises(..., match=...)`: the shortest alternation of literal fragments that
-        matches every message there, and no other error. See `refdot.patterns`.
+        matches every message there, and no other error. See `refdot.regexes`.
 
     Raises
     ------

@@ -3,8 +3,8 @@
 import pytest
 
 from refdot.messages import changes, survey
-from refdot.patterns import judge
 from refdot.pytensor.target import PyTensorTarget
+from refdot.regexes import judge
 from refdot.situations import SITUATIONS
 
 

@@ -9,7 +9,7 @@ from rich.console import Console
 
 import refdot as rd
 from refdot.messages import Message, Survey, changes
-from refdot.patterns import Miss, Verdict
+from refdot.regexes import Miss, Verdict
 from refdot.situations import SITUATIONS
 from refdot.tables import (
     as_text,

@@ -8,7 +8,7 @@ import pytest
 
 import refdot as rd
 from refdot import NamedTensor, check, testing
-from refdot.patterns import PatternError
+from refdot.regexes import PatternError
 from refdot.targets import CallableTarget
 from refdot.testing import (
     assert_dot_matches,

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import refdot as rd
-from refdot import patterns
+from refdot import regexes
 from refdot.messages import Message, Survey, survey
-from refdot.patterns import (
+from refdot.regexes import (
     PatternError,
     alternatives,
     check_pattern,
@@ -264,7 +264,7 @@ def test_a_pattern_that_python_warns_of_is_not_malformed():
 
 @pytest.mark.parametrize("pattern", ["(a+)+$", r"(\w+\s?)+\d$", "(.*)*x$", "(0|00)+!", "(ab?b?)*c"])
 def test_a_catastrophic_pattern_is_stopped(pattern, monkeypatch):
-    monkeypatch.setattr(patterns, "TIME_LIMIT", 1)
+    monkeypatch.setattr(regexes, "TIME_LIMIT", 1)
     verdict = judge(pattern, FOUND, [UNKNOWN])
     assert verdict.endless
     assert not verdict.is_right
@@ -272,7 +272,7 @@ def test_a_catastrophic_pattern_is_stopped(pattern, monkeypatch):
 
 
 def test_a_message_itself_may_be_what_it_does_not_get_through(monkeypatch):
-    monkeypatch.setattr(patterns, "TIME_LIMIT", 3)
+    monkeypatch.setattr(regexes, "TIME_LIMIT", 3)
     text = "7" * 60 + "!"
     verdict = judge("(7+)+$", said(contracted_unknown=["no", text]), [UNKNOWN])
     assert verdict.endless == text
@@ -290,7 +290,7 @@ def test_an_ordinary_pattern_ends(pattern):
 
 def test_a_search_gives_as_many_results_as_there_is_time_for(monkeypatch):
     assert search([("é|x", "né"), ("^a", "ba"), ("", "")]) == [True, False, True]
-    monkeypatch.setattr(patterns, "TIME_LIMIT", 3)
+    monkeypatch.setattr(regexes, "TIME_LIMIT", 3)
     assert search([("a", "a"), ("(a+)+$", "a" * 60 + "!"), ("b", "b")]) == [True]
 
 
@@ -356,7 +356,7 @@ WORDS = st.lists(st.sampled_from(["ab", "c", "7", "d.", "b"]), min_size=1, max_s
 @given(st.lists(WORDS, min_size=1, max_size=4), st.lists(WORDS, max_size=3))
 def test_a_suggestion_is_exact(asked, others):
     found = said(contracted_unknown=asked, batch_unknown=others)
-    messages, other_messages = patterns.split(found, [UNKNOWN])
+    messages, other_messages = regexes.split(found, [UNKNOWN])
     suggested = suggestion(found, [UNKNOWN])
     other_texts = [message.raised.text for message in other_messages]
     coverable = {
