@@ -1,14 +1,18 @@
-"""The command line: check, replay, explain."""
+"""The command line: check, replay, errors, regex, explain."""
 
 from __future__ import annotations
 
 import argparse
+import builtins
 import gc
+import json
 import sys
 from collections.abc import Sequence
+from fnmatch import filter as filter_names
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Any, NoReturn, TypeGuard
 
 from refdot import __version__
 from refdot.errors import DotError, SizeMismatchError, nearest_name
@@ -17,6 +21,8 @@ from refdot.lowering import Lowering, lower_dot
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from refdot.messages import Survey
 
 __all__ = ["main"]
 
@@ -46,8 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 if nothing is wrong but known deviations, 1 if something is, 2 for bad usage, 130 if
-        interrupted before anything was found.
+        0 if nothing is wrong but known deviations, 1 if something is (of errors with --diff: if
+        something changed), 2 for bad usage, 130 if interrupted before anything was found.
     """
     try:
         arguments = parser().parse_args(argv)
@@ -55,6 +61,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UsageError as error:
         print(f"refdot: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("refdot: interrupted", file=sys.stderr)
+        return INTERRUPTED
     except SystemExit as leaving:  # --help and --version
         return int(leaving.code or 0)
     return result
@@ -104,6 +113,32 @@ def parser() -> Parser:
     replay.add_argument("--lowering", action="append", default=[], metavar="NAME")
     replay.set_defaults(command=run_replay)
 
+    errors = commands.add_parser(
+        "errors",
+        help="list what is raised in each situation in which a dot goes wrong",
+        description="Lists the stage, type and message of every error, on every backend and "
+        "lowering. Exit code: 0, or with --diff 1 if something changed; 2 for bad usage.",
+    )
+    add_survey_options(errors, target)
+    errors.add_argument("--json", metavar="FILE", help="write all messages, whole; - is stdout")
+    errors.add_argument("--report", type=Path, metavar="DIR", help="write errors.html")
+    errors.add_argument(
+        "--diff", nargs=2, type=Path, metavar=("A.json", "B.json"), help="compare two --json files"
+    )
+    errors.set_defaults(command=run_errors)
+
+    regex = commands.add_parser(
+        "regex",
+        help="judge a regex for error messages, and suggest one",
+        description="Judges a pattern as pytest.raises(TYPE, match=PATTERN) would use it. Exit "
+        "code: 0 if it matches every message asked for and no other error, 1 if not, 2 for bad "
+        "usage.",
+    )
+    regex.add_argument("pattern", metavar="PATTERN")
+    add_survey_options(regex, target)
+    regex.add_argument("--type", type=exception, default=Exception, metavar="T", help="exception")
+    regex.set_defaults(command=run_regex)
+
     explained = commands.add_parser("explain", help="show how names become an einsum")
     explained.add_argument("operands", metavar="'a b, b c'")
     explained.add_argument(
@@ -113,6 +148,15 @@ def parser() -> Parser:
     explained.add_argument("--svg", type=Path, metavar="FILE", help="draw it into a file")
     explained.set_defaults(command=run_explain)
     return top
+
+
+def add_survey_options(command: argparse.ArgumentParser, target: str) -> None:
+    """Add what says which messages a command is about."""
+    command.add_argument("target", nargs="?", help=target)
+    command.add_argument("--backend", action="append", default=[], metavar="NAME")
+    command.add_argument("--lowering", action="append", default=[], metavar="NAME")
+    meant = "a situation, or several as in 'batch-*'"
+    command.add_argument("--situation", action="append", default=[], metavar="S", help=meant)
 
 
 def positive(text: str) -> int:
@@ -136,6 +180,26 @@ def whole_number(text: str, least: int) -> int:
     return number
 
 
+def exception(name: str) -> type[BaseException]:
+    """Read the name of an exception: one of Python's own, or one with its module."""
+    module_name, _, class_name = name.rpartition(".")
+    try:
+        found = getattr(import_module(module_name or "builtins"), class_name, None)
+    except ImportError:
+        found = None
+    if is_exception(found):
+        return found
+    own = [known for known, found in vars(builtins).items() if is_exception(found)]
+    nearest = nearest_name(name, own)
+    hint = f"; did you mean {nearest}?" if nearest and not module_name else ""
+    raise argparse.ArgumentTypeError(f"no exception {name!r}{hint}")
+
+
+def is_exception(found: object) -> TypeGuard[type[BaseException]]:
+    """Whether something is a class of exceptions."""
+    return isinstance(found, type) and issubclass(found, BaseException)
+
+
 def run_check(arguments: argparse.Namespace) -> int:
     """Do `refdot check`."""
     require_check_extra()
@@ -153,12 +217,7 @@ def run_check(arguments: argparse.Namespace) -> int:
         profile = check.Profile(profile.cases, arguments.exhaustive)
     folder = arguments.report
     if folder is not None:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except FileExistsError:
-            raise UsageError(f"--report {folder}: not a folder") from None
-        except OSError as error:
-            raise UsageError(f"--report {folder}: {error.strerror}") from None
+        make_folder(folder)
     console = Console()
     # To look for garbage, again and again, among all that a target has loaded takes an eighth of
     # the time; it is there to stay.
@@ -221,6 +280,136 @@ def run_replay(arguments: argparse.Namespace) -> int:
                 print(f"    expected  {mismatch.expected}")
                 print(f"    got       {mismatch.got}")
     return 1 if broken else 0
+
+
+def run_errors(arguments: argparse.Namespace) -> int:
+    """Do `refdot errors`."""
+    require_check_extra()
+    from rich.console import Console
+
+    from refdot.tables import errors_html, print_lines, survey_lines
+
+    if arguments.diff is not None:
+        others = ("target", "backend", "lowering", "situation", "json", "report")
+        if any(getattr(arguments, other) for other in others):
+            raise UsageError("--diff compares two files, and takes nothing else")
+        return run_diff(*arguments.diff)
+    # What cannot be written is better known before messages are asked for, which takes time.
+    if arguments.report is not None:
+        make_folder(arguments.report)
+    if arguments.json not in (None, "-"):
+        open_for(arguments.json, "a", "--json").close()
+    console = Console(stderr=arguments.json == "-")
+    found = surveyed(arguments, situations_named(arguments.situation), console)
+    if arguments.json is not None:
+        text = json.dumps(found.to_json(), indent=2, ensure_ascii=False) + "\n"
+        if arguments.json == "-":
+            sys.stdout.write(text)
+        else:
+            write(text, Path(arguments.json), "--json")
+    if arguments.json != "-":
+        print_lines(survey_lines(found), console)
+    if arguments.report is not None:
+        write(errors_html(found), arguments.report / "errors.html", "--report")
+        console.print(f"report in {arguments.report}", highlight=False, soft_wrap=True)
+    return 0
+
+
+def run_diff(before_path: Path, after_path: Path) -> int:
+    """Do `refdot errors --diff`."""
+    from rich.console import Console
+
+    from refdot.messages import Survey, SurveyError, changes
+    from refdot.tables import change_lines, print_lines
+
+    surveys = []
+    for path in (before_path, after_path):
+        try:
+            surveys.append(Survey.from_json(path.read_text(encoding="utf-8")))
+        except OSError as error:
+            raise UsageError(f"{path}: {error.strerror}") from None
+        except (SurveyError, UnicodeDecodeError) as error:
+            raise UsageError(f"{path}: {error}") from None
+    before, after = surveys
+    try:
+        found = changes(before, after)
+    except SurveyError as error:
+        raise UsageError(f"{before_path}, {after_path}: {error}") from None
+    print_lines(change_lines(found, before, after), Console())
+    return 1 if found else 0
+
+
+def run_regex(arguments: argparse.Namespace) -> int:
+    """Do `refdot regex`."""
+    require_check_extra()
+    from rich.console import Console
+
+    from refdot.regexes import PatternError, check_pattern, judge
+    from refdot.situations import DEFAULT
+    from refdot.tables import print_lines, verdict_lines
+
+    try:
+        check_pattern(arguments.pattern)
+    except PatternError as error:
+        raise UsageError(str(error)) from None
+    situations = situations_named(arguments.situation) or DEFAULT
+    console = Console()
+    found = surveyed(arguments, (), console)
+    verdict = judge(arguments.pattern, found, situations, arguments.type)
+    suggested = verdict.suggestion and judge(verdict.suggestion, found, situations, arguments.type)
+    print_lines(verdict_lines(verdict, suggested or None, found), console)
+    return 0 if verdict.is_right else 1
+
+
+def situations_named(patterns: Sequence[str]) -> tuple[str, ...]:
+    """Find situations by their names, in which `*` stands for anything."""
+    from refdot.situations import SITUATIONS
+
+    for pattern in patterns:
+        if not filter_names(SITUATIONS, pattern):
+            require([pattern], tuple(SITUATIONS), "--situation")
+    return tuple(
+        name for name in SITUATIONS if any(filter_names([name], pattern) for pattern in patterns)
+    )
+
+
+def surveyed(arguments: argparse.Namespace, situations: Sequence[str], console: Console) -> Survey:
+    """Ask the target chosen for its messages, and show how far it has come."""
+    from refdot.messages import survey
+
+    target = chosen_target(arguments)
+    with ProgressDisplay(console) as progress:
+        return survey(
+            target,
+            situations=situations,
+            backends=arguments.backend,
+            lowerings=arguments.lowering,
+            progress=progress,
+        )
+
+
+def write(text: str, path: Path, option: str) -> None:
+    """Write a file that an option asks for."""
+    with open_for(path, "w", option) as file:
+        file.write(text)
+
+
+def open_for(path: Path | str, mode: str, option: str) -> IO[str]:
+    """Open a file that an option names."""
+    try:
+        return Path(path).open(mode, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{option} {path}: {error.strerror}") from None
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of a report, if it is not there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise UsageError(f"--report {folder}: not a folder") from None
+    except OSError as error:
+        raise UsageError(f"--report {folder}: {error.strerror}") from None
 
 
 def run_explain(arguments: argparse.Namespace) -> int:
@@ -340,7 +529,7 @@ class ProgressDisplay:
     def __call__(self, stage: str, done: int, total: int) -> None:
         """Tell how far it has come."""
         if self.bar.disable and (done == total or done % max(1, total // 5) == 0):
-            print(f"{stage}: {done} of {total}", flush=True)
+            self.bar.console.print(f"{stage}: {done} of {total}", highlight=False)
         if stage not in self.tasks:
             self.tasks[stage] = self.bar.add_task(stage, total=total)
         self.bar.update(self.tasks[stage], completed=done)

@@ -57,6 +57,10 @@ class DotError(Exception):
 
     rule: ClassVar[str]
 
+    def note_operands(self, x_sizes: Mapping[str, int], y_sizes: Mapping[str, int]) -> None:
+        """Note both operands' named shapes, which a traceback shows below the message."""
+        self.add_note(f"x is {named_shape(x_sizes)}, y is {named_shape(y_sizes)}")
+
     def __reduce__(self) -> tuple[Any, ...]:
         # Exceptions are otherwise pickled as if their arguments were their messages.
         return type(self).__new__, (type(self), *self.args), self.__dict__
@@ -73,13 +77,21 @@ class DimNameError(DotError, ValueError):
         Which operand: "x", "y", or "tensor" where there is only one.
     dims : sequence
         The dims as they were given.
+    opening : str, optional
+        PyTensor's own words, where it has some, up to the dims.
     """
 
     rule = "R1"
 
-    def __init__(self, problem: str, operand: str, dims: Sequence[object]) -> None:
+    def __init__(
+        self, problem: str, operand: str, dims: Sequence[object], opening: str = ""
+    ) -> None:
         self.operand, self.dims = operand, tuple(dims)
-        super().__init__(f"{problem} in {operand}: {one_line(self.dims)}")
+        shown = one_line(self.dims)
+        if opening:
+            super().__init__(f"{opening} {shown}: {problem} in {operand}")
+        else:
+            super().__init__(f"{problem} in {operand}: {shown}")
 
 
 class DimTypeError(DotError, TypeError):
@@ -122,7 +134,10 @@ class DimNotFoundError(DotError, ValueError):
         first, *rest = self.missing
         nor = f" (nor {', '.join(rest)})" if rest else ""
         there_are = f"the dims are {', '.join(self.dims)}" if self.dims else "there are no dims"
-        hint = f"; did you mean {nearest}?" if (nearest := nearest_name(first, self.dims)) else ""
+        nearest = dict.fromkeys(
+            filter(None, (nearest_name(name, self.dims) for name in self.missing))
+        )
+        hint = f"; did you mean {', '.join(nearest)}?" if nearest else ""
         super().__init__(f"Dimension {first} not found in either input{nor}; {there_are}{hint}")
 
 
@@ -156,7 +171,7 @@ class SizeMismatchError(DotError, ValueError):
             for dim, (x_size, y_size) in self.sizes.items()
         ]
         super().__init__("S" + "; s".join(sentences))
-        self.add_note(f"x is {named_shape(x_sizes)}, y is {named_shape(y_sizes)}")
+        self.note_operands(x_sizes, y_sizes)
 
 
 class DTypeError(DotError, TypeError):

@@ -4,7 +4,13 @@ from math import prod
 
 import numpy as np
 
-from refdot.errors import CotangentError, DTypeError, NoGradientError, SizeMismatchError
+from refdot.errors import (
+    CotangentError,
+    DimNotFoundError,
+    DTypeError,
+    NoGradientError,
+    SizeMismatchError,
+)
 from refdot.lowering import Dim, Lowering, dim_set, lower
 from refdot.tensor import Array, NamedTensor
 
@@ -59,17 +65,26 @@ def dot(x: NamedTensor, y: NamedTensor, dim: Dim = None) -> NamedTensor:
     if not (isinstance(x, NamedTensor) and isinstance(y, NamedTensor)):
         wrong = type(y if isinstance(x, NamedTensor) else x).__name__
         raise TypeError(f"dot takes two NamedTensors, got {wrong}")
-    x_data, y_data = x.data, y.data
-    lowering = lower(x.dims, y.dims, None if dim is None else dim_set(dim))
-    x_shape, y_shape = x_data.shape, y_data.shape
+    lowering = checked_lowering(x, y, dim)
+    if x.data.dtype.char not in NUMERIC:
+        raise DTypeError("x", x.data.dtype)
+    if y.data.dtype.char not in NUMERIC:
+        raise DTypeError("y", y.data.dtype)
+    return NamedTensor.trusted(evaluate(lowering, x.data, y.data), lowering.out_dims)
+
+
+def checked_lowering(x: NamedTensor, y: NamedTensor, dim: Dim) -> Lowering:
+    """Lower a dot of two tensors, if `dim` and their sizes are right (R2 to R4)."""
+    try:
+        lowering = lower(x.dims, y.dims, None if dim is None else dim_set(dim))
+    except DimNotFoundError as error:
+        error.note_operands(x.sizes, y.sizes)
+        raise
+    x_shape, y_shape = x.data.shape, y.data.shape
     for x_axis, y_axis in lowering.shared_axes:
         if x_shape[x_axis] != y_shape[y_axis]:
             raise SizeMismatchError(x.sizes, y.sizes)
-    if x_data.dtype.char not in NUMERIC:
-        raise DTypeError("x", x_data.dtype)
-    if y_data.dtype.char not in NUMERIC:
-        raise DTypeError("y", y_data.dtype)
-    return NamedTensor.trusted(evaluate(lowering, x_data, y_data), lowering.out_dims)
+    return lowering
 
 
 def evaluate(lowering: Lowering, x: Array, y: Array) -> Array:
@@ -292,10 +307,7 @@ def dot_vjp(
     ([[5.0, 6.0], [50.0, 60.0]], [31.0, 42.0])
     """
     check_continuous(x, y)
-    lowering = lower(x.dims, y.dims, None if dim is None else dim_set(dim))
-    for x_axis, y_axis in lowering.shared_axes:
-        if x.shape[x_axis] != y.shape[y_axis]:
-            raise SizeMismatchError(x.sizes, y.sizes)
+    lowering = checked_lowering(x, y, dim)
     sizes = x.sizes | y.sizes
     out_shape = tuple(sizes[dim] for dim in lowering.out_dims)
     out = NamedTensor.trusted(

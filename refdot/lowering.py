@@ -190,7 +190,8 @@ def dim_names(dims: Iterable[str], operand: str = "tensor") -> Dims:
     ('a', 'b')
     >>> dim_names(("a", "b", "a"), "x")
     Traceback (most recent call last):
-    refdot.errors.DimNameError: Dim 'a' comes twice in x: ('a', 'b', 'a')
+    refdot.errors.DimNameError: Dimensions must be unique. Found duplicates in ('a', 'b', 'a'):
+    'a' comes twice in x
     """
     if isinstance(dims, str):
         dims = (dims,)
@@ -204,7 +205,8 @@ def dim_names(dims: Iterable[str], operand: str = "tensor") -> Dims:
         if not name:
             raise DimNameError("Dim '' is empty", operand, names)
         if name in seen:
-            raise DimNameError(f"Dim {name!r} comes twice", operand, names)
+            opening = "Dimensions must be unique. Found duplicates in"
+            raise DimNameError(f"{name!r} comes twice", operand, names, opening)
         seen.add(name)
     # Plain str, so that what is cached for equal names does not depend on who came first.
     return tuple(map(str, names))

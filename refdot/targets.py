@@ -53,22 +53,50 @@ class Raised:
     message : str
     expected_type : bool
         Whether it is a `ValueError` or a `TypeError`.
+    appended : str
+        What comes after the message: pages about the target's own affairs, and notes.
+    bases : tuple of str
+        Its class and all that this is derived from, each with its module.
     """
 
     stage: str
     type: str
     message: str
     expected_type: bool
+    # Two exceptions that say the same are equal, wherever the target was when it raised them.
+    appended: str = field(default="", compare=False)
+    bases: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod
     def at(cls, stage: str, error: BaseException) -> Raised:
         """Record `error` as raised at `stage`."""
         return cls(
-            stage, type(error).__name__, str(error), isinstance(error, ValueError | TypeError)
+            stage,
+            type(error).__name__,
+            str(error),
+            isinstance(error, ValueError | TypeError),
+            "".join(f"\n{note}" for note in getattr(error, "__notes__", ())),
+            tuple(map(qualified_name, type(error).__mro__)),
         )
+
+    @property
+    def text(self) -> str:
+        """The exception's whole `str` and its notes: what `pytest.raises` matches with a regex."""
+        return self.message + self.appended
 
     def __str__(self) -> str:
         return f"{self.type} at {self.stage}: {' '.join(self.message.split())}"
+
+
+def qualified_name(class_: type) -> str:
+    """Name a class with its module.
+
+    Examples
+    --------
+    >>> qualified_name(ValueError)
+    'builtins.ValueError'
+    """
+    return f"{class_.__module__}.{class_.__qualname__}"
 
 
 @dataclass(frozen=True)
@@ -119,6 +147,8 @@ class Outcome:
         What ended the computation of gradients alone.
     discrete_gradients : tuple of str
         The operands of integer or bool dtype that it gave a gradient of.
+    discrete_gradient_raised : Raised, optional
+        What refused the gradient of such an operand.
     leftovers : tuple of str
         What its lowered graph should not contain.
     side_effects : tuple of str
@@ -135,6 +165,7 @@ class Outcome:
     gradients: tuple[Gradient, ...] = ()
     gradient_raised: Raised | None = None
     discrete_gradients: tuple[str, ...] = ()
+    discrete_gradient_raised: Raised | None = None
     leftovers: tuple[str, ...] = ()
     side_effects: tuple[str, ...] = ()
     variations: tuple[str, ...] = ()

@@ -1,18 +1,31 @@
-"""What the author of a test needs: hold any dot against the oracle."""
+"""What the author of a test needs: hold any dot, and any regex for its errors, to the rules."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 from refdot import check
 from refdot.compare import flaws
 from refdot.lowering import Dim
+from refdot.messages import Survey, survey
+from refdot.regexes import check_pattern, judge, suggestion
+from refdot.situations import DEFAULT
 from refdot.strategies import dim_arguments, dot_cases
-from refdot.targets import CallableTarget
+from refdot.tables import as_text, verdict_lines
+from refdot.targets import CallableTarget, Target, find_target
 from refdot.tensor import NamedTensor
 
-__all__ = ["assert_dot_matches", "check_dot", "dim_arguments", "dot_cases"]
+__all__ = [
+    "assert_dot_matches",
+    "assert_error_pattern",
+    "check_dot",
+    "dim_arguments",
+    "dot_cases",
+    "mismatch_pattern",
+]
+
+AnyTarget: TypeAlias = str | Target | Callable[..., Any]
 
 
 def check_dot(
@@ -84,3 +97,109 @@ def assert_dot_matches(
                 for flaw in found
             )
         )
+
+
+def assert_error_pattern(
+    pattern: str,
+    situations: Sequence[str] = DEFAULT,
+    target: AnyTarget = "pytensor",
+    *,
+    exception: type[BaseException] = Exception,
+    backends: Sequence[str] = (),
+    lowerings: Sequence[str] = (),
+) -> None:
+    """Assert that `pytest.raises(exception, match=pattern)` is right for some situations.
+
+    Parameters
+    ----------
+    pattern : str
+        It must match every message of those situations, and no other error.
+    situations : sequence of str, optional
+        Names of `refdot.situations.SITUATIONS`; by default a contracted dim of two sizes that
+        are known at the first call only.
+    target : str, Target or callable, optional
+        As on the command line, or a function on `NamedTensor`s.
+    exception : type, optional
+        The exception that must be raised.
+    backends, lowerings : sequence of str, optional
+        By default every lowering, and every backend that can run here. To compile for all of
+        PyTensor's takes about half a minute.
+
+    Raises
+    ------
+    AssertionError
+        It is not right; the message shows what it misses, what else it matches, and a
+        suggestion.
+    PatternError
+        It is malformed.
+
+    Examples
+    --------
+    >>> import refdot as rd
+    >>> assert_error_pattern("does not match", target=rd.dot)
+    >>> assert_error_pattern("not", target=rd.dot)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    AssertionError: pytest.raises(Exception, match='not')
+    for contracted-unknown of dot on Python ..., backends call, lowerings stock
+    ...
+    """
+    check_pattern(pattern)
+    found = all_messages(target, backends, lowerings)
+    verdict = judge(pattern, found, situations, exception)
+    if not verdict.is_right:
+        best = verdict.suggestion
+        suggested = judge(best, found, situations, exception) if best else None
+        raise AssertionError(as_text(verdict_lines(verdict, suggested, found)))
+
+
+def mismatch_pattern(
+    target: AnyTarget = "pytensor",
+    situations: Sequence[str] = DEFAULT,
+    *,
+    backends: Sequence[str] = (),
+    lowerings: Sequence[str] = (),
+) -> str:
+    """Give the right pattern for the version of a target that is installed.
+
+    Parameters
+    ----------
+    target : str, Target or callable, optional
+    situations : sequence of str, optional
+        As for `assert_error_pattern`: by default, where sizes do not match.
+    backends, lowerings : sequence of str, optional
+        As for `assert_error_pattern`.
+
+    Returns
+    -------
+    str
+        For `pytest.raises(..., match=...)`: the shortest alternation of literal fragments that
+        matches every message there, and no other error. See `refdot.regexes`.
+
+    Raises
+    ------
+    LookupError
+        No fragment tells these messages from others, or nothing is raised.
+
+    Examples
+    --------
+    >>> import refdot as rd
+    >>> mismatch_pattern(rd.dot)
+    'Size of dim'
+    """
+    found = all_messages(target, backends, lowerings)
+    pattern = suggestion(found, situations)
+    if pattern is None:
+        raise LookupError(f"no pattern for {', '.join(situations)} of {found}")
+    return pattern
+
+
+def all_messages(target: AnyTarget, backends: Sequence[str], lowerings: Sequence[str]) -> Survey:
+    """Ask a target for all its messages, on all its backends unless some are named.
+
+    Anew at each call, so that a target that was patched meanwhile is what is judged.
+    """
+    asked: Any = find_target(target) if isinstance(target, str) else target
+    if not hasattr(asked, "backends"):
+        asked = CallableTarget(asked, getattr(asked, "__qualname__", repr(asked)))
+    there = tuple(backend.name for backend in asked.backends() if not backend.absent)
+    return survey(asked, backends=backends or there, lowerings=lowerings)

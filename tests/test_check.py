@@ -542,10 +542,10 @@ FAULTS |= {name: (dot, "R8", "wrong-gradient") for name, dot in GRADIENT_FAULTS.
 
 
 @pytest.mark.parametrize(("fn", "rule", "kind"), FAULTS.values(), ids=FAULTS)
-def test_a_planted_fault_is_found_in_300_cases_and_shrunk(fn, rule, kind):
+def test_a_planted_fault_is_found_in_600_cases_and_shrunk(fn, rule, kind):
     target = CallableTarget(fn, "fn", gradients=hasattr(fn, "vjp"))
     first = next(
-        (number for number in range(300) if (rule, kind) in broken(target, case_at(0, number))),
+        (number for number in range(600) if (rule, kind) in broken(target, case_at(0, number))),
         None,
     )
     assert first is not None

@@ -13,6 +13,7 @@ import refdot
 from refdot import check
 from refdot.cli import main
 from refdot.explanation import explain
+from refdot.situations import SITUATIONS
 
 # Modules that somebody may point refdot at, one file each.
 MODULES = {
@@ -47,6 +48,7 @@ def folder(tmp_path, monkeypatch):
         sys.modules.pop(name, None)
 
 
+COMMANDS = ["check", "replay", "errors", "regex", "explain"]
 TARGETS = "it must be pytensor, xarray or module:function"
 OPERANDS = "two operands with one comma between them, such as 'a b, b c', not"
 BAD_USAGE = {
@@ -84,6 +86,40 @@ BAD_USAGE = {
     "invalid continuation byte",
     "replay case.json nosuch": f"no target 'nosuch': {TARGETS}",
     "replay case.json xarray --backend nosuch": "--backend nosuch: there is only call",
+    "errors nosuch": f"no target 'nosuch': {TARGETS}",
+    "errors xarray --backend nosuch": "--backend nosuch: there is only call",
+    "errors xarray --lowering inlined": "--lowering inlined: there is only stock",
+    "errors xarray --situation batch-sttaic": f"--situation batch-sttaic: there is only "
+    f"{', '.join(SITUATIONS)} (did you mean batch-static?)",
+    "errors xarray --situation z*": f"--situation z*: there is only {', '.join(SITUATIONS)}",
+    "errors right_dot:dot --situation batch-static --json no/file": "--json no/file: "
+    "No such file or directory",
+    "errors right_dot:dot --situation batch-static --json .": "--json .: Is a directory",
+    "errors right_dot:dot --report case.json": "--report case.json: not a folder",
+    "errors --diff case.json": "argument --diff: expected 2 arguments",
+    "errors --diff missing.json case.json": "missing.json: No such file or directory",
+    "errors --diff broken.json case.json": "broken.json: not JSON: "
+    "Expecting value: line 1 column 7 (char 6)",
+    "errors --diff case.json empty.json": "case.json: not written by refdot errors: "
+    "it lacks 'target'",
+    "errors --diff latin.json case.json": "latin.json: 'utf-8' codec can't decode byte 0xe9 in "
+    "position 1: invalid continuation byte",
+    "errors xarray --diff case.json case.json": "--diff compares two files, and takes nothing else",
+    "errors --diff case.json case.json --backend call": "--diff compares two files, and takes "
+    "nothing else",
+    "regex": "the following arguments are required: PATTERN",
+    "regex|[|xarray": "malformed pattern, unterminated character set at position 0: >>>[",
+    "regex|size (3|xarray": "malformed pattern, missing ), unterminated subpattern at position 5: "
+    "size >>>(3",
+    "regex|a\n)|xarray": "malformed pattern, unbalanced parenthesis at position 2: a\\n>>>)",
+    "regex x nosuch": f"no target 'nosuch': {TARGETS}",
+    "regex x xarray --type Error": "argument --type: no exception 'Error'; did you mean OSError?",
+    "regex x xarray --type int": "argument --type: no exception 'int'",
+    "regex x xarray --type refdot.errors.NoError": "argument --type: "
+    "no exception 'refdot.errors.NoError'",
+    "regex x xarray --type no_such_module.Error": "argument --type: "
+    "no exception 'no_such_module.Error'",
+    "regex x xarray --situation zebra": f"--situation zebra: there is only {', '.join(SITUATIONS)}",
     "explain|a b": f"{OPERANDS} 'a b'",
     "explain|a, b, c": f"{OPERANDS} 'a, b, c'",
     "explain|a, b|--sizes|=2": "--sizes takes name=size with commas between, not '=2'",
@@ -111,7 +147,7 @@ def test_an_unknown_command_is_answered_with_those_there_are(capsys):
     line = r"refdot: argument COMMAND: invalid choice: 'nosuch' \(choose from .*\)\n"
     error = capsys.readouterr().err
     assert re.fullmatch(line, error)
-    assert re.findall(r"\w+", error.partition("choose from")[2]) == ["check", "replay", "explain"]
+    assert re.findall(r"\w+", error.partition("choose from")[2]) == COMMANDS
 
 
 def test_a_command_needs_what_it_is_made_of(monkeypatch, capsys):
@@ -124,7 +160,7 @@ def test_a_command_needs_what_it_is_made_of(monkeypatch, capsys):
     assert main(["explain", "a, b"]) == 0
 
 
-@pytest.mark.parametrize("command", ["--help", "check --help", "replay --help", "explain --help"])
+@pytest.mark.parametrize("command", ["--help", *(f"{name} --help" for name in COMMANDS)])
 def test_help_is_not_an_error(command, capsys):
     assert main(command.split()) == 0
     out, err = capsys.readouterr()
@@ -301,6 +337,155 @@ def test_a_case_that_cannot_be_run_is_bad_usage(case, folder, capsys):
     out, err = capsys.readouterr()
     assert out == ""
     assert re.fullmatch(r"refdot: case\.json: .+\n", err)
+
+
+# errors
+
+# Another right dot, which says it in words of its own; and one that says nothing.
+SPEAKING = """\
+import numpy as np
+import refdot
+
+
+def tells(x, y, dim=None):
+    try:
+        return refdot.dot(x, y, dim)
+    except refdot.SizeMismatchError as error:
+        raise ValueError(f"operands are of {len(error.dims)} sizes too many") from None
+
+
+def is_silent(x, y, dim=None):
+    return refdot.dot(x, x, ...)
+"""
+
+
+@pytest.fixture
+def _speaking(folder):
+    (folder / "speaking.py").write_text(SPEAKING, encoding="utf-8")
+    yield
+    sys.modules.pop("speaking", None)
+
+
+def test_errors_are_listed_by_situation(capsys):
+    command = "errors right_dot:dot --situation contracted-1-* --situation dims-repeated"
+    assert main(command.split()) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert out.startswith("asking: 1 of 7\n")
+    assert re.findall(r"^([a-z0-9-]+)  R\d", out, flags=re.MULTILINE) == [
+        "contracted-1-static",
+        "contracted-1-mixed",
+        "contracted-1-unknown",
+        "dims-repeated",
+    ]
+    assert (
+        "  run     SizeMismatchError   Size of dim '<dim>' does not match: <n> in x, <n> in y\n"
+    ) in out
+    assert out.endswith("\nasked 5 times; nothing raised 0 times where an error is due\n")
+
+
+@pytest.mark.usefixtures("_speaking")
+def test_silence_is_shown_and_counted(capsys):
+    assert main(["errors", "speaking:is_silent", "--situation", "batch-static"]) == 0
+    out = capsys.readouterr().out
+    assert "  -       -                   NOTHING RAISED\n" in out
+    assert out.endswith("\nasked 1 time; nothing raised 1 time where an error is due\n")
+
+
+@pytest.mark.usefixtures("_speaking")
+def test_errors_are_written_and_compared(folder, capsys):
+    assert main(["errors", "right_dot:dot", "--json", "a.json", "--report", "new/report"]) == 0
+    assert capsys.readouterr().out.endswith("where an error is due\nreport in new/report\n")
+    page = (folder / "new/report/errors.html").read_text("utf-8")
+    assert page.startswith("<!DOCTYPE html>")
+    assert all(name in page for name in SITUATIONS)
+    assert main(["errors", "speaking:tells", "--json", "-"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["target"] == "speaking:tells"
+    assert err.startswith("asking: ")
+    (folder / "b.json").write_text(out, encoding="utf-8")
+    assert main(["errors", "--diff", "a.json", "a.json"]) == 0
+    assert capsys.readouterr().out.endswith("\n0 messages changed\n")
+    assert main(["errors", "--diff", "a.json", "b.json"]) == 1
+    out = capsys.readouterr().out
+    assert (
+        "- run     SizeMismatchError   Size of dim '<dim>' does not match: <n> in x, <n> in y\n"
+        "+ run     ValueError          operands are of <n> sizes too many\n"
+    ) in out
+    assert "dim-not-found" not in out
+
+
+def test_surveys_with_nothing_in_common_are_bad_usage(folder, capsys):
+    for name in ("batch-static", "batch-unknown"):
+        command = ["errors", "right_dot:dot", "--situation", name, "--json", f"{name}.json"]
+        assert main(command) == 0
+    capsys.readouterr()
+    assert main(["errors", "--diff", "batch-static.json", "batch-unknown.json"]) == 2
+    assert capsys.readouterr().err == (
+        "refdot: batch-static.json, batch-unknown.json: "
+        "they have no case, backend and lowering in common\n"
+    )
+
+
+@pytest.mark.parametrize("command", [["errors"], ["regex", "x"]])
+def test_an_interrupt_ends_a_survey(command, monkeypatch, capsys):
+    def survey(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("refdot.messages.survey", survey)
+    assert main([*command, "right_dot:dot"]) == 130
+    assert capsys.readouterr().err == "refdot: interrupted\n"
+
+
+# regex
+
+PATTERNS = {
+    "does not match": ([], 0, "right: matches all 5 messages and no other error"),
+    "Size of dim": ([], 0, "right: matches all 5 messages and no other error"),
+    "does not match|mismatch": ([], 0, "dead alternative, no message matches it: mismatch"),
+    "mismatch": ([], 1, "misses 5 of 5 messages"),
+    "": ([], 1, "of other errors"),
+    "Size": (["--type", "ValueError"], 0, "pytest.raises(ValueError, match='Size')"),
+    "Siz": (["--type", "refdot.SizeMismatchError"], 0, "right"),
+    "Si": (["--type", "TypeError"], 1, "SizeMismatchError is no TypeError"),
+    "not": (["--situation", "dim-*"], 1, "of other errors"),
+    "not found": (["--situation", "dim-not-found", "--situation", "dim-misspelt"], 0, "right"),
+    "x": (["--situation", "dims-repeated"], 1, "no message to match"),
+}
+
+
+@pytest.mark.parametrize(("pattern", "expected"), PATTERNS.items(), ids=PATTERNS)
+def test_a_pattern_is_judged(pattern, expected, capsys):
+    options, code, said = expected
+    assert main(["regex", pattern, "right_dot:dot", *options]) == code
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert said in out
+
+
+def test_a_catastrophic_pattern_is_stopped(capsys, monkeypatch):
+    for module in ("regexes", "tables"):
+        monkeypatch.setattr(f"refdot.{module}.TIME_LIMIT", 1)
+    assert main(["regex", "(a+)+$", "right_dot:dot"]) == 1
+    assert "catastrophic: no end within 1 s\n" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("_speaking")
+@pytest.mark.parametrize("target", ["right_dot:dot", "speaking:tells", "xarray"])
+def test_what_is_suggested_is_right(target, capsys):
+    assert main(["regex", "no such words", target]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    suggested = lines[lines.index("suggestion, matches 5 of 5 messages:") + 1].strip()
+    assert main(["regex", suggested, target]) == 0
+    assert "right: matches all 5 messages and no other error" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("_speaking")
+def test_where_nothing_is_raised_no_pattern_is_right(capsys):
+    assert main(["regex", "x", "speaking:is_silent"]) == 1
+    out = capsys.readouterr().out
+    assert "contracted-unknown: nothing is raised\n" in out
+    assert "no suggestion: " in out
 
 
 # explain

@@ -2,10 +2,12 @@
 
 import copy
 import pickle
+import re
 
 import numpy as np
 import pytest
 
+import refdot as rd
 from refdot.errors import (
     CotangentError,
     DimNameError,
@@ -22,12 +24,19 @@ from refdot.errors import (
 
 # Each: the error, its rule, what else it is, its message, its fields.
 ERRORS = {
-    "a dim comes twice": (
-        DimNameError("Dim 'a' comes twice", "x", ["a", "b", "a"]),
+    "an empty dim": (
+        DimNameError("Dim '' is empty", "x", ["a", ""]),
         "R1",
         ValueError,
-        "Dim 'a' comes twice in x: ('a', 'b', 'a')",
-        {"operand": "x", "dims": ("a", "b", "a")},
+        "Dim '' is empty in x: ('a', '')",
+        {"operand": "x", "dims": ("a", "")},
+    ),
+    "a dim comes twice": (
+        DimNameError("'a' comes twice", "y", ["a", "b", "a"], "Found duplicates in"),
+        "R1",
+        ValueError,
+        "Found duplicates in ('a', 'b', 'a'): 'a' comes twice in y",
+        {"operand": "y", "dims": ("a", "b", "a")},
     ),
     "a dim of the wrong type": (
         DimTypeError(5),
@@ -78,6 +87,14 @@ ERRORS = {
         ValueError,
         "Dimension x not found in either input (nor y, z); the dims are a",
         {"missing": ("x", "y", "z"), "dims": ("a",)},
+    ),
+    "several misspelt dims": (
+        DimNotFoundError(["zone", "tiem", "ebmd", "embt"], ("time", "embd")),
+        "R3",
+        ValueError,
+        "Dimension ebmd not found in either input (nor embt, tiem, zone); "
+        "the dims are time, embd; did you mean embd, time?",
+        {"missing": ("ebmd", "embt", "tiem", "zone"), "dims": ("time", "embd")},
     ),
     "one size differs": (
         SizeMismatchError({"a": 2, "b": 3}, {"b": 4, "c": 5}),
@@ -151,6 +168,32 @@ def test_every_error_class_is_in_the_table():
 def test_a_size_mismatch_notes_both_named_shapes():
     error = SizeMismatchError({"a": 2, "b": 3}, {"b": 4})
     assert error.__notes__ == ["x is (a: 2, b: 3), y is (b: 4)"]
+
+
+# What PyTensor 3.0.7 and 3.3.8 raise while a graph is built, as regexes for it are written.
+PYTENSORS = {
+    "Dimensions must be unique. Found duplicates in ('b', 'b')": lambda x, y: rd.lower_dot(
+        ("b", "b"), y.dims
+    ),
+    "Dimension e not found in either input": lambda x, y: rd.dot(x, y, "e"),
+    "Size of dim 'b' does not match": rd.dot,
+}
+
+
+@pytest.mark.parametrize(("beginning", "wrong"), PYTENSORS.items(), ids=PYTENSORS)
+def test_a_message_begins_with_pytensors_words(beginning, wrong):
+    x = rd.NamedTensor(np.arange(6).reshape(2, 3), ("r", "b"))
+    y = rd.NamedTensor(np.arange(20).reshape(4, 5), ("b", "c"))
+    with pytest.raises(DotError, match=f"^{re.escape(beginning)}"):
+        wrong(x, y)
+
+
+@pytest.mark.parametrize("take", [rd.dot, lambda x, y, dim: rd.dot_vjp(x, y, x, dim)])
+def test_a_dim_that_is_not_found_notes_both_named_shapes(take):
+    x, y = rd.NamedTensor([[0.5, 1.5]], ("a", "b")), rd.NamedTensor([2.5, 3.5, 4.5], "c")
+    with pytest.raises(DimNotFoundError) as caught:
+        take(x, y, dim="e")
+    assert caught.value.__notes__ == ["x is (a: 1, b: 2), y is (c: 3)"]
 
 
 @pytest.mark.parametrize(

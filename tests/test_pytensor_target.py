@@ -62,6 +62,38 @@ def test_an_exception_is_recorded_with_its_stage(case, stage, type_, words):
     assert words in raised.message
     assert raised.expected_type is (type_ in ("ValueError", "TypeError"))
     assert "Apply node that caused the error" not in raised.message
+    assert raised.bases[0] == f"builtins.{type_}"
+
+
+@pytest.mark.parametrize("lowering", TARGET.lowerings)
+def test_pages_about_the_graph_are_kept_beside_the_message(lowering):
+    said = "operands could not be broadcast together with shapes (2,) (3,) "
+    for verbosity, appended in {"low": "\n\nHINT: ", "medium": "\nApply node that caused"}.items():
+        with pytensor.config.change_flags(exception_verbosity=verbosity):
+            raised = run(ask("a:2", "a:3", ()), lowering=lowering).raised
+        assert raised.message == said
+        assert raised.appended.startswith(appended)
+        assert raised.text == raised.message + raised.appended
+
+
+@pytest.mark.parametrize(
+    ("dtypes", "given", "refused"),
+    [
+        (("int64", "int64"), (), True),
+        (("bool", "bool"), (), True),
+        (("int64", "float64"), ("x",), False),
+        (("float64", "int8"), ("y",), False),
+        (("float64", "float64"), (), False),
+    ],
+)
+def test_the_gradient_of_an_integer_is_given_or_refused(dtypes, given, refused):
+    outcome = run(ask("a b", "b c", dtypes=dtypes, gradient_order=1))
+    assert outcome.discrete_gradients == given
+    raised = outcome.discrete_gradient_raised
+    assert (raised is not None) is refused
+    if raised is not None:
+        assert (raised.stage, raised.type) == ("lower", "TypeError")
+        assert raised.message.startswith("Gradients must always be NullType")
 
 
 def test_a_compiler_that_raises_is_recorded_at_its_stage(monkeypatch):

@@ -88,7 +88,10 @@ def total(x: NamedTensor, y: NamedTensor):
 # R1 operands
 
 BAD_DIMS = {
-    "twice": (("a", "b", "a"), "Dim 'a' comes twice in {}: ('a', 'b', 'a')"),
+    "twice": (
+        ("a", "b", "a"),
+        "Dimensions must be unique. Found duplicates in ('a', 'b', 'a'): 'a' comes twice in {}",
+    ),
     "empty": (("a", ""), "Dim '' is empty in {}: ('a', '')"),
     "a number": (("a", 0), "Dim 0 is not a str in {}: ('a', 0)"),
     "None": ((None,), "Dim None is not a str in {}: (None,)"),

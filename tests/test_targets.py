@@ -71,6 +71,29 @@ def test_whatever_is_raised_is_the_outcome(error, expected):
     assert raised == Raised("run", type(error).__name__, str(error), expected)
 
 
+def test_an_exception_knows_all_that_it_is():
+    raised = Raised.at("run", rd.DimTypeError(5))
+    assert raised.bases == (
+        "refdot.errors.DimTypeError",
+        "refdot.errors.DotError",
+        "builtins.TypeError",
+        "builtins.Exception",
+        "builtins.BaseException",
+        "builtins.object",
+    )
+    assert raised.text == raised.message
+
+
+def test_the_text_of_an_exception_is_what_pytest_matches():
+    error = ValueError("said")
+    error.add_note("noted")
+    error.add_note("and noted")
+    raised = Raised.at("run", error)
+    assert (raised.message, raised.appended) == ("said", "\nnoted\nand noted")
+    with pytest.raises(ValueError, match=f"^{raised.text}$"):
+        raise error
+
+
 def test_an_interrupt_is_not_an_outcome():
     def dot(x, y, dim=None):
         raise KeyboardInterrupt

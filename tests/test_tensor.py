@@ -24,7 +24,11 @@ WRONG_DIMS = [
     (NUMBERS[0], "a", "An array with 2 axes needs 2 dims, not 1, in tensor: ('a',)"),
     (NUMBERS[0, 0], (), "An array with 1 axes needs 1 dims, not 0, in tensor: ()"),
     (5.0, ("a", "b"), "An array with 0 axes needs 0 dims, not 2, in tensor: ('a', 'b')"),
-    (NUMBERS[0], ("a", "a"), "Dim 'a' comes twice in tensor: ('a', 'a')"),
+    (
+        NUMBERS[0],
+        ("a", "a"),
+        "Dimensions must be unique. Found duplicates in ('a', 'a'): 'a' comes twice in tensor",
+    ),
     (NUMBERS[0], ("a", ""), "Dim '' is empty in tensor: ('a', '')"),
     (NUMBERS[0], ("a", 1), "Dim 1 is not a str in tensor: ('a', 1)"),
 ]
@@ -140,7 +144,10 @@ def test_rename_gives_dims_other_names(tensor):
 def test_rename_keeps_names_distinct(tensor):
     with pytest.raises(DimNameError) as info:
         tensor.rename(time="batch")
-    assert str(info.value) == "Dim 'batch' comes twice in tensor: ('batch', 'batch', 'embd')"
+    assert str(info.value) == (
+        "Dimensions must be unique. Found duplicates in ('batch', 'batch', 'embd'): "
+        "'batch' comes twice in tensor"
+    )
 
 
 @pytest.mark.parametrize(("positions", "dims", "values"), SELECTIONS)

@@ -1,4 +1,4 @@
-"""What the author of a test imports: check_dot and assert_dot_matches."""
+"""What the author of a test imports: for answers, and for regexes of errors."""
 
 import re
 from functools import cache
@@ -8,7 +8,14 @@ import pytest
 
 import refdot as rd
 from refdot import NamedTensor, check, testing
-from refdot.testing import assert_dot_matches, check_dot
+from refdot.regexes import PatternError
+from refdot.targets import CallableTarget
+from refdot.testing import (
+    assert_dot_matches,
+    assert_error_pattern,
+    check_dot,
+    mismatch_pattern,
+)
 
 case_at = cache(check.case_at)
 
@@ -147,5 +154,88 @@ def test_input_that_is_invalid_has_no_answer():
         assert_dot_matches(RIGHT, X, Y, "z")
 
 
+# Patterns for errors
+
+
+def in_other_words(x, y, dim=None):
+    """Say of what sizes operands are in words of its own."""
+    try:
+        return rd.dot(x, y, dim)
+    except rd.SizeMismatchError as error:
+        raise ValueError(f"operands of {len(error.dims)} wrong sizes") from None
+
+
+def test_a_right_pattern_passes():
+    assert_error_pattern("Size of dim .* does not match", target=rd.dot)
+    assert_error_pattern("wrong sizes", target=in_other_words, exception=ValueError)
+    assert_error_pattern("not found", ["dim-not-found", "dim-misspelt"], target="refdot:dot")
+    assert_error_pattern("Size", ["batch-static"], CallableTarget(rd.dot, "dot"), backends=["call"])
+
+
+WRONG_PATTERNS = {
+    "too narrow": ("3 in x", {}, "misses 1 of 5 messages"),
+    "too wide": ("Size|found", {}, "also matches 4 messages of other errors"),
+    "of another type": ("Size", {"exception": TypeError}, "SizeMismatchError is no TypeError"),
+    "of another situation": ("Size", {"situations": ["dim-not-found"]}, "misses 3 of 3 messages"),
+    "not asked": ("x", {"situations": ["dims-repeated"]}, "no message to match"),
+}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "options", "said"), WRONG_PATTERNS.values(), ids=WRONG_PATTERNS
+)
+def test_a_wrong_pattern_is_shown_with_what_is_wrong(pattern, options, said):
+    with pytest.raises(AssertionError, match=re.escape(said)) as caught:
+        assert_error_pattern(pattern, target=rd.dot, **options)
+    first = f"pytest.raises({options.get('exception', Exception).__name__}, match='{pattern}')\n"
+    assert str(caught.value).startswith(first)
+
+
+def test_a_malformed_pattern_is_refused():
+    message = "malformed pattern, nothing to repeat at position 0: >>>*"
+    with pytest.raises(PatternError, match=f"^{re.escape(message)}$"):
+        assert_error_pattern("*", target=rd.dot)
+
+
+def test_an_unknown_situation_is_refused():
+    for ask in (lambda *_: assert_error_pattern("x", *_), lambda *_: mismatch_pattern(*_[::-1])):
+        with pytest.raises(ValueError, match=r"^no situation 'batch'"):
+            ask(["batch"], rd.dot)
+
+
+@pytest.mark.parametrize(
+    "target", [rd.dot, in_other_words, "xarray", CallableTarget(rd.dot, "dot")]
+)
+def test_the_pattern_for_a_target_is_right(target):
+    pattern = mismatch_pattern(target)
+    assert_error_pattern(pattern, target=target)
+    with pytest.raises(AssertionError, match=r"misses 5 of 5 messages"):
+        assert_error_pattern(pattern, target=lambda x, y, dim=None: rd.dot(x, x, ...))
+
+
+def test_there_is_no_pattern_for_silence():
+    def silent(x, y, dim=None):
+        return rd.dot(x, x, ...)
+
+    with pytest.raises(LookupError, match=r"^no pattern for contracted-unknown of "):
+        mismatch_pattern(silent)
+
+
+def test_the_pattern_for_pytensor_is_right():
+    pattern = mismatch_pattern(backends=["python"])
+    assert_error_pattern(pattern, exception=ValueError, backends=["python"])
+
+
+def test_a_target_that_is_patched_is_asked_anew(monkeypatch):
+    import pytensor.xtensor
+
+    def refuse(x, y, dim=None):
+        raise ValueError("nothing fits anything")
+
+    assert_error_pattern("in its core", backends=["python"], lowerings=["stock"])
+    monkeypatch.setattr(pytensor.xtensor, "dot", refuse)
+    assert_error_pattern("nothing fits", backends=["python"], lowerings=["stock"])
+
+
 def test_the_strategies_are_there_too():
-    assert {"check_dot", "assert_dot_matches", "dot_cases", "dim_arguments"} == set(testing.__all__)
+    assert {"dot_cases", "dim_arguments"} < set(testing.__all__)

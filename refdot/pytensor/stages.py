@@ -29,5 +29,6 @@ def stage(name: str) -> Iterator[None]:
     except BaseException as error:
         raised = Raised.at(name, error)
         # PyTensor appends pages about the graph, in which names of variables look like dims.
-        message = raised.message.split("\nApply node that caused the error")[0]
-        raise StageError(replace(raised, message=message)) from None
+        message, separator, pages = raised.message.partition("\nApply node that caused the error")
+        appended = separator + pages + raised.appended
+        raise StageError(replace(raised, message=message, appended=appended)) from None

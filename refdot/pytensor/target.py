@@ -195,6 +195,7 @@ class Preparation:
             gradient_raised=outcome.raised,
             leftovers=outcome.leftovers,
             discrete_gradients=outcome.discrete_gradients,
+            discrete_gradient_raised=outcome.discrete_gradient_raised,
         )
 
     def prepare(self, case: DotCase) -> Prepared:
@@ -214,8 +215,10 @@ class Preparation:
             found = leftovers([lowered], self.lowering, "the forward graph")
             outcome = replace(outcome, leftovers=found)
             if case.gradient_order:
-                discrete = discrete_gradients(case, graph, lowered)
-                outcome = replace(outcome, discrete_gradients=discrete)
+                given, refused = discrete_gradients(case, graph, lowered)
+                outcome = replace(
+                    outcome, discrete_gradients=given, discrete_gradient_raised=refused
+                )
             if case.gradient_order and differentiated(case):
                 gradient = GradientGraph.build(case, graph, lowered)
                 found += leftovers(gradient.outputs, self.lowering, "the gradient graph")
@@ -238,19 +241,29 @@ def graph_alone(case: DotCase) -> DotCase:
     return replace(case, x=told(case.x), y=told(case.y), tier="exact", seed=0)
 
 
-def discrete_gradients(case: DotCase, graph: graphs.Graph, lowered: Any) -> tuple[str, ...]:
-    """Name the operands that can be differentiated by although they are not continuous."""
+def discrete_gradients(
+    case: DotCase, graph: graphs.Graph, lowered: Any
+) -> tuple[tuple[str, ...], Raised | None]:
+    """Differentiate by the operands that are not continuous.
+
+    Returns
+    -------
+    given : tuple of str
+        The operands for which there is a gradient all the same.
+    refused : Raised, optional
+        What was raised for the first of the others.
+    """
     operands = (case.x,) if case.same_variable else (case.x, case.y)
-    found = []
+    given, refused = [], None
     for name, operand, variable in zip("xy", operands, graph.inputs, strict=False):
         if np.dtype(operand.dtype).kind in "biu":
             try:
                 with stage("lower"):
                     graphs.first_gradients(lowered, [variable], lowered.type("cotangent"))
-                    found.append(name)
-            except StageError:
-                continue
-    return tuple(found)
+                    given.append(name)
+            except StageError as stopped:
+                refused = refused or stopped.raised
+    return tuple(given), refused
 
 
 def differentiated(case: DotCase) -> tuple[str, ...]:
