@@ -17,6 +17,7 @@ from refdot.case import DotCase
 from refdot.compare import ASPECTS, compare
 from refdot.patterns import (
     disagreeing_cases_of,
+    dtype_cases_of,
     forward_cases_of,
     gradient_cases_of,
     patterns,
@@ -228,12 +229,14 @@ class Campaign:
             seen.add(case)
 
     def judge_every_pattern(self, rank: int, thorough: bool) -> None:
-        """Judge the cases of every pattern of at most some rank."""
+        """Judge the cases of every pattern of at most some rank, and up to 1 of every dtype."""
         count = sum(1 for _ in patterns(rank))
         self.report.rank, lowerings = rank, self.report.lowerings
         for number, pattern in enumerate(patterns(rank), 1):
             self.judge([*forward_cases_of(pattern)], lowerings)
             dearer = [*gradient_cases_of(pattern), *disagreeing_cases_of(pattern)]
+            if max(len(pattern.x_dims), len(pattern.y_dims)) <= 1:
+                dearer += dtype_cases_of(pattern)
             if thorough:
                 dearer += slow_cases_of(pattern)
             self.judge(dearer, lowerings if thorough else lowerings[:1])

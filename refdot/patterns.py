@@ -12,11 +12,12 @@ from dataclasses import replace
 from itertools import combinations
 from typing import NamedTuple
 
-from refdot.case import DimArgument, DotCase, Operand
+from refdot.case import DTYPES, DimArgument, DotCase, Operand
 
 __all__ = [
     "Pattern",
     "disagreeing_cases_of",
+    "dtype_cases_of",
     "forward_cases_of",
     "gradient_cases_of",
     "patterns",
@@ -28,6 +29,21 @@ NAMES = ("c", "a", "d", "b", "f", "e", "h", "g", "j", "i", "l", "k")
 # Distinct for as long as arrays of all of them stay small.
 SIZES = (2, 3, 5, 7, 4, 6, 2, 3, 2, 3, 2, 3)
 SQUARE = 3
+NARROW_AND_WIDE = (
+    ("float16", "float32"),
+    ("float16", "float64"),
+    ("float32", "float64"),
+    ("int8", "uint8"),
+    ("int8", "int64"),
+    ("uint32", "int64"),
+    ("uint64", "int64"),
+    ("int64", "float32"),
+    ("uint64", "float64"),
+    ("complex64", "float64"),
+    ("complex128", "int16"),
+    ("bool", "int32"),
+    ("bool", "float64"),
+)
 
 
 class Pattern(NamedTuple):
@@ -204,6 +220,26 @@ def disagreeing_cases_of(pattern: Pattern) -> Iterator[DotCase]:
         # What is known differs less than what is not: most of these are calls of one function.
         yield case_of(pattern, y_sizes, (False, True), y_sizes=x_sizes)
         yield case_of(pattern, x_sizes, (True, True), y_sizes=y_sizes)
+
+
+def dtype_cases_of(pattern: Pattern) -> Iterator[DotCase]:
+    """Give cases of one pattern with operands of each dtype, and of narrow and wide ones.
+
+    With small integers, and with numbers that use all of a dtype's range or digits.
+
+    Examples
+    --------
+    >>> for case in list(dtype_cases_of(Pattern(("c",), (), ("c",))))[-2:]:
+    ...     print(case)
+    dot(float64(c: 2?), bool(), dim=('c',))
+    dot(float64(c: 2?), bool(), dim=('c',))  [rounding]
+    """
+    case = case_of(pattern, distinct_sizes(pattern))
+    for pair in (*((dtype, dtype) for dtype in DTYPES), *NARROW_AND_WIDE):
+        for x_dtype, y_dtype in dict.fromkeys((pair, pair[::-1])):
+            x, y = replace(case.x, dtype=x_dtype), replace(case.y, dtype=y_dtype)
+            yield replace(case, x=x, y=y)
+            yield replace(case, x=x, y=y, tier="rounding")
 
 
 def distinct_sizes(pattern: Pattern) -> dict[str, int]:

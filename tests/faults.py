@@ -26,6 +26,7 @@ from refdot.check import Configuration
 from refdot.oracle import expected_error
 from refdot.patterns import (
     disagreeing_cases_of,
+    dtype_cases_of,
     forward_cases_of,
     gradient_cases_of,
     patterns,
@@ -159,6 +160,8 @@ def batches(lowering: str, seed: int) -> Iterator[list[DotCase]]:
         yield list(forward_cases_of(pattern))
         if lowering == PyTensorTarget.lowerings[0]:
             yield [*gradient_cases_of(pattern), *disagreeing_cases_of(pattern)]
+            if max(len(pattern.x_dims), len(pattern.y_dims)) <= 1:
+                yield list(dtype_cases_of(pattern))
 
 
 def concerns(case: DotCase, aspect: str) -> bool:
