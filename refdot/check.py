@@ -56,7 +56,7 @@ class Profile:
 
 
 PROFILES = {
-    "quick": Profile(200, 2, thorough=False),
+    "quick": Profile(150, 2, thorough=False),
     "standard": Profile(2000, 2),
     "deep": Profile(20_000, 3),
 }
@@ -167,7 +167,7 @@ def run(
         A rank: every pattern of dims of operands of at most that rank is judged too.
     thorough : bool, optional
         Whether with all the cases of each pattern on every lowering, or with those that are
-        judged fast, and gradients and errors on the first lowering alone.
+        judged fast, and gradients, errors and dtypes on one lowering alone.
     seed : int, optional
         The same seed gives the same cases on every interpreter and hash seed.
     backends, lowerings : sequence of str, optional
@@ -229,17 +229,21 @@ class Campaign:
             seen.add(case)
 
     def judge_every_pattern(self, rank: int, thorough: bool) -> None:
-        """Judge the cases of every pattern of at most some rank, and up to 1 of every dtype."""
+        """Judge the cases of every pattern of at most some rank.
+
+        Unless thorough, gradients are those of the last lowering, which are the fastest where it
+        leaves no inner graph, and the rest is of the first.
+        """
         count = sum(1 for _ in patterns(rank))
         self.report.rank, lowerings = rank, self.report.lowerings
         for number, pattern in enumerate(patterns(rank), 1):
             self.judge([*forward_cases_of(pattern)], lowerings)
-            dearer = [*gradient_cases_of(pattern), *disagreeing_cases_of(pattern)]
-            if max(len(pattern.x_dims), len(pattern.y_dims)) <= 1:
-                dearer += dtype_cases_of(pattern)
+            self.judge([*gradient_cases_of(pattern)], lowerings[0 if thorough else -1 :])
+            self.judge([*disagreeing_cases_of(pattern)], lowerings[: None if thorough else 1])
+            if len(pattern.dims) == 1:
+                self.judge([*dtype_cases_of(pattern)], lowerings[: None if thorough else 1])
             if thorough:
-                dearer += slow_cases_of(pattern)
-            self.judge(dearer, lowerings if thorough else lowerings[:1])
+                self.judge([*slow_cases_of(pattern)], lowerings)
             self.progress(f"judging every pattern of rank {rank}", number, count)
 
     def judge(self, cases: Iterable[DotCase], lowerings: Sequence[str]) -> int:
