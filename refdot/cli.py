@@ -183,7 +183,7 @@ def run_replay(arguments: argparse.Namespace) -> int:
     backends = arguments.backend or [backend.name for backend in there if backend.default]
     broken = False
     for backend in backends:
-        for lowering in arguments.lowering or target.lowerings:
+        for lowering in arguments.lowering or target.default_lowerings:
             configuration = check.Configuration(backend, lowering)
             mismatches = check.judge(target, case, configuration)
             broken = broken or bool(mismatches)

@@ -105,6 +105,8 @@ class PyTensorTarget:
     name = "pytensor"
     stages: tuple[str, ...] = STAGES
     lowerings: tuple[str, ...] = tuple(LOWERINGS)
+    # "direct" is refdot's own: what is wrong with it says nothing about PyTensor.
+    default_lowerings: tuple[str, ...] = ("stock", "inlined")
     limits: tuple[Limit, ...] = ()
     unjudged: Mapping[str, str] = {}
 
