@@ -21,7 +21,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from math import prod
+from operator import mul
 from typing import Any
 
 import numpy as np
@@ -81,10 +83,10 @@ def dot(lowering: Lowering, x: Any, y: Any) -> Any:
     >>> dot(lower_dot("ab", "bc"), x, y).type.shape
     (None, 5)
     """
+    sizes = sizes_of(lowering, x, y)
     if shared := lowering.contracted + lowering.batch:
         x, y = of_equal_sizes(lowering, x, y, shared)
     left, right = Operand(x, lowering.x_dims), Operand(y, lowering.y_dims)
-    sizes = right.sizes | left.sizes
     summed_alone = [sizes[dim] for dim in lowering.x_summed + lowering.y_summed]
     dtype = upcast(x.dtype, y.dtype)
     left = left.sum_over(lowering.x_summed, dtype)
@@ -105,14 +107,6 @@ class Operand:
 
     tensor: Any
     dims: Dims
-
-    @property
-    def sizes(self) -> dict[str, Any]:
-        """The size of each dim: an int where it is static, else a symbol."""
-        return {
-            dim: Shape_i(axis)(self.tensor) if size is None else size
-            for axis, (dim, size) in enumerate(zip(self.dims, self.tensor.type.shape, strict=True))
-        }
 
     def sum_over(self, summed: Dims, dtype: str) -> Operand:
         """Sum over some dims in a dtype (R7); of bools the sum is any."""
@@ -137,7 +131,7 @@ class Operand:
         """Give the tensor with one axis for each group of dims; no dim makes an axis of size 1."""
         tensor = self.aligned([dim for group in groups for dim in group or (None,)])
         if any(len(group) > 1 for group in groups):
-            return tensor.reshape([extent(sizes[dim] for dim in group) for group in groups])
+            return reshaped(tensor, [extent(sizes[dim] for dim in group) for group in groups])
         return tensor
 
 
@@ -145,10 +139,22 @@ def ungrouped(tensor: Any, groups: Sequence[Dims], sizes: Mapping[str, Any]) -> 
     """Give each dim its own axis again."""
     dims = tuple(dim for group in groups for dim in group)
     if any(len(group) > 1 for group in groups):
-        tensor = tensor.reshape([sizes[dim] for dim in dims])
+        tensor = reshaped(tensor, [sizes[dim] for dim in dims])
     elif len(dims) < len(groups):
         tensor = tensor.squeeze([axis for axis, group in enumerate(groups) if not group])
     return Operand(tensor, dims)
+
+
+def sizes_of(lowering: Lowering, x: Any, y: Any) -> dict[str, Any]:
+    """Give the size of each dim: an int where either operand knows it, else a symbol."""
+    sizes: dict[str, Any] = {}
+    for tensor, dims in ((x, lowering.x_dims), (y, lowering.y_dims)):
+        for axis, (dim, size) in enumerate(zip(dims, tensor.type.shape, strict=True)):
+            if size is not None:
+                sizes[dim] = size
+            elif dim not in sizes:
+                sizes[dim] = Shape_i(axis)(tensor)
+    return sizes
 
 
 def of_equal_sizes(lowering: Lowering, x: Any, y: Any, shared: Dims) -> tuple[Any, Any]:
@@ -193,16 +199,24 @@ def zero_if_empty(product: Any, summed_alone: Sequence[Any]) -> Any:
 
 
 def extent(sizes: Iterable[Any]) -> Any:
-    """Multiply sizes, static and symbolic."""
-    static, symbols = 1, []
-    for size in sizes:
-        if isinstance(size, int):
-            static *= size
-        else:
-            symbols.append(size)
+    """Multiply sizes: an int where all are static, else a symbol."""
+    sizes = list(sizes)
+    static = prod(size for size in sizes if isinstance(size, int))
+    symbols = [size for size in sizes if not isinstance(size, int)]
     if len(symbols) > MOST_FACTORS:
         symbols = [pt.prod(pt.stack(symbols))]
-    return prod(symbols, start=static)
+    if symbols and static != 1:
+        symbols.append(np.int64(static))
+    return reduce(mul, symbols) if symbols else static
+
+
+def reshaped(tensor: Any, shape: Sequence[Any]) -> Any:
+    """Reshape with little of a graph about sizes: it is what takes long to rewrite."""
+    unknown = [size for size in shape if not isinstance(size, int)]
+    if len(unknown) == 1 and 0 not in [size for size in shape if isinstance(size, int)]:
+        shape = [size if isinstance(size, int) else -1 for size in shape]
+    # A plain int would be of the shortest dtype that holds it, and cast in the graph.
+    return tensor.reshape([np.int64(size) if isinstance(size, int) else size for size in shape])
 
 
 def lower_elemwise_and_softmax(rewrite: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:

@@ -89,8 +89,11 @@ class EqualSizes(Op):  # type: ignore[misc]
         outputs[0][0], outputs[1][0] = x, y
 
     def infer_shape(self, *arguments: Any) -> Any:
-        """Give the shapes of the inputs: the last argument, in every version of PyTensor."""
-        return arguments[-1]
+        """Give the shapes of the inputs, with one symbol for what is of one size."""
+        x_shape, y_shape = map(list, arguments[-1])  # the last argument in every version
+        for x_axis, y_axis in self.axes:
+            y_shape[y_axis] = x_shape[x_axis]
+        return [tuple(x_shape), tuple(y_shape)]
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
         """Each output is one of the inputs."""
