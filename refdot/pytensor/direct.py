@@ -4,17 +4,17 @@ It reads the same `Lowering` as the oracle. A dim summed alone is summed first; 
 are aligned to (batch, free, contracted), and the plainest operation that fits does the rest: an
 elementwise product where nothing is contracted, else a (batched) matrix product.
 
-xtensor's softmax is lowered beside it, since PyTensor does not recognise it in such a graph. That
-goes so: `pytensor.xtensor.math.softmax` is exp(x) / exp(x).sum(dim), which overflows, and after
-the lowering it is for PyTensor's rewrite `local_softmax_stabilize`, of the pass "stabilize", to put
-a `Softmax` in its place. That rewrite wants a division whose numerator is the very exp(x) that the
-denominator sums. But the pass before it is "canonicalize", whose `local_dimshuffle_lift` moves a
-transposition of the quotient, such as a following matrix product needs, through the division to
-both of its operands, and on through the exp in the numerator: the numerator is then exp(xᵀ) while
-the denominator is the transposed sum of exp(x). They are no longer one variable, nothing is
-recognised, and exp of some hundreds is infinite. An `Einsum`, that is an `OpFromGraph`, hides the
-transposition inside it until "specialize", which is why the stock lowering gets away with it in
-the forward graph, but not in that of the gradient, which has no division of that form.
+xtensor's softmax is lowered beside it, since PyTensor does not recognise it in such a graph.
+`pytensor.xtensor.math.softmax` is exp(x) / exp(x).sum(dim), which overflows to inf / inf where x
+is above some 700. It is PyTensor's rewrite `local_softmax_stabilize`, in the pass "stabilize", that
+puts a `Softmax` in its place: where a numerator exp(x) is the very variable that the denominator
+sums. "canonicalize" comes before that, and in it `local_dimshuffle_lift` moves a transposition of
+the quotient, such as the next matrix product needs, through the division to both operands. The
+numerator is then the transposed exp(x), the denominator still sums the one that is not, and
+nothing is recognised. In the stock lowering an `OpFromGraph` hides the transposition until
+"specialize", so the loss is finite. But the gradient is built before any rewriting, from the
+quotient as it stands: it is NaN with the stock lowering too. (Without `local_dimshuffle_lift`,
+the loss of the inlined lowering is finite as well, and its gradient is not.)
 """
 
 from __future__ import annotations

@@ -139,7 +139,7 @@ class PyTensorTarget:
                 return outcome
 
     def reproducer(self, mismatch: Mismatch, backend: str, lowering: str) -> str:
-        """Write a script that needs PyTensor and NumPy alone."""
+        """Write a script that needs PyTensor and NumPy alone, and for "direct" refdot."""
         return reproducer(mismatch, BACKENDS[backend].mode, lowering)
 
 
