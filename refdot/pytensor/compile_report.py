@@ -159,9 +159,11 @@ def draw(axes: Any, comparison: Comparison, backend: str) -> None:
     axes.set_ylabel("lower, grad and rewrite, in seconds")
     shape = "known" if comparison.static else "unknown"
     axes.set_title(f"PyTensor {comparison.version}, {backend}, weights of {shape} shape")
-    notes = {"^": f"stopped at {comparison.limit:g} s", "o": "published with #2164"}
-    if comparison.static:
-        notes.pop("o")
+    notes = {}
+    if any(result.stopped for result in results):
+        notes["^"] = f"stopped at {comparison.limit:g} s"
+    if not comparison.static:
+        notes["o"] = "published with #2164"
     for marker, note in notes.items():
         axes.plot(
             [], [], marker, color="gray", fillstyle="none" if marker == "o" else "full", label=note

@@ -14,6 +14,7 @@ import io
 import pstats
 import signal
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -278,6 +279,7 @@ def installed(variant: str, setting: Setting) -> Iterator[None]:
     # What an OpFromGraph holds is compiled in the default mode, whatever the mode outside.
     flags = {"cxx": compiler, "mode": backend.make_mode(), "numba__cache": False}
     with (
+        warnings.catch_warnings(action="ignore"),
         quiet(),
         pytensor.config.change_flags(**flags),
         use_lowering("stock" if variant == PLAIN else variant),
@@ -441,9 +443,10 @@ def inspect(
     for variant in variants:
         try:
             with at_most(setting.limit), installed(variant, setting):
-                yield from inspect_one(variant, layers, setting, profile, dprint)
+                texts = inspect_one(variant, layers, setting, profile, dprint)
         except LimitReached:
-            yield f"{variant}, {layers} layers", f"over {setting.limit:g} s"
+            texts = [(f"{variant}, {layers} layers", f"over {setting.limit:g} s")]
+        yield from texts
 
 
 def inspect_one(
@@ -452,9 +455,9 @@ def inspect_one(
     """Look into one variant."""
     values, profiler = draw_values(layers), cProfile.Profile()
     profiler.enable()
-    x, outputs = differentiated(variant, values, setting, Measurement())
+    _, outputs = differentiated(variant, values, setting, Measurement())
     before = pytensor.dprint(outputs, file="str", print_type=True)
-    fgraph = FunctionGraph([x], outputs, clone=True, copy_inputs=False)
+    fgraph = FunctionGraph(outputs=outputs, clone=True)
     BACKENDS[setting.backend].make_mode().optimizer.rewrite(fgraph)
     profiler.disable()
     texts = []
