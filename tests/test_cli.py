@@ -111,7 +111,8 @@ def test_an_unknown_command_is_answered_with_those_there_are(capsys):
     line = r"refdot: argument COMMAND: invalid choice: 'nosuch' \(choose from .*\)\n"
     error = capsys.readouterr().err
     assert re.fullmatch(line, error)
-    assert re.findall(r"\w+", error.partition("choose from")[2]) == ["check", "replay", "explain"]
+    commands = re.findall(r"[\w-]+", error.partition("choose from")[2])
+    assert commands == ["check", "replay", "explain", "compile-time"]
 
 
 def test_a_command_needs_what_it_is_made_of(monkeypatch, capsys):

@@ -80,7 +80,7 @@ def dot(lowering: Lowering, x: Any, y: Any) -> Any:
     --------
     >>> from refdot import lower_dot
     >>> x, y = pt.tensor("x", shape=(None, 3)), pt.tensor("y", shape=(3, 5))
-    >>> dot(lower_dot("ab", "bc"), x, y).type.shape
+    >>> dot(lower_dot(("a", "b"), ("b", "c")), x, y).type.shape
     (None, 5)
     """
     sizes = sizes_of(lowering, x, y)
