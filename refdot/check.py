@@ -171,7 +171,8 @@ def run(
     seed : int, optional
         The same seed gives the same cases on every interpreter and hash seed.
     backends, lowerings : sequence of str, optional
-        By default every backend that can run here and is not slow, and every lowering.
+        By default every backend that can run here and is not slow, and the lowerings that the
+        target runs unless others are asked for.
     only : sequence of str, optional
         Aspects to judge, of `refdot.compare.ASPECTS`; by default all.
     progress : callable, optional
@@ -189,7 +190,7 @@ def run(
         target_version=target.version,
         seed=seed,
         backends=tuple(backends) or tuple(b.name for b in there if b.default and not b.absent),
-        lowerings=tuple(lowerings) or target.lowerings,
+        lowerings=tuple(lowerings) or target.default_lowerings,
         absent_backends={b.name: b.absent for b in there if b.absent},
     )
     campaign = Campaign(target, report, tuple(only), progress)

@@ -1,4 +1,4 @@
-"""The command line: check, replay, errors, regex, explain."""
+"""The command line: check, replay, errors, regex, explain, compile-time."""
 
 from __future__ import annotations
 
@@ -147,6 +147,8 @@ def parser() -> Parser:
     explained.add_argument("--sizes", help="such as a=2,b=3", default="", metavar="SIZES")
     explained.add_argument("--svg", type=Path, metavar="FILE", help="draw it into a file")
     explained.set_defaults(command=run_explain)
+
+    add_compile_time(commands)
     return top
 
 
@@ -157,6 +159,47 @@ def add_survey_options(command: argparse.ArgumentParser, target: str) -> None:
     command.add_argument("--lowering", action="append", default=[], metavar="NAME")
     meant = "a situation, or several as in 'batch-*'"
     command.add_argument("--situation", action="append", default=[], metavar="S", help=meant)
+
+
+def add_compile_time(commands: Any) -> None:
+    """Say what `refdot compile-time` takes."""
+    timed = commands.add_parser(
+        "compile-time",
+        help="what a lowering costs to compile, against hand-written tensor code",
+        description="Compiles stacked attention, its loss and gradient, in hand-written tensor "
+        "code and in xtensor by each lowering, and shows the time by phase.",
+    )
+    timed.add_argument("--layers", type=layer_counts, default=(1, 2, 3), metavar="N,N,...")
+    timed.add_argument("--lowering", action="append", default=[], metavar="NAME")
+    timed.add_argument("--backend", action="append", default=[], metavar="NAME")
+    shapes = "whether the shapes of the weights are static or, as by default, unknown"
+    timed.add_argument("--weights", choices=("static", "unknown"), default="unknown", help=shapes)
+    of = "what the gradient is of"
+    timed.add_argument("--gradient", choices=("input", "weights"), default="input", help=of)
+    limit = "what one measurement may take; what takes longer is stopped, and shown as such"
+    timed.add_argument("--limit", type=seconds, default=120.0, metavar="SECONDS", help=limit)
+    timed.add_argument("--repeats", type=positive, default=3, metavar="N")
+    timed.add_argument("--plot", type=Path, metavar="FILE", help="such as out.png or out.svg")
+    timed.add_argument("--json", type=Path, metavar="FILE")
+    timed.add_argument("--profile", action="store_true", help="list the slowest functions")
+    timed.add_argument("--dprint", action="store_true", help="print graphs before and after")
+    timed.set_defaults(command=run_compile_time)
+
+
+def layer_counts(text: str) -> tuple[int, ...]:
+    """Read whole numbers with commas between them."""
+    return tuple(sorted({positive(part.strip()) for part in text.split(",")}))
+
+
+def seconds(text: str) -> float:
+    """Read a positive number of seconds."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"a positive number of seconds, not {text!r}")
+    return number
 
 
 def positive(text: str) -> int:
@@ -270,7 +313,7 @@ def run_replay(arguments: argparse.Namespace) -> int:
     backends = arguments.backend or [backend.name for backend in there if backend.default]
     broken = False
     for backend in backends:
-        for lowering in arguments.lowering or target.lowerings:
+        for lowering in arguments.lowering or target.default_lowerings:
             configuration = check.Configuration(backend, lowering)
             mismatches = check.judge(target, case, configuration)
             broken = broken or bool(mismatches)
@@ -433,6 +476,54 @@ def run_explain(arguments: argparse.Namespace) -> int:
         except OSError as error:
             raise UsageError(f"--svg {arguments.svg}: {error.strerror}") from None
     print(explain(lowering, sizes))
+    return 0
+
+
+def run_compile_time(arguments: argparse.Namespace) -> int:
+    """Do `refdot compile-time`."""
+    require_check_extra()
+    if arguments.plot is not None and find_spec("matplotlib") is None:
+        raise UsageError("matplotlib not installed; pip install 'refdot[plot]'")
+    from rich.console import Console
+
+    arguments.target = "pytensor"
+    target = chosen_target(arguments)
+    from refdot.pytensor import compile_report, compile_time
+
+    backends = arguments.backend or ["python"]
+    lowerings = tuple(arguments.lowering) or target.lowerings
+    settings = [
+        compile_time.Setting(
+            backend, arguments.weights == "static", arguments.gradient, arguments.limit
+        )
+        for backend in backends
+    ]
+    # A table is as wide as it is, wherever it is printed.
+    console = Console(width=None if Console().is_terminal else 240)
+    with ProgressDisplay(console) as progress:
+        comparison = compile_time.compare_lowerings(
+            arguments.layers, lowerings, settings, arguments.repeats, progress
+        )
+    compile_report.print_comparison(comparison, console)
+    if arguments.profile or arguments.dprint:
+        for heading, text in compile_time.inspect(
+            ("plain", *lowerings),
+            arguments.layers[0],
+            settings[0],
+            profile=arguments.profile,
+            dprint=arguments.dprint,
+        ):
+            print(f"\n{heading}\n\n{text}")
+    try:
+        if arguments.json is not None:
+            found = json.dumps(compile_report.as_json(comparison), indent=2)
+            arguments.json.write_text(found + "\n", encoding="utf-8")
+        if arguments.plot is not None:
+            compile_report.plot(comparison, arguments.plot)
+    except OSError as error:
+        raise UsageError(f"{error.filename}: {error.strerror}") from None
+    except ValueError as error:  # a format that matplotlib does not know
+        raise UsageError(f"--plot {arguments.plot}: {error}") from None
     return 0
 
 

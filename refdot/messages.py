@@ -274,7 +274,7 @@ def survey(
     ]
     messages = []
     for number, (situation, case) in enumerate(asked, 1):
-        for backend, lowering in product(chosen, tuple(lowerings) or target.lowerings):
+        for backend, lowering in product(chosen, tuple(lowerings) or target.default_lowerings):
             messages.append(ask(target, situation, case, backend, lowering))
         progress("asking", number, len(asked))
     return Survey(
@@ -282,7 +282,7 @@ def survey(
         target.version,
         platform.python_version(),
         chosen,
-        tuple(lowerings) or target.lowerings,
+        tuple(lowerings) or target.default_lowerings,
         {b.name: b.absent for b in there if b.absent},
         tuple(messages),
     )

@@ -12,7 +12,7 @@ from dataclasses import replace
 from itertools import combinations
 from typing import NamedTuple
 
-from refdot.case import DTYPES, DimArgument, DotCase, Operand
+from refdot.case import DTYPES, FLOATS, DimArgument, DotCase, Operand
 
 __all__ = [
     "Pattern",
@@ -225,7 +225,8 @@ def disagreeing_cases_of(pattern: Pattern) -> Iterator[DotCase]:
 def dtype_cases_of(pattern: Pattern) -> Iterator[DotCase]:
     """Give cases of one pattern with operands of each dtype, and of narrow and wide ones.
 
-    With small integers, and with numbers that use all of a dtype's range or digits.
+    With small integers, and with numbers that use all of a dtype's range or digits; of floats
+    the gradients too.
 
     Examples
     --------
@@ -238,8 +239,9 @@ def dtype_cases_of(pattern: Pattern) -> Iterator[DotCase]:
     for pair in (*((dtype, dtype) for dtype in DTYPES), *NARROW_AND_WIDE):
         for x_dtype, y_dtype in dict.fromkeys((pair, pair[::-1])):
             x, y = replace(case.x, dtype=x_dtype), replace(case.y, dtype=y_dtype)
-            yield replace(case, x=x, y=y)
-            yield replace(case, x=x, y=y, tier="rounding")
+            order = int({x_dtype, y_dtype} <= {*FLOATS})
+            yield replace(case, x=x, y=y, gradient_order=order)
+            yield replace(case, x=x, y=y, gradient_order=order, tier="rounding")
 
 
 def distinct_sizes(pattern: Pattern) -> dict[str, int]:

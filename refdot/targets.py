@@ -280,6 +280,8 @@ class Target(Protocol):
         Which of `STAGES` it tells apart.
     lowerings : tuple of str
         Its lowerings by name, the standard one first.
+    default_lowerings : tuple of str
+        Those that run unless others are asked for.
     limits : tuple of Limit
         What it does not claim to do.
     unjudged : mapping of str to str
@@ -290,6 +292,7 @@ class Target(Protocol):
     version: str
     stages: tuple[str, ...]
     lowerings: tuple[str, ...]
+    default_lowerings: tuple[str, ...]
     limits: tuple[Limit, ...]
     unjudged: Mapping[str, str]
 
@@ -333,6 +336,7 @@ class CallableTarget:
     version: str = ""
     stages: tuple[str, ...] = ("run",)
     lowerings: tuple[str, ...] = ("stock",)
+    default_lowerings: tuple[str, ...] = ("stock",)
     limits: tuple[Limit, ...] = (
         Limit(
             "dims that break R1 cannot reach it: NamedTensor refuses them",

@@ -48,7 +48,7 @@ def folder(tmp_path, monkeypatch):
         sys.modules.pop(name, None)
 
 
-COMMANDS = ["check", "replay", "errors", "regex", "explain"]
+COMMANDS = ["check", "replay", "errors", "regex", "explain", "compile-time"]
 TARGETS = "it must be pytensor, xarray or module:function"
 OPERANDS = "two operands with one comma between them, such as 'a b, b c', not"
 BAD_USAGE = {
@@ -147,7 +147,7 @@ def test_an_unknown_command_is_answered_with_those_there_are(capsys):
     line = r"refdot: argument COMMAND: invalid choice: 'nosuch' \(choose from .*\)\n"
     error = capsys.readouterr().err
     assert re.fullmatch(line, error)
-    assert re.findall(r"\w+", error.partition("choose from")[2]) == COMMANDS
+    assert re.findall(r"[\w-]+", error.partition("choose from")[2]) == COMMANDS
 
 
 def test_a_command_needs_what_it_is_made_of(monkeypatch, capsys):

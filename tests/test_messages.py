@@ -72,6 +72,7 @@ class Speaking:
 
     def __init__(self, answer, backends=("one", "two"), lowerings=("stock",)):
         self.answer, self.lowerings, self.asked = answer, lowerings, []
+        self.default_lowerings = lowerings
         self.there = (*map(Backend, backends), Backend("slow", default=False))
         self.there += (Backend("gone", "it is not installed"),)
 

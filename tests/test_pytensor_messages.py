@@ -39,7 +39,7 @@ SAID = {
 }
 
 
-@pytest.mark.parametrize("lowering", PyTensorTarget.lowerings)
+@pytest.mark.parametrize("lowering", PyTensorTarget.default_lowerings)
 @pytest.mark.parametrize(("situation", "essences"), SAID.items(), ids=SAID)
 def test_each_situation_has_its_messages(situation, essences, lowering, found):
     assert said(found, situation, lowering) == essences

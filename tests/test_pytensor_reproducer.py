@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import runpy
 import subprocess
@@ -96,6 +97,19 @@ RELEASED = {
     "two names not there": (ask("a", "a", ("y", "z")), "nondeterminism", "stock"),
     "a known batch size": (ask("a", "a", (), known=(True, False)), "wrong-shape", "stock"),
 }
+
+
+def test_a_script_of_refdots_own_lowering_says_what_it_needs(tmp_path):
+    case = ask("a:2", "a:3", (), known=True)
+    [mismatch] = mismatches(case, "direct")
+    text = TARGET.reproducer(mismatch, "python", "direct")
+    assert "\n# Needs PyTensor, NumPy and refdot; exits 1 while the defect is there.\n" in text
+    path = tmp_path / "reproducer.py"
+    path.write_text(text, encoding="utf-8")
+    before = lower_xtensor_db["lower_elemwise"].fn
+    assert exit_code(path) == 1
+    gc.collect()
+    assert lower_xtensor_db["lower_elemwise"].fn is before
 
 
 @pytest.mark.parametrize(("case", "kind", "lowering"), RELEASED.values(), ids=RELEASED)

@@ -65,7 +65,7 @@ def test_an_exception_is_recorded_with_its_stage(case, stage, type_, words):
     assert raised.bases[0] == f"builtins.{type_}"
 
 
-@pytest.mark.parametrize("lowering", TARGET.lowerings)
+@pytest.mark.parametrize("lowering", TARGET.default_lowerings)
 def test_pages_about_the_graph_are_kept_beside_the_message(lowering):
     said = "operands could not be broadcast together with shapes (2,) (3,) "
     for verbosity, appended in {"low": "\n\nHINT: ", "medium": "\nApply node that caused"}.items():

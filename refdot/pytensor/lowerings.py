@@ -2,6 +2,7 @@
 
 "stock" is what PyTensor itself does: `lower_dot` gives an einsum, wrapped in an `OpFromGraph`.
 "inlined" does the same and then puts the einsum's inner graph in its place at once.
+"direct" does without an einsum: see `refdot.pytensor.direct`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,10 @@ from pytensor.compile.builders import OpFromGraph
 from pytensor.graph.basic import Variable
 from pytensor.xtensor.rewriting.utils import lower_xtensor_db
 
+from refdot.pytensor.direct import lower_dot as direct_lower_dot
+from refdot.pytensor.direct import lower_elemwise_and_softmax
+from refdot.pytensor.ops import teach_numba
+
 try:
     from pytensor.compile.rewriting import inline_ofg_node
 except ImportError:  # PyTensor 3.0 has it elsewhere
@@ -22,11 +27,7 @@ except ImportError:  # PyTensor 3.0 has it elsewhere
 __all__ = ["LOWERINGS", "use_lowering"]
 
 Rewrite = Callable[[Any, Any], Any]
-
-
-def stock(rewrite: Rewrite) -> Rewrite:
-    """Give PyTensor's own lowering as it is."""
-    return rewrite
+Wrapping = Callable[[Rewrite], Rewrite]
 
 
 def inlined(rewrite: Rewrite) -> Rewrite:
@@ -39,7 +40,24 @@ def inlined(rewrite: Rewrite) -> Rewrite:
     return lower_dot
 
 
-LOWERINGS: dict[str, Callable[[Rewrite], Rewrite]] = {"stock": stock, "inlined": inlined}
+def direct(rewrite: Rewrite) -> Rewrite:
+    """Give the lowering without an einsum, whatever PyTensor's own is."""
+    teach_numba()
+
+    def lower_dot(fgraph: Any, node: Any) -> Any:
+        return direct_lower_dot(node)
+
+    return lower_dot
+
+
+# For each lowering: which of PyTensor's rewrites it wraps, and in what.
+LOWERINGS: dict[str, dict[str, Wrapping]] = {
+    "stock": {},
+    "inlined": {"lower_dot": inlined},
+    "direct": {"lower_dot": direct, "lower_elemwise": lower_elemwise_and_softmax},
+}
+# What any of them wraps, and so must give back where another is installed.
+WRAPPED = tuple(dict.fromkeys(name for wrappings in LOWERINGS.values() for name in wrappings))
 
 
 @contextmanager
@@ -52,7 +70,7 @@ def use_lowering(name: str) -> Iterator[None]:
     Parameters
     ----------
     name : str
-        "stock" or "inlined".
+        "stock", "inlined" or "direct".
 
     Raises
     ------
@@ -71,18 +89,20 @@ def use_lowering(name: str) -> Iterator[None]:
     """
     if name not in LOWERINGS:
         raise ValueError(f"no lowering {name!r}: there are {', '.join(LOWERINGS)}")
-    rewriter = lower_xtensor_db["lower_dot"]
-    before = rewriter.fn
-    # An outer block may have wrapped PyTensor's own: start from that, not from the wrapping.
-    own = getattr(before, "wraps", before)
-    installed = LOWERINGS[name](own)
-    if installed is not own:
-        vars(installed)["wraps"] = own
-    rewriter.fn = installed
+    rewriters = {rewrite: lower_xtensor_db[rewrite] for rewrite in WRAPPED}
+    before = {rewrite: rewriter.fn for rewrite, rewriter in rewriters.items()}
+    for rewrite, rewriter in rewriters.items():
+        # An outer block may have wrapped PyTensor's own: start from that, not from the wrapping.
+        own = getattr(before[rewrite], "wraps", before[rewrite])
+        rewriter.fn = own
+        if wrap := LOWERINGS[name].get(rewrite):
+            rewriter.fn = wrap(own)
+            vars(rewriter.fn)["wraps"] = own
     try:
         yield
     finally:
-        rewriter.fn = before
+        for rewrite, rewriter in rewriters.items():
+            rewriter.fn = before[rewrite]
 
 
 def without_inner_graphs(outputs: Sequence[Any], inputs: Sequence[Any]) -> list[Variable]:

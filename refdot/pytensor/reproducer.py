@@ -50,7 +50,7 @@ def reproducer(mismatch: Mismatch, mode: str, lowering: str) -> str:
     mode : str
         The compilation mode, as PyTensor code.
     lowering : str
-        "stock" or "inlined".
+        "stock", "inlined" or "direct"; the last is refdot's own, and the script imports it.
 
     Returns
     -------
@@ -60,6 +60,9 @@ def reproducer(mismatch: Mismatch, mode: str, lowering: str) -> str:
     parts = []
     if lowering == "inlined" and not built_alone(mismatch):
         parts.append(INLINED.format(source=inspect.getsource(without_inner_graphs)))
+    direct = lowering == "direct" and not built_alone(mismatch)
+    if direct:
+        parts.append(DIRECT)
     if mismatch.kind == "structure":
         parts.append(LEFTOVERS.format(source=inspect.getsource(leftovers)))
     if mismatch.kind == "nondeterminism":
@@ -73,7 +76,8 @@ def reproducer(mismatch: Mismatch, mode: str, lowering: str) -> str:
         for group in (STANDARD_LIBRARY, PACKAGES)
     ]
     imports = "\n\n".join("\n".join(group) for group in groups)
-    return HEAD.format(mismatch=as_comment(mismatch), imports=imports) + body
+    needs = "PyTensor, NumPy and refdot" if direct else "PyTensor and NumPy alone"
+    return HEAD.format(mismatch=as_comment(mismatch), needs=needs, imports=imports) + body
 
 
 def built_alone(mismatch: Mismatch) -> bool:
@@ -302,7 +306,7 @@ def culprits(mismatch: Mismatch) -> tuple[str, ...]:
 HEAD = """\
 {mismatch}
 #
-# Needs PyTensor and NumPy alone; exits 1 while the defect is there.
+# Needs {needs}; exits 1 while the defect is there.
 
 {imports}
 
@@ -343,6 +347,14 @@ stock = lower_xtensor_db["lower_dot"].fn
 lower_xtensor_db["lower_dot"].fn = lambda fgraph, node: without_inner_graphs(
     stock(fgraph, node), node.inputs
 )
+"""
+
+DIRECT = """\
+# The lowering under test is refdot's own; it stays installed for as long as this name is held.
+from refdot.pytensor import use_lowering
+
+installed = use_lowering("direct")
+installed.__enter__()
 """
 
 LEFTOVERS = """\

@@ -105,6 +105,8 @@ class PyTensorTarget:
     name = "pytensor"
     stages: tuple[str, ...] = STAGES
     lowerings: tuple[str, ...] = tuple(LOWERINGS)
+    # "direct" is refdot's own: what is wrong with it says nothing about PyTensor.
+    default_lowerings: tuple[str, ...] = ("stock", "inlined")
     limits: tuple[Limit, ...] = ()
     unjudged: Mapping[str, str] = {}
 
@@ -142,7 +144,7 @@ class PyTensorTarget:
                 return tuple(prepared.run(case) for case in cases)
 
     def reproducer(self, mismatch: Mismatch, backend: str, lowering: str) -> str:
-        """Write a script that needs PyTensor and NumPy alone."""
+        """Write a script that needs PyTensor and NumPy alone, and for "direct" refdot."""
         return reproducer(mismatch, BACKENDS[backend].mode, lowering)
 
 

@@ -1,0 +1,105 @@
+"""The edit proposed to PyTensor: it can be made, and what it makes does what is claimed of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import runpy
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytensor
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SCRIPT = ROOT / "docs" / "upstream" / "apply.py"
+NEW = ("xtensor/rewriting/ops.py", "link/numba/dispatch/xtensor.py")
+CHANGED = ("xtensor/rewriting/math.py", "link/numba/dispatch/__init__.py")
+
+SOFTMAX = """
+import sys
+import numpy as np, pytensor, pytensor.tensor as pt
+from pytensor.compile.mode import Mode
+from pytensor.graph.rewriting.utils import rewrite_graph
+from pytensor.xtensor import as_xtensor, dot
+from pytensor.xtensor.math import softmax
+
+assert not any(name.startswith("refdot") for name in sys.modules)
+x, y = pt.tensor("x", shape=(2, 3)), pt.tensor("y", shape=(3, 5))
+named = as_xtensor(x, dims=("a", "b")), as_xtensor(y, dims=("b", "c"))
+loss = dot(softmax(named[0], dim="b"), named[1]).sum().values
+loss = rewrite_graph(loss, include=("lower_xtensor",), clone=True)
+mode = Mode(linker="py", optimizer="fast_run")
+with pytensor.config.change_flags(cxx="", mode=mode):
+    function = pytensor.function([x, y], [loss, *pytensor.grad(loss, [x, y])], mode=mode)
+    answers = function(np.arange(6.0).reshape(2, 3) * 1000, np.ones((3, 5)))
+assert all(np.isfinite(answer).all() for answer in answers), answers
+print(pytensor.__file__)
+"""
+
+
+@pytest.fixture(scope="module")
+def edited(tmp_path_factory) -> Path:
+    """Give the folder of a copy of PyTensor with the edit."""
+    folder = tmp_path_factory.mktemp("edited")
+    package = folder / "pytensor"
+    installed = Path(pytensor.__file__).parent
+    shutil.copytree(installed, package, ignore=shutil.ignore_patterns("__pycache__"))
+    assert not any((package / path).exists() for path in NEW)
+    written = runpy.run_path(str(SCRIPT))["apply"](package)
+    assert {path.relative_to(package).as_posix() for path in written} == {*NEW, *CHANGED}
+    return folder
+
+
+def run(folder: Path, *arguments: str, also: str = "") -> subprocess.CompletedProcess[str]:
+    path = os.pathsep.join(filter(None, (str(folder), also)))
+    environment = {**os.environ, "PYTHONPATH": path}
+    return subprocess.run(
+        [sys.executable, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+        cwd=folder,
+    )
+
+
+def test_nothing_of_refdot_is_named_in_it(edited):
+    for path in NEW + CHANGED:
+        text = (edited / "pytensor" / path).read_text(encoding="utf-8")
+        assert "refdot" not in text
+        assert re.findall(r"\bR\d+\b", text) == []
+
+
+def test_the_edited_softmax_is_stable_and_needs_no_refdot(edited):
+    ran = run(edited, "-c", SOFTMAX)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout.startswith(str(edited))
+
+
+def test_what_is_wrong_with_the_edited_dot_is_wrong_before_the_lowering(edited, tmp_path):
+    options = ["--lowering", "stock", "--cases", "40", "--seed", "4", "--report", str(tmp_path)]
+    ran = run(edited, "-m", "refdot", "check", *options, also=str(ROOT))
+    assert ran.returncode == 1, ran.stderr
+    report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert report["cases"] == 40
+    found = {mismatch["signature"] for mismatch in report["mismatches"]}
+    known = (
+        " at build: ",  # the dot's arguments, and what it declares
+        "R8 accepted-invalid at lower: the gradient of",  # PyTensor's gradient of integers
+        "R13 late-error at lower: batch",  # the dot compares contracted sizes alone
+    )
+    assert [
+        signature for signature in found if not any(words in signature for words in known)
+    ] == []
+
+
+def test_it_says_how_it_is_used():
+    ran = run(ROOT, str(SCRIPT), "nowhere", also=str(ROOT))
+    assert ran.returncode == 1
+    assert ran.stderr == (
+        "usage: apply.py path/to/pytensor, the folder that holds xtensor/rewriting\n"
+    )
