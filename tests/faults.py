@@ -155,8 +155,8 @@ def batches(lowering: str, seed: int) -> Iterator[list[DotCase]]:
     """Give the cases that a run judges when nothing is said, in their order."""
     quick = check.PROFILES["quick"]
     for index in range(quick.cases):
-        yield [check.case_at(seed, index)]
-    first, last = PyTensorTarget.lowerings[0], PyTensorTarget.lowerings[-1]
+        yield [drawn(seed, index)]
+    first, last = PyTensorTarget.default_lowerings
     for pattern in patterns(quick.rank):
         yield list(forward_cases_of(pattern))
         if lowering == last:
@@ -165,6 +165,9 @@ def batches(lowering: str, seed: int) -> Iterator[list[DotCase]]:
             yield list(disagreeing_cases_of(pattern))
             if len(pattern.dims) == 1:
                 yield list(dtype_cases_of(pattern))
+
+
+drawn = cache(check.case_at)  # the same cases for each fault
 
 
 def concerns(case: DotCase, aspect: str) -> bool:

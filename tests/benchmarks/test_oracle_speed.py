@@ -1,6 +1,6 @@
 """How long a dot takes beside its rivals, on a ladder of sizes; reported, never asserted.
 
-Run with `pytest tests/benchmarks --benchmark-only`.
+Run with `pytest tests/benchmarks --benchmark-only -n 0`.
 """
 
 from functools import partial
