@@ -85,3 +85,17 @@ assert all(re.search("Size of dim 'b'", str(expected_error(each))) for each in m
 assert judge(right) == ([], [])
 assert judge("Size of dim 'b' does not match")[0]
 assert judge(".*") == ([], sorted(others))
+
+# %% [markdown]
+# refdot knows more situations than these, and does this work by itself. `mismatch_pattern` gives
+# the right regex for the PyTensor that is installed, and `assert_error_pattern` is a test of one:
+# it fails for one that misses a message, and for one that takes another error for it. From the
+# shell, `refdot regex` says the same of any pattern.
+
+# %%
+from refdot.testing import assert_error_pattern, mismatch_pattern
+
+suggested = mismatch_pattern(backends=["python"])
+print(f"for the PyTensor that is installed: {suggested!r}")
+assert_error_pattern(suggested, backends=["python"])
+assert suggested not in (".*", right)
