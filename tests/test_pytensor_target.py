@@ -307,3 +307,14 @@ def test_variations_are_the_same_under_every_hash_seed():
     }
     assert len(outputs) == 1
     assert json.loads(outputs.pop()) == [list(variations(case)) for case, _ in VARIED.values()]
+
+
+def test_what_numba_compiles_is_kept_for_one_target_alone():
+    target = PyTensorTarget()
+    case = ask("a", "a")
+    assert target.run(case, "numba", "inlined").raised is None
+    folder = target.folder
+    assert list(folder.iterdir())
+    assert PyTensorTarget().folder != folder
+    del target
+    assert not folder.exists()

@@ -6,11 +6,22 @@ import io
 import logging
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import (
+    AbstractContextManager,
+    contextmanager,
+    nullcontext,
+    redirect_stderr,
+    redirect_stdout,
+)
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from importlib.util import find_spec
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Any
+from unittest.mock import patch
+from weakref import finalize
 
 import numpy as np
 import pytensor
@@ -99,6 +110,15 @@ def quiet() -> Iterator[None]:
         logger.setLevel(level)
 
 
+def numba_caches_in(folder: Path) -> AbstractContextManager[Any]:
+    """Keep numba from finding on disk what it compiled for another PyTensor.
+
+    PyTensor's keys for it are made of operations and their parameters alone, so that code which
+    was edited, or patched in this process, would not be seen.
+    """
+    return patch("pytensor.link.numba.cache.NUMBA_CACHE_PATH", folder)
+
+
 class PyTensorTarget:
     """The PyTensor that is installed, or patched, in this process."""
 
@@ -109,6 +129,13 @@ class PyTensorTarget:
     default_lowerings: tuple[str, ...] = ("stock", "inlined")
     limits: tuple[Limit, ...] = ()
     unjudged: Mapping[str, str] = {}
+
+    @cached_property
+    def folder(self) -> Path:
+        """A folder of this target's own, there for as long as it is."""
+        folder = mkdtemp(prefix="refdot-")
+        finalize(self, rmtree, folder, ignore_errors=True)
+        return Path(folder)
 
     @property
     def version(self) -> str:
@@ -130,7 +157,9 @@ class PyTensorTarget:
     ) -> tuple[Outcome, ...]:
         """Run cases in turn; those that are one graph are calls of one function."""
         compiler = "" if not BACKENDS[backend].compiles_c else pytensor.config.cxx
-        with warnings.catch_warnings(), quiet():
+        of_numba = BACKENDS[backend].needs == "numba"
+        caches = numba_caches_in(self.folder) if of_numba else nullcontext()
+        with warnings.catch_warnings(), quiet(), caches:
             warnings.simplefilter("ignore")
             mode = BACKENDS[backend].make_mode()
             # A rewrite that fails is otherwise only logged, which hides the cause; and what an
