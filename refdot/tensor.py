@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from html import escape
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import numpy as np
 
-from refdot.diagram import printable
 from refdot.errors import DimNameError, DimNotFoundError
 from refdot.lowering import dim_names
 
@@ -178,6 +176,11 @@ class NamedTensor:
         return f"NamedTensor({shape + '; ' if shape else ''}{self.dtype})\n{self.data}"
 
     def _repr_html_(self) -> str:
+        # Imported here because they are slow to import and only a notebook needs them.
+        from html import escape
+
+        from refdot.diagram import printable
+
         sizes = "".join(
             f"<tr><th>{escape(printable(dim))}</th><td>{size}</td></tr>"
             for dim, size in self.sizes.items()
