@@ -32,6 +32,7 @@ PARTS = (
     direct.extent,
     direct.reshaped,
     direct.lowered_softmax,
+    direct.stable_softmax,
 )
 
 HEAD = '''\
@@ -50,10 +51,10 @@ import numpy as np
 
 import pytensor.scalar as ps
 import pytensor.tensor as pt
+from pytensor.gradient import disconnected_grad
 from pytensor.graph import node_rewriter
 from pytensor.scalar import upcast
 from pytensor.tensor.shape import Shape_i
-from pytensor.tensor.special import softmax
 from pytensor.tensor.type import discrete_dtypes
 from pytensor.xtensor.basic import tensor_from_xtensor, xtensor_from_tensor
 from pytensor.xtensor.math import Dot

@@ -29,9 +29,9 @@ from typing import Any
 import numpy as np
 import pytensor.scalar as ps
 import pytensor.tensor as pt
+from pytensor.gradient import disconnected_grad
 from pytensor.scalar import upcast
 from pytensor.tensor.shape import Shape_i
-from pytensor.tensor.special import softmax
 from pytensor.tensor.type import discrete_dtypes
 from pytensor.xtensor.basic import tensor_from_xtensor, xtensor_from_tensor
 from pytensor.xtensor.reduction import XReduce
@@ -235,7 +235,7 @@ def lower_elemwise_and_softmax(rewrite: Callable[[Any, Any], Any]) -> Callable[[
 
 
 def lowered_softmax(node: Any) -> list[Any] | None:
-    """Lower exp(x) / exp(x).sum(dim) to `Softmax`, which subtracts the maximum first."""
+    """Lower exp(x) / exp(x).sum(dim) so that nothing overflows."""
     if node.op.scalar_op != ps.true_div:
         return None
     numerator, denominator = node.inputs
@@ -246,5 +246,16 @@ def lowered_softmax(node: Any) -> list[Any] | None:
         ) if summed is numerator:
             axes = [x.type.dims.index(dim) for dim in dims]
             tensor = tensor_from_xtensor(x).astype(numerator.type.dtype)
-            return [xtensor_from_tensor(softmax(tensor, axis=axes), x.type.dims)]
+            return [xtensor_from_tensor(stable_softmax(tensor, axes), x.type.dims)]
     return None
+
+
+def stable_softmax(tensor: Any, axes: Sequence[int]) -> Any:
+    """Give the softmax of what is left when the largest is taken off, which changes nothing.
+
+    PyTensor's own `Softmax` would do, but is an `OpFromGraph` in 3.0, and what `ShapeFeature` does
+    to one for each of several layers grows out of hand.
+    """
+    largest = disconnected_grad(pt.max(tensor, axis=axes, keepdims=True))
+    powers = pt.exp(tensor - largest)
+    return powers / powers.sum(axis=axes, keepdims=True)
