@@ -349,7 +349,7 @@ def ops_before(outputs: Sequence[Any]) -> list[Any]:
     return [node.op for node in nodes]
 
 
-class ObservedRewriter(GraphRewriter):  # type: ignore[misc]
+class ObservedRewriter(GraphRewriter):  # type: ignore[misc]  # PyTensor has no types
     """A rewriter that keeps how long it took the first time, and its passes."""
 
     def __init__(self) -> None:
@@ -377,7 +377,7 @@ class ObservedRewriter(GraphRewriter):  # type: ignore[misc]
         return profile
 
 
-class ObservedMode(Mode):  # type: ignore[misc]
+class ObservedMode(Mode):  # type: ignore[misc]  # PyTensor has no types
     """A compilation mode whose rewriting is observed."""
 
     observed: ObservedRewriter

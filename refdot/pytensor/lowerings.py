@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from pytensor.compile.builders import OpFromGraph
@@ -17,7 +19,6 @@ from pytensor.xtensor.rewriting.utils import lower_xtensor_db
 
 from refdot.pytensor.direct import lower_dot as direct_lower_dot
 from refdot.pytensor.direct import lower_elemwise_and_softmax
-from refdot.pytensor.ops import teach_numba
 
 try:
     from pytensor.compile.rewriting import inline_ofg_node
@@ -42,7 +43,8 @@ def inlined(rewrite: Rewrite) -> Rewrite:
 
 def direct(rewrite: Rewrite) -> Rewrite:
     """Give the lowering without an einsum, whatever PyTensor's own is."""
-    teach_numba()
+    if find_spec("numba"):
+        import_module("refdot.pytensor.numba_ops")  # which tells numba how to run its operations
 
     def lower_dot(fgraph: Any, node: Any) -> Any:
         return direct_lower_dot(node)

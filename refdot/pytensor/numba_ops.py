@@ -14,10 +14,10 @@ from refdot.pytensor.ops import DiscreteDot, EqualSizes
 
 __all__: list[str] = []
 
-VERSION = 1  # of the code below: numba's cache on disk does not notice when it is edited
+VERSION = 2  # of the code below: numba's cache on disk does not notice when it is edited
 
 
-@register_funcify_default_op_cache_key(EqualSizes)  # type: ignore[untyped-decorator]
+@register_funcify_default_op_cache_key(EqualSizes)  # type: ignore[untyped-decorator]  # PyTensor has no types
 def funcify_equal_sizes(op: EqualSizes, **_: Any) -> tuple[Callable[..., Any], int]:
     """Compare the sizes one after the other.
 
@@ -34,28 +34,19 @@ def funcify_equal_sizes(op: EqualSizes, **_: Any) -> tuple[Callable[..., Any], i
     return numba_basic.numba_njit(function), VERSION
 
 
-@register_funcify_default_op_cache_key(DiscreteDot)  # type: ignore[untyped-decorator]
-def funcify_discrete_dot(op: DiscreteDot, node: Any, **_: Any) -> Callable[..., Any]:
-    """Multiply by plain loops, the innermost along rows of memory."""
-    dtype = np.dtype(node.outputs[0].type.dtype)
+@register_funcify_default_op_cache_key(DiscreteDot)  # type: ignore[untyped-decorator]  # as above
+def funcify_discrete_dot(op: DiscreteDot, **_: Any) -> tuple[Callable[..., Any], int]:
+    """Multiply by plain loops, the innermost along rows of memory.
 
-    @numba_basic.numba_njit  # type: ignore[untyped-decorator]
-    def product_of_integers(x: Any, y: Any) -> Any:
-        out = np.zeros((x.shape[0], y.shape[1]), dtype)
+    What is stored is cast to the operands' dtype, so that integers wrap and of bools it is any.
+    """
+
+    def product(x: Any, y: Any) -> Any:
+        out = np.zeros((x.shape[0], y.shape[1]), x.dtype)
         for row in range(x.shape[0]):
             for k in range(x.shape[1]):
                 for column in range(y.shape[1]):
                     out[row, column] += x[row, k] * y[k, column]
         return out
 
-    @numba_basic.numba_njit  # type: ignore[untyped-decorator]
-    def product_of_bools(x: Any, y: Any) -> Any:
-        out = np.zeros((x.shape[0], y.shape[1]), dtype)
-        for row in range(x.shape[0]):
-            for k in range(x.shape[1]):
-                for column in range(y.shape[1]):
-                    out[row, column] |= x[row, k] & y[k, column]
-        return out
-
-    chosen: Callable[..., Any] = product_of_bools if dtype.kind == "b" else product_of_integers
-    return chosen
+    return numba_basic.numba_njit(product), VERSION

@@ -9,8 +9,7 @@ numba, where large integers lose digits.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.util import find_spec
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from pytensor.graph.basic import Apply
@@ -19,15 +18,19 @@ from pytensor.graph.replace import _vectorize_node
 from pytensor.tensor.blockwise import Blockwise
 from pytensor.tensor.math import Dot
 
-__all__ = ["EqualSizes", "discrete_matmul", "teach_numba"]
+__all__ = ["EqualSizes", "discrete_matmul"]
 
 
 def unequal_sizes(dim: str, x_size: int, y_size: int) -> ValueError:
-    """Say that a dim that both operands have is of two sizes."""
+    """Say that a dim that both operands have is of two sizes, in the words of R4's error.
+
+    It is a plain `ValueError`, since PyTensor makes an error again from its class and its message,
+    to say where in a graph it was raised.
+    """
     return ValueError(f"Size of dim '{dim}' does not match: {x_size} in x, {y_size} in y")
 
 
-class EqualSizes(Op):  # type: ignore[misc]
+class EqualSizes(Op):  # type: ignore[misc]  # PyTensor has no types
     """Gives x and y as they are, or raises: the dims that both have must be of one size in both.
 
     Its outputs know each static size that either of its inputs knows.
@@ -48,7 +51,7 @@ class EqualSizes(Op):  # type: ignore[misc]
     """
 
     __props__ = ("dims", "axes")
-    view_map = {0: [0], 1: [1]}  # noqa: RUF012
+    view_map: ClassVar[dict[int, list[int]]] = {0: [0], 1: [1]}
 
     def __init__(self, dims: Sequence[str], axes: Sequence[tuple[int, int]]) -> None:
         self.dims, self.axes = tuple(dims), tuple(axes)
@@ -99,7 +102,7 @@ class EqualSizes(Op):  # type: ignore[misc]
         return list(tangents)
 
 
-@_vectorize_node.register(EqualSizes)  # type: ignore[untyped-decorator]
+@_vectorize_node.register(EqualSizes)  # type: ignore[untyped-decorator]  # PyTensor has no types
 def vectorize_equal_sizes(op: EqualSizes, node: Apply, x: Any, y: Any) -> Apply:
     """Check a stack of operands: the dims are as many axes further on as were put before them."""
     x_more, y_more = (
@@ -109,7 +112,7 @@ def vectorize_equal_sizes(op: EqualSizes, node: Apply, x: Any, y: Any) -> Apply:
     return EqualSizes(op.dims, axes).make_node(x, y)
 
 
-class DiscreteDot(Op):  # type: ignore[misc]
+class DiscreteDot(Op):  # type: ignore[misc]  # PyTensor has no types
     """A product of two matrices of one integer or bool dtype, in that dtype throughout."""
 
     __props__ = ()
@@ -137,9 +140,3 @@ class DiscreteDot(Op):  # type: ignore[misc]
 
 
 discrete_matmul = Blockwise(DiscreteDot())
-
-
-def teach_numba() -> None:
-    """Tell PyTensor's numba backend how to run these operations, where numba is installed."""
-    if find_spec("numba"):
-        import refdot.pytensor.numba_ops  # noqa: F401
