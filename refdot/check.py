@@ -44,14 +44,14 @@ class Profile:
     ----------
     cases : int
         How many cases to draw.
-    rank : int, optional
-        Up to which to judge every pattern of dims.
+    exhaustive : int, optional
+        The rank up to which to judge every pattern of dims.
     thorough : bool
         Whether with all the cases of each pattern on every lowering.
     """
 
     cases: int
-    rank: int | None
+    exhaustive: int | None
     thorough: bool = True
 
 
@@ -118,8 +118,8 @@ class Report:
         How many distinct cases were judged.
     skipped : int
         How many more there were, but beyond the target's limits.
-    rank : int, optional
-        Up to which every pattern of dims was among them.
+    exhaustive : int, optional
+        The rank up to which every pattern of dims was among them.
     backends, lowerings : tuple of str
     absent_backends : dict of str to str
         Those that cannot run here, with the reason.
@@ -138,7 +138,7 @@ class Report:
     python: str = platform.python_version()
     cases: int = 0
     skipped: int = 0
-    rank: int | None = None
+    exhaustive: int | None = None
     seconds: float = 0.0
     findings: list[Finding] = field(default_factory=list)
     interrupted: bool = False
@@ -236,15 +236,16 @@ class Campaign:
         leaves no inner graph, and the rest is of the first.
         """
         count = sum(1 for _ in patterns(rank))
-        self.report.rank, lowerings = rank, self.report.lowerings
+        self.report.exhaustive, every = rank, self.report.lowerings
+        first, last = (every, every) if thorough else (every[:1], every[-1:])
         for number, pattern in enumerate(patterns(rank), 1):
-            self.judge([*forward_cases_of(pattern)], lowerings)
-            self.judge([*gradient_cases_of(pattern)], lowerings[0 if thorough else -1 :])
-            self.judge([*disagreeing_cases_of(pattern)], lowerings[: None if thorough else 1])
+            self.judge(forward_cases_of(pattern), every)
+            self.judge(gradient_cases_of(pattern), last)
+            self.judge(disagreeing_cases_of(pattern), first)
             if len(pattern.dims) == 1:
-                self.judge([*dtype_cases_of(pattern)], lowerings[: None if thorough else 1])
+                self.judge(dtype_cases_of(pattern), first)
             if thorough:
-                self.judge([*slow_cases_of(pattern)], lowerings)
+                self.judge(slow_cases_of(pattern), every)
             self.progress(f"judging every pattern of rank {rank}", number, count)
 
     def judge(self, cases: Iterable[DotCase], lowerings: Sequence[str]) -> int:

@@ -265,19 +265,21 @@ def run_check(arguments: argparse.Namespace) -> int:
     # To look for garbage, again and again, among all that a target has loaded takes an eighth of
     # the time; it is there to stay.
     gc.freeze()
-    with ProgressDisplay(console) as progress:
-        found = check.run(
-            target,
-            cases=profile.cases,
-            exhaustive=profile.rank,
-            thorough=profile.thorough,
-            seed=arguments.seed,
-            backends=arguments.backend,
-            lowerings=arguments.lowering,
-            only=arguments.only,
-            progress=progress,
-        )
-    gc.unfreeze()
+    try:
+        with ProgressDisplay(console) as progress:
+            found = check.run(
+                target,
+                cases=profile.cases,
+                exhaustive=profile.exhaustive,
+                thorough=profile.thorough,
+                seed=arguments.seed,
+                backends=arguments.backend,
+                lowerings=arguments.lowering,
+                only=arguments.only,
+                progress=progress,
+            )
+    finally:
+        gc.unfreeze()
     report.print_report(found, console)
     if folder is not None:
         try:

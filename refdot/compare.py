@@ -137,7 +137,7 @@ def judge_answer(case: DotCase, outcome: Outcome) -> list[Mismatch]:
     found = judge_declaration(case, outcome)
     if (raised := outcome.raised) is not None:
         rule = "R11" if len({*case.x.dims, *case.y.dims}) > 26 else "R6"
-        detail = f"{raised.type}: {normalised(raised, case)}"
+        detail = f"{raised.type}: {gist(raised, case)}"
         expected = show(expected_answer(case))
         kind = "rejected-valid"
         found.append(Mismatch(rule, kind, raised.stage, detail, expected, str(raised), case))
@@ -241,7 +241,7 @@ def flaws(value: NamedTensor, x: NamedTensor, y: NamedTensor, dim: Dim = None) -
 def judge_gradients(case: DotCase, outcome: Outcome) -> list[Mismatch]:
     """Judge the gradients that there are: R8."""
     if (raised := outcome.gradient_raised) is not None:
-        detail = f"{raised.type}: {normalised(raised, case)}"
+        detail = f"{raised.type}: {gist(raised, case)}"
         return [
             Mismatch("R8", "wrong-gradient", raised.stage, detail, "a gradient", str(raised), case)
         ]
@@ -359,7 +359,7 @@ def family(dtype: np.dtype[Any]) -> str:
     return names.get(dtype.kind, str(dtype))
 
 
-def normalised(raised: Raised, case: DotCase) -> str:
+def gist(raised: Raised, case: DotCase) -> str:
     """Give a message without what varies from case to case: names, numbers, addresses.
 
     Names that cases are drawn with are left out of every message, whether or not this case has

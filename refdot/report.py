@@ -29,7 +29,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "seed": report.seed,
         "cases": report.cases,
         "skipped": report.skipped,
-        "exhaustive": report.rank,
+        "exhaustive": report.exhaustive,
         "backends": list(report.backends),
         "lowerings": list(report.lowerings),
         "absent_backends": report.absent_backends,
@@ -101,8 +101,8 @@ def print_report(report: Report, console: Console) -> None:
         highlight=False,
         soft_wrap=True,
     )
-    if report.rank is not None:
-        console.print(f"every pattern of dims up to rank {report.rank} was among them")
+    if report.exhaustive is not None:
+        console.print(f"every pattern of dims up to rank {report.exhaustive} was among them")
     if report.skipped:
         console.print(
             f"{report.skipped} more are beyond what {report.target} claims to do", highlight=False

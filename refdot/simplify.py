@@ -40,9 +40,9 @@ def simplified(case: DotCase, is_as_wrong: Callable[[DotCase], bool]) -> DotCase
     >>> print(simplified(case, lambda other: len(other.y.dims) == 1))
     dot(float64(), float64(a: 1?), dim=None)
     """
-    before = None
-    while case != before:
-        before = case
+    previous = None
+    while case != previous:
+        previous = case
         for step in STEPS:
             case = exhausted(step, case, is_as_wrong)
     return case

@@ -29,7 +29,7 @@ KEPT_OR_SHARED = ("contracted", "batch", "x_free", "y_free")
 PERMUTED = ("contracted", "batch", "x_free", "contracted", "y_free")
 # What roles the dims of a case may have, and how few and how many there are. What goes wrong with
 # several dims of each role is rare among cases of two or three dims; those of more take longer.
-PROFILES = (
+STRUCTURES = (
     ((*ROLES, *KEPT_OR_SHARED), 0, 6),
     ((*ROLES, *KEPT_OR_SHARED), 0, 3),
     (ROLES, 1, 3),
@@ -208,7 +208,7 @@ def dot_cases(draw: DrawFn, valid: bool | None = None) -> DotCase:
     fault = draw(choices(faults[valid]))
     same_variable = draw(choices((False,) * 9 + (True,))) and fault in ("", "dim")
     knowledge = draw(choices(("none", "all", "mixed", "mixed", "all")))
-    roles, least, most = draw(choices(PROFILES))
+    roles, least, most = draw(choices(STRUCTURES))
     roles += ROLES[:2] * (3 if fault == "sizes" else 0)
     drawn = draw(st.lists(DRAWN_DIMS, min_size=max(least, int(fault == "sizes")), max_size=most))
     equal_sizes = draw(choices((False,) * 4 + (True,)))

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from refdot import __version__
 from refdot.errors import one_line
+from refdot.explanation import counted
 from refdot.messages import Change, Message, Survey, by_stage
 from refdot.regexes import TIME_LIMIT, Verdict
 from refdot.report import shortened
@@ -61,8 +62,8 @@ def some_cases(group: Sequence[Message], among: Sequence[Message]) -> list[str]:
 
 def summary(survey: Survey) -> str:
     """Say in one line how often an error is due and nothing is raised."""
-    asked = count(sum(not message.unjudged for message in survey.messages), "time")
-    silent = count(sum(message.is_silent for message in survey.messages), "time")
+    asked = counted(sum(not message.unjudged for message in survey.messages), "time")
+    silent = counted(sum(message.is_silent for message in survey.messages), "time")
     return f"asked {asked}; nothing raised {silent} where an error is due"
 
 
@@ -121,7 +122,7 @@ def change_lines(found: Sequence[Change], before: Survey, after: Survey) -> Line
         yield f"+ {row(new.essence)}", SILENT if new.is_silent else "green"
         yield f"  {INDENT}{tally(change.after for change in group)}", "dim"
     yield "", ""
-    yield f"{count(len(found), 'message')} changed", "bold"
+    yield f"{counted(len(found), 'message')} changed", "bold"
 
 
 def place_of(group: Sequence[Change]) -> int:
@@ -159,10 +160,10 @@ def verdict_lines(verdict: Verdict, suggested: Verdict | None, survey: Survey) -
         start = one_line(verdict.endless[:40])
         yield f"  on a text of {len(verdict.endless)} characters that begins {start}", ""
     if verdict.missed:
-        yield f"misses {len(verdict.missed)} of {count(verdict.asked, 'message')}", SILENT
+        yield f"misses {len(verdict.missed)} of {counted(verdict.asked, 'message')}", SILENT
         yield from grouped((miss.why, miss.message) for miss in verdict.missed)
     if verdict.too_wide:
-        yield f"also matches {count(len(verdict.too_wide), 'message')} of other errors", SILENT
+        yield f"also matches {counted(len(verdict.too_wide), 'message')} of other errors", SILENT
         yield from grouped(("", message) for message in verdict.too_wide)
     for alternative in verdict.dead:
         yield f"dead alternative, no message matches it: {alternative}", "yellow"
@@ -190,23 +191,12 @@ def grouped(found: Iterable[tuple[str, Message]]) -> Lines:
 def suggestion_lines(suggested: Verdict) -> Lines:
     """Give a suggestion, and what even that does not match."""
     matched = suggested.asked - len(suggested.missed)
-    yield f"suggestion, matches {matched} of {count(suggested.asked, 'message')}:", ""
+    yield f"suggestion, matches {matched} of {counted(suggested.asked, 'message')}:", ""
     yield f"  {suggested.pattern}", "green"
     reasons = Counter(miss.why for miss in suggested.missed)
     if reasons:
-        told = ", ".join(f"{why} ({count(times, 'time')})" for why, times in reasons.items())
+        told = ", ".join(f"{why} ({counted(times, 'time')})" for why, times in reasons.items())
         yield f"no pattern matches the rest: {told}", SILENT
-
-
-def count(number: int, what: str) -> str:
-    """Write a number of things.
-
-    Examples
-    --------
-    >>> count(1, "message"), count(0, "message")
-    ('1 message', '0 messages')
-    """
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def errors_html(survey: Survey) -> str:

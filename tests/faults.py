@@ -157,7 +157,7 @@ def batches(lowering: str, seed: int) -> Iterator[list[DotCase]]:
     for index in range(quick.cases):
         yield [drawn(seed, index)]
     first, last = PyTensorTarget.default_lowerings
-    for pattern in patterns(quick.rank):
+    for pattern in patterns(quick.exhaustive):
         yield list(forward_cases_of(pattern))
         if lowering == last:
             yield list(gradient_cases_of(pattern))
