@@ -24,6 +24,7 @@ __all__ = [
     "Backend",
     "CallableTarget",
     "Declared",
+    "Deviation",
     "Gradient",
     "Limit",
     "Mismatch",
@@ -32,6 +33,7 @@ __all__ = [
     "Target",
     "TargetError",
     "XarrayTarget",
+    "deviation_of",
     "find_target",
     "limit_of",
 ]
@@ -245,6 +247,14 @@ def picture_of(case: DotCase) -> str:
 
 
 @dataclass(frozen=True)
+class Limit:
+    """What a target, or a backend of it, does not claim to do: such cases are not judged on it."""
+
+    reason: str
+    applies: Callable[[DotCase], bool]
+
+
+@dataclass(frozen=True)
 class Backend:
     """One way in which a target executes.
 
@@ -255,19 +265,55 @@ class Backend:
         Why it cannot run here; empty if it can.
     default : bool
         Whether it runs unless others are asked for.
+    dear : bool
+        Whether a graph takes it so long to compile that it can be given a sample of them alone.
+    limits : tuple of Limit
+        What it does not claim to do, beside the limits of its target.
     """
 
     name: str
     absent: str = ""
     default: bool = True
+    dear: bool = False
+    limits: tuple[Limit, ...] = ()
 
 
 @dataclass(frozen=True)
-class Limit:
-    """What a target does not claim to do: such cases are not judged on it."""
+class Deviation:
+    """A mismatch on record: one cause, understood, in some versions of a target.
 
-    reason: str
-    applies: Callable[[DotCase], bool]
+    Attributes
+    ----------
+    id : str
+        Short words with hyphens between them.
+    title : str
+        One sentence: what goes wrong.
+    rule : str
+        "R1" to "R14".
+    versions : str
+        A PEP 440 specifier.
+    backends : tuple of str
+        Where it shows; empty if on every one.
+    explains : callable
+        Whether a mismatch, and the outcome it was found in, come from this cause. It is as narrow
+        as the cause: what is wrong beside it must still be seen.
+    witness : DotCase
+        A case that shows it.
+    cause : str
+        Where in the target's source it comes from, and why.
+    upstream : str
+        The address of the target's own record of it, if there is one.
+    """
+
+    id: str
+    title: str
+    rule: str
+    versions: str
+    backends: tuple[str, ...]
+    explains: Callable[[Mismatch, Outcome], bool]
+    witness: DotCase
+    cause: str
+    upstream: str = ""
 
 
 class Target(Protocol):
@@ -286,6 +332,8 @@ class Target(Protocol):
         What it does not claim to do.
     unjudged : mapping of str to str
         Kinds of mismatch that say nothing about it, each with the reason.
+    deviations : tuple of Deviation
+        Those on record for this version of it.
     """
 
     name: str
@@ -295,6 +343,7 @@ class Target(Protocol):
     default_lowerings: tuple[str, ...]
     limits: tuple[Limit, ...]
     unjudged: Mapping[str, str]
+    deviations: tuple[Deviation, ...]
 
     def backends(self) -> tuple[Backend, ...]:
         """List every way in which it can execute, those absent here included."""
@@ -344,6 +393,7 @@ class CallableTarget:
         ),
     )
     unjudged: Mapping[str, str] = field(default_factory=dict)
+    deviations: tuple[Deviation, ...] = ()
 
     def backends(self) -> tuple[Backend, ...]:
         """One: calling it."""
@@ -481,9 +531,23 @@ def as_comment(mismatch: Mismatch) -> str:
     return "\n".join(f"# {line}".rstrip() for line in lines)
 
 
-def limit_of(target: Target, case: DotCase) -> str | None:
-    """Say why a case is not judged on a target, if it is not."""
-    return next((limit.reason for limit in target.limits if limit.applies(case)), None)
+def limit_of(target: Target, case: DotCase, backend: str | None = None) -> str | None:
+    """Say why a case is not judged on a target, or on a backend of it, if it is not."""
+    limits = target.limits
+    if backend is not None:
+        limits += next(there.limits for there in target.backends() if there.name == backend)
+    return next((limit.reason for limit in limits if limit.applies(case)), None)
+
+
+def deviation_of(
+    target: Target, mismatch: Mismatch, outcome: Outcome, backend: str
+) -> Deviation | None:
+    """Find the known deviation that a mismatch is, if it is one."""
+    for deviation in target.deviations:
+        there = not deviation.backends or backend in deviation.backends
+        if there and deviation.rule == mismatch.rule and deviation.explains(mismatch, outcome):
+            return deviation
+    return None
 
 
 def effects(inputs: tuple[Array, ...], before: tuple[Array, ...], output: Array) -> list[str]:

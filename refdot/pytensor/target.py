@@ -41,6 +41,7 @@ from refdot.targets import (
     STAGES,
     Backend,
     Declared,
+    Deviation,
     Gradient,
     Limit,
     Mismatch,
@@ -129,6 +130,7 @@ class PyTensorTarget:
     default_lowerings: tuple[str, ...] = ("stock", "inlined")
     limits: tuple[Limit, ...] = ()
     unjudged: Mapping[str, str] = {}
+    deviations: tuple[Deviation, ...] = ()
 
     @cached_property
     def folder(self) -> Path:
