@@ -288,8 +288,8 @@ class Deviation:
         Short words with hyphens between them.
     title : str
         One sentence: what goes wrong.
-    rule : str
-        "R1" to "R14".
+    rules : tuple of str
+        Those that it breaks, of "R1" to "R14".
     versions : str
         A PEP 440 specifier.
     backends : tuple of str
@@ -307,7 +307,7 @@ class Deviation:
 
     id: str
     title: str
-    rule: str
+    rules: tuple[str, ...]
     versions: str
     backends: tuple[str, ...]
     explains: Callable[[Mismatch, Outcome], bool]
@@ -545,7 +545,7 @@ def deviation_of(
     """Find the known deviation that a mismatch is, if it is one."""
     for deviation in target.deviations:
         there = not deviation.backends or backend in deviation.backends
-        if there and deviation.rule == mismatch.rule and deviation.explains(mismatch, outcome):
+        if there and mismatch.rule in deviation.rules and deviation.explains(mismatch, outcome):
             return deviation
     return None
 

@@ -31,6 +31,7 @@ from pytensor.compile.mode import Mode, get_mode
 from refdot.case import DotCase, Operand
 from refdot.oracle import drawn_cotangents
 from refdot.pytensor import graph as graphs
+from refdot.pytensor.deviations import known_deviations
 from refdot.pytensor.lowerings import LOWERINGS, use_lowering
 from refdot.pytensor.reproducer import reproducer
 from refdot.pytensor.stages import StageError, stage
@@ -130,7 +131,11 @@ class PyTensorTarget:
     default_lowerings: tuple[str, ...] = ("stock", "inlined")
     limits: tuple[Limit, ...] = ()
     unjudged: Mapping[str, str] = {}
-    deviations: tuple[Deviation, ...] = ()
+
+    @cached_property
+    def deviations(self) -> tuple[Deviation, ...]:
+        """The known deviations of the version that is installed."""
+        return known_deviations(self.version)
 
     @cached_property
     def folder(self) -> Path:

@@ -1,0 +1,392 @@
+"""PyTensor's known deviations: each one cause, the case that shows it, and what comes from it.
+
+A deviation is a function of a mismatch and of the outcome that it was found in: whether the cause
+that its docstring tells explains them. It is as narrow as that cause, and where a wrong answer is
+explained, it is worked out what the cause would have made of it. What is wrong beside a known
+deviation is thus still new.
+"""
+
+from __future__ import annotations
+
+import re
+from ast import literal_eval
+from collections.abc import Callable, Sequence
+from inspect import cleandoc
+from itertools import permutations
+from math import prod
+from typing import Any
+
+import numpy as np
+from packaging.specifiers import SpecifierSet
+
+from refdot.case import DimArgument, DotCase, Operand
+from refdot.errors import SizeMismatchError
+from refdot.lowering import Lowering, lower_dot
+from refdot.oracle import drawn_cotangents, expected_error
+from refdot.rounding import correct_answers, correct_pull_back, unit_roundoff
+from refdot.targets import Deviation, Mismatch, Outcome
+from refdot.tensor import NamedTensor
+
+__all__ = ["DEVIATIONS", "known_deviations"]
+
+Explanation = Callable[[Mismatch, Outcome], bool]
+DEVIATIONS: list[Deviation] = []
+
+
+def known_deviations(version: str) -> tuple[Deviation, ...]:
+    """Give the deviations that are on record for a version of PyTensor.
+
+    Examples
+    --------
+    >>> {"order-of-a-set", "static-one-broadcasts"} <= {d.id for d in known_deviations("3.0.7")}
+    True
+    >>> known_deviations("2.30.0")
+    ()
+    """
+    return tuple(
+        deviation
+        for deviation in DEVIATIONS
+        if SpecifierSet(deviation.versions).contains(version, prereleases=True)
+    )
+
+
+def on_record(
+    *rules: str,
+    witness: DotCase,
+    versions: str = ">=3.0",
+    backends: tuple[str, ...] = (),
+    upstream: str = "",
+) -> Callable[[Explanation], Explanation]:
+    """Put a deviation on record: its name is its id, its docstring its title and its cause."""
+
+    def record(explains: Explanation) -> Explanation:
+        title, _, cause = cleandoc(explains.__doc__ or "").partition("\n\n")
+        name = explains.__name__.replace("_", "-")
+        DEVIATIONS.append(
+            Deviation(name, title, rules, versions, backends, explains, witness, cause, upstream)
+        )
+        return explains
+
+    return record
+
+
+def operand(text: str, dtype: str = "float64") -> Operand:
+    """Read an operand: the graph is told the size of a in `a:2 b:3?`, and not that of b.
+
+    Examples
+    --------
+    >>> print(operand("a:2 b:3?"))
+    float64(a: 2, b: 3?)
+    """
+    axes = [axis.split(":") for axis in text.split()]
+    return Operand(
+        tuple(dim for dim, _ in axes),
+        tuple(int(size.rstrip("?")) for _, size in axes),
+        dtype,
+        tuple(not size.endswith("?") for _, size in axes),
+    )
+
+
+def ask(
+    x: str, y: str, dim: str | None = None, dtypes: Sequence[str] = 2 * ("float64",), **facts: Any
+) -> DotCase:
+    """Make a case of two operands as `operand` reads them, summed over the words of `dim`."""
+    argument = DimArgument() if dim is None else DimArgument("tuple", tuple(dim.split()))
+    return DotCase(operand(x, dtypes[0]), operand(y, dtypes[1]), argument, **facts)
+
+
+# --- what is accepted, and how it is refused
+
+
+@on_record("R1", witness=DotCase(Operand((3,), (2,)), Operand((), ())))
+def names_unchecked(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """Anything hashable is taken for a dim, and so is the empty string.
+
+    `XTensorType.__init__` (xtensor/type.py) checks that dims are distinct, and no more.
+    """
+    dims = (mismatch.case.x.dims, mismatch.case.y.dims)
+    distinct = all(len(set(names)) == len(names) for names in dims)
+    return mismatch.kind == "accepted-invalid" and distinct
+
+
+@on_record("R2", witness=DotCase(operand("a:2"), operand("a:2"), DimArgument("array", ("a",))))
+def array_of_dims(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """An array is taken for a list of dims.
+
+    `dot` (xtensor/math.py) takes any iterable.
+    """
+    is_array = mismatch.case.dim.spelling == "array"
+    return mismatch.kind == "accepted-invalid" and is_array
+
+
+@on_record("R13", witness=DotCase(operand("a:2"), operand("a:2"), DimArgument("object", (5,))))
+def dim_not_iterable(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """A `dim` that cannot be iterated over is an UnboundLocalError.
+
+    `dot` (xtensor/math.py) assigns `dim_set` in an `if` and its `elif`s, which have no `else`.
+    """
+    is_object = mismatch.case.dim.spelling == "object"
+    return mismatch.kind == "wrong-error" and is_object and raised(outcome, "UnboundLocalError", "")
+
+
+@on_record("R10", witness=ask("a:2", "b:3", "a b"))
+def order_of_a_set(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """Dot's props are in the order of a set, so that equal dots are different operations.
+
+    `dot` (xtensor/math.py) makes `Dot(dims=tuple(dim_set))`. The order is that of the hashes of
+    the names, which depend on the hash seed: dots that are the same are not merged, and which of
+    several wrong dims an error names differs from one process to the next.
+    """
+    case = mismatch.case
+    found = re.fullmatch(r"the op differs: Dot{dims=(.*)}, then Dot{dims=(.*)}", mismatch.got)
+    if found:
+        shared, every = {*case.x.dims} & {*case.y.dims}, {*case.x.dims, *case.y.dims}
+        names = case.dim.names
+        summed_over = shared if names is None else every if names is ... else names
+        return all(
+            len(dims) == len(summed_over) and summed_over == {*dims}
+            for dims in map(literal_eval, found.groups())
+        )
+    messages = [f"Size of dim '{dim}' does not match" for dim in disagreeing(case)]
+    missing = [item for item in case.dim.items if item not in case.x.dims + case.y.dims]
+    messages += [f"Dimension {item} not found in either input" for item in missing]
+    said = {
+        f"the error differs: ValueError: {one}, then ValueError: {other}"
+        for one, other in permutations(messages, 2)
+    }
+    return mismatch.kind == "nondeterminism" and mismatch.got in said
+
+
+# --- sizes that disagree
+
+
+@on_record("R13", witness=ask("a:2", "a:3", ""))
+def batch_sizes_compared_late(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """Known sizes of a batch dim that differ are no error before the dot is lowered, or run.
+
+    `Dot.make_node` (xtensor/math.py) compares the sizes of the dims in `self.dims` alone, which
+    are those that are summed over. What is raised later comes from einsum, from the rewriter or
+    from the operation that fails, and knows letters or no names at all.
+    """
+    known = [dim for dim in disagreeing(mismatch.case) if None not in known_sizes(mismatch, dim)]
+    low = lowering_of(mismatch.case)
+    return mismatch.kind == "late-error" and {*known} <= {*low.batch}
+
+
+@on_record("R4", witness=ask("a:1", "a:2?"))
+def static_one_broadcasts(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """A size that is known to be 1 broadcasts against any other.
+
+    `einsum` (tensor/einsum.py) squeezes such dims in `filter_singleton_dims`, and nobody has
+    compared sizes before: `Dot.make_node` leaves out batch dims, and sizes that are not known.
+    """
+    low = lowering_of(mismatch.case)
+
+    def broadcasts(dim: str) -> bool:
+        known = known_sizes(mismatch, dim)
+        return 1 in known and (dim in low.batch or None in known)
+
+    return mismatch.kind == "accepted-invalid" and all(map(broadcasts, disagreeing(mismatch.case)))
+
+
+@on_record("R4", witness=ask("a:2? b:5? c:3?", "a:5? b:2? c:3?", "c"))
+def batch_dims_joined(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """Sizes of several batch dims are not compared one by one, but their products.
+
+    A rewrite joins the batch dims of a matrix product into one, by a reshape to (-1, …), for
+    `BatchedDot`. Sizes (2, 5) against (5, 2) are then both 10, and the result has the shape of x.
+    """
+    differing = disagreeing(mismatch.case)
+    products = {prod(sizes) for sizes in zip(*differing.values(), strict=True)}
+    joined = {*differing} <= {*lowering_of(mismatch.case).batch} and len(products) == 1
+    unknown = all(None in known_sizes(mismatch, dim) for dim in differing)
+    return mismatch.kind == "accepted-invalid" and joined and unknown
+
+
+@on_record("R13", witness=ask("a:2? b:3?", "a:3? b:2?"))
+def sizes_as_assertion(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """Sizes that differ at run time are an AssertionError.
+
+    From the `Assert` of `tensordot` (tensor/math.py), from `SpecifyShape` (tensor/shape.py), or
+    from `broadcast_shape` (tensor/extra_ops.py); none of them knows the names of the dims.
+    """
+    at_run = mismatch.stage == "run"
+    return mismatch.kind == "wrong-error" and at_run and raised(outcome, "AssertionError", "")
+
+
+@on_record("R13", witness=ask("i:2?", "i:3?"))
+def sizes_without_names(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """The error of sizes that differ at run time does not say which dim it is about.
+
+    After `lower_dot` (xtensor/rewriting/math.py) no operation knows names: the message is that of
+    NumPy, or of the operation that fails.
+    """
+    unnamed = mismatch.detail.endswith(": the message does not name the dim")
+    by_name = raised(outcome, "ValueError", "Size of dim")
+    at_run = mismatch.stage == "run"
+    return mismatch.kind == "wrong-error" and at_run and unnamed and not by_name
+
+
+# --- answers
+
+
+@on_record("R6", witness=ask("", "a:2?", "a", ("int8", "int8")))
+def small_integers_do_not_lower(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """Small integers, or bools, of which one operand is summed alone cannot be lowered.
+
+    `einsum` (tensor/einsum.py) sums them with `.sum`, which gives int64 or uint64; the result is
+    not of the type that `Dot.make_node` declares, and the rewriter refuses it.
+    """
+    dtype = np.result_type(np.dtype(mismatch.case.x.dtype), np.dtype(mismatch.case.y.dtype))
+    small = dtype.kind == "b" or (dtype.kind in "iu" and dtype.itemsize < 8)
+    refused = raised(outcome, "TypeError", r"Cannot convert Type XTensorType{dtype='u?int64'")
+    low = lowering_of(mismatch.case)
+    alone = bool(low.x_summed or low.y_summed)
+    return mismatch.kind == "rejected-valid" and small and alone and refused
+
+
+@on_record("R6", "R8", witness=ask("", "a:2?", "a", ("float64", "uint64"), tier="rounding"))
+def summed_alone_first(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """An operand that is summed alone is summed in its own dtype, before it meets the other one.
+
+    `einsum` (tensor/einsum.py) does so in `sum_uniques`. Beside a wider operand, float16, float32
+    and complex64 lose digits, float16 overflows, and 64-bit integers wrap around; and an empty
+    sum is 0 times the other operand, which is NaN where that is not finite.
+    """
+    case, draw = mismatch.case, mismatch.draw
+    low = lowering_of(case)
+    if mismatch.kind not in ("wrong-value", "wrong-gradient") or not outcome.values:
+        return False
+    x, y = (
+        summed_alone(tensor, dims)
+        for tensor, dims in zip(case.tensors(draw), (low.x_summed, low.y_summed), strict=True)
+    )
+    unit = max(own_unit(case.x, low.x_summed), own_unit(case.y, low.y_summed))
+    if mismatch.kind == "wrong-value":
+        answers = correct_answers(
+            x, y, {*low.contracted, *low.x_summed, *low.y_summed} & {*x.dims, *y.dims}
+        )
+        wrong = answers.wrong(outcome.values[draw].data, unit)
+        return not wrong.any()
+    found = [
+        gradient.value
+        for gradient in outcome.gradients
+        if (gradient.order, gradient.operand, gradient.draw)
+        == (mismatch.order, mismatch.operand, draw)
+    ]
+    cotangent, v, w = drawn_cotangents(case, draw)
+    if mismatch.order == 2:
+        x, y = v, w
+    other, own = (
+        (y, case.tensors(draw)[0]) if mismatch.operand == "x" else (x, case.tensors(draw)[1])
+    )
+    answers = correct_pull_back(cotangent, other, own)
+    return bool(found) and not case.same_variable and not answers.wrong(found[0], unit).any()
+
+
+def summed_alone(tensor: NamedTensor, dims: Sequence[str]) -> NamedTensor:
+    """Sum what sums to something else alone without any rounding: 64-bit integers, or nothing."""
+    wraps = tensor.dtype.kind in "iu" and tensor.dtype.itemsize == 8
+    empty = any(tensor.sizes[dim] == 0 for dim in dims)
+    return tensor.sum(*dims) if dims and (wraps or empty) else tensor
+
+
+def own_unit(operand: Operand, dims: Sequence[str]) -> float:
+    """Give the unit roundoff that an operand is summed with, if it is summed alone."""
+    dtype = np.dtype(operand.dtype)
+    return unit_roundoff(dtype) if dims and dtype.kind in "fc" else 0.0
+
+
+@on_record("R6", "R8", witness=ask("a:1? b:0? c:1?", "a:1? b:0? c:1?", "b"))
+def reshape_to_unknown_of_nothing(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """A batched product over a dim of size 0 cannot be reshaped.
+
+    The rewrite that joins batch dims for `BatchedDot` reshapes to (-1, …); what -1 stands for
+    cannot be told when another size is 0.
+    """
+    refused = raised(outcome, "ValueError", "cannot reshape array of size 0")
+    return is_rejected(mismatch) and has_size_0(mismatch.case) and refused
+
+
+@on_record("R6", "R8", witness=ask("a:0? b:2?", "a:0 b:2?"))
+def reshape_of_nothing_dropped(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """A reshape of an array without elements is dropped although it does something.
+
+    `local_useless_reshape` (tensor/rewriting/shape.py) takes a reshape for useless if all lengths
+    but one are those of the array. That the last one must be, too, does not hold if one is 0.
+    """
+    refused = raised(outcome, "AssertionError", "SpecifyShape: Got shape") or raised(
+        outcome, "ValueError", "matmul: Input operand|shapes .* not aligned|cannot reshape array"
+    )
+    return is_rejected(mismatch) and has_size_0(mismatch.case) and refused
+
+
+@on_record("R9", witness=ask("a:2", "a:2?", ""))
+def known_length_forgotten(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """The output of a batch dim does not know a length that x knows and y does not.
+
+    `Dot.make_node` (xtensor/math.py) joins `{**x_shape_dict, **y_shape_dict}`, in which y's None
+    replaces x's length.
+    """
+    declared = outcome.declared
+    if mismatch.kind != "wrong-shape" or mismatch.stage != "build" or declared is None:
+        return False
+    known = {
+        dim: size
+        for operand in (mismatch.case.x, mismatch.case.y)
+        for dim, size in zip(operand.dims, operand.static_shape, strict=True)
+    }
+    return declared.shape == tuple(known[dim] for dim in declared.dims)
+
+
+@on_record("R11", witness=ask(" ".join(f"p{n}:1?" for n in range(27)), ""))
+def twenty_six_letters(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """More than 26 dims cannot be lowered.
+
+    `lower_dot` (xtensor/rewriting/math.py) spells dims with `ascii_lowercase`, where `einsum`
+    would take 52 letters, and nothing after `einsum` needs any.
+    """
+    refused = raised(outcome, "ValueError", "Too many dimensions to map to einsum subscripts")
+    return mismatch.kind == "rejected-valid" and refused
+
+
+@on_record("R8", witness=ask("", "", None, ("int64", "float64"), gradient_order=1))
+def gradient_of_integers(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """An integer or bool operand is given a gradient.
+
+    `pytensor.grad` differentiates by discrete variables where operations let it.
+    """
+    return mismatch.kind == "accepted-invalid"
+
+
+def lowering_of(case: DotCase) -> Lowering:
+    """Give the lowering of a case of valid names."""
+    return lower_dot(case.x.dims, case.y.dims, case.dim.names)
+
+
+def disagreeing(case: DotCase) -> dict[str, tuple[int, int]]:
+    """Give the dims whose sizes differ, each with its size in x and in y."""
+    error = expected_error(case)
+    return error.sizes if isinstance(error, SizeMismatchError) else {}
+
+
+def known_sizes(mismatch: Mismatch, dim: str) -> tuple[int | None, ...]:
+    """Give the size of a shared dim in each operand, where the graph is told it."""
+    operands = (mismatch.case.x, mismatch.case.y)
+    return tuple(dict(zip(o.dims, o.static_shape, strict=True))[dim] for o in operands)
+
+
+def raised(outcome: Outcome, type_: str, message: str) -> bool:
+    """Whether an outcome, or its gradient alone, ended with an error of a type and message."""
+    error = outcome.raised or outcome.gradient_raised
+    return error is not None and error.type == type_ and bool(re.search(message, error.message))
+
+
+def is_rejected(mismatch: Mismatch) -> bool:
+    """Whether a valid dot, or its gradient, was refused."""
+    return mismatch.kind in ("rejected-valid", "wrong-gradient")
+
+
+def has_size_0(case: DotCase) -> bool:
+    """Whether an operand has no elements."""
+    return 0 in case.x.shape + case.y.shape

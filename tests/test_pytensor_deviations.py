@@ -1,0 +1,99 @@
+"""The known deviations: each is still there, explains what it causes, and hides nothing else."""
+
+from __future__ import annotations
+
+import re
+
+import pytensor
+import pytest
+from faults import FAULTS, ask, planted
+
+from refdot.case import DimArgument, DotCase, Operand
+from refdot.compare import compare
+from refdot.pytensor.deviations import DEVIATIONS, known_deviations, operand
+from refdot.pytensor.target import PyTensorTarget
+from refdot.targets import Deviation, Mismatch, deviation_of
+
+TARGET = PyTensorTarget()
+BY_NAME = {fault.name: fault for fault in FAULTS}
+
+
+def found(case: DotCase, backend: str = "python") -> dict[Mismatch, str | None]:
+    """Judge a case; give each mismatch with the id of the known deviation that it is."""
+    outcome = TARGET.run(case, backend, "stock")
+    deviations = {
+        mismatch: deviation_of(TARGET, mismatch, outcome, backend)
+        for mismatch in compare(case, outcome, TARGET)
+    }
+    return {mismatch: known and known.id for mismatch, known in deviations.items()}
+
+
+def backend_of(deviation: Deviation) -> str | None:
+    there = [backend.name for backend in TARGET.backends() if not backend.absent]
+    return next((name for name in deviation.backends or there if name in there), None)
+
+
+@pytest.mark.parametrize("deviation", DEVIATIONS, ids=[deviation.id for deviation in DEVIATIONS])
+def test_the_witness_deviates_on_the_versions_on_record_and_on_no_others(
+    deviation: Deviation,
+) -> None:
+    backend = backend_of(deviation)
+    if backend is None:
+        pytest.skip(f"none of {', '.join(deviation.backends)} can run here")
+    is_on_record = deviation in known_deviations(pytensor.__version__)
+    assert (deviation.id in found(deviation.witness, backend).values()) == is_on_record
+
+
+def test_each_has_a_name_of_its_own_and_says_what_and_why() -> None:
+    assert len({deviation.id for deviation in DEVIATIONS}) == len(DEVIATIONS)
+    for deviation in DEVIATIONS:
+        assert re.fullmatch(r"[a-z]+(-[a-z0-9]+)+", deviation.id)
+        assert deviation.title.endswith(".")
+        assert "\n" not in deviation.title
+        assert deviation.cause.endswith((".", "`"))
+        assert all(re.fullmatch(r"R\d+", rule) for rule in deviation.rules)
+
+
+def test_versions_are_compared_as_versions() -> None:
+    assert known_deviations("2.99") == ()
+    assert known_deviations("3.0.7") == known_deviations("3.0.7+4.gabcdef.dirty") != ()
+    assert known_deviations("3.10.0") != ()
+
+
+def test_an_operand_is_read_from_text() -> None:
+    assert operand("a:2 b:0?") == Operand(("a", "b"), (2, 0), "float64", (True, False))
+    assert operand("", "int8") == Operand((), (), "int8")
+
+
+# Beside each deviation, where it shows or nearly does, a fault that must still be seen.
+@pytest.mark.parametrize(
+    ("fault", "case"),
+    [
+        (
+            "dims of one operand are averaged",
+            ask("", "a:2", "a", ("float64", "uint64"), tier="rounding"),
+        ),
+        (
+            "dims of one operand are averaged",
+            ask("", "a:3", "a", ("float64", "float16"), tier="rounding"),
+        ),
+        ("products are off by 1e-13", ask("a:3 b:2", "a:3", "a b", tier="rounding")),
+        ("a known size of 1 fits any", ask("a:1", "a:2", known=True)),
+        ("known sizes are not compared", ask("a:2", "a:3", known=True)),
+        ("a dim twice is accepted", DotCase(Operand(("a", "a"), (2, 2)), Operand((), ()))),
+        (
+            "any other dim means None",
+            DotCase(operand("a:2"), operand("a:2"), DimArgument("object", (5,))),
+        ),
+        ("sizes that y knows are forgotten", ask("a", "a b", (), known=(False, True))),
+        ("output dims are in the order of a set", ask("a b c", "c d")),
+        ("the gradient of a sum is that of a mean", ask("a:2", "", "a", gradient_order=1)),
+        ("sizes that differ are an AssertionError", ask("a:2", "a:3", known=True)),
+        ("a name that is not there is a KeyError", ask("a", "a", ("z",))),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_fault_beside_it_is_new(fault: str, case: DotCase) -> None:
+    assert None not in found(case).values()
+    with planted(BY_NAME[fault]):
+        assert None in found(case).values()
