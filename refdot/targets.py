@@ -290,13 +290,15 @@ class Deviation:
         One sentence: what goes wrong.
     rules : tuple of str
         Those that it breaks, of "R1" to "R14".
+    kinds : tuple of str
+        In which ways, of `refdot.compare.KINDS`.
     versions : str
         A PEP 440 specifier.
     backends : tuple of str
         Where it shows; empty if on every one.
     explains : callable
-        Whether a mismatch, and the outcome it was found in, come from this cause. It is as narrow
-        as the cause: what is wrong beside it must still be seen.
+        Whether such a mismatch, found in an outcome, comes from this cause. It is as narrow as the
+        cause: what is wrong beside it must still be seen.
     witness : DotCase
         A case that shows it.
     cause : str
@@ -308,6 +310,7 @@ class Deviation:
     id: str
     title: str
     rules: tuple[str, ...]
+    kinds: tuple[str, ...]
     versions: str
     backends: tuple[str, ...]
     explains: Callable[[Mismatch, Outcome], bool]
@@ -545,7 +548,8 @@ def deviation_of(
     """Find the known deviation that a mismatch is, if it is one."""
     for deviation in target.deviations:
         there = not deviation.backends or backend in deviation.backends
-        if there and mismatch.rule in deviation.rules and deviation.explains(mismatch, outcome):
+        such = mismatch.rule in deviation.rules and mismatch.kind in deviation.kinds
+        if there and such and deviation.explains(mismatch, outcome):
             return deviation
     return None
 

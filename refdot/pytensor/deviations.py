@@ -23,9 +23,9 @@ from refdot.case import DimArgument, DotCase, Operand
 from refdot.errors import SizeMismatchError
 from refdot.lowering import Lowering, lower_dot
 from refdot.oracle import drawn_cotangents, expected_error
-from refdot.rounding import correct_answers, correct_pull_back, unit_roundoff
+from refdot.rounding import CorrectAnswers, correct_answers, correct_pull_back, unit_roundoff
 from refdot.targets import Deviation, Mismatch, Outcome
-from refdot.tensor import NamedTensor
+from refdot.tensor import Array, NamedTensor
 
 __all__ = ["DEVIATIONS", "known_deviations"]
 
@@ -51,19 +51,35 @@ def known_deviations(version: str) -> tuple[Deviation, ...]:
 
 
 def on_record(
-    *rules: str,
+    rules: str,
+    kinds: str,
+    *,
     witness: DotCase,
     versions: str = ">=3.0",
     backends: tuple[str, ...] = (),
     upstream: str = "",
 ) -> Callable[[Explanation], Explanation]:
-    """Put a deviation on record: its name is its id, its docstring its title and its cause."""
+    """Put a deviation on record: its name is its id, its docstring its title and its cause.
+
+    It explains mismatches of the given rules and kinds alone.
+    """
 
     def record(explains: Explanation) -> Explanation:
         title, _, cause = cleandoc(explains.__doc__ or "").partition("\n\n")
         name = explains.__name__.replace("_", "-")
         DEVIATIONS.append(
-            Deviation(name, title, rules, versions, backends, explains, witness, cause, upstream)
+            Deviation(
+                name,
+                title,
+                tuple(rules.split()),
+                tuple(kinds.split()),
+                versions,
+                backends,
+                explains,
+                witness,
+                cause,
+                upstream,
+            )
         )
         return explains
 
@@ -98,38 +114,43 @@ def ask(
 # --- what is accepted, and how it is refused
 
 
-@on_record("R1", witness=DotCase(Operand((3,), (2,)), Operand((), ())))
+@on_record("R1", "accepted-invalid", witness=DotCase(Operand((3,), (2,)), Operand((), ())))
 def names_unchecked(mismatch: Mismatch, outcome: Outcome) -> bool:
     """Anything hashable is taken for a dim, and so is the empty string.
 
     `XTensorType.__init__` (xtensor/type.py) checks that dims are distinct, and no more.
     """
     dims = (mismatch.case.x.dims, mismatch.case.y.dims)
-    distinct = all(len(set(names)) == len(names) for names in dims)
-    return mismatch.kind == "accepted-invalid" and distinct
+    return all(len(set(names)) == len(names) for names in dims)
 
 
-@on_record("R2", witness=DotCase(operand("a:2"), operand("a:2"), DimArgument("array", ("a",))))
+@on_record(
+    "R2",
+    "accepted-invalid",
+    witness=DotCase(operand("a:2"), operand("a:2"), DimArgument("array", ("a",))),
+)
 def array_of_dims(mismatch: Mismatch, outcome: Outcome) -> bool:
     """An array is taken for a list of dims.
 
     `dot` (xtensor/math.py) takes any iterable.
     """
-    is_array = mismatch.case.dim.spelling == "array"
-    return mismatch.kind == "accepted-invalid" and is_array
+    return mismatch.case.dim.spelling == "array"
 
 
-@on_record("R13", witness=DotCase(operand("a:2"), operand("a:2"), DimArgument("object", (5,))))
+@on_record(
+    "R13",
+    "wrong-error",
+    witness=DotCase(operand("a:2"), operand("a:2"), DimArgument("object", (5,))),
+)
 def dim_not_iterable(mismatch: Mismatch, outcome: Outcome) -> bool:
     """A `dim` that cannot be iterated over is an UnboundLocalError.
 
     `dot` (xtensor/math.py) assigns `dim_set` in an `if` and its `elif`s, which have no `else`.
     """
-    is_object = mismatch.case.dim.spelling == "object"
-    return mismatch.kind == "wrong-error" and is_object and raised(outcome, "UnboundLocalError", "")
+    return mismatch.case.dim.spelling == "object" and raised(outcome, "UnboundLocalError", "")
 
 
-@on_record("R10", witness=ask("a:2", "b:3", "a b"))
+@on_record("R10", "nondeterminism", witness=ask("a:2", "b:3", "a b"))
 def order_of_a_set(mismatch: Mismatch, outcome: Outcome) -> bool:
     """Dot's props are in the order of a set, so that equal dots are different operations.
 
@@ -154,13 +175,13 @@ def order_of_a_set(mismatch: Mismatch, outcome: Outcome) -> bool:
         f"the error differs: ValueError: {one}, then ValueError: {other}"
         for one, other in permutations(messages, 2)
     }
-    return mismatch.kind == "nondeterminism" and mismatch.got in said
+    return mismatch.got in said
 
 
 # --- sizes that disagree
 
 
-@on_record("R13", witness=ask("a:2", "a:3", ""))
+@on_record("R13", "late-error", witness=ask("a:2", "a:3", ""))
 def batch_sizes_compared_late(mismatch: Mismatch, outcome: Outcome) -> bool:
     """Known sizes of a batch dim that differ are no error before the dot is lowered, or run.
 
@@ -169,11 +190,10 @@ def batch_sizes_compared_late(mismatch: Mismatch, outcome: Outcome) -> bool:
     from the operation that fails, and knows letters or no names at all.
     """
     known = [dim for dim in disagreeing(mismatch.case) if None not in known_sizes(mismatch, dim)]
-    low = lowering_of(mismatch.case)
-    return mismatch.kind == "late-error" and {*known} <= {*low.batch}
+    return {*known} <= {*lowering_of(mismatch.case).batch}
 
 
-@on_record("R4", witness=ask("a:1", "a:2?"))
+@on_record("R4", "accepted-invalid", witness=ask("a:1", "a:2?"))
 def static_one_broadcasts(mismatch: Mismatch, outcome: Outcome) -> bool:
     """A size that is known to be 1 broadcasts against any other.
 
@@ -186,10 +206,10 @@ def static_one_broadcasts(mismatch: Mismatch, outcome: Outcome) -> bool:
         known = known_sizes(mismatch, dim)
         return 1 in known and (dim in low.batch or None in known)
 
-    return mismatch.kind == "accepted-invalid" and all(map(broadcasts, disagreeing(mismatch.case)))
+    return all(map(broadcasts, disagreeing(mismatch.case)))
 
 
-@on_record("R4", witness=ask("a:2? b:5? c:3?", "a:5? b:2? c:3?", "c"))
+@on_record("R4", "accepted-invalid", witness=ask("a:2? b:5? c:3?", "a:5? b:2? c:3?", "c"))
 def batch_dims_joined(mismatch: Mismatch, outcome: Outcome) -> bool:
     """Sizes of several batch dims are not compared one by one, but their products.
 
@@ -200,21 +220,20 @@ def batch_dims_joined(mismatch: Mismatch, outcome: Outcome) -> bool:
     products = {prod(sizes) for sizes in zip(*differing.values(), strict=True)}
     joined = {*differing} <= {*lowering_of(mismatch.case).batch} and len(products) == 1
     unknown = all(None in known_sizes(mismatch, dim) for dim in differing)
-    return mismatch.kind == "accepted-invalid" and joined and unknown
+    return joined and unknown
 
 
-@on_record("R13", witness=ask("a:2? b:3?", "a:3? b:2?"))
+@on_record("R13", "wrong-error", witness=ask("a:2? b:3?", "a:3? b:2?"))
 def sizes_as_assertion(mismatch: Mismatch, outcome: Outcome) -> bool:
     """Sizes that differ at run time are an AssertionError.
 
     From the `Assert` of `tensordot` (tensor/math.py), from `SpecifyShape` (tensor/shape.py), or
     from `broadcast_shape` (tensor/extra_ops.py); none of them knows the names of the dims.
     """
-    at_run = mismatch.stage == "run"
-    return mismatch.kind == "wrong-error" and at_run and raised(outcome, "AssertionError", "")
+    return mismatch.stage == "run" and raised(outcome, "AssertionError", "")
 
 
-@on_record("R13", witness=ask("i:2?", "i:3?"))
+@on_record("R13", "wrong-error", witness=ask("i:2?", "i:3?"))
 def sizes_without_names(mismatch: Mismatch, outcome: Outcome) -> bool:
     """The error of sizes that differ at run time does not say which dim it is about.
 
@@ -223,14 +242,13 @@ def sizes_without_names(mismatch: Mismatch, outcome: Outcome) -> bool:
     """
     unnamed = mismatch.detail.endswith(": the message does not name the dim")
     by_name = raised(outcome, "ValueError", "Size of dim")
-    at_run = mismatch.stage == "run"
-    return mismatch.kind == "wrong-error" and at_run and unnamed and not by_name
+    return mismatch.stage == "run" and unnamed and not by_name
 
 
 # --- answers
 
 
-@on_record("R6", witness=ask("", "a:2?", "a", ("int8", "int8")))
+@on_record("R6", "rejected-valid", witness=ask("", "a:2?", "a", ("int8", "int8")))
 def small_integers_do_not_lower(mismatch: Mismatch, outcome: Outcome) -> bool:
     """Small integers, or bools, of which one operand is summed alone cannot be lowered.
 
@@ -241,11 +259,14 @@ def small_integers_do_not_lower(mismatch: Mismatch, outcome: Outcome) -> bool:
     small = dtype.kind == "b" or (dtype.kind in "iu" and dtype.itemsize < 8)
     refused = raised(outcome, "TypeError", r"Cannot convert Type XTensorType{dtype='u?int64'")
     low = lowering_of(mismatch.case)
-    alone = bool(low.x_summed or low.y_summed)
-    return mismatch.kind == "rejected-valid" and small and alone and refused
+    return small and bool(low.x_summed or low.y_summed) and refused
 
 
-@on_record("R6", "R8", witness=ask("", "a:2?", "a", ("float64", "uint64"), tier="rounding"))
+@on_record(
+    "R6 R8",
+    "wrong-value wrong-gradient",
+    witness=ask("", "a:2?", "a", ("float64", "uint64"), tier="rounding"),
+)
 def summed_alone_first(mismatch: Mismatch, outcome: Outcome) -> bool:
     """An operand that is summed alone is summed in its own dtype, before it meets the other one.
 
@@ -253,35 +274,40 @@ def summed_alone_first(mismatch: Mismatch, outcome: Outcome) -> bool:
     and complex64 lose digits, float16 overflows, and 64-bit integers wrap around; and an empty
     sum is 0 times the other operand, which is NaN where that is not finite.
     """
-    case, draw = mismatch.case, mismatch.draw
-    low = lowering_of(case)
-    if mismatch.kind not in ("wrong-value", "wrong-gradient") or not outcome.values:
+    if outcome.gradient_raised is not None:
         return False
-    x, y = (
-        summed_alone(tensor, dims)
-        for tensor, dims in zip(case.tensors(draw), (low.x_summed, low.y_summed), strict=True)
+    low = lowering_of(mismatch.case)
+    unit = max(
+        own_unit(mismatch.case.x, low.x_summed),
+        own_unit(mismatch.case.y, low.y_summed),
     )
-    unit = max(own_unit(case.x, low.x_summed), own_unit(case.y, low.y_summed))
+    wrong = answers_of_sums_first(mismatch, low).wrong(answer_of(mismatch, outcome), unit)
+    return not wrong.any()
+
+
+def answers_of_sums_first(mismatch: Mismatch, low: Lowering) -> CorrectAnswers:
+    """Work out the correct answers, or gradients, if operands are first summed alone."""
+    case = mismatch.case
+    operands = case.tensors(mismatch.draw)
+    x, y = map(summed_alone, operands, (low.x_summed, low.y_summed))
     if mismatch.kind == "wrong-value":
-        answers = correct_answers(
-            x, y, {*low.contracted, *low.x_summed, *low.y_summed} & {*x.dims, *y.dims}
-        )
-        wrong = answers.wrong(outcome.values[draw].data, unit)
-        return not wrong.any()
-    found = [
+        return correct_answers(x, y, {*x.dims, *y.dims}.difference(low.out_dims))
+    cotangent, v, w = drawn_cotangents(case, mismatch.draw)
+    of_x = correct_pull_back(cotangent, y if mismatch.order == 1 else w, operands[0])
+    of_y = correct_pull_back(cotangent, x if mismatch.order == 1 else v, operands[1])
+    return of_x if mismatch.operand == "x" else of_y
+
+
+def answer_of(mismatch: Mismatch, outcome: Outcome) -> Array:
+    """Find the answer, or the gradient, that is wrong."""
+    if mismatch.kind == "wrong-value":
+        return outcome.values[mismatch.draw].data
+    wanted = (mismatch.order, mismatch.operand, mismatch.draw)
+    return next(
         gradient.value
         for gradient in outcome.gradients
-        if (gradient.order, gradient.operand, gradient.draw)
-        == (mismatch.order, mismatch.operand, draw)
-    ]
-    cotangent, v, w = drawn_cotangents(case, draw)
-    if mismatch.order == 2:
-        x, y = v, w
-    other, own = (
-        (y, case.tensors(draw)[0]) if mismatch.operand == "x" else (x, case.tensors(draw)[1])
+        if (gradient.order, gradient.operand, gradient.draw) == wanted
     )
-    answers = correct_pull_back(cotangent, other, own)
-    return bool(found) and not case.same_variable and not answers.wrong(found[0], unit).any()
 
 
 def summed_alone(tensor: NamedTensor, dims: Sequence[str]) -> NamedTensor:
@@ -297,7 +323,9 @@ def own_unit(operand: Operand, dims: Sequence[str]) -> float:
     return unit_roundoff(dtype) if dims and dtype.kind in "fc" else 0.0
 
 
-@on_record("R6", "R8", witness=ask("a:1? b:0? c:1?", "a:1? b:0? c:1?", "b"))
+@on_record(
+    "R6 R8", "rejected-valid wrong-gradient", witness=ask("a:1? b:0? c:1?", "a:1? b:0? c:1?", "b")
+)
 def reshape_to_unknown_of_nothing(mismatch: Mismatch, outcome: Outcome) -> bool:
     """A batched product over a dim of size 0 cannot be reshaped.
 
@@ -305,10 +333,10 @@ def reshape_to_unknown_of_nothing(mismatch: Mismatch, outcome: Outcome) -> bool:
     cannot be told when another size is 0.
     """
     refused = raised(outcome, "ValueError", "cannot reshape array of size 0")
-    return is_rejected(mismatch) and has_size_0(mismatch.case) and refused
+    return has_size_0(mismatch.case) and refused
 
 
-@on_record("R6", "R8", witness=ask("a:0? b:2?", "a:0 b:2?"))
+@on_record("R6 R8", "rejected-valid wrong-gradient", witness=ask("a:0? b:2?", "a:0 b:2?"))
 def reshape_of_nothing_dropped(mismatch: Mismatch, outcome: Outcome) -> bool:
     """A reshape of an array without elements is dropped although it does something.
 
@@ -318,10 +346,10 @@ def reshape_of_nothing_dropped(mismatch: Mismatch, outcome: Outcome) -> bool:
     refused = raised(outcome, "AssertionError", "SpecifyShape: Got shape") or raised(
         outcome, "ValueError", "matmul: Input operand|shapes .* not aligned|cannot reshape array"
     )
-    return is_rejected(mismatch) and has_size_0(mismatch.case) and refused
+    return has_size_0(mismatch.case) and refused
 
 
-@on_record("R9", witness=ask("a:2", "a:2?", ""))
+@on_record("R9", "wrong-shape", witness=ask("a:2", "a:2?", ""))
 def known_length_forgotten(mismatch: Mismatch, outcome: Outcome) -> bool:
     """The output of a batch dim does not know a length that x knows and y does not.
 
@@ -329,7 +357,7 @@ def known_length_forgotten(mismatch: Mismatch, outcome: Outcome) -> bool:
     replaces x's length.
     """
     declared = outcome.declared
-    if mismatch.kind != "wrong-shape" or mismatch.stage != "build" or declared is None:
+    if mismatch.stage != "build" or declared is None:
         return False
     known = {
         dim: size
@@ -339,24 +367,25 @@ def known_length_forgotten(mismatch: Mismatch, outcome: Outcome) -> bool:
     return declared.shape == tuple(known[dim] for dim in declared.dims)
 
 
-@on_record("R11", witness=ask(" ".join(f"p{n}:1?" for n in range(27)), ""))
+@on_record("R11", "rejected-valid", witness=ask(" ".join(f"p{n}:1?" for n in range(27)), ""))
 def twenty_six_letters(mismatch: Mismatch, outcome: Outcome) -> bool:
     """More than 26 dims cannot be lowered.
 
     `lower_dot` (xtensor/rewriting/math.py) spells dims with `ascii_lowercase`, where `einsum`
     would take 52 letters, and nothing after `einsum` needs any.
     """
-    refused = raised(outcome, "ValueError", "Too many dimensions to map to einsum subscripts")
-    return mismatch.kind == "rejected-valid" and refused
+    return raised(outcome, "ValueError", "Too many dimensions to map to einsum subscripts")
 
 
-@on_record("R8", witness=ask("", "", None, ("int64", "float64"), gradient_order=1))
+@on_record(
+    "R8", "accepted-invalid", witness=ask("", "", None, ("int64", "float64"), gradient_order=1)
+)
 def gradient_of_integers(mismatch: Mismatch, outcome: Outcome) -> bool:
     """An integer or bool operand is given a gradient.
 
     `pytensor.grad` differentiates by discrete variables where operations let it.
     """
-    return mismatch.kind == "accepted-invalid"
+    return True
 
 
 def lowering_of(case: DotCase) -> Lowering:
@@ -380,11 +409,6 @@ def raised(outcome: Outcome, type_: str, message: str) -> bool:
     """Whether an outcome, or its gradient alone, ended with an error of a type and message."""
     error = outcome.raised or outcome.gradient_raised
     return error is not None and error.type == type_ and bool(re.search(message, error.message))
-
-
-def is_rejected(mismatch: Mismatch) -> bool:
-    """Whether a valid dot, or its gradient, was refused."""
-    return mismatch.kind in ("rejected-valid", "wrong-gradient")
 
 
 def has_size_0(case: DotCase) -> bool:
