@@ -15,6 +15,7 @@ from refdot.pytensor.target import PyTensorTarget
 from refdot.targets import Deviation, Mismatch, deviation_of
 
 TARGET = PyTensorTarget()
+SQUARED = ask("a", "a", gradient_order=1, same_variable=True)
 BY_NAME = {fault.name: fault for fault in FAULTS}
 
 
@@ -88,6 +89,7 @@ def test_an_operand_is_read_from_text() -> None:
         ("sizes that y knows are forgotten", ask("a", "a b", (), known=(False, True))),
         ("output dims are in the order of a set", ask("a b c", "c d")),
         ("the gradient of a sum is that of a mean", ask("a:2", "", "a", gradient_order=1)),
+        ("a variable used twice has one gradient", SQUARED),
         ("sizes that differ are an AssertionError", ask("a:2", "a:3", known=True)),
         ("a name that is not there is a KeyError", ask("a", "a", ("z",))),
     ],

@@ -274,9 +274,9 @@ def summed_alone_first(mismatch: Mismatch, outcome: Outcome) -> bool:
     and complex64 lose digits, float16 overflows, and 64-bit integers wrap around; and an empty
     sum is 0 times the other operand, which is NaN where that is not finite.
     """
-    if outcome.gradient_raised is not None:
-        return False
     low = lowering_of(mismatch.case)
+    if outcome.gradient_raised is not None or not (low.x_summed or low.y_summed):
+        return False
     unit = max(
         own_unit(mismatch.case.x, low.x_summed),
         own_unit(mismatch.case.y, low.y_summed),
