@@ -18,6 +18,16 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
+DEVIATIONS_HEAD = """\
+# Known deviations of PyTensor
+
+Where PyTensor's dot breaks a rule, the oracle keeps the rule. What is understood is on record in
+`refdot/pytensor/deviations.py`: {count} causes, each with the smallest case that shows it, run here
+with PyTensor {version}. `refdot check` counts what they explain as known, and anything else as new;
+with `--strict`, known ones count too. `refdot check --list` prints this list.
+
+"""
+
 
 def on_files(files: Any, config: Any) -> Any:
     """Add the pages that are made."""
@@ -28,6 +38,7 @@ def on_files(files: Any, config: Any) -> Any:
 
     add("specification.md", (ROOT / "SPEC.md").read_text("utf-8"))
     add("changes.md", (ROOT / "CHANGELOG.md").read_text("utf-8"))
+    add("deviations.md", deviations_page())
     gallery = [(ROOT / "examples" / "README.md").read_text("utf-8")]
     for path in EXAMPLES:
         page, pictures = example_page(path)
@@ -58,6 +69,16 @@ def command_help() -> str:
         f"\n\n## refdot {name}\n\n```text\n{command.format_help()}```"
         for name, command in commands.items()
     )
+
+
+def deviations_page() -> str:
+    """List the known deviations of the PyTensor that is installed, each as an issue for it."""
+    from refdot.pytensor.target import PyTensorTarget
+    from refdot.report import deviation_text
+
+    target = PyTensorTarget()
+    texts = [deviation_text(deviation, target) for deviation in target.deviations]
+    return DEVIATIONS_HEAD.format(count=len(texts), version=target.version) + "\n".join(texts)
 
 
 def example_page(path: Path) -> tuple[str, dict[str, bytes]]:

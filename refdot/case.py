@@ -15,11 +15,26 @@ import numpy as np
 from refdot.errors import named_shape
 from refdot.tensor import Array, NamedTensor
 
-__all__ = ["DTYPES", "FLOATS", "INTEGERS", "LAYOUTS", "TIERS", "DimArgument", "DotCase", "Operand"]
+__all__ = [
+    "CALLS",
+    "DTYPES",
+    "FLOATS",
+    "INTEGERS",
+    "LAYOUTS",
+    "TIERS",
+    "DimArgument",
+    "DotCase",
+    "Operand",
+]
 
 FLOATS = ("float64", "float32", "float16")
 INTEGERS = ("int64", "int32", "int16", "int8", "uint8", "uint16", "uint32", "uint64")
 DTYPES = (*FLOATS, *INTEGERS, "bool", "complex128", "complex64")
+CALLS = {
+    "function": "dot(x, y, dim=dim)",
+    "method": "x.dot(y, dim=dim)",
+    "operator": "x @ y, which is dim=None",
+}
 LAYOUTS = ("c", "fortran", "reversed", "strided", "read-only")
 TIERS = {
     "exact": "small integers: every order of summation gives the same bits",
@@ -154,8 +169,8 @@ class DotCase:
         Whether both operands are one and the same variable (then y equals x).
     gradient_order : int
         0, 1 or 2: how often to differentiate.
-    method : bool
-        Whether to write `x.dot(y, dim)` rather than `dot(x, y, dim)`.
+    call : str
+        How to write it, one of `CALLS`.
 
     Examples
     --------
@@ -173,7 +188,7 @@ class DotCase:
     seed: int = 0
     same_variable: bool = False
     gradient_order: int = 0
-    method: bool = False
+    call: str = "function"
 
     def __str__(self) -> str:
         y = "x" if self.same_variable else str(self.y)
@@ -181,7 +196,7 @@ class DotCase:
             "" if self.tier == "exact" else self.tier,
             f"seed {self.seed}" if self.seed else "",
             ["", "gradient", "second gradient"][self.gradient_order],
-            "as a method" if self.method else "",
+            {"method": "as a method", "operator": "as x @ y"}.get(self.call, ""),
         ]
         notes = ", ".join(filter(None, facts))
         return f"dot({self.x}, {y}, dim={self.dim})" + (f"  [{notes}]" if notes else "")
@@ -222,7 +237,7 @@ class DotCase:
             "seed": self.seed,
             "same_variable": self.same_variable,
             "gradient_order": self.gradient_order,
-            "method": self.method,
+            "call": self.call,
         }
 
     @classmethod
@@ -247,7 +262,10 @@ class DotCase:
         check_choice("tier", data.get("tier", "exact"), TIERS)
         check_choice("gradient_order", data.get("gradient_order", 0), (0, 1, 2))
         check_is(data, int, "seed")
-        check_is(data, bool, "same_variable", "method")
+        check_is(data, bool, "same_variable")
+        check_choice("call", data.get("call", "function"), CALLS)
+        if data.get("call") == "operator" and dim["spelling"] != "none":
+            raise ValueError(f"the operator has no dim, got the spelling {dim['spelling']!r}")
         if not 0 <= data.get("seed", 0) < 1 << 32:
             raise ValueError(f"seed must be from 0 to 2**32 - 1, got {data['seed']}")
         items = dim.get("items", [])

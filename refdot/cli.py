@@ -104,6 +104,9 @@ def parser() -> Parser:
     check.add_argument("--only", action="append", default=[], metavar="ASPECT", help=aspects)
     check.add_argument("--report", type=Path, metavar="DIR", help="write report and reproducers")
     check.add_argument("--strict", action="store_true", help="known deviations count too")
+    check.add_argument(
+        "--list", action="store_true", help="print the known deviations of the target, and end"
+    )
     check.set_defaults(command=run_check)
 
     replay = commands.add_parser("replay", help="judge one case again, from a JSON file")
@@ -251,6 +254,10 @@ def run_check(arguments: argparse.Namespace) -> int:
     from refdot import check, compare, report
 
     target = chosen_target(arguments)
+    if arguments.list:
+        for deviation in target.deviations:
+            print(report.deviation_text(deviation, target))
+        return 0
     require(arguments.only, tuple(compare.ASPECTS), "--only")
     require([arguments.profile], tuple(check.PROFILES), "--profile")
     profile = check.PROFILES[arguments.profile]

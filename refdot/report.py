@@ -14,9 +14,10 @@ from rich.table import Table
 
 from refdot import __version__
 from refdot.check import Finding, Report
-from refdot.targets import Target
+from refdot.compare import compare
+from refdot.targets import Deviation, Target, deviation_of
 
-__all__ = ["as_json", "print_report", "write_report"]
+__all__ = ["as_json", "deviation_text", "print_report", "write_report"]
 
 
 def as_json(report: Report) -> dict[str, Any]:
@@ -169,3 +170,40 @@ def print_finding(number: int, finding: Finding, console: Console) -> None:
 def shortened(text: str, limit: int = 300) -> str:
     """Cut the middle out of a long line."""
     return text if len(text) <= limit else f"{text[: limit - 60]} … {text[-50:]}"
+
+
+def deviation_text(deviation: Deviation, target: Target) -> str:
+    """Write a known deviation as an issue for the target's tracker, in Markdown.
+
+    Its witness is run, and shown with what is expected and what the target gives, and as a
+    script; or, where none of its backends can run, the witness alone.
+    """
+    where = f"on {', '.join(deviation.backends)}" if deviation.backends else "on every backend"
+    breaks = f"Breaks {', '.join(deviation.rules)} ({', '.join(deviation.kinds)}) {where}"
+    record = f"In the tracker: <{deviation.upstream}>" if deviation.upstream else ""
+    lines = [str(deviation.witness)]
+    script = ""
+    there = [backend.name for backend in target.backends() if not backend.absent]
+    backend = next((name for name in deviation.backends or there if name in there), None)
+    if backend is not None:
+        outcome = target.run(deviation.witness, backend, target.lowerings[0])
+        for mismatch in compare(deviation.witness, outcome, target):
+            if deviation_of(target, mismatch, outcome, backend) is deviation:
+                lines += [f"expected  {mismatch.expected}", f"got       {mismatch.got}"]
+                script = target.reproducer(mismatch, backend, target.lowerings[0])
+                break
+    parts = [
+        f"## {deviation.id}",
+        f"**{deviation.title}** {breaks}, {target.name} {deviation.versions}.",
+        deviation.cause,
+        record,
+        fenced("\n".join(lines), "text"),
+        script
+        and f"<details><summary>Script</summary>\n\n{fenced(script, 'python')}\n\n</details>",
+    ]
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def fenced(text: str, language: str) -> str:
+    """Write a block of code in Markdown."""
+    return f"```{language}\n{text.rstrip()}\n```"

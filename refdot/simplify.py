@@ -64,7 +64,7 @@ Step = Callable[[DotCase], Iterator[DotCase]]
 def in_plain_words(case: DotCase) -> Iterator[DotCase]:
     """Make all plain at once, but for dims and sizes."""
     plain = changed(case, True, True, {"dtype": "float64", "layout": "c", "known": ()})
-    yield replace(plain, tier="exact", seed=0, method=False)
+    yield replace(plain, tier="exact", seed=0, call="function")
 
 
 def without_dims(case: DotCase) -> Iterator[DotCase]:
@@ -117,7 +117,7 @@ def with_fewer_gradients(case: DotCase) -> Iterator[DotCase]:
 
 def in_a_plainer_word(case: DotCase) -> Iterator[DotCase]:
     """Make one thing plain: of the case, of both operands, or of one."""
-    for plain in ({"same_variable": False}, {"tier": "exact"}, {"seed": 0}, {"method": False}):
+    for plain in ({"same_variable": False}, {"tier": "exact"}, {"seed": 0}, {"call": "function"}):
         yield replace(case, **plain)
     for plain_operand in ({"dtype": "float64"}, {"layout": "c"}, {"known": ()}):
         yield changed(case, True, True, plain_operand)

@@ -193,7 +193,8 @@ def dot_cases(draw: DrawFn, valid: bool | None = None) -> DotCase:
     """Draw a case.
 
     Shrinks towards few dims of size 1, float64, exact data of seed 0, `dim=None`, sizes that are
-    not known beforehand, no gradient, `dot(x, y)` rather than `x.dot(y)`, and valid input.
+    not known beforehand, no gradient, `dot(x, y)` rather than `x.dot(y)` or `x @ y`, and valid
+    input.
 
     Parameters
     ----------
@@ -286,6 +287,7 @@ def dot_cases(draw: DrawFn, valid: bool | None = None) -> DotCase:
     # Compiling a gradient of many dims takes a second; what it shows, fewer dims show too.
     orders = (0, 1, 1, 2) if len(dims) <= 3 else (0, 0, 0, 1)
     gradient_order = draw(choices(orders))
+    call = draw(choices(("function", "function", "method", "operator")))
     return DotCase(
         x=x,
         y=x if same_variable else y,
@@ -294,7 +296,7 @@ def dot_cases(draw: DrawFn, valid: bool | None = None) -> DotCase:
         seed=draw(choices(range(100))),
         same_variable=same_variable,
         gradient_order=0 if fault else gradient_order,
-        method=draw(choices((False, False, True))),
+        call=call if dim.spelling == "none" or call != "operator" else "method",
     )
 
 

@@ -304,7 +304,7 @@ class Deviation:
     cause : str
         Where in the target's source it comes from, and why.
     upstream : str
-        The address of the target's own record of it, if there is one.
+        The address of what the target's own tracker has about it, or nearest to it, if anything.
     """
 
     id: str

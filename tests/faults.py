@@ -44,6 +44,7 @@ PULLBACK = "pullback" if hasattr(Op, "pullback") else "L_op"
 
 DOT = "pytensor.xtensor.math:dot"
 NODE = "pytensor.xtensor.math:Dot.make_node"
+OPERATOR = "pytensor.xtensor.type:XTensorVariable.__matmul__"
 METHOD = "pytensor.xtensor.type:XTensorVariable.dot"
 TYPE = "pytensor.xtensor.type:XTensorType.__init__"
 LOWER = "pytensor.xtensor.rewriting.math:lower_dot.fn"
@@ -294,10 +295,14 @@ FAULTS = [
           DOT, "if d not in union", "if d not in x_dims"),
     fault("only shared dims may be named", "values", ask("a b", "b", ("a", "b")),
           DOT, "if d not in union", "if d not in intersection"),
-    fault("x.dot(y, dim) forgets dim", "values", ask("a b", "b c", ("a", "b"), method=True),
+    fault("x.dot(y, dim) forgets dim", "values", ask("a b", "b c", ("a", "b"), call="method"),
           METHOD, ", dim=dim", ""),
-    fault("x.dot(y) is dot(y, x)", "values", ask("a b", "b c", method=True),
+    fault("x.dot(y) is dot(y, x)", "values", ask("a b", "b c", call="method"),
           METHOD, "dot(self, other, dim=dim)", "dot(other, self, dim=dim)"),
+    fault("x @ y is y @ x", "values", ask("a b", "b c", call="operator"),
+          OPERATOR, "px.math.dot(self, other)", "px.math.dot(other, self)"),
+    fault("x @ y sums every dim", "values", ask("a b", "b c", call="operator"),
+          OPERATOR, "px.math.dot(self, other)", "px.math.dot(self, other, dim=...)"),
     # --- dtypes and sizes known beforehand
     fault("the dtype is that of x", "values", ask("a", "a", dtypes=("float32", "float64")),
           NODE, "upcast(x.type.dtype, y.type.dtype)", "x.type.dtype"),

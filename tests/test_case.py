@@ -38,7 +38,7 @@ def test_a_case_is_all_of_this_json():
         seed=7,
         same_variable=False,
         gradient_order=2,
-        method=True,
+        call="method",
     )
     assert case.to_json() == {
         "x": {
@@ -54,7 +54,7 @@ def test_a_case_is_all_of_this_json():
         "seed": 7,
         "same_variable": False,
         "gradient_order": 2,
-        "method": True,
+        "call": "method",
     }
 
 
@@ -91,7 +91,15 @@ REFUSED = {
     "a fraction for a seed": (JSON | {"seed": 1.5}, "seed must be int, got 1.5"),
     "a bool for a seed": (JSON | {"seed": True}, "seed must be int, got True"),
     "a negative seed": (JSON | {"seed": -1}, "seed must be from 0 to 2**32 - 1, got -1"),
-    "a number for a bool": (JSON | {"method": 1}, "method must be bool, got 1"),
+    "a call": (
+        JSON | {"call": "shout"},
+        "call must be one of function, method, operator, got 'shout'",
+    ),
+    "an operator with a dim": (
+        JSON | {"call": "operator", "dim": {"spelling": "tuple", "items": ["b"]}},
+        "the operator has no dim, got the spelling 'tuple'",
+    ),
+    "a number for a bool": (JSON | {"same_variable": 1}, "same_variable must be bool, got 1"),
     "text for a bool": (JSON | {"same_variable": "no"}, "same_variable must be bool, got 'no'"),
     "items": (
         JSON | {"dim": {"spelling": "str", "items": []}},
@@ -200,7 +208,7 @@ PRINTED = {
         "special",
         9,
         gradient_order=2,
-        method=True,
+        call="method",
     ),
     "dot(float64(a: 2?, b: 3?), float64(b: 3?), dim=...)  [rounding, gradient]": replace(
         CASE, dim=DimArgument("ellipsis"), tier="rounding", gradient_order=1

@@ -587,7 +587,7 @@ def simplifications(case: DotCase) -> Iterator[DotCase]:
     for words in (
         {"tier": "exact"},
         {"seed": 0},
-        {"method": False},
+        {"call": "function"},
         {"dim": DimArgument()},
         {"same_variable": False},
         {"x": replace(case.x, layout="c"), "y": replace(case.y, layout="c")},

@@ -14,6 +14,7 @@ from refdot import check
 from refdot.cli import main
 from refdot.explanation import explain
 from refdot.situations import SITUATIONS
+from refdot.targets import find_target
 
 # Modules that somebody may point refdot at, one file each.
 MODULES = {
@@ -554,3 +555,9 @@ DIM_OPTIONS = {
 def test_explain_reads_dim_from_the_shell(options, subscripts, capsys):
     assert main(["explain", "a b, b c", *options]) == 0
     assert f'np.einsum("{subscripts}", x, y)' in capsys.readouterr().out
+
+
+def test_the_known_deviations_are_listed(capsys):
+    assert main(["check", "--list"]) == 0
+    headings = re.findall(r"^## (\S+)$", capsys.readouterr().out, re.MULTILINE)
+    assert headings == [deviation.id for deviation in find_target("pytensor").deviations]

@@ -10,6 +10,7 @@ import pytest
 from faults import ask
 from pytensor.compile.mode import Mode
 
+from refdot.case import CALLS
 from refdot.oracle import correct_gradient, drawn_cotangents
 from refdot.pytensor import graph
 
@@ -34,9 +35,9 @@ def test_just_the_sizes_that_a_case_knows_are_static(x_known, y_known, shape):
     assert graph.lower(built).type.shape == shape
 
 
-@pytest.mark.parametrize("method", [False, True])
-def test_a_method_and_a_function_build_the_same(method):
-    out = graph.build(replace(MATRICES, method=method)).out
+@pytest.mark.parametrize("call", CALLS)
+def test_a_method_an_operator_and_a_function_build_the_same(call):
+    out = graph.build(replace(MATRICES, call=call)).out
     assert (out.type.dims, out.type.dtype) == (("a", "c"), "float64")
 
 

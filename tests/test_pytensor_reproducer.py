@@ -139,7 +139,8 @@ RIGHT = {
     "empty": ask("a:0 b", "b c"),
     "no dims": ask("", ""),
     "one variable": ask("a b", "a b", "a", same_variable=True),
-    "as a method": ask("a b", "b c", ("a", "b"), method=True),
+    "as a method": ask("a b", "b c", ("a", "b"), call="method"),
+    "as an operator": ask("a b", "b c", call="operator"),
     **{
         f"{layout} layout": ask("a b", "b a c", layout=layout)
         for layout in ("fortran", "reversed", "strided", "read-only")

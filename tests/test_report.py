@@ -12,8 +12,15 @@ import refdot as rd
 from refdot import check
 from refdot.case import DimArgument, DotCase, Operand
 from refdot.check import Configuration, Finding, Report
-from refdot.report import as_json, print_report, reproducer_name, shortened, write_report
-from refdot.targets import CallableTarget, Mismatch, find_target
+from refdot.report import (
+    as_json,
+    deviation_text,
+    print_report,
+    reproducer_name,
+    shortened,
+    write_report,
+)
+from refdot.targets import CallableTarget, Deviation, Mismatch, find_target
 
 SMALL = DotCase(Operand(("b",), (1,)), Operand(("a",), (1,)), DimArgument("tuple"))
 WRONG_DIMS = Mismatch("R5", "wrong-dims", "run", "dims", "('b', 'a')", "('a', 'b')", SMALL)
@@ -230,3 +237,47 @@ def test_an_earlier_runs_reproducers_are_removed_and_nothing_else(tmp_path):
     name = reproducer_name(report_of(WRONG_VALUE).findings[0])
     left = {path.name for path in tmp_path.iterdir()}
     assert left == {"report.json", "reproducer_notes.txt", "script.py", name}
+
+
+def doubled(x, y, dim=None):
+    value = rd.dot(x, y, dim)
+    return rd.NamedTensor(2 * value.data, value.dims)
+
+
+def test_a_deviation_is_written_as_an_issue() -> None:
+    deviation = Deviation(
+        "twice-as-much",
+        "Everything is doubled.",
+        ("R6",),
+        ("wrong-value",),
+        ">=1",
+        (),
+        lambda mismatch, outcome: True,
+        DotCase(Operand((), ()), Operand((), ())),
+        "`doubled` multiplies by 2.",
+        "https://example.org/1",
+    )
+    target = CallableTarget(doubled, "tests:doubled", deviations=(deviation,))
+    text = deviation_text(deviation, target)
+    head, rest = text.split("```text\n")
+    assert head == (
+        "## twice-as-much\n\n"
+        "**Everything is doubled.** "
+        "Breaks R6 (wrong-value) on every backend, tests:doubled >=1.\n\n"
+        "`doubled` multiplies by 2.\n\n"
+        "In the tracker: <https://example.org/1>\n\n"
+    )
+    shown, script = rest.split("```\n\n<details><summary>Script</summary>\n\n```python\n")
+    assert shown == "dot(float64(), float64(), dim=None)\nexpected  24.0\ngot       48.0\n"
+    assert script.endswith("sys.exit(1 if mismatches else 0)\n```\n\n</details>\n")
+
+
+def test_a_deviation_of_an_absent_backend_is_written_without_running_it() -> None:
+    deviation = Deviation(
+        "a-b", "A.", ("R6",), ("wrong-value",), ">=1", ("gpu",), lambda *_: True, SMALL, "B."
+    )
+    text = deviation_text(deviation, CallableTarget(doubled, "tests:doubled"))
+    assert text == (
+        "## a-b\n\n**A.** Breaks R6 (wrong-value) on gpu, tests:doubled >=1.\n\nB.\n\n"
+        f"```text\n{SMALL}\n```\n"
+    )

@@ -115,8 +115,12 @@ SMALLEST = {
         "dot(float64(), float64(), dim=None)  [second gradient]",
     ),
     "a method": (
-        lambda case: case.method,
+        lambda case: case.call == "method",
         "dot(float64(), float64(), dim=None)  [as a method]",
+    ),
+    "an operator": (
+        lambda case: case.call == "operator",
+        "dot(float64(), float64(), dim=None)  [as x @ y]",
     ),
     "a known size": (
         lambda case: True in case.x.known,
@@ -254,7 +258,8 @@ REGIONS = {
     "a 0-d operand": lambda case: not case.x.dims or not case.y.dims,
     "two dtypes": lambda case: len(dtypes(case)) == 2,
     "one variable": lambda case: case.same_variable,
-    "a method": lambda case: case.method,
+    "a method": lambda case: case.call == "method",
+    "an operator": lambda case: case.call == "operator",
     "1 against n": lambda case: rule(case) == "R4" and 1 in sizes(case),
     "sizes that are all known": lambda case: {*case.x.known, *case.y.known} == {True},
     "sizes of which some are known": lambda case: len({*case.x.known, *case.y.known}) == 2,

@@ -8,7 +8,7 @@ import pytest
 
 import refdot as rd
 from refdot import NamedTensor
-from refdot.case import DimArgument, DotCase, Operand
+from refdot.case import CALLS, DimArgument, DotCase, Operand
 from refdot.targets import (
     DRAWS,
     Backend,
@@ -44,9 +44,9 @@ def test_a_callable_is_called_once_for_each_draw():
     assert outcome == Outcome(values=tuple(rd.dot(x, y) for x, y, _ in calls))
 
 
-@pytest.mark.parametrize("method", [False, True])
-def test_dim_is_always_given(method):
-    case = DotCase(AB, BC, DimArgument(), method=method)
+@pytest.mark.parametrize("call", CALLS)
+def test_dim_is_always_given(call):
+    case = DotCase(AB, BC, DimArgument(), call=call)
     outcome = outcome_of(lambda x, y, dim: NamedTensor(dim is None, ()), case)
     assert [value.data.item() for value in outcome.values] == [True] * DRAWS
 

@@ -114,7 +114,12 @@ def ask(
 # --- what is accepted, and how it is refused
 
 
-@on_record("R1", "accepted-invalid", witness=DotCase(Operand((3,), (2,)), Operand((), ())))
+@on_record(
+    "R1",
+    "accepted-invalid",
+    witness=DotCase(Operand((3,), (2,)), Operand((), ())),
+    upstream="https://github.com/pymc-devs/pytensor/pull/2129",
+)
 def names_unchecked(mismatch: Mismatch, outcome: Outcome) -> bool:
     """Anything hashable is taken for a dim, and so is the empty string.
 
@@ -128,6 +133,7 @@ def names_unchecked(mismatch: Mismatch, outcome: Outcome) -> bool:
     "R2",
     "accepted-invalid",
     witness=DotCase(operand("a:2"), operand("a:2"), DimArgument("array", ("a",))),
+    upstream="https://github.com/pymc-devs/pytensor/issues/1793",
 )
 def array_of_dims(mismatch: Mismatch, outcome: Outcome) -> bool:
     """An array is taken for a list of dims.
@@ -181,7 +187,12 @@ def order_of_a_set(mismatch: Mismatch, outcome: Outcome) -> bool:
 # --- sizes that disagree
 
 
-@on_record("R13", "late-error", witness=ask("a:2", "a:3", ""))
+@on_record(
+    "R13",
+    "late-error",
+    witness=ask("a:2", "a:3", ""),
+    upstream="https://github.com/pymc-devs/pytensor/issues/203",
+)
 def batch_sizes_compared_late(mismatch: Mismatch, outcome: Outcome) -> bool:
     """Known sizes of a batch dim that differ are no error before the dot is lowered, or run.
 
@@ -193,7 +204,12 @@ def batch_sizes_compared_late(mismatch: Mismatch, outcome: Outcome) -> bool:
     return {*known} <= {*lowering_of(mismatch.case).batch}
 
 
-@on_record("R4", "accepted-invalid", witness=ask("a:1", "a:2?"))
+@on_record(
+    "R4",
+    "accepted-invalid",
+    witness=ask("a:1", "a:2?"),
+    upstream="https://github.com/pymc-devs/pytensor/issues/408",
+)
 def static_one_broadcasts(mismatch: Mismatch, outcome: Outcome) -> bool:
     """A size that is known to be 1 broadcasts against any other.
 
@@ -209,7 +225,12 @@ def static_one_broadcasts(mismatch: Mismatch, outcome: Outcome) -> bool:
     return all(map(broadcasts, disagreeing(mismatch.case)))
 
 
-@on_record("R4", "accepted-invalid", witness=ask("a:2? b:5? c:3?", "a:5? b:2? c:3?", "c"))
+@on_record(
+    "R4",
+    "accepted-invalid",
+    witness=ask("a:2? b:5? c:3?", "a:5? b:2? c:3?", "c"),
+    upstream="https://github.com/pymc-devs/pytensor/pull/558",
+)
 def batch_dims_joined(mismatch: Mismatch, outcome: Outcome) -> bool:
     """Sizes of several batch dims are not compared one by one, but their products.
 
@@ -223,7 +244,12 @@ def batch_dims_joined(mismatch: Mismatch, outcome: Outcome) -> bool:
     return joined and unknown
 
 
-@on_record("R13", "wrong-error", witness=ask("a:2? b:3?", "a:3? b:2?"))
+@on_record(
+    "R13",
+    "wrong-error",
+    witness=ask("a:2? b:3?", "a:3? b:2?"),
+    upstream="https://github.com/pymc-devs/pytensor/pull/607",
+)
 def sizes_as_assertion(mismatch: Mismatch, outcome: Outcome) -> bool:
     """Sizes that differ at run time are an AssertionError.
 
@@ -248,18 +274,33 @@ def sizes_without_names(mismatch: Mismatch, outcome: Outcome) -> bool:
 # --- answers
 
 
-@on_record("R6", "rejected-valid", witness=ask("", "a:2?", "a", ("int8", "int8")))
+@on_record(
+    "R6",
+    "rejected-valid",
+    witness=ask("", "a:2?", "a", ("int8", "int8")),
+    upstream="https://github.com/pymc-devs/pytensor/pull/1879",
+)
 def small_integers_do_not_lower(mismatch: Mismatch, outcome: Outcome) -> bool:
-    """Small integers, or bools, of which one operand is summed alone cannot be lowered.
+    """A dot in which small integers or bools are summed alone cannot be lowered.
 
-    `einsum` (tensor/einsum.py) sums them with `.sum`, which gives int64 or uint64; the result is
-    not of the type that `Dot.make_node` declares, and the rewriter refuses it.
+    `einsum` (tensor/einsum.py) sums them with `.sum`, which gives int64 or uint64. So the result
+    has another dtype than the one that `Dot.make_node` declares, and the rewriter refuses it.
     """
-    dtype = np.result_type(np.dtype(mismatch.case.x.dtype), np.dtype(mismatch.case.y.dtype))
-    small = dtype.kind == "b" or (dtype.kind in "iu" and dtype.itemsize < 8)
-    refused = raised(outcome, "TypeError", r"Cannot convert Type XTensorType{dtype='u?int64'")
     low = lowering_of(mismatch.case)
-    return small and bool(low.x_summed or low.y_summed) and refused
+    x_dtype = dtype_of_sum(mismatch.case.x, low.x_summed)
+    y_dtype = dtype_of_sum(mismatch.case.y, low.y_summed)
+    given = rf"Cannot convert Type XTensorType{{dtype='{np.result_type(x_dtype, y_dtype)}'"
+    declared = outcome.declared is not None and outcome.declared.dtype
+    widened = declared != np.result_type(x_dtype, y_dtype)
+    return widened and raised(outcome, "TypeError", given)
+
+
+def dtype_of_sum(operand: Operand, dims: Sequence[str]) -> np.dtype[Any]:
+    """Give the dtype that an operand has after PyTensor summed it over dims, if there are any."""
+    dtype = np.dtype(operand.dtype)
+    if not dims or dtype.kind not in "biu":
+        return dtype
+    return np.dtype("uint64" if dtype.kind == "u" else "int64")
 
 
 @on_record(
@@ -336,7 +377,12 @@ def reshape_to_unknown_of_nothing(mismatch: Mismatch, outcome: Outcome) -> bool:
     return has_size_0(mismatch.case) and refused
 
 
-@on_record("R6 R8", "rejected-valid wrong-gradient", witness=ask("a:0? b:2?", "a:0 b:2?"))
+@on_record(
+    "R6 R8",
+    "rejected-valid wrong-gradient",
+    witness=ask("a:0? b:2?", "a:0 b:2?"),
+    upstream="https://github.com/pymc-devs/pytensor/issues/2180",
+)
 def reshape_of_nothing_dropped(mismatch: Mismatch, outcome: Outcome) -> bool:
     """A reshape of an array without elements is dropped although it does something.
 
@@ -349,7 +395,12 @@ def reshape_of_nothing_dropped(mismatch: Mismatch, outcome: Outcome) -> bool:
     return has_size_0(mismatch.case) and refused
 
 
-@on_record("R9", "wrong-shape", witness=ask("a:2", "a:2?", ""))
+@on_record(
+    "R9",
+    "wrong-shape",
+    witness=ask("a:2", "a:2?", ""),
+    upstream="https://github.com/pymc-devs/pytensor/issues/163",
+)
 def known_length_forgotten(mismatch: Mismatch, outcome: Outcome) -> bool:
     """The output of a batch dim does not know a length that x knows and y does not.
 
@@ -378,7 +429,10 @@ def twenty_six_letters(mismatch: Mismatch, outcome: Outcome) -> bool:
 
 
 @on_record(
-    "R8", "accepted-invalid", witness=ask("", "", None, ("int64", "float64"), gradient_order=1)
+    "R8",
+    "accepted-invalid",
+    witness=ask("", "", None, ("int64", "float64"), gradient_order=1),
+    upstream="https://github.com/pymc-devs/pytensor/issues/1827",
 )
 def gradient_of_integers(mismatch: Mismatch, outcome: Outcome) -> bool:
     """An integer or bool operand is given a gradient.

@@ -42,7 +42,9 @@ def build(case: DotCase) -> Graph:
         y = pt.tensor("y", dtype=case.y.dtype, shape=case.y.static_shape)
         inputs.append(y)
         y_named = pytensor.xtensor.as_xtensor(y, dims=case.y.dims)
-    if case.method:
+    if case.call == "operator":
+        return Graph(inputs, x_named @ y_named)
+    if case.call == "method":
         return Graph(inputs, x_named.dot(y_named, dim=case.dim.value))
     return Graph(inputs, pytensor.xtensor.dot(x_named, y_named, dim=case.dim.value))
 

@@ -131,11 +131,12 @@ def steps(mismatch: Mismatch, mode: str) -> str:
     ]
     lines += [f"{name}_named = as_xtensor({name}, dims={dims[name]})" for name in names]
     dim = "dim=dim" if hashed else f"dim={case.dim}"
-    lines.append(
-        f"out = x_named.dot({y}_named, {dim})"
-        if case.method
-        else f"out = dot(x_named, {y}_named, {dim})"
-    )
+    calls = {
+        "function": f"dot(x_named, {y}_named, {dim})",
+        "method": f"x_named.dot({y}_named, {dim})",
+        "operator": f"x_named @ {y}_named",
+    }
+    lines.append(f"out = {calls[case.call]}")
     if hashed:
         code = indent("\n".join(lines), "    ")
         return SPELLED.format(steps=code, dim=hashed_dim(case.dim), backwards=backwards(case.dim))
