@@ -303,6 +303,10 @@ FAULTS = [
           OPERATOR, "px.math.dot(self, other)", "px.math.dot(other, self)"),
     fault("x @ y sums every dim", "values", ask("a b", "b c", call="operator"),
           OPERATOR, "px.math.dot(self, other)", "px.math.dot(self, other, dim=...)"),
+    fault("dots over other dims are equal", "structure", ask("a", "a b"),
+          "pytensor.xtensor.math:Dot.__init__", "self.dims = dims",
+          "self.dims = type('Dims', (tuple,), dict(__eq__=lambda x, y: True,"
+          " __hash__=lambda x: 0))(dims)"),
     # --- dtypes and sizes known beforehand
     fault("the dtype is that of x", "values", ask("a", "a", dtypes=("float32", "float64")),
           NODE, "upcast(x.type.dtype, y.type.dtype)", "x.type.dtype"),

@@ -40,7 +40,8 @@ def variations(case: DotCase) -> tuple[str, ...]:
     """Ask the same in other words (R10), and list what comes out otherwise.
 
     The words are: the hashes of the names in rising and in falling order, and all alike with
-    `dim` written backwards.
+    `dim` written backwards. And what is not the same, a dot over other dims, must be another
+    operation.
     """
     backwards, items = case, case.dim.items
     written = case.dim.spelling in ("tuple", "list", "set", "frozenset", "keys", "iterator")
@@ -53,12 +54,24 @@ def variations(case: DotCase) -> tuple[str, ...]:
         hashed(backwards, lambda position: 0),
     ]
     first, *others = map(answer, asked)
-    return tuple(
+    found = [
         f"the {what} differs: {first.get(what, 'none')}, then {other.get(what, 'none')}"
         for other in others
         for what in ("op", "dims", "error")
         if first.get(what) != other.get(what)
-    )[:1]
+    ][:1]
+    other = answer(over_other_dims(case))
+    if "op" in first and first["op"] == other.get("op") and first["dims"] != other["dims"]:
+        # Equal operations on the same operands are merged into one.
+        found.append(f"the op is that of other dims: {first['op']} for {other['dims']}")
+    return tuple(found)
+
+
+def over_other_dims(case: DotCase) -> DotCase:
+    """Give the same case summed over nothing, or over everything if it was nothing."""
+    summed_over_nothing = case.dim == DimArgument("tuple")
+    other = DimArgument("ellipsis" if summed_over_nothing else "tuple")
+    return replace(case, dim=other, call="function")
 
 
 def answer(case: DotCase) -> dict[str, Any]:
