@@ -105,6 +105,11 @@ def parser() -> Parser:
     check.add_argument("--report", type=Path, metavar="DIR", help="write report and reproducers")
     check.add_argument("--strict", action="store_true", help="known deviations count too")
     check.add_argument(
+        "--statistics",
+        action="store_true",
+        help="count how many of the cases drawn (1000, or --cases) are of which kind, and end",
+    )
+    check.add_argument(
         "--list", action="store_true", help="print the known deviations of the target, and end"
     )
     check.set_defaults(command=run_check)
@@ -257,6 +262,10 @@ def run_check(arguments: argparse.Namespace) -> int:
     if arguments.list:
         for deviation in target.deviations:
             print(report.deviation_text(deviation, target))
+        return 0
+    if arguments.statistics:
+        drawn = [check.case_at(arguments.seed, number) for number in range(arguments.cases or 1000)]
+        report.print_statistics(drawn, Console())
         return 0
     require(arguments.only, tuple(compare.ASPECTS), "--only")
     require([arguments.profile], tuple(check.PROFILES), "--profile")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from hashlib import sha256
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +15,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from refdot import __version__
+from refdot.case import DotCase
 from refdot.check import Finding, Report
 from refdot.compare import compare
+from refdot.explanation import counted
+from refdot.regions import counts
 from refdot.targets import Deviation, Target, deviation_of
 
-__all__ = ["as_json", "deviation_text", "print_report", "write_report"]
+__all__ = ["as_json", "deviation_text", "print_report", "print_statistics", "write_report"]
 
 
 def as_json(report: Report) -> dict[str, Any]:
@@ -202,6 +207,14 @@ def deviation_text(deviation: Deviation, target: Target) -> str:
         and f"<details><summary>Script</summary>\n\n{fenced(script, 'python')}\n\n</details>",
     ]
     return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def print_statistics(cases: Sequence[DotCase], console: Console) -> None:
+    """Print which share of the cases is of which kind, the rarest kinds first."""
+    found = counts(cases)
+    for region, count in sorted(found.items(), key=itemgetter(1)):
+        console.print(f"{count / len(cases):6.1%}  {region}", highlight=False)
+    console.print(f"of {counted(len(cases), 'case')}", style="bold", highlight=False)
 
 
 def fenced(text: str, language: str) -> str:

@@ -557,6 +557,16 @@ def test_explain_reads_dim_from_the_shell(options, subscripts, capsys):
     assert f'np.einsum("{subscripts}", x, y)' in capsys.readouterr().out
 
 
+def test_what_is_drawn_is_counted(capsys):
+    assert main(["check", "--statistics", "--cases", "4"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == "of 4 cases"
+    shares = [float(line.split("%")[0]) for line in lines[:-1]]
+    assert shares == sorted(shares)
+    assert {share for share in shares} <= {0.0, 25.0, 50.0, 75.0, 100.0}
+    assert sum(line.endswith("0-d operand") for line in lines) == 1
+
+
 def test_the_known_deviations_are_listed(capsys):
     assert main(["check", "--list"]) == 0
     headings = re.findall(r"^## (\S+)$", capsys.readouterr().out, re.MULTILINE)

@@ -11,10 +11,11 @@ from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import NoSuchExample
 
-from refdot.case import DTYPES, LAYOUTS, TIERS, DimArgument, DotCase
+from refdot.case import DimArgument, DotCase
 from refdot.check import case_at
 from refdot.lowering import dim_set, lower_dot
 from refdot.oracle import expected_error
+from refdot.regions import count_dims, counts, dtypes, roles, rule, sizes, valid
 from refdot.strategies import choices, dim_arguments, dot_cases, invalid_dim_arguments
 
 quickly = settings(max_examples=150, database=None, deadline=None, derandomize=True)
@@ -30,45 +31,6 @@ searching = settings(
 def smallest(strategy, condition=lambda drawn: True):
     """Give what a strategy shrinks to among what meets a condition."""
     return find(strategy, condition, settings=searching)
-
-
-@cache
-def rule(case: DotCase) -> str | None:
-    """Give the rule that a case breaks."""
-    error = expected_error(case)
-    return error and error.rule
-
-
-def roles(case: DotCase) -> set[str]:
-    """Give the roles of a valid case's dims."""
-    low = lower_dot(case.x.dims, case.y.dims, case.dim.names)
-    names = ("contracted", "batch", "x_free", "y_free", "x_summed", "y_summed")
-    return {name for name in names if getattr(low, name)}
-
-
-def valid(condition):
-    """Make a condition on valid cases one on all."""
-    return lambda case: rule(case) is None and condition(case)
-
-
-def sizes(case: DotCase) -> set[int]:
-    """Give the sizes that occur."""
-    return {*case.x.shape, *case.y.shape}
-
-
-def dtypes(case: DotCase) -> set[str]:
-    """Give the dtypes that occur."""
-    return {case.x.dtype, case.y.dtype}
-
-
-def layouts(case: DotCase) -> set[str]:
-    """Give the layouts that occur."""
-    return {case.x.layout, case.y.layout}
-
-
-def count_dims(case: DotCase) -> int:
-    """Give how many distinct dims there are."""
-    return len({*case.x.dims, *case.y.dims})
 
 
 # What they shrink to
@@ -239,43 +201,8 @@ def thousand() -> list[DotCase]:
     return [case_at(0, index) for index in range(1000)]
 
 
-REGIONS = {
-    **{f"role {name}": valid(lambda case, name=name: name in roles(case)) for name in
-       ("contracted", "batch", "x_free", "y_free", "x_summed", "y_summed")},
-    **{f"dtype {name}": lambda case, name=name: name in dtypes(case) for name in DTYPES},
-    **{f"layout {name}": lambda case, name=name: name in layouts(case) for name in LAYOUTS},
-    **{f"tier {name}": lambda case, name=name: case.tier == name for name in TIERS},
-    **{f"size {size}": lambda case, size=size: size in sizes(case) for size in (0, 1, 2, 3, 4, 5)},
-    **{f"rule {name}": lambda case, name=name: rule(case) == name for name in
-       ("R1", "R2", "R3", "R4", None)},
-    **{f"gradient {order}": lambda case, order=order: case.gradient_order == order for order in
-       range(3)},
-    **{f"dim as {name}": valid(lambda case, name=name: case.dim.spelling == name) for name in
-       DimArgument.SPELLINGS if name not in ("object", "array", "bytes")},
-    **{f"{count} dims": lambda case, count=count: count_dims(case) == count for count in range(6)},
-    "more dims than letters": lambda case: count_dims(case) > 26,
-    "more dims than einsum has symbols": lambda case: len(case.x.dims + case.y.dims) > 52,
-    "a 0-d operand": lambda case: not case.x.dims or not case.y.dims,
-    "two dtypes": lambda case: len(dtypes(case)) == 2,
-    "one variable": lambda case: case.same_variable,
-    "a method": lambda case: case.call == "method",
-    "an operator": lambda case: case.call == "operator",
-    "1 against n": lambda case: rule(case) == "R4" and 1 in sizes(case),
-    "sizes that are all known": lambda case: {*case.x.known, *case.y.known} == {True},
-    "sizes of which some are known": lambda case: len({*case.x.known, *case.y.known}) == 2,
-    "sizes that nobody knows": lambda case: {*case.x.known, *case.y.known} == {False},
-    "the same size twice": lambda case: len(sizes(case)) < len(set(case.x.dims + case.y.dims)),
-    "dims of y in another order": valid(
-        lambda case: [d for d in case.x.dims if d in case.y.dims]
-        != [d for d in case.y.dims if d in case.x.dims]
-    ),
-    "names that are not letters": lambda case: any(len(str(d)) > 1 for d in case.y.dims),
-}  # fmt: skip
-
-
 def test_no_region_is_rarer_than_1_in_100():
-    counts = {name: sum(map(condition, thousand())) for name, condition in REGIONS.items()}
-    assert {name: count for name, count in counts.items() if count < 10} == {}
+    assert {name: count for name, count in counts(thousand()).items() if count < 10} == {}
 
 
 def test_every_kind_of_wrong_dim_argument_is_drawn():
