@@ -563,7 +563,7 @@ def test_what_is_drawn_is_counted(capsys):
     assert lines[-1] == "of 4 cases"
     shares = [float(line.split("%")[0]) for line in lines[:-1]]
     assert shares == sorted(shares)
-    assert {share for share in shares} <= {0.0, 25.0, 50.0, 75.0, 100.0}
+    assert set(shares) <= {0.0, 25.0, 50.0, 75.0, 100.0}
     assert sum(line.endswith("0-d operand") for line in lines) == 1
 
 
