@@ -1,4 +1,4 @@
-"""Writes what a campaign found: as JSON, as a table, and as one script for each mismatch."""
+"""Writes what a campaign found: as JSON, as a table, as a page, and as scripts."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from rich.table import Table
 
 from refdot import __version__
 from refdot.check import Finding, Report
+from refdot.page import report_html
 from refdot.targets import Target
 
 __all__ = ["as_json", "print_report", "write_report"]
@@ -70,21 +71,33 @@ def reproducer_name(finding: Finding) -> str:
     return f"reproducer_{words}.py"
 
 
-def write_report(report: Report, target: Target, folder: Path) -> None:
-    """Write `report.json`, and the reproducer of each finding, into a folder.
+def write_report(report: Report, target: Target, folder: Path, command: str = "") -> None:
+    """Write `report.json`, `report.html`, and the reproducer of each finding, into a folder.
 
     Reproducers that an earlier run left there are removed: they are not of this report.
+
+    Parameters
+    ----------
+    report : Report
+    target : Target
+    folder : Path
+    command : str, optional
+        The command line that makes the report again, for the page to show.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for stale in folder.glob("reproducer_*.py"):
         stale.unlink()
-    text = json.dumps(as_json(report), indent=2, ensure_ascii=False)
-    (folder / "report.json").write_text(text + "\n", encoding="utf-8")
-    for finding in report.findings:
-        script = target.reproducer(
+    scripts = {
+        reproducer_name(finding): target.reproducer(
             finding.mismatch, finding.configuration.backend, finding.configuration.lowering
         )
-        (folder / reproducer_name(finding)).write_text(script, encoding="utf-8")
+        for finding in report.findings
+    }
+    text = json.dumps(as_json(report), indent=2, ensure_ascii=False) + "\n"
+    page = report_html(report, target, scripts, command)
+    written = scripts | {"report.json": text, "report.html": page}
+    for name, content in written.items():
+        (folder / name).write_text(content, encoding="utf-8")
 
 
 def print_report(report: Report, console: Console) -> None:
