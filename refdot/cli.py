@@ -104,7 +104,9 @@ def parser() -> Parser:
     check.add_argument("--seed", type=natural, default=0, metavar="N")
     aspects = "values, gradients, errors or structure"
     check.add_argument("--only", action="append", default=[], metavar="ASPECT", help=aspects)
-    check.add_argument("--report", type=Path, metavar="DIR", help="write report.html, report.json and reproducers")
+    check.add_argument(
+        "--report", type=Path, metavar="DIR", help="write report.html, report.json and reproducers"
+    )
     check.add_argument("--strict", action="store_true", help="known deviations count too")
     check.set_defaults(command=run_check)
 

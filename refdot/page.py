@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from refdot import __version__, diagram
-from refdot.case import TIERS, DotCase, Operand
+from refdot.case import TIERS, DotCase
 from refdot.check import Finding, Report
 from refdot.compare import ASPECTS
 from refdot.diagram import printable
@@ -71,7 +71,7 @@ COLOURS = {
     },
 }
 # So that nothing is said by colour alone.
-SIGNS = {"new": "✗", "known": "●", "nothing": "✓", "unjudged": "–"}
+SIGNS = {"new": "✗", "known": "●", "nothing": "✓", "unjudged": "−"}
 FEW = 3  # mismatches that need no table of contents
 
 
@@ -125,8 +125,8 @@ def report_html(
         [
             verdict_html(report, title, entries),
             facts_html(report, command),
-            unjudged_html(report, target),
             grid_html(report, target, entries),
+            unjudged_html(report, target),
             contents_html(entries),
             *map(entry_html, entries),
         ]
@@ -250,24 +250,20 @@ def copy_button(element: str, what: str) -> str:
 
 def unjudged_html(report: Report, target: Target) -> str:
     """Say what the report is silent about, and why."""
-    reasons = [f"Backend {name}: {reason}." for name, reason in report.absent_backends.items()]
+    reasons = [f"backend {name}: {reason}" for name, reason in report.absent_backends.items()]
     if report.only:
-        reasons.append(f"Anything but {', '.join(report.only)}: nothing else was asked for.")
-    reasons += [f"{kind}: {reason}." for kind, reason in target.unjudged.items()]
-    reasons += [f"{limit.reason}." for limit in target.limits]
+        reasons.append(f"all but {listed(report.only)}: nothing else was asked for")
+    reasons += [f"{kind}: {reason}" for kind, reason in target.unjudged.items()]
+    if report.skipped:
+        reasons.append(f"{counted(report.skipped, 'case')} beyond the limits of {report.target}")
+    reasons += [limit.reason for limit in target.limits]
     for backend in target.backends():
         if backend.name in report.backends:
-            reasons += [f"On {backend.name}: {limit.reason}." for limit in backend.limits]
+            reasons += [f"on {backend.name}: {limit.reason}" for limit in backend.limits]
     if not reasons:
         return ""
-    skipped = (
-        f" ({counted(report.skipped, 'case')} left out for what {escape(report.target)} "
-        "does not claim to do)"
-        if report.skipped
-        else ""
-    )
     items = "\n".join(f"<li>{escape(reason)}</li>" for reason in reasons)
-    return f"<h2>Not judged{skipped}</h2>\n<ul>\n{items}\n</ul>"
+    return f"<h2>Not judged</h2>\n<ul>\n{items}\n</ul>"
 
 
 def grid_html(report: Report, target: Target, entries: Sequence[Entry]) -> str:
@@ -395,47 +391,35 @@ def deviation_html(deviation: Deviation | None) -> str:
 
 
 def in_words(case: DotCase) -> str:
-    """Say what a case is about in sentences.
+    """Say in sentences what the notation of a case leaves unsaid.
 
     Examples
     --------
-    >>> print(in_words(DotCase(Operand(("a", "b"), (2, 3), known=(True, False)), Operand((), ()))))
-    x is float64 with dims a of size 2 and b of size 3 (unknown until it is run). y is float64
-    without dims. dim is None: a is free, b is free. Numbers: small integers: every order of
-    summation gives the same bits.
+    >>> from refdot.case import Operand
+    >>> print(in_words(DotCase(Operand(("a", "b"), (2, 3)), Operand(("b",), (3,)))))
+    Contracted: b. Free: a. A ? marks a size that is unknown until it is run. The numbers are small
+    integers: every order of summation gives the same bits.
     """
-    y = "the same variable" if case.same_variable else operand_in_words(case.y)
-    asked = ["", "The gradient is asked for.", "The second gradient is asked for."]
-    return " ".join(
-        filter(
-            None,
-            [
-                f"x is {operand_in_words(case.x)}. y is {y}.",
-                f"dim is {case.dim}{roles_in_words(case)}.",
-                f"Numbers: {TIERS[case.tier]}.",
-                asked[case.gradient_order],
-                "Written as a method, x.dot(y, dim)." if case.method else "",
-            ],
-        )
-    )
+    sentences = [f"{role.capitalize()}: {', '.join(dims)}." for role, dims in roles(case).items()]
+    if not all(case.x.known + case.y.known):
+        sentences.append("A ? marks a size that is unknown until it is run.")
+    if case.same_variable:
+        sentences.append("Both operands are one variable.")
+    sentences.append(f"The numbers are {TIERS[case.tier]}.")
+    if case.gradient_order:
+        order = ["first", "first and second"][case.gradient_order - 1]
+        sentences.append(f"Gradients of {order} order are asked for.")
+    return " ".join(sentences)
 
 
-def operand_in_words(operand: Operand) -> str:
-    """Say what an operand is."""
-    sizes = [
-        f"{printable(str(dim))} of size {size}{'' if known else ' (unknown until it is run)'}"
-        for dim, size, known in zip(operand.dims, operand.shape, operand.known, strict=True)
-    ]
-    layout = "" if operand.layout == "c" else f", {operand.layout} in memory,"
-    dims = f"dim{'s' if len(sizes) > 1 else ''}"
-    return f"{operand.dtype}{layout} " + (f"with {dims} {listed(sizes)}" if sizes else "without dims")
-
-
-def roles_in_words(case: DotCase) -> str:
-    """Say what becomes of each dim, if the case has a lowering."""
+def roles(case: DotCase) -> dict[str, list[str]]:
+    """Give the dims of each role that there is, if the case has a lowering."""
     try:
         lowering = lower_dot(case.x.dims, case.y.dims, case.dim.value)
     except DotError:
-        return ""
-    roles = [f"{printable(dim)} is {lowering.role(dim)}" for dim in lowering.all_dims]
-    return f": {', '.join(roles)}" if roles else ""
+        return {}
+    found = {
+        role: [printable(dim) for dim in lowering.all_dims if lowering.role(dim) == role]
+        for role in diagram.MEANING
+    }
+    return {role: dims for role, dims in found.items() if dims}
