@@ -227,7 +227,7 @@ def test_a_report_is_a_folder_that_is_made(folder, capsys):
     assert written == {"report.json", "report.html"} | scripts
     page = (folder / "new/report/report.html").read_text("utf-8")
     assert f">refdot {' '.join(command)}</code>" in page
-    assert len(written) == 2
+    assert len(written) == 3
 
 
 def test_a_report_that_cannot_be_written_is_bad_usage(capsys):
