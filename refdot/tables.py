@@ -267,7 +267,7 @@ PAGE = """\
 <h1>{title}</h1>
 <p>{survey}<br><strong>{summary}</strong></p>
 <p><small>{legend}; unfold a case to see its message whole.</small></p>
-{absent}<div class="scroll">
+{absent}<div class="scroll" role="region" aria-label="Messages" tabindex="0">
 <table class="messages">
 <thead><tr><th>stage</th><th>type</th><th>message</th><th>where</th></tr></thead>
 <tbody>

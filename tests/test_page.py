@@ -249,6 +249,10 @@ def test_what_is_not_judged_is_told_with_its_reason():
     ]
 
 
+def test_a_report_knows_what_was_asked_for():
+    assert check.run(TARGET, cases=1, backends=["py"], only=["errors"]).only == ("errors",)
+
+
 def test_without_limits_nothing_is_said_of_them():
     target = Target(rd.dot, "dot", gradients=True, limits=())
     target.unjudged = {}
