@@ -396,7 +396,8 @@ class CallableTarget:
     deviations: tuple[Deviation, ...] = ()
 
     def __post_init__(self) -> None:
-        no_graph = dict.fromkeys(("nondeterminism", "structure"), "it is called, and has no graph")
+        said, kinds = "it is called, and has no graph", ("nondeterminism", "structure")
+        no_graph = {} if "build" in self.stages else dict.fromkeys(kinds, said)
         no_gradient = {} if self.gradients else {"wrong-gradient": "it has no gradient"}
         self.unjudged = {**no_graph, **no_gradient, **self.unjudged}
 
