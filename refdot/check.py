@@ -123,6 +123,8 @@ class Report:
     backends, lowerings : tuple of str
     absent_backends : dict of str to str
         Those that cannot run here, with the reason.
+    only : tuple of str
+        The aspects that were judged; all if empty.
     seconds : float
     findings : list of Finding
         In the order of their rules.
@@ -135,6 +137,7 @@ class Report:
     backends: tuple[str, ...]
     lowerings: tuple[str, ...]
     absent_backends: dict[str, str]
+    only: tuple[str, ...] = ()
     python: str = platform.python_version()
     cases: int = 0
     skipped: int = 0
@@ -192,6 +195,7 @@ def run(
         backends=tuple(backends) or tuple(b.name for b in there if b.default and not b.absent),
         lowerings=tuple(lowerings) or target.default_lowerings,
         absent_backends={b.name: b.absent for b in there if b.absent},
+        only=tuple(only),
     )
     campaign = Campaign(target, report, tuple(only), progress)
     try:

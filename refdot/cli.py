@@ -6,6 +6,7 @@ import argparse
 import builtins
 import gc
 import json
+import shlex
 import sys
 from collections.abc import Sequence
 from fnmatch import filter as filter_names
@@ -57,6 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     try:
         arguments = parser().parse_args(argv)
+        arguments.line = shlex.join(["refdot", *(sys.argv[1:] if argv is None else argv)])
         result: int = arguments.command(arguments)
     except UsageError as error:
         print(f"refdot: {error}", file=sys.stderr)
@@ -102,7 +104,9 @@ def parser() -> Parser:
     check.add_argument("--seed", type=natural, default=0, metavar="N")
     aspects = "values, gradients, errors or structure"
     check.add_argument("--only", action="append", default=[], metavar="ASPECT", help=aspects)
-    check.add_argument("--report", type=Path, metavar="DIR", help="write report and reproducers")
+    check.add_argument(
+        "--report", type=Path, metavar="DIR", help="write report.html, report.json and reproducers"
+    )
     check.add_argument("--strict", action="store_true", help="known deviations count too")
     check.add_argument(
         "--statistics",
@@ -299,7 +303,7 @@ def run_check(arguments: argparse.Namespace) -> int:
     report.print_report(found, console)
     if folder is not None:
         try:
-            report.write_report(found, target, folder)
+            report.write_report(found, target, folder, arguments.line)
         except OSError as error:
             raise UsageError(f"--report {folder}: {error.strerror}") from None
         console.print(f"report in {folder}", highlight=False, soft_wrap=True)

@@ -7,8 +7,9 @@ The picture has two columns of edges with the output between them, so that no tw
     x ── free ───── out ── free ─── y
     x ── summed ●          ● summed ── y
 
-It brings its own background, light or dark as the reader prefers, so that it reads well on any
-page. Roles differ in colour, which is safe for colour-blind readers, and in the kind of line.
+It brings its own background, light or dark as the reader prefers and light on paper, so that it
+reads well on any page. Roles differ in colour, which is safe for colour-blind readers, and in the
+kind of line.
 """
 
 from __future__ import annotations
@@ -283,7 +284,7 @@ style="max-width: 100%; height: auto">
 <title>{escape(title)}</title>
 <style>
 {style("light")}
-@media (prefers-color-scheme: dark) {{
+@media screen and (prefers-color-scheme: dark) {{
 {style("dark")}
 }}
 .refdot text {{ font: 12px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace }}

@@ -1,4 +1,4 @@
-"""Writes what a campaign found: as JSON, as a table, and as one script for each mismatch."""
+"""Writes what a campaign found: as JSON, as a table, as a page, and as scripts."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from refdot.case import DotCase
 from refdot.check import Finding, Report
 from refdot.compare import compare
 from refdot.explanation import counted
+from refdot.page import report_html
 from refdot.regions import counts
 from refdot.targets import Deviation, Target, deviation_of
 
@@ -76,21 +77,33 @@ def reproducer_name(finding: Finding) -> str:
     return f"reproducer_{words}.py"
 
 
-def write_report(report: Report, target: Target, folder: Path) -> None:
-    """Write `report.json`, and the reproducer of each finding, into a folder.
+def write_report(report: Report, target: Target, folder: Path, command: str = "") -> None:
+    """Write `report.json`, `report.html`, and the reproducer of each finding, into a folder.
 
     Reproducers that an earlier run left there are removed: they are not of this report.
+
+    Parameters
+    ----------
+    report : Report
+    target : Target
+    folder : Path
+    command : str, optional
+        The command line that makes the report again, for the page to show.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for stale in folder.glob("reproducer_*.py"):
         stale.unlink()
-    text = json.dumps(as_json(report), indent=2, ensure_ascii=False)
-    (folder / "report.json").write_text(text + "\n", encoding="utf-8")
-    for finding in report.findings:
-        script = target.reproducer(
+    scripts = {
+        reproducer_name(finding): target.reproducer(
             finding.mismatch, finding.configuration.backend, finding.configuration.lowering
         )
-        (folder / reproducer_name(finding)).write_text(script, encoding="utf-8")
+        for finding in report.findings
+    }
+    text = json.dumps(as_json(report), indent=2, ensure_ascii=False) + "\n"
+    page = report_html(report, target, scripts, command)
+    written = scripts | {"report.json": text, "report.html": page}
+    for name, content in written.items():
+        (folder / name).write_text(content, encoding="utf-8")
 
 
 def print_report(report: Report, console: Console) -> None:

@@ -11,10 +11,10 @@ from typing import TypeAlias
 from rich.console import Console
 from rich.text import Text
 
-from refdot import __version__
 from refdot.errors import one_line
 from refdot.explanation import counted
 from refdot.messages import Change, Message, Survey, by_stage
+from refdot.page import document
 from refdot.regexes import TIME_LIMIT, Verdict
 from refdot.report import shortened
 from refdot.situations import SITUATIONS
@@ -212,20 +212,20 @@ def errors_html(survey: Survey) -> str:
         What a target said is escaped. Each message has its whole text folded away behind it.
     """
     blocks = "\n".join(map(situation_html, by_situation(survey.messages)))
-    title = escape(f"Error messages of {survey.target} {survey.version}".strip())
+    title = f"Error messages of {survey.target} {survey.version}".strip()
     absent = "".join(
         f"<p>backend {escape(name)} is absent: {escape(reason)}</p>\n"
         for name, reason in survey.absent.items()
     )
-    return PAGE.format(
-        title=title,
+    body = PAGE.format(
+        title=escape(title),
         survey=escape(str(survey)),
         summary=escape(summary(survey)),
         legend=escape(LEGEND),
         absent=absent,
         blocks=blocks,
-        refdot=__version__,
     )
+    return document(title, body)
 
 
 def situation_html(messages: list[Message]) -> str:
@@ -264,38 +264,15 @@ def case_html(message: Message) -> str:
 
 
 PAGE = """\
-<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>{title}</title>
-<style>
-:root {{ color-scheme: light dark; }}
-body {{ font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; }}
-body {{ padding: 0 1rem; }}
-table {{ border-collapse: collapse; width: 100%; }}
-td, th {{ border-bottom: 1px solid #8886; padding: .3rem .5rem; }}
-td, th {{ text-align: left; vertical-align: top; }}
-tr.situation th {{ padding-top: 1.4rem; }}
-tr.silent td {{ background: #d0021b; color: #fff; font-weight: bold; }}
-small, summary {{ color: GrayText; font-weight: normal; }}
-tr.silent summary {{ color: inherit; }}
-pre {{ white-space: pre-wrap; overflow-wrap: anywhere; font-weight: normal; }}
-td:nth-child(3) {{ overflow-wrap: anywhere; }}
-</style>
-</head>
-<body>
 <h1>{title}</h1>
 <p>{survey}<br><strong>{summary}</strong></p>
 <p><small>{legend}; unfold a case to see its message whole.</small></p>
-{absent}<table>
+{absent}<div class="scroll" role="region" aria-label="Messages" tabindex="0">
+<table class="messages">
 <thead><tr><th>stage</th><th>type</th><th>message</th><th>where</th></tr></thead>
 <tbody>
 {blocks}
 </tbody>
 </table>
-<p><small>Written by refdot {refdot}.</small></p>
-</body>
-</html>
+</div>
 """

@@ -398,6 +398,12 @@ class CallableTarget:
     unjudged: Mapping[str, str] = field(default_factory=dict)
     deviations: tuple[Deviation, ...] = ()
 
+    def __post_init__(self) -> None:
+        said, kinds = "it is called, and has no graph", ("nondeterminism", "structure")
+        no_graph = {} if "build" in self.stages else dict.fromkeys(kinds, said)
+        no_gradient = {} if self.gradients else {"wrong-gradient": "it has no gradient"}
+        self.unjudged = {**no_graph, **no_gradient, **self.unjudged}
+
     def backends(self) -> tuple[Backend, ...]:
         """One: calling it."""
         return (Backend("call"),)
@@ -516,7 +522,7 @@ class XarrayTarget(CallableTarget):
     def __init__(self) -> None:
         super().__init__(xarray_dot, "xarray", version=version("xarray"))
         self.limits = (*self.limits, *self.XARRAY_LIMITS)
-        self.unjudged = {"wrong-error": "xarray's errors are of types of its own"}
+        self.unjudged = {**self.unjudged, "wrong-error": "xarray's errors are of types of its own"}
 
 
 def xarray_dot(x: NamedTensor, y: NamedTensor, dim: Any = None) -> NamedTensor:

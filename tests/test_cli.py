@@ -224,8 +224,11 @@ def test_a_report_is_a_folder_that_is_made(folder, capsys):
     assert capsys.readouterr().out.endswith("\nreport in new/report\n")
     report = json.loads((folder / "new/report/report.json").read_text("utf-8"))
     written = {path.name for path in (folder / "new/report").iterdir()}
-    assert written == {"report.json", *(found["reproducer"] for found in report["mismatches"])}
-    assert len(written) == 2
+    scripts = {found["reproducer"] for found in report["mismatches"]}
+    assert written == {"report.json", "report.html"} | scripts
+    page = (folder / "new/report/report.html").read_text("utf-8")
+    assert f">refdot {' '.join(command)}</code>" in page
+    assert len(written) == 3
 
 
 def test_a_report_that_cannot_be_written_is_bad_usage(capsys):

@@ -17,7 +17,7 @@ from refdot.targets import STAGES, CallableTarget, Declared, Gradient, Outcome, 
 from refdot.witnesses import dot_by_definition
 
 PLAIN = CallableTarget(rd.dot, "dot")
-STAGED = CallableTarget(rd.dot, "dot", stages=STAGES)
+STAGED = CallableTarget(rd.dot, "dot", gradients=True, stages=STAGES)
 
 
 def case(x="a b", y="b c", x_shape=(2, 3), y_shape=(3, 4), **more) -> DotCase:

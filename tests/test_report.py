@@ -236,7 +236,7 @@ def test_an_earlier_runs_reproducers_are_removed_and_nothing_else(tmp_path):
     write_report(report_of(WRONG_VALUE), target, tmp_path)
     name = reproducer_name(report_of(WRONG_VALUE).findings[0])
     left = {path.name for path in tmp_path.iterdir()}
-    assert left == {"report.json", "reproducer_notes.txt", "script.py", name}
+    assert left == {"report.json", "report.html", "reproducer_notes.txt", "script.py", name}
 
 
 def doubled(x, y, dim=None):

@@ -271,8 +271,19 @@ def test_xarray_is_a_target_with_limits():
     assert isinstance(target, XarrayTarget)
     assert (target.name, target.stages, target.lowerings) == ("xarray", ("run",), ("stock",))
     assert target.version
-    assert dict(target.unjudged) == {"wrong-error": "xarray's errors are of types of its own"}
+    assert target.unjudged == {
+        "nondeterminism": "it is called, and has no graph",
+        "structure": "it is called, and has no graph",
+        "wrong-gradient": "it has no gradient",
+        "wrong-error": "xarray's errors are of types of its own",
+    }
     assert target.run(CASE, "call", "stock").values[0] == rd.dot(*CASE.tensors())
+
+
+def test_what_a_callable_does_not_have_is_not_judged():
+    without = CallableTarget(rd.dot, "dot", unjudged={"side-effect": "it is meant to"})
+    assert [*without.unjudged] == ["nondeterminism", "structure", "wrong-gradient", "side-effect"]
+    assert "wrong-gradient" not in CallableTarget(rd.dot, "dot", gradients=True).unjudged
 
 
 def test_xarray_may_be_absent(monkeypatch):
