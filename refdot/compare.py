@@ -57,7 +57,7 @@ def compare(case: DotCase, outcome: Outcome, target: Target) -> tuple[Mismatch, 
     if error is not None:
         found = judge_error(case, outcome, error, target.stages)
     else:
-        found = judge_answer(case, outcome)
+        found = judge_answer(case, outcome) + judge_log(case, outcome)
     found += judge_conduct(case, outcome)
     return tuple(mismatch for mismatch in found if mismatch.kind not in target.unjudged)
 
@@ -310,6 +310,19 @@ def family_of(case: DotCase, name: str) -> str:
     """Name the family of an operand's dtype, with its article."""
     operand = case.x if name == "x" else case.y
     return {"bool": "a bool", "integer": "an integer"}[family(np.dtype(operand.dtype))]
+
+
+def judge_log(case: DotCase, outcome: Outcome) -> list[Mismatch]:
+    """Judge what went wrong with a valid case and was logged, but did not end it."""
+    found: list[Mismatch] = []
+    for raised in outcome.logged:
+        detail = f"logged: {raised.type}: {gist(raised, case)}"
+        mismatch = Mismatch(
+            "R14", "structure", raised.stage, detail, "no rewrite that fails", str(raised), case
+        )
+        if mismatch.signature not in signatures(found):
+            found.append(mismatch)
+    return found
 
 
 def judge_conduct(case: DotCase, outcome: Outcome) -> list[Mismatch]:
