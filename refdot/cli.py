@@ -1,4 +1,4 @@
-"""The command line: check, replay, errors, regex, explain, compile-time."""
+"""The command line: check, merge, replay, errors, regex, explain, compile-time."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import gc
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from fnmatch import filter as filter_names
 from importlib import import_module
 from importlib.util import find_spec
@@ -22,7 +24,10 @@ from refdot.lowering import Lowering, lower_dot
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from refdot.batches import Profile, Shard
+    from refdot.check import Report
     from refdot.messages import Survey
+    from refdot.targets import Target
 
 __all__ = ["main"]
 
@@ -102,9 +107,30 @@ def parser() -> Parser:
     check.add_argument("--seed", type=natural, default=0, metavar="N")
     aspects = "values, gradients, errors or structure"
     check.add_argument("--only", action="append", default=[], metavar="ASPECT", help=aspects)
-    check.add_argument("--report", type=Path, metavar="DIR", help="write report and reproducers")
-    check.add_argument("--strict", action="store_true", help="known deviations count too")
+    check.add_argument(
+        "--jobs",
+        type=positive,
+        metavar="N",
+        help="judge in so many processes; each imports the target anew, and does not see what is "
+        "patched in this one",
+    )
+    check.add_argument(
+        "--shard", type=shard, metavar="I/N", help="judge every N-th batch; refdot merge joins them"
+    )
+    check.add_argument(
+        "--database", type=Path, metavar="DIR", help="keep what is found, and judge it first"
+    )
+    add_report_options(check)
     check.set_defaults(command=run_check)
+
+    merge = commands.add_parser(
+        "merge",
+        help="join the reports of the shards of a check",
+        description="Joins the report.json of every shard to one report. Exit code: as of check.",
+    )
+    merge.add_argument("reports", type=Path, nargs="+", metavar="REPORT.json")
+    add_report_options(merge)
+    merge.set_defaults(command=run_merge)
 
     replay = commands.add_parser("replay", help="judge one case again, from a JSON file")
     replay.add_argument("case", type=Path, metavar="CASE.json")
@@ -150,6 +176,12 @@ def parser() -> Parser:
 
     add_compile_time(commands)
     return top
+
+
+def add_report_options(command: argparse.ArgumentParser) -> None:
+    """Add what says what to do with a report."""
+    command.add_argument("--report", type=Path, metavar="DIR", help="write report and reproducers")
+    command.add_argument("--strict", action="store_true", help="known deviations count too")
 
 
 def add_survey_options(command: argparse.ArgumentParser, target: str) -> None:
@@ -223,6 +255,16 @@ def whole_number(text: str, least: int) -> int:
     return number
 
 
+def shard(text: str) -> Shard:
+    """Read which part of a campaign is asked for."""
+    from refdot.batches import Shard
+
+    number, _, of = text.partition("/")
+    if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
+        raise argparse.ArgumentTypeError(f"I/N with I from 1 to N, not {text!r}")
+    return Shard(int(number), int(of))
+
+
 def exception(name: str) -> type[BaseException]:
     """Read the name of an exception: one of Python's own, or one with its module."""
     module_name, _, class_name = name.rpartition(".")
@@ -248,40 +290,66 @@ def run_check(arguments: argparse.Namespace) -> int:
     require_check_extra()
     from rich.console import Console
 
-    from refdot import check, compare, report
+    from refdot import check, compare
+    from refdot.batches import PROFILES, WHOLE
+    from refdot.workers import Crew
 
     target = chosen_target(arguments)
     require(arguments.only, tuple(compare.ASPECTS), "--only")
-    require([arguments.profile], tuple(check.PROFILES), "--profile")
-    profile = check.PROFILES[arguments.profile]
-    if arguments.cases is not None:
-        profile = check.Profile(arguments.cases, None)
-    if arguments.exhaustive is not None:
-        profile = check.Profile(profile.cases, arguments.exhaustive)
-    folder = arguments.report
-    if folder is not None:
-        make_folder(folder)
+    require([arguments.profile], tuple(PROFILES), "--profile")
+    profile = chosen_profile(arguments)
+    if arguments.report is not None:
+        make_folder(arguments.report)
     console = Console()
     # To look for garbage, again and again, among all that a target has loaded takes an eighth of
     # the time; it is there to stay.
     gc.freeze()
     try:
-        with ProgressDisplay(console) as progress:
+        with (
+            ProgressDisplay(console) as progress,
+            Crew(arguments.jobs) if arguments.jobs else nullcontext() as executor,
+        ):
             found = check.run(
                 target,
-                cases=profile.cases,
-                exhaustive=profile.exhaustive,
-                thorough=profile.thorough,
+                **vars(profile),
                 seed=arguments.seed,
                 backends=arguments.backend,
                 lowerings=arguments.lowering,
                 only=arguments.only,
+                shard=arguments.shard or WHOLE,
+                database=arguments.database,
+                executor=executor,
                 progress=progress,
             )
     finally:
         gc.unfreeze()
+    return reported(found, target, arguments, console)
+
+
+def chosen_profile(arguments: argparse.Namespace) -> Profile:
+    """Say how much to judge: what is said exactly goes before the profile."""
+    from refdot.batches import PROFILES
+
+    profile = PROFILES[arguments.profile]
+    exactly = arguments.cases is not None or arguments.exhaustive is not None
+    if arguments.cases is not None:
+        profile = replace(profile, cases=arguments.cases, exhaustive=None)
+    if arguments.exhaustive is not None:
+        profile = replace(profile, exhaustive=arguments.exhaustive, thorough=True)
+    if exactly and arguments.backend:
+        profile = replace(profile, sample=None)
+    return profile
+
+
+def reported(
+    found: Report, target: Target | None, arguments: argparse.Namespace, console: Console
+) -> int:
+    """Print a report, write it if that is asked for, and give the exit code."""
+    from refdot import report
+
     report.print_report(found, console)
-    if folder is not None:
+    folder = arguments.report
+    if folder is not None and target is not None:
         try:
             report.write_report(found, target, folder)
         except OSError as error:
@@ -292,10 +360,41 @@ def run_check(arguments: argparse.Namespace) -> int:
     return INTERRUPTED if found.interrupted else 0
 
 
+def run_merge(arguments: argparse.Namespace) -> int:
+    """Do `refdot merge`."""
+    require_check_extra()
+    from rich.console import Console
+
+    from refdot.merge import MergeError, merged
+    from refdot.report import from_json
+    from refdot.targets import TargetError, find_target
+
+    shards = []
+    for path in arguments.reports:
+        try:
+            shards.append(from_json(json.loads(path.read_text(encoding="utf-8"))))
+        except OSError as error:
+            raise UsageError(f"{path}: {error.strerror}") from None
+        except json.JSONDecodeError as error:
+            raise UsageError(f"{path}: not JSON: {error}") from None
+        except ValueError as error:
+            raise UsageError(f"{path}: {error}") from None
+    try:
+        found = merged(shards)
+        # The reproducers are written by the target.
+        target = find_target(found.target) if arguments.report is not None else None
+    except (MergeError, TargetError) as error:
+        raise UsageError(str(error)) from None
+    if arguments.report is not None:
+        make_folder(arguments.report)
+    return reported(found, target, arguments, Console())
+
+
 def run_replay(arguments: argparse.Namespace) -> int:
     """Do `refdot replay`."""
     require_check_extra()
     from refdot import check
+    from refdot.batches import Configuration
     from refdot.case import DotCase
     from refdot.targets import limit_of
 
@@ -316,7 +415,7 @@ def run_replay(arguments: argparse.Namespace) -> int:
     broken = False
     for backend in backends:
         for lowering in arguments.lowering or target.default_lowerings:
-            configuration = check.Configuration(backend, lowering)
+            configuration = Configuration(backend, lowering)
             mismatches = check.judge(target, case, configuration)
             broken = broken or bool(mismatches)
             print(f"{target.name}, {backend}, {lowering}: {'wrong' if mismatches else 'right'}")

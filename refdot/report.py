@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import asdict, fields
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from refdot import __version__
-from refdot.check import Finding, Report
-from refdot.targets import Target
+from refdot.batches import WHOLE, Configuration, Profile, Shard
+from refdot.case import DotCase
+from refdot.check import Coverage, Finding, Report
+from refdot.targets import Mismatch, Target
 
-__all__ = ["as_json", "print_report", "write_report"]
+__all__ = ["as_json", "from_json", "print_report", "write_report"]
 
 
 def as_json(report: Report) -> dict[str, Any]:
@@ -27,15 +30,31 @@ def as_json(report: Report) -> dict[str, Any]:
         "target_version": report.target_version,
         "python": report.python,
         "seed": report.seed,
+        "profile": asdict(report.profile),
+        "only": list(report.only),
+        "shard": str(report.shard),
         "cases": report.cases,
         "skipped": report.skipped,
-        "exhaustive": report.exhaustive,
         "backends": list(report.backends),
         "lowerings": list(report.lowerings),
         "absent_backends": report.absent_backends,
+        "limits": report.limits,
+        "coverage": {name: coverage_as_json(of) for name, of in report.coverage.items()},
         "seconds": round(report.seconds, 3),
         "interrupted": report.interrupted,
         "mismatches": [finding_as_json(finding) for finding in report.findings],
+    }
+
+
+def coverage_as_json(coverage: Coverage) -> dict[str, Any]:
+    """Give what a backend judged as what `json` can write."""
+    return {
+        "cases": coverage.cases,
+        "thorough": coverage.thorough,
+        "ranks": [
+            {"rank": rank, "patterns": judged, "of": there_are}
+            for rank, (judged, there_are) in enumerate(coverage.patterns)
+        ],
     }
 
 
@@ -52,11 +71,63 @@ def finding_as_json(finding: Finding) -> dict[str, Any]:
         "lowerings": finding.lowerings,
         "count": finding.count,
         "known": finding.known,
+        "configuration": asdict(finding.configuration),
         "case": mismatch.case.to_json(),
         "expected": mismatch.expected,
         "got": mismatch.got,
+        "earliest_stage": mismatch.earliest_stage,
+        "draw": mismatch.draw,
+        "order": mismatch.order,
+        "operand": mismatch.operand,
         "reproducer": reproducer_name(finding),
     }
+
+
+def from_json(data: Any) -> Report:
+    """Read a report from what `as_json` gave.
+
+    Raises
+    ------
+    ValueError
+        The data do not describe a report, or one of another version of refdot.
+    """
+    if not isinstance(data, dict) or "refdot" not in data:
+        raise ValueError("not written by refdot check")
+    if data["refdot"] != __version__:
+        raise ValueError(f"written by refdot {data['refdot']}, and this is {__version__}")
+    same = ("target", "target_version", "python", "seed", "cases", "skipped", "absent_backends")
+    try:
+        return Report(
+            **{key: data[key] for key in (*same, "limits", "seconds", "interrupted")},
+            backends=tuple(data["backends"]),
+            lowerings=tuple(data["lowerings"]),
+            only=tuple(data["only"]),
+            profile=Profile(**data["profile"]),
+            shard=Shard(*map(int, data["shard"].split("/"))),
+            coverage={name: coverage_from_json(of) for name, of in data["coverage"].items()},
+            findings=[finding_from_json(found) for found in data["mismatches"]],
+        )
+    except KeyError as error:
+        raise ValueError(f"not written by refdot check: it lacks {error}") from None
+    except (TypeError, AttributeError) as error:
+        raise ValueError(f"not written by refdot check: {error}") from None
+
+
+def coverage_from_json(data: dict[str, Any]) -> Coverage:
+    """Read what a backend judged from what `coverage_as_json` gave."""
+    patterns = [(row["patterns"], row["of"]) for row in data["ranks"]]
+    return Coverage(data["cases"], patterns, data["thorough"])
+
+
+def finding_from_json(data: dict[str, Any]) -> Finding:
+    """Read one finding from what `finding_as_json` gave."""
+    names = {each.name for each in fields(Mismatch)} - {"case"}
+    mismatch = Mismatch(
+        **{name: data[name] for name in names}, case=DotCase.from_json(data["case"])
+    )
+    configuration = Configuration(**data["configuration"])
+    parts = ("backends", "lowerings", "count", "known")
+    return Finding(mismatch, configuration, **{name: data[name] for name in parts})
 
 
 def reproducer_name(finding: Finding) -> str:
@@ -65,7 +136,8 @@ def reproducer_name(finding: Finding) -> str:
     The name holds the rule, the kind, and a few digits of the signature's hash.
     """
     mismatch = finding.mismatch
-    digest = sha256(mismatch.signature.encode()).hexdigest()[:6]
+    key = mismatch.signature + (finding.known or "")
+    digest = sha256(key.encode()).hexdigest()[:6]
     words = re.sub(r"\W+", "_", f"{mismatch.rule} {mismatch.kind} {digest}".lower())
     return f"reproducer_{words}.py"
 
@@ -101,17 +173,59 @@ def print_report(report: Report, console: Console) -> None:
         highlight=False,
         soft_wrap=True,
     )
-    if report.exhaustive is not None:
-        console.print(f"every pattern of dims up to rank {report.exhaustive} was among them")
-    if report.skipped:
-        console.print(
-            f"{report.skipped} more are beyond what {report.target} claims to do", highlight=False
-        )
+    if report.shard != WHOLE:
+        console.print(f"this is shard {report.shard}", highlight=False)
+    for name, coverage in report.coverage.items():
+        console.print(covered(name, coverage), highlight=False, soft_wrap=True)
+    for line in limit_lines(report.limits):
+        console.print(escape(line), highlight=False, soft_wrap=True)
     for name, reason in report.absent_backends.items():
         console.print(f"backend {name} is absent: {reason}", highlight=False)
     if report.interrupted:
         console.print("interrupted: this is what was found until then")
     console.print(summary(report), style="bold", highlight=False)
+
+
+def covered(backend: str, coverage: Coverage) -> str:
+    """Say in one line what a backend judged.
+
+    Examples
+    --------
+    >>> covered("python", Coverage(90, [(1, 1), (10, 10)]))
+    'backend python: 90 cases, every pattern of dims up to rank 1'
+    >>> covered("numba", Coverage(20, [(1, 1), (3, 10)]))
+    'backend numba: 20 cases, of the patterns of dims 1 of 1 of rank 0, 3 of 10 of rank 1'
+    """
+    line = f"backend {backend}: {coverage.cases} cases"
+    if not coverage.patterns:
+        return line
+    thoroughly = ", thoroughly" if coverage.thorough else ""
+    if all(judged == there_are for judged, there_are in coverage.patterns):
+        rank = len(coverage.patterns) - 1
+        return f"{line}, every pattern of dims up to rank {rank}{thoroughly}"
+    parts = ", ".join(
+        f"{judged} of {there_are} of rank {rank}"
+        for rank, (judged, there_are) in enumerate(coverage.patterns)
+    )
+    return f"{line}, of the patterns of dims {parts}{thoroughly}"
+
+
+def limit_lines(limits: dict[str, dict[str, int]]) -> list[str]:
+    """Say how many cases each limit kept away, and from which backends.
+
+    Examples
+    --------
+    >>> limit_lines({"c": {"no float16": 3}, "jax": {"no float16": 3, "no int64": 1}})
+    ['not judged on c, jax: 3 cases, no float16', 'not judged on jax: 1 case, no int64']
+    """
+    backends: dict[tuple[str, int], list[str]] = {}
+    for backend, counts in limits.items():
+        for reason, count in counts.items():
+            backends.setdefault((reason, count), []).append(backend)
+    return [
+        f"not judged on {', '.join(names)}: {count} case{'s' if count > 1 else ''}, {reason}"
+        for (reason, count), names in backends.items()
+    ]
 
 
 def summary(report: Report) -> str:

@@ -10,21 +10,22 @@ import numpy as np
 import pytest
 
 import refdot as rd
-from refdot import NamedTensor, check
+from refdot import NamedTensor, batches, check
+from refdot.batches import Configuration
 from refdot.case import DimArgument, DotCase, Operand
-from refdot.check import Configuration, Finding, Report
+from refdot.check import Finding, Report
 from refdot.lowering import Lowering
 from refdot.targets import CallableTarget, Target, find_target, limit_of
 from refdot.witnesses import dot_by_definition
 
 CALL = Configuration("call", "stock")
-case_at = cache(check.case_at)
+case_at = cache(batches.case_at)
 
 
 @pytest.fixture(autouse=True)
 def _cases_drawn_once(monkeypatch):
     """Let all campaigns of this module share their cases, which take longest to draw."""
-    monkeypatch.setattr(check, "case_at", case_at)
+    monkeypatch.setattr(batches, "case_at", case_at)
 
 
 def campaign(fn: Callable, cases: int = 300, **options) -> Report:

@@ -132,6 +132,10 @@ class PyTensorTarget:
     unjudged: Mapping[str, str] = {}
     deviations: tuple[Deviation, ...] = ()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # In another process it is the PyTensor of that process, with a folder of its own.
+        return type(self), ()
+
     @cached_property
     def folder(self) -> Path:
         """A folder of this target's own, there for as long as it is."""
