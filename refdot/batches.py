@@ -209,7 +209,7 @@ class Campaign:
         rank = self.profile.exhaustive
         if rank is None:
             return
-        total = sum(counted_patterns(rank))
+        total = sum(pattern_counts(rank))
         places = {name: spread(self.profile.sample or 0, total, self.seed) for name in sampled}
         if not sampled.issuperset(self.backends):
             wanted: Collection[int] = range(total)
@@ -267,12 +267,12 @@ class Campaign:
 
 
 @cache
-def counted_patterns(rank: int) -> tuple[int, ...]:
+def pattern_counts(rank: int) -> tuple[int, ...]:
     """Count the patterns of each rank up to one.
 
     Examples
     --------
-    >>> counted_patterns(3)
+    >>> pattern_counts(3)
     (1, 10, 96, 1136)
     """
     upto = [sum(1 for _ in patterns(highest)) for highest in range(rank + 1)]

@@ -20,7 +20,7 @@ from refdot.batches import (
     Configuration,
     Profile,
     Shard,
-    counted_patterns,
+    pattern_counts,
 )
 from refdot.case import DotCase
 from refdot.compare import ASPECTS, compare
@@ -46,6 +46,8 @@ __all__ = [
 SHRINK_SECONDS = 10.0
 
 DIED = "the process died"
+# After so many cases of a batch that kill, the rest of it is given up: each costs two processes.
+MOST_DEATHS = 3
 
 Progress = Callable[[str, int, int], None]
 
@@ -115,7 +117,9 @@ class Judged:
     distinct : int
         How many all of them judged.
     skipped : int
-        How many none of them judged.
+        How many none of them claims to do.
+    lost : int
+        How many were given up.
     limits : dict of str to dict of str to int
         For each backend and reason, how many cases it kept away.
     findings : list of Finding
@@ -124,6 +128,7 @@ class Judged:
     cases: dict[str, int] = field(default_factory=dict)
     distinct: int = 0
     skipped: int = 0
+    lost: int = 0
     limits: dict[str, dict[str, int]] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
 
@@ -147,6 +152,9 @@ class Report:
         How many distinct cases were judged.
     skipped : int
         How many more there were, but beyond the limits of every backend.
+    lost : int
+        How many of them were given up on some configuration, as others had killed too many
+        processes.
     limits : dict of str to dict of str to int
         For each backend and reason, how many cases it kept away.
     coverage : dict of str to Coverage
@@ -169,6 +177,7 @@ class Report:
     shard: Shard = WHOLE
     cases: int = 0
     skipped: int = 0
+    lost: int = 0
     limits: dict[str, dict[str, int]] = field(default_factory=dict)
     coverage: dict[str, Coverage] = field(default_factory=dict)
     seconds: float = 0.0
@@ -179,6 +188,7 @@ class Report:
         """Count what came of a batch, but for what was found."""
         self.cases += judged.distinct
         self.skipped += judged.skipped
+        self.lost += judged.lost
         self.count_limits(judged.limits)
         for backend, cases in judged.cases.items():
             coverage = self.coverage[backend]
@@ -336,7 +346,7 @@ def run(
 def nothing_covered(campaign: Campaign, target: Target) -> dict[str, Coverage]:
     """Give the coverage of a campaign that has not begun."""
     rank = campaign.profile.exhaustive
-    there_are = () if rank is None else counted_patterns(rank)
+    there_are = () if rank is None else pattern_counts(rank)
     sampled = campaign.sampled(target)
     return {
         backend: Coverage(
@@ -446,13 +456,19 @@ def judge_apart(target: Target, batch: Batch) -> Judged:
         for case in cases
     ]
     kinds = {kind for aspect in batch.only or ASPECTS for kind in ASPECTS[aspect]}
+    deaths = 0
     with Crew(1) as crew:
-        for part, result in results(judge_batch, target, parts, crew):
+        for done, (part, result) in enumerate(results(judge_batch, target, parts, crew), 1):
             if result is not None:
                 judged.findings += result.findings
-            elif "rejected-valid" in kinds:
+                continue
+            deaths += 1
+            if "rejected-valid" in kinds:
                 ((configuration, (case,)),) = part.work
                 judged.findings.append(death_of(target, case, configuration))
+            if deaths == MOST_DEATHS:
+                judged.lost = len({case for part in parts[done:] for _, (case,) in part.work})
+                break
     return judged
 
 

@@ -292,14 +292,15 @@ def run_check(arguments: argparse.Namespace) -> int:
 
     from refdot import check, compare
     from refdot.batches import PROFILES, WHOLE
+    from refdot.targets import TargetError
     from refdot.workers import Crew
 
     target = chosen_target(arguments)
     require(arguments.only, tuple(compare.ASPECTS), "--only")
     require([arguments.profile], tuple(PROFILES), "--profile")
     profile = chosen_profile(arguments)
-    if arguments.report is not None:
-        make_folder(arguments.report)
+    make_folder(arguments.report)
+    make_folder(arguments.database, "--database")
     console = Console()
     # To look for garbage, again and again, among all that a target has loaded takes an eighth of
     # the time; it is there to stay.
@@ -321,6 +322,8 @@ def run_check(arguments: argparse.Namespace) -> int:
                 executor=executor,
                 progress=progress,
             )
+    except TargetError as error:
+        raise UsageError(str(error)) from None
     finally:
         gc.unfreeze()
     return reported(found, target, arguments, console)
@@ -355,7 +358,7 @@ def reported(
         except OSError as error:
             raise UsageError(f"--report {folder}: {error.strerror}") from None
         console.print(f"report in {folder}", highlight=False, soft_wrap=True)
-    if any(arguments.strict or finding.known is None for finding in found.findings):
+    if found.lost or any(arguments.strict or each.known is None for each in found.findings):
         return 1
     return INTERRUPTED if found.interrupted else 0
 
@@ -385,8 +388,7 @@ def run_merge(arguments: argparse.Namespace) -> int:
         target = find_target(found.target) if arguments.report is not None else None
     except (MergeError, TargetError) as error:
         raise UsageError(str(error)) from None
-    if arguments.report is not None:
-        make_folder(arguments.report)
+    make_folder(arguments.report)
     return reported(found, target, arguments, Console())
 
 
@@ -439,8 +441,7 @@ def run_errors(arguments: argparse.Namespace) -> int:
             raise UsageError("--diff compares two files, and takes nothing else")
         return run_diff(*arguments.diff)
     # What cannot be written is better known before messages are asked for, which takes time.
-    if arguments.report is not None:
-        make_folder(arguments.report)
+    make_folder(arguments.report)
     if arguments.json not in (None, "-"):
         open_for(arguments.json, "a", "--json").close()
     console = Console(stderr=arguments.json == "-")
@@ -546,14 +547,16 @@ def open_for(path: Path | str, mode: str, option: str) -> IO[str]:
         raise UsageError(f"{option} {path}: {error.strerror}") from None
 
 
-def make_folder(folder: Path) -> None:
-    """Make the folder of a report, if it is not there."""
+def make_folder(folder: Path | None, option: str = "--report") -> None:
+    """Make the folder that an option names, if it names one that is not there."""
+    if folder is None:
+        return
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError:
-        raise UsageError(f"--report {folder}: not a folder") from None
+        raise UsageError(f"{option} {folder}: not a folder") from None
     except OSError as error:
-        raise UsageError(f"--report {folder}: {error.strerror}") from None
+        raise UsageError(f"{option} {folder}: {error.strerror}") from None
 
 
 def run_explain(arguments: argparse.Namespace) -> int:

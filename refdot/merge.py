@@ -66,6 +66,7 @@ def joined(reports: Sequence[Report]) -> Report:
         shard=WHOLE,
         cases=sum(report.cases for report in reports),
         skipped=sum(report.skipped for report in reports),
+        lost=sum(report.lost for report in reports),
         limits={},
         coverage={
             backend: added([report.coverage[backend] for report in reports])

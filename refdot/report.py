@@ -17,9 +17,26 @@ from refdot import __version__
 from refdot.batches import WHOLE, Configuration, Profile, Shard
 from refdot.case import DotCase
 from refdot.check import Coverage, Finding, Report
+from refdot.explanation import counted
 from refdot.targets import Mismatch, Target
 
 __all__ = ["as_json", "from_json", "print_report", "write_report"]
+
+
+# The fields of a report that are in its JSON as they are.
+AS_THEY_ARE = (
+    "target",
+    "target_version",
+    "python",
+    "seed",
+    "cases",
+    "skipped",
+    "lost",
+    "absent_backends",
+    "limits",
+    "seconds",
+    "interrupted",
+)
 
 
 def as_json(report: Report) -> dict[str, Any]:
@@ -35,6 +52,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "shard": str(report.shard),
         "cases": report.cases,
         "skipped": report.skipped,
+        "lost": report.lost,
         "backends": list(report.backends),
         "lowerings": list(report.lowerings),
         "absent_backends": report.absent_backends,
@@ -95,10 +113,9 @@ def from_json(data: Any) -> Report:
         raise ValueError("not written by refdot check")
     if data["refdot"] != __version__:
         raise ValueError(f"written by refdot {data['refdot']}, and this is {__version__}")
-    same = ("target", "target_version", "python", "seed", "cases", "skipped", "absent_backends")
     try:
         return Report(
-            **{key: data[key] for key in (*same, "limits", "seconds", "interrupted")},
+            **{key: data[key] for key in AS_THEY_ARE},
             backends=tuple(data["backends"]),
             lowerings=tuple(data["lowerings"]),
             only=tuple(data["only"]),
@@ -166,8 +183,9 @@ def print_report(report: Report, console: Console) -> None:
     for number, finding in enumerate(report.findings, 1):
         print_finding(number, finding, console)
     version = f" {report.target_version}" if report.target_version else ""
+    cases = counted(report.cases, "case")
     console.print(
-        f"{report.target}{version} on Python {report.python}: {report.cases} cases judged, "
+        f"{report.target}{version} on Python {report.python}: {cases} judged, "
         f"seed {report.seed}, backends {', '.join(report.backends)}, "
         f"lowerings {', '.join(report.lowerings)}, {report.seconds:.0f} s",
         highlight=False,
@@ -181,6 +199,11 @@ def print_report(report: Report, console: Console) -> None:
         console.print(escape(line), highlight=False, soft_wrap=True)
     for name, reason in report.absent_backends.items():
         console.print(f"backend {name} is absent: {reason}", highlight=False)
+    if report.lost:
+        console.print(
+            f"LOST: {counted(report.lost, 'case')} in batches with others that kill the process",
+            highlight=False,
+        )
     if report.interrupted:
         console.print("interrupted: this is what was found until then")
     console.print(summary(report), style="bold", highlight=False)
@@ -196,7 +219,7 @@ def covered(backend: str, coverage: Coverage) -> str:
     >>> covered("numba", Coverage(20, [(1, 1), (3, 10)]))
     'backend numba: 20 cases, of the patterns of dims 1 of 1 of rank 0, 3 of 10 of rank 1'
     """
-    line = f"backend {backend}: {coverage.cases} cases"
+    line = f"backend {backend}: {counted(coverage.cases, 'case')}"
     if not coverage.patterns:
         return line
     thoroughly = ", thoroughly" if coverage.thorough else ""
@@ -223,7 +246,7 @@ def limit_lines(limits: dict[str, dict[str, int]]) -> list[str]:
         for reason, count in counts.items():
             backends.setdefault((reason, count), []).append(backend)
     return [
-        f"not judged on {', '.join(names)}: {count} case{'s' if count > 1 else ''}, {reason}"
+        f"not judged on {', '.join(names)}: {counted(count, 'case')}, {reason}"
         for (reason, count), names in backends.items()
     ]
 

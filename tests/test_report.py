@@ -68,6 +68,7 @@ def test_the_json_has_just_these_fields():
         "shard": "1/1",
         "cases": 20,
         "skipped": 3,
+        "lost": 0,
         "backends": ["c", "py"],
         "lowerings": ["stock", "inlined"],
         "absent_backends": {"jax": "jax is not installed"},
@@ -186,6 +187,13 @@ def test_a_report_that_is_interrupted_says_so():
     assert printed(report_of(WRONG_DIMS, WRONG_VALUE, interrupted=True)) == PLAIN.replace(
         "2 distinct", "interrupted: this is what was found until then\n2 distinct"
     )
+
+
+def test_what_was_lost_is_said_loudly_and_so_is_that_it_is_a_shard():
+    text = printed(report_of(WRONG_DIMS, WRONG_VALUE, lost=2, shard=Shard(2, 3)))
+    shard = PLAIN.replace("backend c:", "this is shard 2/3\nbackend c:")
+    lost = "LOST: 2 cases in batches with others that kill the process\n"
+    assert text == shard.replace("2 distinct", f"{lost}2 distinct")
 
 
 def test_a_terminal_sees_a_table_as_well():
