@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -9,6 +10,7 @@ from itertools import islice, pairwise, product
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as seeded
+from hypothesis.errors import HypothesisDeprecationWarning
 from hypothesis.strategies import SearchStrategy
 
 from refdot.case import DotCase
@@ -325,7 +327,10 @@ def case_at(seed: int, index: int) -> DotCase:
     def draw(case: DotCase) -> None:
         drawn.append(case)
 
-    draw()
+    with warnings.catch_warnings():
+        # Hypothesis takes it for this draw's if a thread of an executor uses `random` meanwhile.
+        warnings.simplefilter("ignore", HypothesisDeprecationWarning)
+        draw()
     return drawn[-1]
 
 

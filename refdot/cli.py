@@ -707,6 +707,7 @@ class ProgressDisplay:
         from rich import progress
 
         self.tasks: dict[str, progress.TaskID] = {}
+        self.told: dict[str, int] = {}
         self.bar = progress.Progress(
             progress.TextColumn("{task.description}"),
             progress.BarColumn(),
@@ -723,7 +724,9 @@ class ProgressDisplay:
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         """Tell how far it has come."""
-        if self.bar.disable and (done == total or done % max(1, total // 5) == 0):
+        fifth = 5 * done // total
+        if self.bar.disable and fifth > self.told.get(stage, 0):
+            self.told[stage] = fifth
             self.bar.console.print(f"{stage}: {done} of {total}", highlight=False)
         if stage not in self.tasks:
             self.tasks[stage] = self.bar.add_task(stage, total=total)
