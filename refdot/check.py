@@ -1,78 +1,60 @@
-"""The campaign: draws cases, judges them, groups what is wrong, and shrinks each cause."""
+"""The campaign: judges batches of cases, groups what is wrong, and shrinks each cause."""
 
 from __future__ import annotations
 
 import platform
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from functools import cache
-from itertools import product
+from itertools import chain
+from pathlib import Path
 
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import seed as seeded
-from hypothesis.strategies import SearchStrategy
-
+from refdot.batches import (
+    PROFILES,
+    WHOLE,
+    Batch,
+    Campaign,
+    Configuration,
+    Profile,
+    Shard,
+    pattern_counts,
+)
 from refdot.case import DotCase
 from refdot.compare import ASPECTS, compare
-from refdot.patterns import (
-    disagreeing_cases_of,
-    dtype_cases_of,
-    forward_cases_of,
-    gradient_cases_of,
-    patterns,
-    slow_cases_of,
-)
+from refdot.counterexamples import keep, kept_cases
 from refdot.simplify import simplified
-from refdot.strategies import dot_cases
-from refdot.targets import Mismatch, Target, limit_of
+from refdot.targets import Mismatch, Outcome, Raised, Target, deviation_of, limit_of
+from refdot.workers import Crew, results
 
-__all__ = ["PROFILES", "Configuration", "Finding", "Profile", "Report", "case_at", "run", "shrink"]
+__all__ = [
+    "Coverage",
+    "Finding",
+    "Judged",
+    "Report",
+    "judge",
+    "judge_all",
+    "judge_batch",
+    "run",
+    "shrink",
+]
 
 # How long making one counterexample smaller may take: unless a case takes very long, it ends
 # long before, at a minimum.
 SHRINK_SECONDS = 10.0
 
+DIED = "the process died"
+# After so many cases of a batch that kill, the rest of it is given up: each costs two processes.
+MOST_DEATHS = 3
+
 Progress = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True)
-class Profile:
-    """How much to judge.
-
-    Attributes
-    ----------
-    cases : int
-        How many cases to draw.
-    exhaustive : int, optional
-        The rank up to which to judge every pattern of dims.
-    thorough : bool
-        Whether with all the cases of each pattern on every lowering.
-    """
-
-    cases: int
-    exhaustive: int | None
-    thorough: bool = True
-
-
-PROFILES = {
-    "quick": Profile(150, 2, thorough=False),
-    "standard": Profile(2000, 2),
-    "deep": Profile(20_000, 3),
-}
-
-
-@dataclass(frozen=True)
-class Configuration:
-    """One way to run a target: a backend and a lowering."""
-
-    backend: str
-    lowering: str
 
 
 @dataclass
 class Finding:
-    """One distinct mismatch: all that was found with one signature.
+    """One distinct mismatch: all that was found with one signature, and is known alike.
 
     Attributes
     ----------
@@ -92,18 +74,63 @@ class Finding:
     configuration: Configuration
     backends: list[str] = field(default_factory=list)
     lowerings: list[str] = field(default_factory=list)
-    count: int = 0
+    count: int = 1
     known: str | None = None
 
-    def add(self, configuration: Configuration) -> None:
-        """Count one more, on `configuration`."""
-        self.count += 1
-        for names, name in (
-            (self.backends, configuration.backend),
-            (self.lowerings, configuration.lowering),
-        ):
-            if name not in names:
-                names.append(name)
+    def __post_init__(self) -> None:
+        self.backends = self.backends or [self.configuration.backend]
+        self.lowerings = self.lowerings or [self.configuration.lowering]
+
+    @property
+    def key(self) -> tuple[str, str | None]:
+        """What tells it from others: a known deviation hides nothing that looks alike."""
+        return self.mismatch.signature, self.known
+
+
+@dataclass
+class Coverage:
+    """What one backend judged.
+
+    Attributes
+    ----------
+    cases : int
+        How many distinct cases.
+    patterns : list of (int, int)
+        For each rank, how many patterns of dims were among them, and how many there are.
+    thorough : bool
+        Whether with all the cases of each pattern on every lowering.
+    """
+
+    cases: int = 0
+    patterns: list[tuple[int, int]] = field(default_factory=list)
+    thorough: bool = False
+
+
+@dataclass
+class Judged:
+    """What came of one batch, as plain data.
+
+    Attributes
+    ----------
+    cases : dict of str to int
+        For each backend how many distinct cases it judged.
+    distinct : int
+        How many all of them judged.
+    skipped : int
+        How many none of them claims to do.
+    lost : int
+        How many were given up.
+    limits : dict of str to dict of str to int
+        For each backend and reason, how many cases it kept away.
+    findings : list of Finding
+    """
+
+    cases: dict[str, int] = field(default_factory=dict)
+    distinct: int = 0
+    skipped: int = 0
+    lost: int = 0
+    limits: dict[str, dict[str, int]] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
 
 
 @dataclass
@@ -114,17 +141,24 @@ class Report:
     ----------
     target, target_version, python : str
     seed : int
-    cases : int
-        How many distinct cases were judged.
-    skipped : int
-        How many more there were, but beyond the target's limits.
-    exhaustive : int, optional
-        The rank up to which every pattern of dims was among them.
     backends, lowerings : tuple of str
     absent_backends : dict of str to str
         Those that cannot run here, with the reason.
+    profile : Profile
     only : tuple of str
         The aspects that were judged; all if empty.
+    shard : Shard
+    cases : int
+        How many distinct cases were judged.
+    skipped : int
+        How many more there were, but beyond the limits of every backend.
+    lost : int
+        How many of them were given up on some configuration, as others had killed too many
+        processes.
+    limits : dict of str to dict of str to int
+        For each backend and reason, how many cases it kept away.
+    coverage : dict of str to Coverage
+        What each backend judged.
     seconds : float
     findings : list of Finding
         In the order of their rules.
@@ -137,14 +171,78 @@ class Report:
     backends: tuple[str, ...]
     lowerings: tuple[str, ...]
     absent_backends: dict[str, str]
-    only: tuple[str, ...] = ()
     python: str = platform.python_version()
+    profile: Profile = PROFILES["quick"]
+    only: tuple[str, ...] = ()
+    shard: Shard = WHOLE
     cases: int = 0
     skipped: int = 0
-    exhaustive: int | None = None
+    lost: int = 0
+    limits: dict[str, dict[str, int]] = field(default_factory=dict)
+    coverage: dict[str, Coverage] = field(default_factory=dict)
     seconds: float = 0.0
     findings: list[Finding] = field(default_factory=list)
     interrupted: bool = False
+
+    def add(self, batch: Batch, judged: Judged) -> None:
+        """Count what came of a batch, but for what was found."""
+        self.cases += judged.distinct
+        self.skipped += judged.skipped
+        self.lost += judged.lost
+        self.count_limits(judged.limits)
+        for backend, cases in judged.cases.items():
+            coverage = self.coverage[backend]
+            coverage.cases += cases
+            if batch.pattern is not None and cases:
+                rank = max(len(batch.pattern.x_dims), len(batch.pattern.y_dims))
+                judged_before, there_are = coverage.patterns[rank]
+                coverage.patterns[rank] = judged_before + 1, there_are
+
+    def count_limits(self, limits: dict[str, dict[str, int]]) -> None:
+        """Count for each backend the cases that each limit kept away."""
+        for backend, counts in limits.items():
+            self.limits[backend] = dict(Counter(self.limits.get(backend, {})) + Counter(counts))
+
+    def collect(self, found: Iterable[Finding]) -> None:
+        """Add each finding to the one of its key.
+
+        Kept is the smallest case on the first configuration that shows it: if the stock lowering
+        does, its script need not bring another.
+        """
+        findings = {finding.key: finding for finding in self.findings}
+        for finding in found:
+            same = findings.setdefault(finding.key, finding)
+            if same is finding:
+                continue
+            if self.preference(finding) < self.preference(same):
+                same.mismatch, same.configuration = finding.mismatch, finding.configuration
+            same.count += finding.count
+            same.backends = [b for b in self.backends if b in same.backends + finding.backends]
+            same.lowerings = [x for x in self.lowerings if x in same.lowerings + finding.lowerings]
+        self.findings = list(findings.values())
+
+    def preference(self, finding: Finding) -> tuple[int, int, tuple[int, int, int], str]:
+        """Say how gladly a finding's case is shown: the least is.
+
+        No two cases are alike, so that it does not matter in which order they are found.
+        """
+        case, configuration = finding.mismatch.case, finding.configuration
+        return (
+            self.backends.index(configuration.backend),
+            self.lowerings.index(configuration.lowering),
+            weight(case),
+            str(case),
+        )
+
+    def forget_the_number_of_dims(self) -> None:
+        """Count what is said to be about many dims (R11) with the same of few dims, if there is."""
+        few = {finding.key: finding for finding in self.findings if finding.mismatch.rule == "R6"}
+        for finding in list(self.findings):
+            signature, known = finding.key
+            of_few_dims = few.get((signature.replace("R11 ", "R6 ", 1), known))
+            if finding.mismatch.rule == "R11" and of_few_dims is not None:
+                of_few_dims.count += finding.count
+                self.findings.remove(finding)
 
 
 def run(
@@ -153,10 +251,14 @@ def run(
     cases: int = 300,
     exhaustive: int | None = None,
     thorough: bool = True,
+    sample: int | None = PROFILES["quick"].sample,
     seed: int = 0,
     backends: Sequence[str] = (),
     lowerings: Sequence[str] = (),
     only: Sequence[str] = (),
+    shard: Shard = WHOLE,
+    database: Path | None = None,
+    executor: Executor | None = None,
     progress: Progress = lambda stage, done, total: None,
 ) -> Report:
     """Hold a target against the oracle.
@@ -171,6 +273,8 @@ def run(
     thorough : bool, optional
         Whether with all the cases of each pattern on every lowering, or with those that are
         judged fast, and gradients, errors and dtypes on one lowering alone.
+    sample : int, optional
+        How many of the cases and patterns a backend gets to which each graph is dear; None: all.
     seed : int, optional
         The same seed gives the same cases on every interpreter and hash seed.
     backends, lowerings : sequence of str, optional
@@ -178,118 +282,79 @@ def run(
         target runs unless others are asked for.
     only : sequence of str, optional
         Aspects to judge, of `refdot.compare.ASPECTS`; by default all.
+    shard : Shard, optional
+        Judge only this part of it.
+    database : Path, optional
+        A folder that keeps what is found. What it holds of this target is judged first.
+    executor : concurrent.futures.Executor, optional
+        Where to judge; by default in this process. In another one the target is made anew, so
+        that what is patched in this process is not seen.
     progress : callable, optional
         Told what is being done, how much of it is done, and how much there is.
 
     Returns
     -------
     Report
-        If interrupted from the keyboard, of what was found until then.
+        If interrupted from the keyboard, of what was found until then. But for the seconds it is
+        the same wherever the batches were judged.
+
+    Raises
+    ------
+    TargetError
+        The target cannot be sent to the executor's processes.
     """
     started = time.monotonic()
     there = target.backends()
+    profile = Profile(cases, exhaustive, thorough, sample)
+    backends = tuple(backends) or tuple(b.name for b in there if b.default and not b.absent)
+    lowerings = tuple(lowerings) or target.default_lowerings
+    campaign = Campaign(profile, seed, backends, lowerings, tuple(only))
     report = Report(
         target=target.name,
         target_version=target.version,
         seed=seed,
-        backends=tuple(backends) or tuple(b.name for b in there if b.default and not b.absent),
-        lowerings=tuple(lowerings) or target.default_lowerings,
+        backends=backends,
+        lowerings=lowerings,
         absent_backends={b.name: b.absent for b in there if b.absent},
-        only=tuple(only),
+        profile=profile,
+        only=campaign.only,
+        shard=shard,
+        coverage=nothing_covered(campaign, target),
     )
-    campaign = Campaign(target, report, tuple(only), progress)
+    batches = campaign.batches(target, shard)
+    if database is not None:
+        kept = kept_cases(database, target.name)
+        first = campaign.batch(backends, kept, "judging what was kept", len(kept), len(kept))
+        batches = chain([first] if kept else [], batches)
     try:
-        campaign.judge_drawn_cases(cases)
-        if exhaustive is not None:
-            campaign.judge_every_pattern(exhaustive, thorough)
-        campaign.shrink_findings()
+        for batch, judged in results(judge_batch, target, batches, executor):
+            judged = judged or judge_apart(target, batch)
+            report.add(batch, judged)
+            report.collect(judged.findings)
+            progress(batch.stage, batch.number, batch.of)
+        shrink_findings(report, target, executor, progress)
     except KeyboardInterrupt:
         report.interrupted = True
-    report.findings = sorted(campaign.findings.values(), key=order_of)
+    report.findings.sort(key=order_of)
+    if database is not None:
+        for finding in report.findings:
+            keep(database, target.name, finding.mismatch.case)
     report.seconds = time.monotonic() - started
     return report
 
 
-@dataclass
-class Campaign:
-    """Judges cases on every configuration, and keeps what is found by its signature."""
-
-    target: Target
-    report: Report
-    only: tuple[str, ...]
-    progress: Progress
-    findings: dict[str, Finding] = field(default_factory=dict)
-
-    def judge_drawn_cases(self, count: int) -> None:
-        """Judge some number of distinct cases that Hypothesis draws."""
-        seen: set[DotCase] = set()
-        judged = index = 0
-        # A target may be limited to so little that it is hardly ever drawn, or never.
-        while judged < count and index < 100 * count:
-            case = case_at(self.report.seed, index)
-            index += 1
-            if case not in seen and self.judge([case], self.report.lowerings):
-                judged += 1
-                self.progress("judging", judged, count)
-            seen.add(case)
-
-    def judge_every_pattern(self, rank: int, thorough: bool) -> None:
-        """Judge the cases of every pattern of at most some rank.
-
-        Unless thorough, gradients are those of the last lowering, which are the fastest where it
-        leaves no inner graph, and the rest is of the first.
-        """
-        count = sum(1 for _ in patterns(rank))
-        self.report.exhaustive, every = rank, self.report.lowerings
-        first, last = (every, every) if thorough else (every[:1], every[-1:])
-        for number, pattern in enumerate(patterns(rank), 1):
-            self.judge(forward_cases_of(pattern), every)
-            self.judge(gradient_cases_of(pattern), last)
-            self.judge(disagreeing_cases_of(pattern), first)
-            if len(pattern.dims) == 1:
-                self.judge(dtype_cases_of(pattern), first)
-            if thorough:
-                self.judge(slow_cases_of(pattern), every)
-            self.progress(f"judging every pattern of rank {rank}", number, count)
-
-    def judge(self, cases: Iterable[DotCase], lowerings: Sequence[str]) -> int:
-        """Judge those distinct cases that are within the target's limits, and count them."""
-        cases = dict.fromkeys(cases)
-        within = [case for case in cases if not limit_of(self.target, case)]
-        for backend, lowering in product(self.report.backends, lowerings):
-            configuration = Configuration(backend, lowering)
-            for mismatch in judge_all(self.target, within, configuration, self.only):
-                self.collect(Finding(mismatch, configuration))
-        self.report.cases += len(within)
-        self.report.skipped += len(cases) - len(within)
-        return len(within)
-
-    def collect(self, found: Finding) -> None:
-        """Add what was found to the finding of its signature.
-
-        Kept is the smallest case on the first configuration that shows it: if the stock lowering
-        does, its script need not bring another.
-        """
-
-        def preference(finding: Finding) -> tuple[int, int, tuple[int, int, int]]:
-            backend, lowering = finding.configuration.backend, finding.configuration.lowering
-            return (
-                self.report.backends.index(backend),
-                self.report.lowerings.index(lowering),
-                weight(finding.mismatch.case),
-            )
-
-        finding = self.findings.setdefault(found.mismatch.signature, found)
-        if preference(found) < preference(finding):
-            finding.mismatch, finding.configuration = found.mismatch, found.configuration
-        finding.add(found.configuration)
-
-    def shrink_findings(self) -> None:
-        """Make the case of each finding as small as it can be."""
-        forget_the_number_of_dims(self.findings)
-        for number, finding in enumerate(self.findings.values(), 1):
-            shrink(self.target, finding)
-            self.progress("shrinking", number, len(self.findings))
+def nothing_covered(campaign: Campaign, target: Target) -> dict[str, Coverage]:
+    """Give the coverage of a campaign that has not begun."""
+    rank = campaign.profile.exhaustive
+    there_are = () if rank is None else pattern_counts(rank)
+    sampled = campaign.sampled(target)
+    return {
+        backend: Coverage(
+            patterns=[(0, count) for count in there_are],
+            thorough=campaign.profile.thorough and backend not in sampled,
+        )
+        for backend in campaign.backends
+    }
 
 
 def judge(
@@ -311,23 +376,112 @@ def judge_all(
     until: str = "run",
 ) -> Iterator[Mismatch]:
     """Run cases on one configuration and compare; keep the aspects asked for."""
+    for finding in found_in(target, cases, configuration, only, until):
+        yield finding.mismatch
+
+
+def found_in(
+    target: Target,
+    cases: Sequence[DotCase],
+    configuration: Configuration,
+    only: Sequence[str] = (),
+    until: str = "run",
+) -> Iterator[Finding]:
+    """Run cases on one configuration and compare, and tell what of it is known."""
     kinds = {kind for aspect in only or ASPECTS for kind in ASPECTS[aspect]}
     outcomes = target.run_all(cases, configuration.backend, configuration.lowering, until)
     for case, outcome in zip(cases, outcomes, strict=True):
-        yield from (found for found in compare(case, outcome, target) if found.kind in kinds)
+        for mismatch in compare(case, outcome, target):
+            if mismatch.kind in kinds:
+                yield finding_of(target, mismatch, outcome, configuration)
 
 
-def forget_the_number_of_dims(findings: dict[str, Finding]) -> None:
-    """Count what is said to be about many dims (R11) with the same of few dims, if there is."""
-    for signature in [signature for signature in findings if signature.startswith("R11 ")]:
-        of_few_dims = findings.get(signature.replace("R11 ", "R6 ", 1))
-        if of_few_dims is not None:
-            of_few_dims.count += findings.pop(signature).count
+def finding_of(
+    target: Target, mismatch: Mismatch, outcome: Outcome, configuration: Configuration
+) -> Finding:
+    """Give a mismatch as what was found once, known or new."""
+    deviation = deviation_of(target, mismatch, outcome, configuration.backend)
+    return Finding(mismatch, configuration, known=deviation.id if deviation else None)
 
 
-def order_of(finding: Finding) -> tuple[int, str]:
-    """Sort findings by rule, then by signature."""
-    return int(finding.mismatch.rule[1:]), finding.mismatch.signature
+def judge_batch(target: Target, batch: Batch) -> Judged:
+    """Judge those cases of a batch that are within the limits of target and backend."""
+    judged, work = within_limits(target, batch)
+    for configuration, cases in work:
+        judged.findings += found_in(target, cases, configuration, batch.only)
+    return judged
+
+
+def within_limits(
+    target: Target, batch: Batch
+) -> tuple[Judged, list[tuple[Configuration, list[DotCase]]]]:
+    """Find what of a batch is to be judged, and count that and the rest."""
+    reasons: dict[str, dict[DotCase, str | None]] = {}
+    for configuration, cases in batch.work:
+        of_backend = reasons.setdefault(configuration.backend, {})
+        for case in cases:
+            if case not in of_backend:
+                of_backend[case] = limit_of(target, case, configuration.backend)
+    every = {case for of_backend in reasons.values() for case in of_backend}
+    within = {
+        backend: {case for case, reason in of_backend.items() if reason is None}
+        for backend, of_backend in reasons.items()
+    }
+    distinct = len(set().union(*within.values()))
+    limits = {
+        backend: dict(Counter(reason for reason in of_backend.values() if reason is not None))
+        for backend, of_backend in reasons.items()
+    }
+    judged = Judged(
+        cases={backend: len(cases) for backend, cases in within.items()},
+        distinct=distinct,
+        skipped=len(every) - distinct,
+        limits=limits,
+    )
+    work = [
+        (to, [case for case in cases if case in within[to.backend]]) for to, cases in batch.work
+    ]
+    return judged, [(configuration, cases) for configuration, cases in work if cases]
+
+
+def judge_apart(target: Target, batch: Batch) -> Judged:
+    """Judge each case of a batch that killed its processes in one that it alone can kill.
+
+    A case that kills two more is a finding.
+    """
+    judged, work = within_limits(target, batch)
+    parts = [
+        replace(batch, work=((configuration, (case,)),))
+        for configuration, cases in work
+        for case in cases
+    ]
+    kinds = {kind for aspect in batch.only or ASPECTS for kind in ASPECTS[aspect]}
+    deaths = 0
+    with Crew(1) as crew:
+        for done, (part, result) in enumerate(results(judge_batch, target, parts, crew), 1):
+            if result is not None:
+                judged.findings += result.findings
+                continue
+            deaths += 1
+            if "rejected-valid" in kinds:
+                ((configuration, (case,)),) = part.work
+                judged.findings.append(death_of(target, case, configuration))
+            if deaths == MOST_DEATHS:
+                judged.lost = len({case for part in parts[done:] for _, (case,) in part.work})
+                break
+    return judged
+
+
+def death_of(target: Target, case: DotCase, configuration: Configuration) -> Finding:
+    """Say of a case that it kills the process that runs it."""
+    mismatch = Mismatch("R6", "rejected-valid", "run", DIED, "an answer or an error", DIED, case)
+    outcome = Outcome(raised=Raised("run", "", DIED, False))
+    return finding_of(target, mismatch, outcome, configuration)
+
+
+def order_of(finding: Finding) -> tuple[int, str, str]:
+    """Sort findings by rule, then by signature, and what is new before what is known."""
+    return int(finding.mismatch.rule[1:]), finding.mismatch.signature, finding.known or ""
 
 
 def weight(case: DotCase) -> tuple[int, int, int]:
@@ -336,68 +490,56 @@ def weight(case: DotCase) -> tuple[int, int, int]:
     return len(shapes), sum(shapes), len(str(case))
 
 
-@cache
-def cases_strategy() -> SearchStrategy[DotCase]:
-    """Give the strategy of all campaigns, made once: making it is slow."""
-    return dot_cases()
+def shrink_findings(
+    report: Report, target: Target, executor: Executor | None, progress: Progress
+) -> None:
+    """Make the case of each finding as small as it can be."""
+    report.forget_the_number_of_dims()
+    found = list(report.findings)
+    shrunk = results(shrink, target, found, executor)
+    for number, (finding, smaller) in enumerate(shrunk, 1):
+        # What kills the process that shrinks it stays as it is.
+        report.findings[number - 1] = smaller or finding
+        progress("shrinking", number, len(found))
 
 
-def case_at(seed: int, index: int) -> DotCase:
-    """Draw the case of a number: the same with the same seed on every machine.
+def shrink(target: Target, finding: Finding) -> Finding:
+    """Make the case of a finding as small as it can be with the same signature, and as new.
 
-    Hypothesis draws the simplest case first and something random after that; and each case of a
-    longer run resembles those before it. Cases that are each the second of their own run are
-    independent, and any of them can be drawn again without the others.
-
-    Examples
-    --------
-    >>> case_at(0, 5) == case_at(0, 5)
-    True
+    What the finding is not about is not run: gradients, and stages after its own. A known
+    deviation has a case already, its witness.
     """
-    drawn: list[DotCase] = []
-
-    @settings(
-        max_examples=2,
-        phases=[Phase.generate],
-        database=None,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    @seeded(number_of(seed, index))
-    @given(cases_strategy())
-    def draw(case: DotCase) -> None:
-        drawn.append(case)
-
-    draw()
-    return drawn[-1]
-
-
-def number_of(seed: int, index: int) -> int:
-    """Give every (seed, index) a number of its own, as long as indices stay below 2⁴⁰."""
-    return (seed << 40) + index
-
-
-def shrink(target: Target, finding: Finding) -> None:
-    """Make the case of a finding as small as it can be with the same signature.
-
-    What the finding is not about is not run: gradients, and stages after its own.
-    """
-    signature, kind = finding.mismatch.signature, finding.mismatch.kind
+    if finding.mismatch.detail == DIED:
+        return finding
+    if finding.known is not None:
+        return with_witness(target, finding)
+    kind = finding.mismatch.kind
     about_gradients = kind in ("wrong-gradient", "structure") or finding.mismatch.order > 0
     until = "run" if kind == "accepted-invalid" else finding.mismatch.stage
     deadline = time.monotonic() + SHRINK_SECONDS
+    configuration, smallest = finding.configuration, finding.mismatch
 
     @cache
     def is_as_wrong(case: DotCase) -> bool:
-        if time.monotonic() > deadline or limit_of(target, case):
+        nonlocal smallest
+        if time.monotonic() > deadline or limit_of(target, case, configuration.backend):
             return False
-        for found in judge(target, case, finding.configuration, until=until):
-            if found.signature == signature:
-                finding.mismatch = found
+        for found in found_in(target, [case], configuration, until=until):
+            if found.key == finding.key:
+                smallest = found.mismatch
                 return True
         return False
 
-    case = finding.mismatch.case
-    if not about_gradients and is_as_wrong(replace(case, gradient_order=0)):
-        case = finding.mismatch.case
-    simplified(case, is_as_wrong)
+    if not about_gradients:
+        is_as_wrong(replace(smallest.case, gradient_order=0))
+    simplified(smallest.case, is_as_wrong)
+    return replace(finding, mismatch=smallest)
+
+
+def with_witness(target: Target, finding: Finding) -> Finding:
+    """Give a known finding the witness of its deviation, if that shows the same."""
+    (deviation,) = (each for each in target.deviations if each.id == finding.known)
+    for found in found_in(target, [deviation.witness], finding.configuration):
+        if found.key == finding.key:
+            return replace(finding, mismatch=found.mismatch)
+    return finding

@@ -1,4 +1,4 @@
-"""The command line: check, replay, errors, regex, explain, compile-time."""
+"""The command line: check, merge, replay, errors, regex, explain, compile-time."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import json
 import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from fnmatch import filter as filter_names
 from importlib import import_module
 from importlib.util import find_spec
@@ -23,7 +25,10 @@ from refdot.lowering import Lowering, lower_dot
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from refdot.batches import Profile, Shard
+    from refdot.check import Report
     from refdot.messages import Survey
+    from refdot.targets import Target
 
 __all__ = ["main"]
 
@@ -105,9 +110,19 @@ def parser() -> Parser:
     aspects = "values, gradients, errors or structure"
     check.add_argument("--only", action="append", default=[], metavar="ASPECT", help=aspects)
     check.add_argument(
-        "--report", type=Path, metavar="DIR", help="write report.html, report.json and reproducers"
+        "--jobs",
+        type=positive,
+        metavar="N",
+        help="judge in so many processes; each imports the target anew, and does not see what is "
+        "patched in this one",
     )
-    check.add_argument("--strict", action="store_true", help="known deviations count too")
+    check.add_argument(
+        "--shard", type=shard, metavar="I/N", help="judge every N-th batch; refdot merge joins them"
+    )
+    check.add_argument(
+        "--database", type=Path, metavar="DIR", help="keep what is found, and judge it first"
+    )
+    add_report_options(check)
     check.add_argument(
         "--statistics",
         action="store_true",
@@ -117,6 +132,15 @@ def parser() -> Parser:
         "--list", action="store_true", help="print the known deviations of the target, and end"
     )
     check.set_defaults(command=run_check)
+
+    merge = commands.add_parser(
+        "merge",
+        help="join the reports of the shards of a check",
+        description="Joins the report.json of every shard to one report. Exit code: as of check.",
+    )
+    merge.add_argument("reports", type=Path, nargs="+", metavar="REPORT.json")
+    add_report_options(merge)
+    merge.set_defaults(command=run_merge)
 
     replay = commands.add_parser("replay", help="judge one case again, from a JSON file")
     replay.add_argument("case", type=Path, metavar="CASE.json")
@@ -162,6 +186,12 @@ def parser() -> Parser:
 
     add_compile_time(commands)
     return top
+
+
+def add_report_options(command: argparse.ArgumentParser) -> None:
+    """Add what says what to do with a report."""
+    command.add_argument("--report", type=Path, metavar="DIR", help="write report and reproducers")
+    command.add_argument("--strict", action="store_true", help="known deviations count too")
 
 
 def add_survey_options(command: argparse.ArgumentParser, target: str) -> None:
@@ -235,6 +265,16 @@ def whole_number(text: str, least: int) -> int:
     return number
 
 
+def shard(text: str) -> Shard:
+    """Read which part of a campaign is asked for."""
+    from refdot.batches import Shard
+
+    number, _, of = text.partition("/")
+    if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
+        raise argparse.ArgumentTypeError(f"I/N with I from 1 to N, not {text!r}")
+    return Shard(int(number), int(of))
+
+
 def exception(name: str) -> type[BaseException]:
     """Read the name of an exception: one of Python's own, or one with its module."""
     module_name, _, class_name = name.rpartition(".")
@@ -261,6 +301,9 @@ def run_check(arguments: argparse.Namespace) -> int:
     from rich.console import Console
 
     from refdot import check, compare, report
+    from refdot.batches import PROFILES, WHOLE, case_at
+    from refdot.targets import TargetError
+    from refdot.workers import Crew
 
     target = chosen_target(arguments)
     if arguments.list:
@@ -268,54 +311,110 @@ def run_check(arguments: argparse.Namespace) -> int:
             print(report.deviation_text(deviation, target))
         return 0
     if arguments.statistics:
-        drawn = [check.case_at(arguments.seed, number) for number in range(arguments.cases or 1000)]
+        drawn = [case_at(arguments.seed, number) for number in range(arguments.cases or 1000)]
         report.print_statistics(drawn, Console())
         return 0
     require(arguments.only, tuple(compare.ASPECTS), "--only")
-    require([arguments.profile], tuple(check.PROFILES), "--profile")
-    profile = check.PROFILES[arguments.profile]
-    if arguments.cases is not None:
-        profile = check.Profile(arguments.cases, None)
-    if arguments.exhaustive is not None:
-        profile = check.Profile(profile.cases, arguments.exhaustive)
-    folder = arguments.report
-    if folder is not None:
-        make_folder(folder)
+    require([arguments.profile], tuple(PROFILES), "--profile")
+    profile = chosen_profile(arguments)
+    make_folder(arguments.report)
+    make_folder(arguments.database, "--database")
     console = Console()
     # To look for garbage, again and again, among all that a target has loaded takes an eighth of
     # the time; it is there to stay.
     gc.freeze()
     try:
-        with ProgressDisplay(console) as progress:
+        with (
+            ProgressDisplay(console) as progress,
+            Crew(arguments.jobs) if arguments.jobs else nullcontext() as executor,
+        ):
             found = check.run(
                 target,
-                cases=profile.cases,
-                exhaustive=profile.exhaustive,
-                thorough=profile.thorough,
+                **vars(profile),
                 seed=arguments.seed,
                 backends=arguments.backend,
                 lowerings=arguments.lowering,
                 only=arguments.only,
+                shard=arguments.shard or WHOLE,
+                database=arguments.database,
+                executor=executor,
                 progress=progress,
             )
+    except TargetError as error:
+        raise UsageError(str(error)) from None
     finally:
         gc.unfreeze()
+    return reported(found, target, arguments, console)
+
+
+def chosen_profile(arguments: argparse.Namespace) -> Profile:
+    """Say how much to judge: what is said exactly goes before the profile."""
+    from refdot.batches import PROFILES
+
+    profile = PROFILES[arguments.profile]
+    exactly = arguments.cases is not None or arguments.exhaustive is not None
+    if arguments.cases is not None:
+        profile = replace(profile, cases=arguments.cases, exhaustive=None)
+    if arguments.exhaustive is not None:
+        profile = replace(profile, exhaustive=arguments.exhaustive, thorough=True)
+    if exactly and arguments.backend:
+        profile = replace(profile, sample=None)
+    return profile
+
+
+def reported(
+    found: Report, target: Target | None, arguments: argparse.Namespace, console: Console
+) -> int:
+    """Print a report, write it if that is asked for, and give the exit code."""
+    from refdot import report
+
     report.print_report(found, console)
-    if folder is not None:
+    folder = arguments.report
+    if folder is not None and target is not None:
         try:
             report.write_report(found, target, folder, arguments.line)
         except OSError as error:
             raise UsageError(f"--report {folder}: {error.strerror}") from None
         console.print(f"report in {folder}", highlight=False, soft_wrap=True)
-    if any(arguments.strict or finding.known is None for finding in found.findings):
+    if found.lost or any(arguments.strict or each.known is None for each in found.findings):
         return 1
     return INTERRUPTED if found.interrupted else 0
+
+
+def run_merge(arguments: argparse.Namespace) -> int:
+    """Do `refdot merge`."""
+    require_check_extra()
+    from rich.console import Console
+
+    from refdot.merge import MergeError, merged
+    from refdot.report import from_json
+    from refdot.targets import TargetError, find_target
+
+    shards = []
+    for path in arguments.reports:
+        try:
+            shards.append(from_json(json.loads(path.read_text(encoding="utf-8"))))
+        except OSError as error:
+            raise UsageError(f"{path}: {error.strerror}") from None
+        except json.JSONDecodeError as error:
+            raise UsageError(f"{path}: not JSON: {error}") from None
+        except ValueError as error:
+            raise UsageError(f"{path}: {error}") from None
+    try:
+        found = merged(shards)
+        # The reproducers are written by the target.
+        target = find_target(found.target) if arguments.report is not None else None
+    except (MergeError, TargetError) as error:
+        raise UsageError(str(error)) from None
+    make_folder(arguments.report)
+    return reported(found, target, arguments, Console())
 
 
 def run_replay(arguments: argparse.Namespace) -> int:
     """Do `refdot replay`."""
     require_check_extra()
     from refdot import check
+    from refdot.batches import Configuration
     from refdot.case import DotCase
     from refdot.targets import limit_of
 
@@ -336,7 +435,7 @@ def run_replay(arguments: argparse.Namespace) -> int:
     broken = False
     for backend in backends:
         for lowering in arguments.lowering or target.default_lowerings:
-            configuration = check.Configuration(backend, lowering)
+            configuration = Configuration(backend, lowering)
             mismatches = check.judge(target, case, configuration)
             broken = broken or bool(mismatches)
             print(f"{target.name}, {backend}, {lowering}: {'wrong' if mismatches else 'right'}")
@@ -360,8 +459,7 @@ def run_errors(arguments: argparse.Namespace) -> int:
             raise UsageError("--diff compares two files, and takes nothing else")
         return run_diff(*arguments.diff)
     # What cannot be written is better known before messages are asked for, which takes time.
-    if arguments.report is not None:
-        make_folder(arguments.report)
+    make_folder(arguments.report)
     if arguments.json not in (None, "-"):
         open_for(arguments.json, "a", "--json").close()
     console = Console(stderr=arguments.json == "-")
@@ -467,14 +565,16 @@ def open_for(path: Path | str, mode: str, option: str) -> IO[str]:
         raise UsageError(f"{option} {path}: {error.strerror}") from None
 
 
-def make_folder(folder: Path) -> None:
-    """Make the folder of a report, if it is not there."""
+def make_folder(folder: Path | None, option: str = "--report") -> None:
+    """Make the folder that an option names, if it names one that is not there."""
+    if folder is None:
+        return
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError:
-        raise UsageError(f"--report {folder}: not a folder") from None
+        raise UsageError(f"{option} {folder}: not a folder") from None
     except OSError as error:
-        raise UsageError(f"--report {folder}: {error.strerror}") from None
+        raise UsageError(f"{option} {folder}: {error.strerror}") from None
 
 
 def run_explain(arguments: argparse.Namespace) -> int:
@@ -625,6 +725,7 @@ class ProgressDisplay:
         from rich import progress
 
         self.tasks: dict[str, progress.TaskID] = {}
+        self.told: dict[str, int] = {}
         self.bar = progress.Progress(
             progress.TextColumn("{task.description}"),
             progress.BarColumn(),
@@ -641,7 +742,9 @@ class ProgressDisplay:
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         """Tell how far it has come."""
-        if self.bar.disable and (done == total or done % max(1, total // 5) == 0):
+        fifth = 5 * done // total
+        if self.bar.disable and fifth > self.told.get(stage, 0):
+            self.told[stage] = fifth
             self.bar.console.print(f"{stage}: {done} of {total}", highlight=False)
         if stage not in self.tasks:
             self.tasks[stage] = self.bar.add_task(stage, total=total)

@@ -16,7 +16,7 @@ import numpy as np
 
 from refdot import __version__, diagram
 from refdot.case import TIERS, DotCase
-from refdot.check import Finding, Report
+from refdot.check import Coverage, Finding, Report
 from refdot.compare import ASPECTS
 from refdot.diagram import printable
 from refdot.errors import DotError
@@ -215,15 +215,13 @@ def sign(state: str) -> str:
 
 def facts_html(report: Report, command: str) -> str:
     """Say what was run, and how to run it again."""
-    cases = counted(report.cases, "case") + " judged"
-    if report.exhaustive is not None:
-        cases += f", among them every pattern of dims up to rank {report.exhaustive}"
+    judged = [covered(name, coverage) for name, coverage in report.coverage.items()]
     facts = {
         "target": f"{report.target} {report.target_version}",
         "with": f"Python {report.python}, NumPy {np.__version__}, refdot {__version__}",
-        "backends": ", ".join(report.backends),
+        "backends": "; ".join(line.removeprefix("backend ") for line in judged),
         "lowerings": ", ".join(report.lowerings),
-        "cases": cases,
+        "cases": counted(report.cases, "case") + " judged",
         "seed": str(report.seed),
         "took": counted(round(report.seconds), "second"),
     }
@@ -240,6 +238,48 @@ def facts_html(report: Report, command: str) -> str:
     return f'<dl class="facts">\n{rows}\n{again}</dl>'
 
 
+def covered(backend: str, coverage: Coverage) -> str:
+    """Say in one line what a backend judged.
+
+    Examples
+    --------
+    >>> covered("python", Coverage(90, [(1, 1), (10, 10)]))
+    'backend python: 90 cases, every pattern of dims up to rank 1'
+    >>> covered("numba", Coverage(20, [(1, 1), (3, 10)]))
+    'backend numba: 20 cases, of the patterns of dims 1 of 1 of rank 0, 3 of 10 of rank 1'
+    """
+    line = f"backend {backend}: {counted(coverage.cases, 'case')}"
+    if not coverage.patterns:
+        return line
+    thoroughly = ", thoroughly" if coverage.thorough else ""
+    if all(judged == there_are for judged, there_are in coverage.patterns):
+        rank = len(coverage.patterns) - 1
+        return f"{line}, every pattern of dims up to rank {rank}{thoroughly}"
+    parts = ", ".join(
+        f"{judged} of {there_are} of rank {rank}"
+        for rank, (judged, there_are) in enumerate(coverage.patterns)
+    )
+    return f"{line}, of the patterns of dims {parts}{thoroughly}"
+
+
+def limit_lines(limits: dict[str, dict[str, int]]) -> list[str]:
+    """Say how many cases each limit kept away, and from which backends.
+
+    Examples
+    --------
+    >>> limit_lines({"c": {"no float16": 3}, "jax": {"no float16": 3, "no int64": 1}})
+    ['not judged on c, jax: 3 cases, no float16', 'not judged on jax: 1 case, no int64']
+    """
+    backends: dict[tuple[str, int], list[str]] = {}
+    for backend, counts in limits.items():
+        for reason, count in counts.items():
+            backends.setdefault((reason, count), []).append(backend)
+    return [
+        f"not judged on {', '.join(names)}: {counted(count, 'case')}, {reason}"
+        for (reason, count), names in backends.items()
+    ]
+
+
 def copy_button(element: str, what: str) -> str:
     """Give a button that copies the text of an element; the script shows it."""
     return (
@@ -254,12 +294,11 @@ def unjudged_html(report: Report, target: Target) -> str:
     if report.only:
         reasons.append(f"all but {listed(report.only)}: nothing else was asked for")
     reasons += [f"{kind}: {reason}" for kind, reason in target.unjudged.items()]
-    if report.skipped:
-        reasons.append(f"{counted(report.skipped, 'case')} beyond the limits of {report.target}")
-    reasons += [limit.reason for limit in target.limits]
-    for backend in target.backends():
-        if backend.name in report.backends:
-            reasons += [f"on {backend.name}: {limit.reason}" for limit in backend.limits]
+    reasons += limit_lines(report.limits)
+    if report.lost:
+        reasons.append(
+            f"{counted(report.lost, 'case')} in batches with others that kill the process"
+        )
     if not reasons:
         return ""
     items = "\n".join(f"<li>{escape(reason)}</li>" for reason in reasons)

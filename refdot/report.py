@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import asdict, fields
 from hashlib import sha256
 from operator import itemgetter
 from pathlib import Path
@@ -15,15 +16,39 @@ from rich.markup import escape
 from rich.table import Table
 
 from refdot import __version__
+from refdot.batches import WHOLE, Configuration, Profile, Shard
 from refdot.case import DotCase
-from refdot.check import Finding, Report
+from refdot.check import Coverage, Finding, Report
 from refdot.compare import compare
 from refdot.explanation import counted
-from refdot.page import report_html
+from refdot.page import covered, limit_lines, report_html
 from refdot.regions import counts
-from refdot.targets import Deviation, Target, deviation_of
+from refdot.targets import Deviation, Mismatch, Target, deviation_of
 
-__all__ = ["as_json", "deviation_text", "print_report", "print_statistics", "write_report"]
+__all__ = [
+    "as_json",
+    "deviation_text",
+    "from_json",
+    "print_report",
+    "print_statistics",
+    "write_report",
+]
+
+
+# The fields of a report that are in its JSON as they are.
+AS_THEY_ARE = (
+    "target",
+    "target_version",
+    "python",
+    "seed",
+    "cases",
+    "skipped",
+    "lost",
+    "absent_backends",
+    "limits",
+    "seconds",
+    "interrupted",
+)
 
 
 def as_json(report: Report) -> dict[str, Any]:
@@ -34,15 +59,32 @@ def as_json(report: Report) -> dict[str, Any]:
         "target_version": report.target_version,
         "python": report.python,
         "seed": report.seed,
+        "profile": asdict(report.profile),
+        "only": list(report.only),
+        "shard": str(report.shard),
         "cases": report.cases,
         "skipped": report.skipped,
-        "exhaustive": report.exhaustive,
+        "lost": report.lost,
         "backends": list(report.backends),
         "lowerings": list(report.lowerings),
         "absent_backends": report.absent_backends,
+        "limits": report.limits,
+        "coverage": {name: coverage_as_json(of) for name, of in report.coverage.items()},
         "seconds": round(report.seconds, 3),
         "interrupted": report.interrupted,
         "mismatches": [finding_as_json(finding) for finding in report.findings],
+    }
+
+
+def coverage_as_json(coverage: Coverage) -> dict[str, Any]:
+    """Give what a backend judged as what `json` can write."""
+    return {
+        "cases": coverage.cases,
+        "thorough": coverage.thorough,
+        "ranks": [
+            {"rank": rank, "patterns": judged, "of": there_are}
+            for rank, (judged, there_are) in enumerate(coverage.patterns)
+        ],
     }
 
 
@@ -59,11 +101,62 @@ def finding_as_json(finding: Finding) -> dict[str, Any]:
         "lowerings": finding.lowerings,
         "count": finding.count,
         "known": finding.known,
+        "configuration": asdict(finding.configuration),
         "case": mismatch.case.to_json(),
         "expected": mismatch.expected,
         "got": mismatch.got,
+        "earliest_stage": mismatch.earliest_stage,
+        "draw": mismatch.draw,
+        "order": mismatch.order,
+        "operand": mismatch.operand,
         "reproducer": reproducer_name(finding),
     }
+
+
+def from_json(data: Any) -> Report:
+    """Read a report from what `as_json` gave.
+
+    Raises
+    ------
+    ValueError
+        The data do not describe a report, or one of another version of refdot.
+    """
+    if not isinstance(data, dict) or "refdot" not in data:
+        raise ValueError("not written by refdot check")
+    if data["refdot"] != __version__:
+        raise ValueError(f"written by refdot {data['refdot']}, and this is {__version__}")
+    try:
+        return Report(
+            **{key: data[key] for key in AS_THEY_ARE},
+            backends=tuple(data["backends"]),
+            lowerings=tuple(data["lowerings"]),
+            only=tuple(data["only"]),
+            profile=Profile(**data["profile"]),
+            shard=Shard(*map(int, data["shard"].split("/"))),
+            coverage={name: coverage_from_json(of) for name, of in data["coverage"].items()},
+            findings=[finding_from_json(found) for found in data["mismatches"]],
+        )
+    except KeyError as error:
+        raise ValueError(f"not written by refdot check: it lacks {error}") from None
+    except (TypeError, AttributeError) as error:
+        raise ValueError(f"not written by refdot check: {error}") from None
+
+
+def coverage_from_json(data: dict[str, Any]) -> Coverage:
+    """Read what a backend judged from what `coverage_as_json` gave."""
+    patterns = [(row["patterns"], row["of"]) for row in data["ranks"]]
+    return Coverage(data["cases"], patterns, data["thorough"])
+
+
+def finding_from_json(data: dict[str, Any]) -> Finding:
+    """Read one finding from what `finding_as_json` gave."""
+    names = {each.name for each in fields(Mismatch)} - {"case"}
+    mismatch = Mismatch(
+        **{name: data[name] for name in names}, case=DotCase.from_json(data["case"])
+    )
+    configuration = Configuration(**data["configuration"])
+    parts = ("backends", "lowerings", "count", "known")
+    return Finding(mismatch, configuration, **{name: data[name] for name in parts})
 
 
 def reproducer_name(finding: Finding) -> str:
@@ -72,7 +165,8 @@ def reproducer_name(finding: Finding) -> str:
     The name holds the rule, the kind, and a few digits of the signature's hash.
     """
     mismatch = finding.mismatch
-    digest = sha256(mismatch.signature.encode()).hexdigest()[:6]
+    key = mismatch.signature + (finding.known or "")
+    digest = sha256(key.encode()).hexdigest()[:6]
     words = re.sub(r"\W+", "_", f"{mismatch.rule} {mismatch.kind} {digest}".lower())
     return f"reproducer_{words}.py"
 
@@ -113,21 +207,27 @@ def print_report(report: Report, console: Console) -> None:
     for number, finding in enumerate(report.findings, 1):
         print_finding(number, finding, console)
     version = f" {report.target_version}" if report.target_version else ""
+    cases = counted(report.cases, "case")
     console.print(
-        f"{report.target}{version} on Python {report.python}: {report.cases} cases judged, "
+        f"{report.target}{version} on Python {report.python}: {cases} judged, "
         f"seed {report.seed}, backends {', '.join(report.backends)}, "
         f"lowerings {', '.join(report.lowerings)}, {report.seconds:.0f} s",
         highlight=False,
         soft_wrap=True,
     )
-    if report.exhaustive is not None:
-        console.print(f"every pattern of dims up to rank {report.exhaustive} was among them")
-    if report.skipped:
-        console.print(
-            f"{report.skipped} more are beyond what {report.target} claims to do", highlight=False
-        )
+    if report.shard != WHOLE:
+        console.print(f"this is shard {report.shard}", highlight=False)
+    for name, coverage in report.coverage.items():
+        console.print(covered(name, coverage), highlight=False, soft_wrap=True)
+    for line in limit_lines(report.limits):
+        console.print(escape(line), highlight=False, soft_wrap=True)
     for name, reason in report.absent_backends.items():
         console.print(f"backend {name} is absent: {reason}", highlight=False)
+    if report.lost:
+        console.print(
+            f"LOST: {counted(report.lost, 'case')} in batches with others that kill the process",
+            highlight=False,
+        )
     if report.interrupted:
         console.print("interrupted: this is what was found until then")
     console.print(summary(report), style="bold", highlight=False)

@@ -367,6 +367,16 @@ class TargetError(Exception):
     """A target that was asked for cannot be had; the message says why, in one line."""
 
 
+def breaks_r1(case: DotCase) -> bool:
+    """Whether the dims of an operand break R1."""
+    return not are_names(case.x.dims) or not are_names(case.y.dims)
+
+
+def are_names(dims: tuple[Any, ...]) -> bool:
+    """Whether dims obey R1."""
+    return len(set(dims)) == len(dims) and all(isinstance(dim, str) and dim for dim in dims)
+
+
 @dataclass
 class CallableTarget:
     """Any callable `fn(x: NamedTensor, y: NamedTensor, dim) -> NamedTensor`.
@@ -390,10 +400,7 @@ class CallableTarget:
     lowerings: tuple[str, ...] = ("stock",)
     default_lowerings: tuple[str, ...] = ("stock",)
     limits: tuple[Limit, ...] = (
-        Limit(
-            "dims that break R1 cannot reach it: NamedTensor refuses them",
-            lambda case: not are_names(case.x.dims) or not are_names(case.y.dims),
-        ),
+        Limit("dims that break R1 cannot reach it: NamedTensor refuses them", breaks_r1),
     )
     unjudged: Mapping[str, str] = field(default_factory=dict)
     deviations: tuple[Deviation, ...] = ()
@@ -498,7 +505,14 @@ class CallableTarget:
         )
 
 
-class XarrayTarget(CallableTarget):
+class FoundTarget(CallableTarget):
+    """A callable that was found by its name, and is found by it again in another process."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return find_target, (self.name,)
+
+
+class XarrayTarget(FoundTarget):
     """`xarray.dot`, which the rules were taken from: the control that must come out clean."""
 
     XARRAY_LIMITS: ClassVar[tuple[Limit, ...]] = (
@@ -571,11 +585,6 @@ def effects(inputs: tuple[Array, ...], before: tuple[Array, ...], output: Array)
     return found
 
 
-def are_names(dims: tuple[Any, ...]) -> bool:
-    """Whether dims obey R1."""
-    return len(set(dims)) == len(dims) and all(isinstance(dim, str) and dim for dim in dims)
-
-
 def differentiable(case: DotCase) -> bool:
     """Whether both operands are real and continuous."""
     return all(np.dtype(operand.dtype).kind == "f" for operand in (case.x, case.y))
@@ -623,7 +632,7 @@ def find_target(name: str) -> Target:
         raise TargetError(" ".join(said.split())) from None
     if not callable(found):
         raise TargetError(f"{name} is not callable")
-    return CallableTarget(found, name, gradients=hasattr(found, "vjp"))
+    return FoundTarget(found, name, gradients=hasattr(found, "vjp"))
 
 
 CALLABLE_REPRODUCER = """\

@@ -21,16 +21,9 @@ from pytensor.graph.op import Op
 from pytensor.printing import debugprint
 
 from refdot import check
+from refdot.batches import PROFILES, Campaign, Configuration
 from refdot.case import DimArgument, DotCase, Operand
-from refdot.check import Configuration
 from refdot.oracle import expected_error
-from refdot.patterns import (
-    disagreeing_cases_of,
-    dtype_cases_of,
-    forward_cases_of,
-    gradient_cases_of,
-    patterns,
-)
 from refdot.pytensor import graph, use_lowering
 from refdot.pytensor.target import PyTensorTarget
 from refdot.targets import Mismatch, Outcome
@@ -154,21 +147,16 @@ def cases_needed(fault: Fault, seed: int = SEED) -> tuple[int, Mismatch] | None:
 
 def batches(lowering: str, seed: int) -> Iterator[list[DotCase]]:
     """Give the cases that a run judges when nothing is said, in their order."""
-    quick = check.PROFILES["quick"]
-    for index in range(quick.cases):
-        yield [drawn(seed, index)]
-    first, last = PyTensorTarget.default_lowerings
-    for pattern in patterns(quick.exhaustive):
-        yield list(forward_cases_of(pattern))
-        if lowering == last:
-            yield list(gradient_cases_of(pattern))
-        if lowering == first:
-            yield list(disagreeing_cases_of(pattern))
-            if len(pattern.dims) == 1:
-                yield list(dtype_cases_of(pattern))
+    for work in quick_batches(seed):
+        yield list(work.get(Configuration("python", lowering), ()))
 
 
-drawn = cache(check.case_at)  # the same cases for each fault
+@cache
+def quick_batches(seed: int) -> list[dict[Configuration, tuple[DotCase, ...]]]:
+    """Give the batches of the quick profile, the same for each fault."""
+    target = PyTensorTarget()
+    campaign = Campaign(PROFILES["quick"], seed, ("python",), target.default_lowerings)
+    return [dict(batch.work) for batch in campaign.batches(target)]
 
 
 def concerns(case: DotCase, aspect: str) -> bool:

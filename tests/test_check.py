@@ -2,29 +2,42 @@
 
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache
 from itertools import count
 
 import numpy as np
 import pytest
+from distributed import Client, LocalCluster
 
 import refdot as rd
-from refdot import NamedTensor, check
-from refdot.case import DimArgument, DotCase, Operand
-from refdot.check import Configuration, Finding, Report
+from refdot import NamedTensor, batches, check
+from refdot.batches import Batch, Configuration, Shard
+from refdot.case import LAYOUTS, DimArgument, DotCase, Operand
+from refdot.check import Finding, Report
 from refdot.lowering import Lowering
-from refdot.targets import CallableTarget, Target, find_target, limit_of
+from refdot.merge import merged
+from refdot.targets import (
+    Backend,
+    CallableTarget,
+    Deviation,
+    Limit,
+    Target,
+    find_target,
+    limit_of,
+)
 from refdot.witnesses import dot_by_definition
+from refdot.workers import Crew
 
 CALL = Configuration("call", "stock")
-case_at = cache(check.case_at)
+case_at = cache(batches.case_at)
 
 
 @pytest.fixture(autouse=True)
 def _cases_drawn_once(monkeypatch):
     """Let all campaigns of this module share their cases, which take longest to draw."""
-    monkeypatch.setattr(check, "case_at", case_at)
+    monkeypatch.setattr(batches, "case_at", case_at)
 
 
 def campaign(fn: Callable, cases: int = 300, **options) -> Report:
@@ -729,9 +742,252 @@ def test_the_same_seed_gives_the_same_findings():
     assert campaign(fn, cases=25, seed=8).findings != first.findings
 
 
-# The cases
+# What is known
 
 
-def test_cases_are_distinct_and_so_are_those_of_other_seeds():
-    assert len({case_at(0, index) for index in range(300)}) >= 290
-    assert len({case_at(seed, 5) for seed in range(20)}) >= 19
+class Recorded(CallableTarget):
+    """A target with deviations on record."""
+
+    def __init__(self, fn: Callable, *deviations: Deviation) -> None:
+        super().__init__(fn, "recorded", deviations=deviations)
+
+
+def record(**changes) -> Deviation:
+    """Give the record of dims that come out reversed from a matrix and a vector."""
+    deviation = Deviation(
+        id="reversed-beside-a-vector",
+        title="With a vector, dims come out reversed.",
+        rule="R5",
+        versions="",
+        backends=(),
+        explains=lambda mismatch, outcome: len(mismatch.case.y.dims) == 1,
+        witness=DotCase(Operand(("row", "column"), (2, 3)), Operand(("column",), (3,)), NO_DIM),
+        cause="",
+    )
+    return replace(deviation, **changes)
+
+
+NO_DIM = DimArgument("tuple")
+REVERSED = "R5 wrong-dims at run: dims"
+
+
+def found_with(*deviations: Deviation) -> dict[str | None, Finding]:
+    """Give what is found of reversed dims: by the id of what is known, or None."""
+    target = Recorded(FAULTS["dims reversed"][0], *deviations)
+    findings = check.run(target, cases=200).findings
+    assert {finding.mismatch.signature for finding in findings} == {REVERSED}
+    return {finding.known: finding for finding in findings}
+
+
+def test_what_is_known_does_not_hide_what_looks_alike():
+    found, plain = found_with(record()), found_with()
+    assert [*found] == [None, "reversed-beside-a-vector"]
+    assert sum(finding.count for finding in found.values()) == plain[None].count
+    assert plain[None].known is None
+
+
+def test_what_is_new_stays_new_when_it_is_shrunk():
+    case = found_with(record())[None].mismatch.case
+    assert len(case.y.dims) != 1
+    smallest = found_with()[None].mismatch.case
+    assert len(smallest.x.dims) == len(smallest.y.dims) == 1
+
+
+def test_the_case_of_what_is_known_is_its_witness():
+    assert found_with(record())["reversed-beside-a-vector"].mismatch.case == record().witness
+
+
+def test_what_its_witness_does_not_show_has_the_smallest_case_seen():
+    other = record(witness=DotCase(Operand(("a",), (2,)), Operand(("a",), (2,))))
+    found = found_with(other)[other.id]
+    assert found.mismatch.case != other.witness
+    assert found.mismatch.case in {case_at(0, index) for index in range(300)}
+
+
+@pytest.mark.parametrize("changes", [{"rule": "R6"}, {"backends": ("another",)}], ids=str)
+def test_what_is_on_record_of_another_rule_or_backend_is_not_known(changes):
+    assert [*found_with(record(**changes))] == [None]
+
+
+# What was judged
+
+
+class Fleet(CallableTarget):
+    """A target of three backends, of which one is dear and one is limited."""
+
+    def backends(self) -> tuple[Backend, ...]:
+        few = Limit("more than two dims", lambda case: len(case.x.dims) > 2)
+        return (Backend("a"), Backend("b", limits=(few,)), Backend("c", dear=True))
+
+
+R1_LIMIT = "dims that break R1 cannot reach it: NamedTensor refuses them"
+
+
+def test_a_report_says_what_each_backend_judged_and_what_was_kept_from_it():
+    report = check.run(Fleet(rd.dot, "fleet"), cases=40, exhaustive=1, thorough=False, sample=3)
+    everywhere = report.limits["a"][R1_LIMIT]
+    few = report.limits["b"].pop("more than two dims")
+    assert report.limits["a"] == report.limits["b"] == {R1_LIMIT: everywhere}
+    assert report.skipped == everywhere
+    a, b, c = (report.coverage[name] for name in "abc")
+    assert (a.cases, b.cases) == (report.cases, report.cases - few)
+    assert a.cases > 40
+    assert 5 < few < 40
+    assert a.patterns == b.patterns == [(1, 1), (10, 10)]
+    assert [there_are for _, there_are in c.patterns] == [1, 10]
+    assert sum(judged for judged, _ in c.patterns) == 3
+    assert 0 < c.cases < a.cases / 2
+    assert [a.thorough, b.thorough, c.thorough] == [False] * 3
+
+
+def test_a_sample_is_not_thorough_and_all_of_it_may_be():
+    for sample, thorough in ((2, [True, False]), (None, [True, True])):
+        report = check.run(
+            Fleet(rd.dot, "fleet"), cases=3, exhaustive=0, backends=["a", "c"], sample=sample
+        )
+        assert [report.coverage[name].thorough for name in "ac"] == thorough
+
+
+def test_a_finding_is_on_the_first_backend_and_names_all_in_their_order():
+    target = Fleet(FAULTS["dims reversed"][0], "fleet")
+    (finding,) = check.run(target, cases=120, backends=["c", "b", "a"], sample=None).findings
+    assert (finding.configuration.backend, finding.backends) == ("c", ["c", "b", "a"])
+
+
+# Wherever it is judged
+
+PLANTED = """
+import os
+from pathlib import Path
+
+import refdot
+
+
+def wrong(x, y, dim=None):
+    return refdot.dot(y, x, dim)
+
+
+def dies_once(x, y, dim=None):
+    if not Path("died").exists():
+        Path("died").touch()
+        os._exit(3)
+    return wrong(x, y, dim)
+
+
+def dies_of_uint8(x, y, dim=None):
+    if x.dtype == "uint8":
+        os._exit(3)
+    return wrong(x, y, dim)
+"""
+
+
+@pytest.fixture(scope="module")
+def _planted(tmp_path_factory):
+    """Stand beside a module that other processes import."""
+    folder = tmp_path_factory.mktemp("planted")
+    (folder / "planted_dots.py").write_text(PLANTED, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.syspath_prepend(str(folder))
+        yield
+    sys.modules.pop("planted_dots", None)
+
+
+@pytest.fixture(scope="module")
+def crew(_planted):
+    with Crew(2) as started:
+        yield started
+
+
+def report_of(name: str, **options) -> Report:
+    """Give the report of a planted dot, without its seconds."""
+    options = {"cases": 40, "exhaustive": 1, "thorough": False} | options
+    return replace(check.run(find_target(f"planted_dots:{name}"), **options), seconds=0.0)
+
+
+@pytest.mark.usefixtures("_planted")
+def test_threads_give_the_same_report_as_one_process():
+    with ThreadPoolExecutor(3) as executor:
+        assert report_of("wrong", executor=executor) == report_of("wrong")
+
+
+def test_processes_give_the_same_report_as_one(crew):
+    assert report_of("wrong", executor=crew) == report_of("wrong")
+
+
+@pytest.mark.usefixtures("_planted")
+@pytest.mark.parametrize("of", [2, 5])
+def test_shards_give_the_same_report_when_they_are_merged(of):
+    shards = [report_of("wrong", shard=Shard(number, of)) for number in range(of, 0, -1)]
+    assert replace(merged(shards), seconds=0.0) == report_of("wrong")
+
+
+def test_a_process_that_dies_once_is_nothing_to_the_report(crew):
+    died = report_of("dies_once", executor=crew)
+    assert replace(died, target="planted_dots:wrong") == report_of("wrong")
+
+
+def test_a_case_that_kills_is_a_finding_and_the_others_are_judged(crew):
+    options = {"cases": 60, "exhaustive": None}
+    fatal, wrong = (
+        report_of("dies_of_uint8", executor=crew, **options),
+        report_of("wrong", **options),
+    )
+    found = {finding.mismatch.signature: finding for finding in fatal.findings}
+    finding = found.pop("R6 rejected-valid at run: the process died")
+    assert finding.mismatch.case.x.dtype == "uint8"
+    assert (finding.mismatch.expected, finding.mismatch.got) == (
+        "an answer or an error",
+        "the process died",
+    )
+    assert [*found] == signatures(wrong)
+    assert (fatal.cases, fatal.lost) == (wrong.cases, 0)
+
+
+def test_where_too_much_kills_the_rest_of_a_batch_is_lost(crew):
+    of_floats = DotCase(Operand(("a", "b"), (2, 3)), Operand(("c",), (5,)))
+    of_uint8 = [
+        replace(of_floats, x=replace(of_floats.x, dtype="uint8", layout=layout))
+        for layout in LAYOUTS
+    ]
+    batch = Batch(((CALL, (of_floats, *of_uint8)),))
+    judged = check.judge_apart(find_target("planted_dots:dies_of_uint8"), batch)
+    assert (judged.distinct, judged.lost) == (6, 2)
+    assert [finding.mismatch.case for finding in judged.findings] == [of_floats, *of_uint8[:3]]
+
+
+def test_a_death_is_no_finding_where_values_are_not_asked_for(crew):
+    options = {"executor": crew, "cases": 12, "exhaustive": None, "only": ["errors"]}
+    assert report_of("dies_of_uint8", **options).findings == []
+
+
+@pytest.mark.usefixtures("_planted")
+def test_a_cluster_of_dask_gives_the_same_report_as_one_process():
+    with (
+        LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        found = report_of("wrong", executor=client.get_executor())
+    assert found == report_of("wrong")
+
+
+# What is kept
+
+
+def test_what_was_found_is_judged_first_by_the_next_run(tmp_path):
+    wrong = FAULTS["float32 computed in float16"][0]
+    first = campaign(wrong, cases=120, database=tmp_path)
+    (case,) = {finding.mismatch.case for finding in first.findings}
+    judged, told = [], []
+
+    def dot(x, y, dim=None):
+        judged.append(x.dtype)
+        return wrong(x, y, dim)
+
+    again = campaign(dot, cases=1, database=tmp_path, progress=lambda *steps: told.append(steps))
+    assert judged[0] == case.x.dtype
+    assert told[:2] == [("judging what was kept", 1, 1), ("judging", 1, 1)]
+    assert {finding.mismatch.case for finding in again.findings} == {case}
+    assert again.cases == 2

@@ -10,7 +10,8 @@ from itertools import count
 import pytest
 
 import refdot
-from refdot import check
+from refdot import batches, check
+from refdot.batches import PROFILES, Profile
 from refdot.cli import main
 from refdot.explanation import explain
 from refdot.situations import SITUATIONS
@@ -49,7 +50,7 @@ def folder(tmp_path, monkeypatch):
         sys.modules.pop(name, None)
 
 
-COMMANDS = ["check", "replay", "errors", "regex", "explain", "compile-time"]
+COMMANDS = ["check", "merge", "replay", "errors", "regex", "explain", "compile-time"]
 TARGETS = "it must be pytensor, xarray or module:function"
 OPERANDS = "two operands with one comma between them, such as 'a b, b c', not"
 BAD_USAGE = {
@@ -76,6 +77,18 @@ BAD_USAGE = {
     "check xarray --cases 0": "argument --cases: a whole number from 1 on, not '0'",
     "check xarray --cases many": "argument --cases: a whole number from 1 on, not 'many'",
     "check xarray --seed 1e3": "argument --seed: a whole number from 0 on, not '1e3'",
+    "check xarray --shard 0/3": "argument --shard: I/N with I from 1 to N, not '0/3'",
+    "check xarray --shard 4/3": "argument --shard: I/N with I from 1 to N, not '4/3'",
+    "check xarray --shard 2": "argument --shard: I/N with I from 1 to N, not '2'",
+    "check xarray --shard=-1/3": "argument --shard: I/N with I from 1 to N, not '-1/3'",
+    "check xarray --jobs 0": "argument --jobs: a whole number from 1 on, not '0'",
+    "check right_dot:dot --cases 1 --database case.json": "--database case.json: not a folder",
+    "merge": "the following arguments are required: REPORT.json",
+    "merge missing.json": "missing.json: No such file or directory",
+    "merge broken.json": "broken.json: not JSON: Expecting value: line 1 column 7 (char 6)",
+    "merge latin.json": "latin.json: 'utf-8' codec can't decode byte 0xe9 in position 1: "
+    "invalid continuation byte",
+    "merge case.json": "case.json: not written by refdot check",
     "check xarray --cases": "argument --cases: expected one argument",
     "check xarray --report case.json": "--report case.json: not a folder",
     "check xarray --nosuch": "unrecognized arguments: --nosuch",
@@ -188,7 +201,7 @@ def test_output_that_is_piped_is_plain_lines(capsys):
     out, err = capsys.readouterr()
     assert err == ""
     # How often it was seen, how many cases the target does not claim to do, and how long it took.
-    changing = r"(?<=seen ).*(?= on)|\d+(?= cases judged)|^\d+ more .*\n|\d+(?= s$)"
+    changing = r"(?<=seen ).*(?= on)|\d+(?= cases judged)|^not judged .*\n|\d+(?= s$)"
     out = re.sub(r"(?<=Python )[\d.]+", "3", re.sub(changing, "", out, flags=re.MULTILINE))
     assert (
         out
@@ -206,6 +219,7 @@ shrinking: 1 of 1
    seen  on call; stock; NEW
 
 wrong_dot:dot on Python 3:  cases judged, seed 3, backends call, lowerings stock,  s
+backend call: 20 cases
 1 distinct mismatch: 1 new, 0 known
 """
     )
@@ -253,18 +267,77 @@ def test_known_deviations_count_with_strict_alone(known, strict, code, monkeypat
 
 @pytest.mark.parametrize(("target", "code"), [("right_dot:dot", 130), ("wrong_dot:dot", 1)])
 def test_an_interrupt_prints_what_was_found_so_far(target, code, monkeypatch, capsys):
-    numbers, case_at = count(), check.case_at
+    numbers, case_at = count(), batches.case_at
 
     def interrupted(seed, index):
         if next(numbers) == 15:
             raise KeyboardInterrupt
         return case_at(seed, index)
 
-    monkeypatch.setattr(check, "case_at", interrupted)
+    monkeypatch.setattr(batches, "case_at", interrupted)
     assert main(["check", target]) == code
     out = capsys.readouterr().out
     assert "interrupted: this is what was found until then\n" in out
     assert ("R5 wrong-dims at run" in out) == (code == 1)
+
+
+def test_shards_are_merged_to_the_report_of_one_run(folder, capsys):
+    command = ["check", "wrong_dot:dot", "--cases", "20", "--exhaustive", "1", "--report"]
+    assert main([*command, "whole"]) == 1
+    whole = capsys.readouterr().out.partition("shrinking: 1 of 1\n")[2]
+    parts = [f"part{number}/report.json" for number in (1, 2, 3)]
+    for number in (1, 2, 3):
+        assert main([*command, f"part{number}", "--shard", f"{number}/3"]) in (0, 1)
+        assert f"\nthis is shard {number}/3\n" in capsys.readouterr().out
+    assert main(["merge", *parts, "--report", "whole-again"]) == 1
+    merged = capsys.readouterr().out
+    seconds = r"\d+ s$|whole(-again)?$"
+    assert re.sub(seconds, "", merged, flags=re.M) == re.sub(seconds, "", whole, flags=re.M)
+    for name in (path.name for path in (folder / "whole").iterdir()):
+        texts = [(folder / there / name).read_text("utf-8") for there in ("whole", "whole-again")]
+        texts = [re.sub(r'"seconds": [\d.]+', "", text) for text in texts]
+        assert texts[0] == texts[1]
+
+    assert main(["merge", *parts[:2]]) == 2
+    assert capsys.readouterr() == ("", "refdot: missing of 3 shards: 3\n")
+    assert main(["merge", *parts[:2], parts[0]]) == 2
+    assert capsys.readouterr() == ("", "refdot: shard 1/3 is there twice\n")
+
+
+def test_jobs_find_their_target_by_its_name(capsys):
+    assert main(["check", "wrong_dot:dot", "--cases", "20", "--jobs", "2"]) == 1
+    assert capsys.readouterr().out.endswith("1 distinct mismatch: 1 new, 0 known\n")
+
+
+def test_what_is_found_is_kept_for_the_next_run(folder, capsys):
+    command = ["check", "wrong_dot:dot", "--cases", "1", "--database", "kept"]
+    assert main(command) == 0
+    assert main([*command, "--cases", "20"]) == 1
+    assert main(command) == 1
+    assert "\njudging what was kept: 1 of 1\n" in capsys.readouterr().out
+
+
+# Each: options, and the profile that they are.
+AMOUNTS = {
+    "": PROFILES["quick"],
+    "--profile deep --backend call": PROFILES["deep"],
+    "--cases 20": Profile(20, None, thorough=False, sample=5),
+    "--cases 20 --backend call": Profile(20, None, thorough=False),
+    "--exhaustive 1": Profile(150, 1, sample=5),
+    "--exhaustive 1 --cases 3 --profile deep": Profile(3, 1, sample=300),
+    "--exhaustive 0 --backend call": Profile(150, 0),
+}
+
+
+@pytest.mark.parametrize(("options", "profile"), AMOUNTS.items(), ids=AMOUNTS)
+def test_what_is_said_exactly_goes_before_the_profile(options, profile, monkeypatch, capsys):
+    def run(target, **asked):
+        assert {name: asked[name] for name in vars(profile)} == vars(profile)
+        return campaign(target, cases=1)
+
+    campaign = check.run
+    monkeypatch.setattr(check, "run", run)
+    assert main(["check", "right_dot:dot", *options.split()]) == 0
 
 
 def test_the_module_is_the_command():

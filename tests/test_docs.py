@@ -15,6 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs" / "extending").glob("*.md"))
+FOLLOWED = [*PAGES, ROOT / "docs" / "scale.md"]
 BLOCK = re.compile(r'^```(python|console)(?: title="(.*?)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 
 
@@ -39,7 +40,7 @@ def followed(command, folder):
     return python(folder, *module, *arguments).stdout
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", FOLLOWED, ids=lambda page: page.stem)
 def test_a_page_is_true_to_the_letter(page, tmp_path):
     """Write each file that a page shows, type each command, and see what it shows."""
     blocks = BLOCK.findall(page.read_text("utf-8"))

@@ -16,8 +16,9 @@ from test_diagram import contrast
 
 import refdot as rd
 from refdot import check, diagram
+from refdot.batches import Configuration
 from refdot.case import DimArgument, DotCase, Operand
-from refdot.check import Configuration, Finding, Report
+from refdot.check import Coverage, Finding, Report
 from refdot.compare import KINDS
 from refdot.page import COLOURS, FEW, RULES, SIGNS, document, in_words, report_html
 from refdot.report import write_report
@@ -56,12 +57,11 @@ TARGET = Target(rd.dot, "m:<dot>", version="1.2", deviations=(DEVIATION,))
 
 def finding(mismatch, *places, known=None):
     """Give a finding that was seen once on each of some backends."""
-    found = Finding(mismatch, Configuration(places[0], "stock"), known=known)
-    for place in places:
-        found.add(Configuration(place, "stock"))
-    return found
+    where = Configuration(places[0], "stock")
+    return Finding(mismatch, where, list(dict.fromkeys(places)), count=len(places), known=known)
 
 
+LIMITS = {"py": {"no <names>": 3}, "c": {"no <names>": 3, "c has no <complex>": 4}}
 KNOWN = finding(SIZES, "py", "c", known="size-one")
 FINDINGS = [KNOWN, finding(VALUE, "c", "c"), finding(ERROR, "py")]
 
@@ -77,6 +77,7 @@ def report_of(*findings, **fields):
         "absent_backends": {"jax": "no <jax>"},
         "python": "3.11.9",
         "cases": 1234,
+        "coverage": {"py": Coverage(1234, [(1, 1), (10, 10)]), "c": Coverage(7, [(1, 1), (2, 10)])},
         "seconds": 1.4,
         "findings": list(findings),
     }
@@ -220,15 +221,16 @@ def test_a_run_that_was_interrupted_says_so():
 
 
 def test_the_run_is_told():
-    root = read(text_of(report_of(exhaustive=2), command="refdot check --seed 5"))
+    root = read(text_of(report_of(), command="refdot check --seed 5"))
     (facts,) = with_class(root, "facts")
     numpy = sys.modules["numpy"].__version__
     assert [words(fact) for fact in facts] == [
         "targetm:<dot> 1.2",
         f"withPython 3.11.9, NumPy {numpy}, refdot {rd.__version__}",
-        "backendspy, c",
+        "backendspy: 1,234 cases, every pattern of dims up to rank 1; "
+        "c: 7 cases, of the patterns of dims 1 of 1 of rank 0, 2 of 10 of rank 1",
         "loweringsstock",
-        "cases1,234 cases judged, among them every pattern of dims up to rank 2",
+        "cases1,234 cases judged",
         "seed5",
         "took1 second",
         "made byrefdot check --seed 5 Copy the command",
@@ -236,7 +238,7 @@ def test_the_run_is_told():
 
 
 def test_what_is_not_judged_is_told_with_its_reason():
-    root = read(text_of(report_of(only=("values", "errors"), skipped=3)))
+    root = read(text_of(report_of(only=("values", "errors"), limits=LIMITS, lost=2)))
     (reasons,) = root.iter("ul")
     assert [words(reason) for reason in reasons] == [
         "backend jax: no <jax>",
@@ -244,9 +246,9 @@ def test_what_is_not_judged_is_told_with_its_reason():
         "nondeterminism: it is called, and has no graph",
         "structure: it is called, and has no graph",
         "wrong-gradient: it has no gradient",
-        "3 cases beyond the limits of m:<dot>",
-        "dims that break R1 cannot reach it: NamedTensor refuses them",
-        "on c: c has no <complex>",
+        "not judged on py, c: 3 cases, no <names>",
+        "not judged on c: 4 cases, c has no <complex>",
+        "2 cases in batches with others that kill the process",
     ]
 
 

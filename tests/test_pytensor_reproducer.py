@@ -16,7 +16,8 @@ import pytest
 from faults import FAULTS, Fault, ask, planted, released
 from pytensor.xtensor.rewriting.utils import lower_xtensor_db
 
-from refdot.check import Configuration, judge
+from refdot.batches import Configuration
+from refdot.check import judge
 from refdot.compare import KINDS
 from refdot.pytensor.target import PyTensorTarget
 from refdot.targets import Mismatch

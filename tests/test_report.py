@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import subprocess
 import sys
 
@@ -10,11 +11,13 @@ from rich.console import Console
 
 import refdot as rd
 from refdot import check
+from refdot.batches import Configuration, Shard
 from refdot.case import DimArgument, DotCase, Operand
-from refdot.check import Configuration, Finding, Report
+from refdot.check import Coverage, Finding, Report
 from refdot.report import (
     as_json,
     deviation_text,
+    from_json,
     print_report,
     reproducer_name,
     shortened,
@@ -31,10 +34,8 @@ def report_of(*mismatches: Mismatch, **fields) -> Report:
     """Give a report in which each mismatch was found three times."""
     findings = []
     for mismatch in mismatches:
-        finding = Finding(mismatch, Configuration("c", "stock"))
-        for backend, lowering in (("c", "stock"), ("py", "stock"), ("py", "inlined")):
-            finding.add(Configuration(backend, lowering))
-        findings.append(finding)
+        where = Configuration("c", "stock")
+        findings.append(Finding(mismatch, where, ["c", "py"], ["stock", "inlined"], count=3))
     return Report(
         target="fn",
         target_version="1.2",
@@ -45,6 +46,11 @@ def report_of(*mismatches: Mismatch, **fields) -> Report:
         python="3.11.9",
         cases=20,
         skipped=3,
+        limits={"c": {"no float16": 3}, "py": {"no float16": 3, "no int8": 1}},
+        coverage={
+            "c": Coverage(20, [(1, 1), (10, 10)], thorough=True),
+            "py": Coverage(19, [(1, 1), (2, 10)]),
+        },
         seconds=1.23456,
         findings=findings,
         **fields,
@@ -65,12 +71,34 @@ def test_the_json_has_just_these_fields():
         "target_version": "1.2",
         "python": "3.11.9",
         "seed": 5,
+        "profile": {"cases": 150, "exhaustive": 2, "thorough": False, "sample": 5},
+        "only": [],
+        "shard": "1/1",
         "cases": 20,
         "skipped": 3,
-        "exhaustive": None,
+        "lost": 0,
         "backends": ["c", "py"],
         "lowerings": ["stock", "inlined"],
         "absent_backends": {"jax": "jax is not installed"},
+        "limits": {"c": {"no float16": 3}, "py": {"no float16": 3, "no int8": 1}},
+        "coverage": {
+            "c": {
+                "cases": 20,
+                "thorough": True,
+                "ranks": [
+                    {"rank": 0, "patterns": 1, "of": 1},
+                    {"rank": 1, "patterns": 10, "of": 10},
+                ],
+            },
+            "py": {
+                "cases": 19,
+                "thorough": False,
+                "ranks": [
+                    {"rank": 0, "patterns": 1, "of": 1},
+                    {"rank": 1, "patterns": 2, "of": 10},
+                ],
+            },
+        },
         "seconds": 1.235,
         "interrupted": False,
         "mismatches": [
@@ -84,9 +112,14 @@ def test_the_json_has_just_these_fields():
                 "lowerings": ["stock", "inlined"],
                 "count": 3,
                 "known": None,
+                "configuration": {"backend": "c", "lowering": "stock"},
                 "case": SMALL.to_json(),
                 "expected": "('b', 'a')",
                 "got": "('a', 'b')",
+                "earliest_stage": "",
+                "draw": 0,
+                "order": 0,
+                "operand": "",
                 "reproducer": reproducer_name(report_of(WRONG_DIMS).findings[0]),
             }
         ],
@@ -96,6 +129,30 @@ def test_the_json_has_just_these_fields():
 def test_the_json_is_json():
     data = as_json(report_of(WRONG_DIMS, WRONG_VALUE, interrupted=True))
     assert json.loads(json.dumps(data)) == data
+    assert as_json(from_json(data)) == data
+
+
+def test_a_report_is_read_back_from_its_json():
+    report = report_of(WRONG_DIMS, WRONG_VALUE, shard=Shard(2, 3), only=("values",))
+    report.findings[0].known = "dims-of-y-first"
+    report.seconds = 1.25
+    assert from_json(as_json(report)) == report
+
+
+UNREADABLE = {
+    "not written by refdot check": [],
+    "written by refdot 0.0.1, and this is " + rd.__version__: {"refdot": "0.0.1"},
+    "not written by refdot check: it lacks 'target'": {"refdot": rd.__version__},
+    "not written by refdot check: 'int' object is not iterable": {"only": 5},
+    "not written by refdot check: 'int' object has no attribute 'split'": {"shard": 5},
+}
+
+
+@pytest.mark.parametrize(("said", "changed"), UNREADABLE.items(), ids=UNREADABLE)
+def test_what_is_no_report_is_refused(said, changed):
+    data = changed if isinstance(changed, list) or "refdot" in changed else None
+    with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
+        from_json(as_json(report_of()) | changed if data is None else data)
 
 
 def test_reproducers_have_names_of_their_own():
@@ -121,7 +178,10 @@ PLAIN = """\
    seen 3 times on c, py; stock, inlined; NEW
 
 fn 1.2 on Python 3.11.9: 20 cases judged, seed 5, backends c, py, lowerings stock, inlined, 1 s
-3 more are beyond what fn claims to do
+backend c: 20 cases, every pattern of dims up to rank 1, thoroughly
+backend py: 19 cases, of the patterns of dims 1 of 1 of rank 0, 2 of 10 of rank 1
+not judged on c, py: 3 cases, no float16
+not judged on py: 1 case, no int8
 backend jax is absent: jax is not installed
 2 distinct mismatches: 2 new, 0 known
 """
@@ -135,6 +195,13 @@ def test_a_report_that_is_interrupted_says_so():
     assert printed(report_of(WRONG_DIMS, WRONG_VALUE, interrupted=True)) == PLAIN.replace(
         "2 distinct", "interrupted: this is what was found until then\n2 distinct"
     )
+
+
+def test_what_was_lost_is_said_loudly_and_so_is_that_it_is_a_shard():
+    text = printed(report_of(WRONG_DIMS, WRONG_VALUE, lost=2, shard=Shard(2, 3)))
+    shard = PLAIN.replace("backend c:", "this is shard 2/3\nbackend c:")
+    lost = "LOST: 2 cases in batches with others that kill the process\n"
+    assert text == shard.replace("2 distinct", f"{lost}2 distinct")
 
 
 def test_a_terminal_sees_a_table_as_well():

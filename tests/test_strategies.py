@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import NoSuchExample
 
+from refdot.batches import case_at
 from refdot.case import DimArgument, DotCase
-from refdot.check import case_at
 from refdot.lowering import dim_set, lower_dot
 from refdot.oracle import expected_error
 from refdot.regions import count_dims, counts, dtypes, roles, rule, sizes, valid
@@ -224,7 +224,7 @@ def test_cases_are_distinct_enough():
 
 PRINT_CASES = """
 import json
-from refdot.check import case_at
+from refdot.batches import case_at
 
 for index in range(40):
     print(json.dumps(case_at(3, index).to_json()))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import refdot as rd
-from refdot import NamedTensor, check, testing
+from refdot import NamedTensor, batches, testing
 from refdot.regexes import PatternError
 from refdot.targets import CallableTarget
 from refdot.testing import (
@@ -17,13 +17,13 @@ from refdot.testing import (
     mismatch_pattern,
 )
 
-case_at = cache(check.case_at)
+case_at = cache(batches.case_at)
 
 
 @pytest.fixture(autouse=True)
 def _cases_drawn_once(monkeypatch):
     """Let all tests of this module share their cases, which take longest to draw."""
-    monkeypatch.setattr(check, "case_at", case_at)
+    monkeypatch.setattr(batches, "case_at", case_at)
 
 
 def y_first(x, y, dim=None):

@@ -137,6 +137,10 @@ class PyTensorTarget:
         """The known deviations of the version that is installed."""
         return known_deviations(self.version)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # In another process it is the PyTensor of that process, with a folder of its own.
+        return type(self), ()
+
     @cached_property
     def folder(self) -> Path:
         """A folder of this target's own, there for as long as it is."""
