@@ -278,7 +278,7 @@ def run(
     seed : int, optional
         The same seed gives the same cases on every interpreter and hash seed.
     backends, lowerings : sequence of str, optional
-        By default every backend that can run here and is not slow, and the lowerings that the
+        By default every backend that can run here, and the lowerings that the
         target runs unless others are asked for.
     only : sequence of str, optional
         Aspects to judge, of `refdot.compare.ASPECTS`; by default all.

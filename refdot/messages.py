@@ -243,7 +243,7 @@ def survey(
     situations : sequence of str, optional
         Names of `refdot.situations.SITUATIONS`; by default all.
     backends, lowerings : sequence of str, optional
-        By default every backend that can run here and is not slow, and every lowering.
+        By default every backend that can run here, and every lowering.
     progress : callable, optional
         Told what is being done, how much of it is done, and how much there is.
 

@@ -266,7 +266,8 @@ class Backend:
     default : bool
         Whether it runs unless others are asked for.
     dear : bool
-        Whether a graph takes it so long to compile that it can be given a sample of them alone.
+        Whether it is given a sample of graphs alone, since a graph takes it long to compile or
+        what it does with each graph is much the same.
     limits : tuple of Limit
         What it does not claim to do, beside the limits of its target.
     """

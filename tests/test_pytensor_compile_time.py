@@ -254,7 +254,8 @@ REFUSED = {
     ),
     "backend": (
         ["--backend", "fortran"],
-        "--backend fortran: there is only python, python-minimum, c, numba",
+        "--backend fortran: there is only "
+        "python, python-minimum, fast-compile, c, numba, jax, mlx, torch",
     ),
 }
 

@@ -19,10 +19,12 @@ from pytensor.xtensor.rewriting.utils import lower_xtensor_db
 from refdot.batches import Configuration
 from refdot.check import judge
 from refdot.compare import KINDS
+from refdot.pytensor.backends import BACKENDS
 from refdot.pytensor.target import PyTensorTarget
 from refdot.targets import Mismatch
 
 TARGET = PyTensorTarget()
+HERE = [backend.name for backend in TARGET.backends() if not backend.absent]
 
 
 def mismatches(case, lowering="stock") -> tuple[Mismatch, ...]:
@@ -126,6 +128,23 @@ def test_a_script_runs_alone(case, kind, lowering, tmp_path):
     assert (ran.returncode, ran.stderr) == (1, "")
     assert ran.stdout.startswith("expected ")
     assert "\ngot " in ran.stdout
+
+
+@pytest.mark.parametrize("backend", [name for name in ("c", "numba", "jax") if name in HERE])
+def test_a_script_about_another_backend_runs_alone(backend, tmp_path):
+    case = ask("time:2", "time:3")
+    [mismatch] = judge(TARGET, case, Configuration(backend, "inlined"), ["errors"])
+    assert mismatch.kind == "wrong-error"
+    assert mismatch.stage == "run"
+    text = TARGET.reproducer(mismatch, backend, "inlined")
+    assert BACKENDS[backend].mode in text
+    path = tmp_path / "reproducer.py"
+    path.write_text(text, encoding="utf-8")
+    ran = subprocess.run(
+        [sys.executable, "-I", str(path)], capture_output=True, text=True, check=False
+    )
+    assert (ran.returncode, ran.stderr) == (1, "")
+    assert ran.stdout.startswith("expected ValueError at run: Size of dim 'time' does")
 
 
 # Each: a case that PyTensor answers rightly. A script about it says so, whatever is asked.

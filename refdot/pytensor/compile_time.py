@@ -39,8 +39,9 @@ from refdot.pytensor.attention import (
     in_xtensors,
     loss_by_oracle,
 )
+from refdot.pytensor.backends import BACKENDS
 from refdot.pytensor.lowerings import use_lowering
-from refdot.pytensor.target import BACKENDS, quiet
+from refdot.pytensor.target import quiet
 from refdot.tensor import Array
 
 __all__ = ["GRADIENTS", "PHASES", "Comparison", "Result", "Setting", "compare_lowerings", "inspect"]
@@ -65,7 +66,7 @@ class Setting:
     Attributes
     ----------
     backend : str
-        One of `refdot.pytensor.target.BACKENDS`.
+        One of `refdot.pytensor.backends.BACKENDS`.
     static : bool
         Whether the shapes of the weights are known.
     gradient : str

@@ -6,31 +6,24 @@ import io
 import logging
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import (
-    AbstractContextManager,
-    contextmanager,
-    nullcontext,
-    redirect_stderr,
-    redirect_stdout,
-)
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from importlib.util import find_spec
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
 from typing import Any
-from unittest.mock import patch
 from weakref import finalize
 
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
-from pytensor.compile.mode import Mode, get_mode
+from pytensor.compile.mode import Mode
 
 from refdot.case import DotCase, Operand
 from refdot.oracle import drawn_cotangents
 from refdot.pytensor import graph as graphs
+from refdot.pytensor.backends import BACKENDS
 from refdot.pytensor.deviations import known_deviations
 from refdot.pytensor.lowerings import LOWERINGS, use_lowering
 from refdot.pytensor.reproducer import reproducer
@@ -52,51 +45,7 @@ from refdot.targets import (
 )
 from refdot.tensor import Array, NamedTensor
 
-__all__ = ["BACKENDS", "PyTensorTarget"]
-
-
-@dataclass(frozen=True)
-class PyTensorBackend:
-    """A way to execute.
-
-    Attributes
-    ----------
-    mode : str
-        The compilation mode, as PyTensor code.
-    needs : str
-        The package that it cannot run without.
-    compiles_c : bool
-        Whether it compiles C; the others are faster without a compiler.
-    default : bool
-        Whether it runs unless others are asked for.
-    """
-
-    mode: str
-    needs: str = ""
-    compiles_c: bool = False
-    default: bool = False
-
-    @property
-    def absent(self) -> str:
-        """Why it cannot run here; empty if it can."""
-        if self.compiles_c and not pytensor.config.cxx:
-            return "there is no C++ compiler (config.cxx is empty)"
-        if self.needs and find_spec(self.needs) is None:
-            return f"{self.needs} is not installed"
-        return ""
-
-    def make_mode(self) -> Mode:
-        """Make the mode anew, with the rewrites that are registered now."""
-        mode: Mode = eval(self.mode, {"Mode": Mode, "get_mode": get_mode})
-        return mode
-
-
-BACKENDS = {
-    "python": PyTensorBackend('Mode(linker="py", optimizer="fast_run")', default=True),
-    "python-minimum": PyTensorBackend('Mode(linker="py", optimizer="minimum_compile")'),
-    "c": PyTensorBackend('Mode(linker="cvm", optimizer="fast_run")', compiles_c=True),
-    "numba": PyTensorBackend('get_mode("NUMBA")', needs="numba"),
-}
+__all__ = ["PyTensorTarget"]
 
 
 @contextmanager
@@ -110,15 +59,6 @@ def quiet() -> Iterator[None]:
             yield
     finally:
         logger.setLevel(level)
-
-
-def numba_caches_in(folder: Path) -> AbstractContextManager[Any]:
-    """Keep numba from finding on disk what it compiled for another PyTensor.
-
-    PyTensor's keys for it are made of operations and their parameters alone, so that code which
-    was edited, or patched in this process, would not be seen.
-    """
-    return patch("pytensor.link.numba.cache.NUMBA_CACHE_PATH", folder)
 
 
 class PyTensorTarget:
@@ -154,9 +94,10 @@ class PyTensorTarget:
         return str(pytensor.__version__)
 
     def backends(self) -> tuple[Backend, ...]:
-        """List PyTensor's backends; those that are slow to compile run when asked for."""
+        """List PyTensor's backends."""
         return tuple(
-            Backend(name, backend.absent, backend.default) for name, backend in BACKENDS.items()
+            Backend(name, backend.absent, dear=backend.dear, limits=backend.limits)
+            for name, backend in BACKENDS.items()
         )
 
     def run(self, case: DotCase, backend: str, lowering: str, until: str = "run") -> Outcome:
@@ -167,12 +108,11 @@ class PyTensorTarget:
         self, cases: Iterable[DotCase], backend: str, lowering: str, until: str = "run"
     ) -> tuple[Outcome, ...]:
         """Run cases in turn; those that are one graph are calls of one function."""
-        compiler = "" if not BACKENDS[backend].compiles_c else pytensor.config.cxx
-        of_numba = BACKENDS[backend].needs == "numba"
-        caches = numba_caches_in(self.folder) if of_numba else nullcontext()
-        with warnings.catch_warnings(), quiet(), caches:
+        way = BACKENDS[backend]
+        compiler = pytensor.config.cxx if way.compiles_c else ""
+        with warnings.catch_warnings(), quiet(), way.afresh(self.folder):
             warnings.simplefilter("ignore")
-            mode = BACKENDS[backend].make_mode()
+            mode = way.make_mode()
             # A rewrite that fails is otherwise only logged, which hides the cause; and what an
             # OpFromGraph holds is compiled in the default mode, whatever the mode outside.
             with (
