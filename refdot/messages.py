@@ -243,7 +243,7 @@ def survey(
     situations : sequence of str, optional
         Names of `refdot.situations.SITUATIONS`; by default all.
     backends, lowerings : sequence of str, optional
-        By default every backend that can run here, and every lowering.
+        By default every backend that can run here and is not dear, and every lowering.
     progress : callable, optional
         Told what is being done, how much of it is done, and how much there is.
 
@@ -265,7 +265,9 @@ def survey(
     "Size of dim 'b' does not match: 3 in x, 4 in y"
     """
     there = target.backends()
-    chosen = tuple(backends) or tuple(b.name for b in there if b.default and not b.absent)
+    chosen = tuple(backends) or tuple(
+        b.name for b in there if b.default and not b.absent and not b.dear
+    )
     check_situations(situations)
     asked = [
         (SITUATIONS[name], case)

@@ -201,5 +201,5 @@ def all_messages(target: AnyTarget, backends: Sequence[str], lowerings: Sequence
     asked: Any = find_target(target) if isinstance(target, str) else target
     if not hasattr(asked, "backends"):
         asked = CallableTarget(asked, getattr(asked, "__qualname__", repr(asked)))
-    there = tuple(backend.name for backend in asked.backends() if not backend.absent)
+    there = tuple(b.name for b in asked.backends() if b.default and not b.absent)
     return survey(asked, backends=backends or there, lowerings=lowerings)

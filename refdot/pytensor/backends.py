@@ -68,6 +68,8 @@ class PyTensorBackend:
     dear : bool
         Whether it is given a sample of graphs alone. Only "python" is not: it is fast enough for
         all of them, and the others differ from it in how they execute, not in what is lowered.
+    default : bool
+        Whether it runs unless others are asked for.
     limits : tuple of Limit
         What it does not claim to do.
     afresh : callable
@@ -80,6 +82,7 @@ class PyTensorBackend:
     dispatch: str = ""
     compiles_c: bool = False
     dear: bool = False
+    default: bool = True
     limits: tuple[Limit, ...] = ()
     afresh: Callable[[Path], AbstractContextManager[Any]] = nullcontext
 
@@ -141,6 +144,21 @@ def holds_reversed(case: DotCase) -> bool:
     return any(operand.layout == "reversed" and operand.dims for operand in (case.x, case.y))
 
 
+def sums_nothing(case: DotCase) -> bool:
+    """Whether an operand without elements is summed alone."""
+    shared, names = {*case.x.dims}.intersection(case.y.dims), case.dim.names
+    return names is not None and any(
+        0 in operand.shape and (names is ... or not names.isdisjoint({*operand.dims} - shared))
+        for operand in (case.x, case.y)
+    )
+
+
+OF_NUMBA = (
+    Limit(
+        "numba has no float16",
+        lambda case: "float16" in (case.x.dtype, case.y.dtype),
+    ),
+)
 OF_JAX = (Limit("XLA takes subnormal numbers for 0", holds_subnormals),)
 OF_MLX = (
     Limit(
@@ -151,6 +169,7 @@ OF_MLX = (
         "MLX multiplies no matrices of integers or bools",
         lambda case: result_dtype(case).kind in "biu" and contracts(case),
     ),
+    Limit("MLX comes to no end, or to garbage, where it sums an array of size 0", sums_nothing),
 )
 OF_TORCH = (
     Limit("torch takes no array with negative strides", holds_reversed),
@@ -178,15 +197,32 @@ BACKENDS = {
         afresh=c_by_its_text,
     ),
     "numba": PyTensorBackend(
-        'get_mode("NUMBA")', "numba", "pytensor.link.numba.dispatch", dear=True, afresh=numba_in
+        'get_mode("NUMBA")',
+        "numba",
+        "pytensor.link.numba.dispatch",
+        dear=True,
+        limits=OF_NUMBA,
+        afresh=numba_in,
     ),
     "jax": PyTensorBackend(
         'get_mode("JAX")', "jax", "pytensor.link.jax.dispatch", dear=True, limits=OF_JAX
     ),
+    # What it does with arrays of size 0 may never end, and cannot be stopped.
     "mlx": PyTensorBackend(
-        'get_mode("MLX")', "mlx", "pytensor.link.mlx.dispatch", dear=True, limits=OF_MLX
+        'get_mode("MLX")',
+        "mlx",
+        "pytensor.link.mlx.dispatch",
+        dear=True,
+        default=False,
+        limits=OF_MLX,
     ),
+    # Its compiler takes half a minute and more for a graph.
     "torch": PyTensorBackend(
-        'get_mode("PYTORCH")', "torch", "pytensor.link.pytorch.dispatch", dear=True, limits=OF_TORCH
+        'get_mode("PYTORCH")',
+        "torch",
+        "pytensor.link.pytorch.dispatch",
+        dear=True,
+        default=False,
+        limits=OF_TORCH,
     ),
 }

@@ -378,8 +378,8 @@ def reshape_to_unknown_of_nothing(mismatch: Mismatch, outcome: Outcome) -> bool:
 
 
 @on_record(
-    "R6 R8",
-    "rejected-valid wrong-gradient",
+    "R6 R8 R14",
+    "rejected-valid wrong-gradient structure",
     witness=ask("a:0? b:2?", "a:0 b:2?"),
     upstream="https://github.com/pymc-devs/pytensor/issues/2180",
 )
@@ -389,10 +389,11 @@ def reshape_of_nothing_dropped(mismatch: Mismatch, outcome: Outcome) -> bool:
     `local_useless_reshape` (tensor/rewriting/shape.py) takes a reshape for useless if all lengths
     but one are those of the array. That the last one must be, too, does not hold if one is 0.
     """
+    logged = mismatch.detail.startswith("logged: TypeError: The type of the replacement")
     refused = raised(outcome, "AssertionError", "SpecifyShape: Got shape") or raised(
         outcome, "ValueError", "matmul: Input operand|shapes .* not aligned|cannot reshape array"
     )
-    return has_size_0(mismatch.case) and refused
+    return has_size_0(mismatch.case) and (refused or logged)
 
 
 @on_record(

@@ -96,7 +96,7 @@ class PyTensorTarget:
     def backends(self) -> tuple[Backend, ...]:
         """List PyTensor's backends."""
         return tuple(
-            Backend(name, backend.absent, dear=backend.dear, limits=backend.limits)
+            Backend(name, backend.absent, backend.default, backend.dear, backend.limits)
             for name, backend in BACKENDS.items()
         )
 
