@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import islice, pairwise, product
 
@@ -108,6 +108,8 @@ class Batch:
         Aspects to judge, of `refdot.compare.ASPECTS`; all if empty.
     pattern : Pattern, optional
         Whose cases they are.
+    siblings : bool
+        Whether to judge the siblings of each case with it; they are not counted.
     stage : str
         What it is a part of, for people.
     number, of : int
@@ -117,6 +119,7 @@ class Batch:
     work: tuple[tuple[Configuration, tuple[DotCase, ...]], ...]
     only: tuple[str, ...] = ()
     pattern: Pattern | None = None
+    siblings: bool = False
     stage: str = "judging"
     number: int = 1
     of: int = 1
@@ -191,7 +194,8 @@ class Campaign:
             if any(limit_of(target, case, backend) is None for backend in backends):
                 number += 1
                 left -= is_for_all
-                yield self.batch(backends, cases, "judging", number, count)
+                drawn = self.batch(backends, cases, "judging", number, count)
+                yield replace(drawn, siblings="build" in target.stages)
                 cases = []
             if number == count:
                 return
@@ -232,7 +236,7 @@ class Campaign:
                     continue
                 distinct = tuple(dict.fromkeys(cases))
                 work.append((Configuration(backend, lowering), distinct))
-            yield Batch(tuple(work), self.only, pattern, stage, place, len(wanted))
+            yield Batch(tuple(work), self.only, pattern, stage=stage, number=place, of=len(wanted))
 
     def cases_of(self, pattern: Pattern, lowering: str) -> Iterator[DotCase]:
         """Give the cases of a pattern for one lowering.

@@ -25,6 +25,9 @@ from refdot.batches import (
 from refdot.case import DotCase
 from refdot.compare import ASPECTS, compare
 from refdot.counterexamples import keep, kept_cases
+from refdot.errors import SizeMismatchError
+from refdot.oracle import expected_error
+from refdot.siblings import siblings
 from refdot.simplify import simplified
 from refdot.targets import Mismatch, Outcome, Raised, Target, deviation_of, limit_of
 from refdot.workers import Crew, results
@@ -408,8 +411,22 @@ def judge_batch(target: Target, batch: Batch) -> Judged:
     """Judge those cases of a batch that are within the limits of target and backend."""
     judged, work = within_limits(target, batch)
     for configuration, cases in work:
+        if batch.siblings:
+            cases = with_siblings(target, cases, configuration.backend)
         judged.findings += found_in(target, cases, configuration, batch.only)
     return judged
+
+
+def with_siblings(target: Target, cases: Iterable[DotCase], backend: str) -> list[DotCase]:
+    """Give each case and its siblings, if they are within the limits of target and backend."""
+    every: dict[DotCase, None] = {}
+    for case in cases:
+        every[case] = None
+        if isinstance(expected_error(case), SizeMismatchError | None):
+            every |= {
+                other: None for other in siblings(case) if limit_of(target, other, backend) is None
+            }
+    return list(every)
 
 
 def within_limits(

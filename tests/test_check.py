@@ -973,6 +973,29 @@ def test_a_cluster_of_dask_gives_the_same_report_as_one_process():
     assert found == report_of("wrong")
 
 
+# Siblings
+
+
+class Staged(CallableTarget):
+    """A target that is told sizes beforehand, and goes wrong at one that it is not told."""
+
+    def __init__(self):
+        super().__init__(wrong_from_sixteen_on, "staged", stages=("build", "run"))
+
+
+def wrong_from_sixteen_on(x, y, dim=None):
+    value = rd.dot(x, y, dim)
+    large = max(value.shape, default=0) > 16
+    return NamedTensor(value.data + 1, value.dims) if large else value
+
+
+def test_a_drawn_case_is_judged_with_other_sizes_but_counted_once():
+    found = check.run(Staged(), cases=30)
+    assert found.cases == 30
+    assert any(finding.mismatch.kind == "wrong-value" for finding in found.findings)
+    assert check.run(CallableTarget(wrong_from_sixteen_on, "called"), cases=30).findings == []
+
+
 # What is kept
 
 
