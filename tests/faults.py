@@ -1,7 +1,7 @@
 """Faults to plant in PyTensor: each one slip, and a case that PyTensor answers otherwise for it.
 
 A fault changes the source text of functions, in this process alone, and takes that back after.
-`python tests/faults.py` prints the kill table: with which case `refdot check` catches each.
+`tests/kill_table.py` tells who catches each of them.
 """
 
 from __future__ import annotations
@@ -138,33 +138,40 @@ def planted(fault: Fault) -> Iterator[None]:
 
 def cases_needed(fault: Fault, seed: int = SEED) -> tuple[int, Mismatch] | None:
     """Give the number of cases until a fault is caught, and what it is caught by."""
-    target, configuration = PyTensorTarget(), Configuration("python", fault.lowering)
     judged = 0
     for batch in batches(fault.lowering, seed):
-        telling = [case for case in batch if concerns(case, fault.aspect)]
-        with planted(fault):
-            found = list(check.judge_all(target, telling, configuration, [fault.aspect]))
-        for mismatch in found:
-            if mismatch.signature not in released(mismatch.case, fault.lowering):
-                return judged + batch.index(mismatch.case) + 1, mismatch
+        if (caught := caught_in(batch, fault)) is not None:
+            return judged + batch.index(caught.case) + 1, caught
         judged += len(batch)
     return None
 
 
-def batches(lowering: str, seed: int) -> Iterator[list[DotCase]]:
+@cache
+def caught_in(batch: tuple[DotCase, ...], fault: Fault) -> Mismatch | None:
+    """Give the first mismatch of a batch that is the fault's."""
+    configuration = Configuration("python", fault.lowering)
+    telling = [case for case in batch if concerns(case, fault.aspect)]
+    with planted(fault):
+        found = check.judge_all(PyTensorTarget(), telling, configuration, [fault.aspect])
+        found = list(found)
+    news = (m for m in found if m.signature not in released(m.case, fault.lowering))
+    return next(news, None)
+
+
+def batches(lowering: str, seed: int) -> Iterator[tuple[DotCase, ...]]:
     """Give the cases that a run judges when nothing is said, in their order."""
     quick = check.PROFILES["quick"]
     for index in range(quick.cases):
-        yield [drawn(seed, index)]
+        yield (drawn(seed, index),)
     first, last = PyTensorTarget.default_lowerings
     for pattern in patterns(quick.exhaustive):
-        yield list(forward_cases_of(pattern))
+        yield tuple(forward_cases_of(pattern))
         if lowering == last:
-            yield list(gradient_cases_of(pattern))
+            yield tuple(gradient_cases_of(pattern))
         if lowering == first:
-            yield list(disagreeing_cases_of(pattern))
+            yield tuple(disagreeing_cases_of(pattern))
             if len(pattern.dims) == 1:
-                yield list(dtype_cases_of(pattern))
+                yield tuple(dtype_cases_of(pattern))
 
 
 drawn = cache(check.case_at)  # the same cases for each fault
@@ -550,15 +557,3 @@ FAULTS = [
           lowering="inlined"),
 ]
 # fmt: on
-
-
-def main() -> None:
-    """Print the kill table."""
-    for each in FAULTS:
-        needed = cases_needed(each)
-        number, signature = (needed[0], needed[1].signature) if needed else (None, "not caught")
-        print(f"{number!s:>5}  {each.name}: {signature}", flush=True)
-
-
-if __name__ == "__main__":
-    main()
