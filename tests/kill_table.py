@@ -155,11 +155,11 @@ def page(table: list[Row]) -> str:
         "|---|---|--:|--:|--:|--:|",
     ]
     for row in table:
-        needed = (f"{median(row.needed):g}", str(max(row.needed))) if row.needed else ("–", "–")
-        own_tests = "" if row.own is None else str(row.own or "–")
+        needed = (f"{median(row.needed):g}", str(max(row.needed))) if row.needed else ("-", "-")
+        own_tests = "" if row.own is None else str(row.own or "-")
         lines.append(
             f"| {row.name} | {row.caught_by} | {needed[0]} | {needed[1]} "
-            f"| {row.naive or '–'} | {own_tests} |"
+            f"| {row.naive or '-'} | {own_tests} |"
         )
     return "\n".join(lines) + "\n"
 
