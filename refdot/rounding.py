@@ -37,7 +37,7 @@ out. Of a complex element that is not finite only that much is asked. −0.0 equ
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import exp, prod, sqrt
+from math import ceil, exp, prod, sqrt
 from typing import Any
 
 import numpy as np
@@ -168,11 +168,13 @@ class CorrectAnswers:
         relative = (gamma(self.roundings, u) + own) / (1 - own) if own < 1 else float("inf")
         if not np.isfinite(relative):
             return np.full(self.magnitude.shape, np.inf)
-        absolute = self.products * underflow / 2 * (1 + relative)
+        underflows = self.products / 2
         if self.dtype.kind == "c":
             # γ₂ of one product alone is √5·u in both components together.
             relative *= sqrt(5) / 2 if self.roundings == 2 else sqrt(2)
-            absolute *= 2 * sqrt(2)
+            underflows = self.products * sqrt(2)
+        # There may be no number between one subnormal and the next to halve it to.
+        absolute = ceil(underflows * (1 + relative)) * underflow
         bound: Array = relative * self.magnitude + absolute
         if self.integers:
             bound = np.where(self.magnitude <= 2.0**digits, 0, bound)

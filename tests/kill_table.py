@@ -31,7 +31,7 @@ from naive_fuzz import first_failure
 from refdot.pytensor import use_lowering
 
 SEEDS = range(10)
-NAIVE_CASES = 150  # As many as a run of refdot without options draws.
+NAIVE_CASES = 100
 OWN_TESTS = ("tests/xtensor/test_math.py", "tests/tensor/test_einsum.py")
 OWN_TESTS_ABOUT_DOT = "dot or matmul or einsum"
 # The faults are in what the Python linker runs, so it is what PyTensor's tests are run with too.
@@ -54,8 +54,8 @@ class Row(NamedTuple):
         How many cases refdot needs, for each seed.
     naive : int, optional
         How many the naive fuzz needs, if it catches it.
-    own : int, optional
-        How many of PyTensor's own tests fail, if they were run.
+    own : str, optional
+        The first of PyTensor's own tests that fails, empty if none does.
     """
 
     name: str
@@ -63,7 +63,7 @@ class Row(NamedTuple):
     caught_by: str
     needed: list[int]
     naive: int | None
-    own: int | None
+    own: str | None
 
 
 def row_of(name: str, tests: Path | None, before: dict[str, str]) -> Row:
@@ -74,14 +74,21 @@ def row_of(name: str, tests: Path | None, before: dict[str, str]) -> Row:
         naive = first_failure(NAIVE_CASES)
     own = None
     if tests is not None:
-        after = failures(tests, fault)
-        own = sum(after[test] != before.get(test) for test in after)
+        after = failures(tests, fault, len(before) + 1)
+        own = next((test for test in after if after[test] != before.get(test)), "")
     caught_by = caught[0][1].signature.partition(":")[0] if caught else "nothing"
     return Row(name, fault.aspect, caught_by, [number for number, _ in caught], naive, own)
 
 
-def failures(tests: Path, fault: Fault | None = None) -> dict[str, str]:
+def failures(tests: Path, fault: Fault | None = None, enough: int = 0) -> dict[str, str]:
     """Run PyTensor's own tests of dot and einsum in a process of their own.
+
+    Parameters
+    ----------
+    tests : Path
+    fault : Fault, optional
+    enough : int, optional
+        How many failures end the run.
 
     Returns
     -------
@@ -99,11 +106,12 @@ def failures(tests: Path, fault: Fault | None = None) -> dict[str, str]:
         }
         command = [sys.executable, "-m", "pytest", "-q", "-p", "kill_table", "-c", os.devnull]
         command += ["-p", "no:cacheprovider", "--rootdir", ".", f"--junitxml={report}"]
+        command += [f"--maxfail={enough}"]
         command += [*OWN_TESTS, "-k", OWN_TESTS_ABOUT_DOT]
         subprocess.run(command, cwd=tests, env=environment, capture_output=True, check=False)
         cases = ElementTree.parse(report).iter("testcase")
         return {
-            f"{case.get('classname')}.{case.get('name')}": problem.get("message", "")
+            str(case.get("name")): problem.get("message", "")
             for case in cases
             for problem in case
             if problem.tag in ("failure", "error")
@@ -156,10 +164,10 @@ def page(table: list[Row]) -> str:
     ]
     for row in table:
         needed = (f"{median(row.needed):g}", str(max(row.needed))) if row.needed else ("-", "-")
-        own_tests = "" if row.own is None else str(row.own or "-")
+        own_test = "" if row.own is None else f"`{row.own}`" if row.own else "-"
         lines.append(
             f"| {row.name} | {row.caught_by} | {needed[0]} | {needed[1]} "
-            f"| {row.naive or '-'} | {own_tests} |"
+            f"| {row.naive or '-'} | {own_test} |"
         )
     return "\n".join(lines) + "\n"
 
@@ -179,7 +187,7 @@ where PATH is a checkout of PyTensor. How many cases refdot judges until it catc
 median of ten seeds, and the most of them. The naive fuzz is what one writes without refdot
 (`tests/naive_fuzz.py`): random names and shapes, ordinary numbers, values and gradients compared
 with NumPy's einsum by `assert_allclose`, an error expected where sizes differ. The last column
-counts the tests of PyTensor's own, of dot and of einsum, that fail with the fault and not, or
+has the first of PyTensor's own tests, of dot and of einsum, that fails with the fault and not, or
 otherwise, without it."""
 
 
