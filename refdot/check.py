@@ -22,6 +22,7 @@ from refdot.patterns import (
     gradient_cases_of,
     patterns,
     slow_cases_of,
+    telling_cases,
 )
 from refdot.simplify import simplified
 from refdot.strategies import dot_cases
@@ -195,6 +196,8 @@ def run(
     )
     campaign = Campaign(target, report, tuple(only), progress)
     try:
+        if exhaustive is not None:
+            campaign.judge(telling_cases(), report.lowerings)
         campaign.judge_drawn_cases(cases)
         if exhaustive is not None:
             campaign.judge_every_pattern(exhaustive, thorough)

@@ -30,6 +30,7 @@ from refdot.patterns import (
     forward_cases_of,
     gradient_cases_of,
     patterns,
+    telling_cases,
 )
 from refdot.pytensor import graph, use_lowering
 from refdot.pytensor.target import PyTensorTarget
@@ -161,6 +162,7 @@ def caught_in(batch: tuple[DotCase, ...], fault: Fault) -> Mismatch | None:
 def batches(lowering: str, seed: int) -> Iterator[tuple[DotCase, ...]]:
     """Give the cases that a run judges when nothing is said, in their order."""
     quick = check.PROFILES["quick"]
+    yield from ((case,) for case in telling_cases())
     for index in range(quick.cases):
         yield (drawn(seed, index),)
     first, last = PyTensorTarget.default_lowerings

@@ -93,10 +93,7 @@ def fortran_ordered(terms):
 
 
 def laid_out_backwards(terms):
-    total = in_order(terms)
-    return np.ascontiguousarray(total[(slice(None, None, -1),) * total.ndim])[
-        (slice(None, None, -1),) * total.ndim
-    ]
+    return np.flip(np.flip(in_order(terms)).copy())
 
 
 def fused(low, sizes, x, y):
