@@ -69,6 +69,12 @@ TRANSPOSE_GRADIENT = f"pytensor.tensor.elemwise:DimShuffle.{PULLBACK}"
 RESHAPE_GRADIENT = f"pytensor.tensor.shape:Reshape.{PULLBACK}"
 BLOCKWISE_GRADIENT = f"pytensor.tensor.blockwise:Blockwise.{PULLBACK}"
 EINSUM_GRADIENT = f"pytensor.compile.builders:OpFromGraph.{PULLBACK}"
+TRANSPOSE_OF_DOT = "pytensor.tensor.rewriting.math:local_lift_transpose_through_dot.fn"
+DOT_TO_MUL = "pytensor.tensor.rewriting.math:local_dot_to_mul.fn"
+TRANSPOSE_OF_ELEMWISE = "pytensor.tensor.rewriting.elemwise:local_dimshuffle_lift.fn"
+BATCHED_MATMUL = "pytensor.tensor.rewriting.blas:specialize_matmul_to_batched_dot.fn"
+RESHAPE_OF_ONES = "pytensor.tensor.rewriting.shape:local_reshape_to_dimshuffle.fn"
+AS_XTENSOR = "pytensor.xtensor.type:as_xtensor"
 SUM_OF_GRADIENTS = "pytensor.gradient:_populate_grad_dict"
 
 
@@ -538,6 +544,51 @@ FAULTS = [
           ask("a", "a", (), dtypes=("float16", "float16"), gradient_order=1),
           ELEMWISE_GRADIENT, "return rval",
           "return [r.astype('float32') if 'float16' in str(r.type) else r for r in rval]"),
+    # --- one layout, one size, one variable
+    fault("a reversed operand is read forwards", "values", ask("a b", "b c", layout="reversed"),
+          *product("np.matmul(x, y[..., ::-1, :] if y.strides[-2] < 0 else y)")),
+    fault("nine columns or more are doubled", "values", ask("a b", "b c:9"),
+          *product("np.matmul(x, y) * np.asarray(2 if y.shape[-1] >= 9 else 1, x.dtype)")),
+    fault("rows after the sixteenth are 0", "values", ask("a:20 b", "b c"),
+          *product("np.matmul(np.concatenate([x[..., :16, :], 0 * x[..., 16:, :]], -2), y)")),
+    fault("a product of equal shapes is of the transpose", "values", ask("a d", "d e"),
+          *product("np.matmul(x, np.swapaxes(y, -1, -2) if x.shape == y.shape[:-2] +"
+                   " y.shape[:-3:-1] else y)")),
+    fault("products of 0 rows have a column less", "values", ask("a:0 b", "b c"),
+          *product("np.matmul(x, y)[..., 1:] if x.shape[-2] == 0 else np.matmul(x, y)")),
+    fault("contracted axes of x are sorted", "values", ask("c a d e", "e d a", ("d", "e")),
+          TENSORDOT, "non_summed_axes_a + axes_a", "non_summed_axes_a + sorted(axes_a)"),
+    # --- rewrites
+    fault("the transpose of a dot keeps its order", "gradients",
+          ask("b a", "b c", gradient_order=1),
+          TRANSPOSE_OF_DOT, "node.op(y.mT, x.mT)", "node.op(x.mT, y.mT)", lowering="inlined"),
+    fault("a dot over a dim of size 1 is off", "values", ask("a:1 b:1", "b:1 c:1", known=True),
+          DOT_TO_MUL, "mul(a, b)", "mul(a, b, b)"),
+    fault("a transpose is lifted through one operand alone", "gradients",
+          ask("d e", "e d", (), gradient_order=1),
+          TRANSPOSE_OF_ELEMWISE, "for inp in inode.inputs:",
+          "for inp in inode.inputs[:1]:\n            new_inputs = list(inode.inputs[1:])"),
+    fault("several batch dims are unravelled in the other order", "values",
+          ask("b a c d", "b a d e", "d"),
+          BATCHED_MATMUL, "(*x_shape[:-2], x_shape[-2], y_shape[-1])",
+          "(*x_shape[:-2][::-1], x_shape[-2], y_shape[-1])", lowering="inlined"),
+    fault("an axis of size 1 comes back last", "values", ask("a:1 b", "b c d:1", known=True),
+          RESHAPE_OF_ONES, "expand_dims(new_out, expand_axes)",
+          "expand_dims(new_out, [output.type.ndim - 1 - i for i in range(len(expand_axes))])",
+          lowering="inlined"),
+    # --- second order, and what goes in
+    fault("the second gradient takes x for constant", "gradients",
+          ask("a b", "b c", gradient_order=2),
+          DOT_GRADIENT, "ygrad = self(x.T, gz)",
+          "from pytensor.gradient import zero_grad; ygrad = self(zero_grad(x).T, gz)"),
+    fault("the second gradient of a sum is none", "gradients",
+          ask("a b", "b c", ("a", "b"), gradient_order=2),
+          SUM_GRADIENT, "gx = Elemwise(ps.second)(x, gz.dimshuffle(new_dims))",
+          "from pytensor.gradient import zero_grad;"
+          " gx = Elemwise(ps.second)(x, zero_grad(gz).dimshuffle(new_dims))"),
+    fault("an xtensor's dims are sorted on the way in", "values", ask("c b", "b a"),
+          AS_XTENSOR, "px.basic.xtensor_from_tensor(x, dims=dims, name=name)",
+          "px.basic.xtensor_from_tensor(x, dims=sorted(dims), name=name)"),
     # --- structure
     fault("an inner graph's inputs are exchanged", "values", ask("a d", "d e"),
           INLINE, "zip(frozen_fg.inputs, node.inputs)", "zip(frozen_fg.inputs, node.inputs[::-1])",
