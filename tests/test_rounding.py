@@ -580,3 +580,80 @@ def test_of_a_sum_of_dots_every_product_may_underflow(dtype):
     # Each of them may lose half the smallest subnormal, and no more.
     assert once.wrong(np.asarray(6 * least, dtype))
     assert (once + once).wrong(np.asarray(12 * least, dtype))
+
+
+PARTS = {
+    "ordinary": ([0.1, -0.2], [0.3, 0.4], [0.5, 0.7], [-0.6, 0.9]),
+    "integers": ([1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0]),
+    "overflowing": ([1e200, -1e200], [1e200, 1e200], [1e200, 3.0], [-1e200, 2.0]),
+    "NaN": ([NAN, 1.0], [1.0, 2.0], [3.0, 4.0], [0.5, INF]),
+    "infinity times 0": ([INF, 1.0], [0.0, 2.0], [3.0, 4.0], [0.5, 0.25]),
+}
+
+
+@pytest.mark.parametrize("flipped", [False, True])
+@pytest.mark.parametrize(("x", "y", "v", "w"), PARTS.values(), ids=PARTS)
+def test_the_sum_of_two_dots_is_judged_as_one_dot_of_all_their_products(x, y, v, w, flipped):
+    first, second = correct_answers(*vectors(x, y)), correct_answers(*vectors(v, w))
+    total = second + first if flipped else first + second
+    whole = correct_answers(*vectors(x + v, y + w))
+    assert (total.roundings, total.products) == (3, 4)
+    assert total.integers == whole.integers
+    for name in ("reference", "magnitude", "finite", "zero_times_nonfinite", "surely_nonfinite"):
+        one, other = getattr(total, name), getattr(whole, name)
+        if one.dtype == bool:
+            assert one == other, name
+        else:
+            assert np.allclose(one, other, rtol=1e-15, atol=0, equal_nan=True), name
+    for answer in (0.0, float(whole.finite), INF, -INF, NAN):
+        assert total.wrong(np.asarray(answer)) == whole.wrong(np.asarray(answer)), answer
+
+
+def test_the_sum_of_two_dots_may_overflow_early_and_reassociate_where_either_may():
+    s, b = NamedTensor(np.array([2.0, -1.0]), "s"), NamedTensor(np.array([INF, 3.0]), "b")
+    large, small = (NamedTensor(np.array([v, v]), "s") for v in (1.5e308, 1.0))
+    scale = NamedTensor(np.array([0.25, 0.5]), "b")
+    plain = correct_answers(small, scale, "s")
+    for special, field in (
+        (correct_answers(s, b, "s"), "reassociates"),
+        (correct_answers(large, scale, "s"), "overflows_early"),
+    ):
+        for total in (special + plain, plain + special):
+            assert np.array_equal(getattr(total, field), getattr(special, field))
+            assert getattr(total, field).any()
+            assert not getattr(plain, field).any()
+
+
+def test_gamma_is_more_than_k_units_and_has_its_closed_form():
+    assert gamma(4, 0.125) == 0.5 / (1 - 0.5)
+    assert gamma(0, 0.125) == 0
+
+
+def test_only_a_gradient_of_another_dtype_has_more_roundings():
+    x, y, cotangent = (NamedTensor(np.array([0.1, 0.2, 0.3], "float32"), "a") for _ in range(3))
+    for dtype, roundings in (("float32", 1), ("float64", 4)):
+        wide = NamedTensor(cotangent.data.astype(dtype), "a")
+        first, _ = correct_gradients(x, y, wide, ())
+        assert (first.dtype, first.roundings, first.products) == (
+            np.float32,
+            roundings,
+            1 + (dtype == "float64"),
+        )
+
+
+def test_a_real_operand_beside_a_complex_one_has_a_real_gradient():
+    x = NamedTensor(np.array([1.5, 2.5]), "a")
+    y = NamedTensor(np.array([1 + 2j, 3 - 1j]), "a")
+    x_bar, y_bar = correct_gradients(x, y, NamedTensor(np.array(2 + 1j), ()))
+    assert x_bar.reference.dtype.kind == "f"
+    assert y_bar.reference.dtype.kind == "c"
+    assert not x_bar.wrong(np.array([0.0, 7.0])).any()
+    assert x_bar.wrong(np.array([0.0, 7.0 + 1e-12])).tolist() == [False, True]
+
+
+def test_where_0_meets_an_infinity_depends_on_the_dims_that_are_summed():
+    x = NamedTensor(np.array([[0.0, 1.0], [2.0, 3.0]]), ("a", "b"))
+    y = NamedTensor(np.array([[INF, 1.0], [1.0, 1.0]]), ("a", "b"))
+    correct = correct_answers(x, y, ())
+    assert correct.zero_times_nonfinite.tolist() == [[True, False], [False, False]]
+    assert correct_answers(x, y, "b").zero_times_nonfinite.tolist() == [True, False]
