@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from itertools import islice, pairwise, product
+from itertools import chain, islice, pairwise, product
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as seeded
@@ -22,6 +22,7 @@ from refdot.patterns import (
     gradient_cases_of,
     patterns,
     slow_cases_of,
+    telling_cases,
 )
 from refdot.strategies import dot_cases
 from refdot.targets import Target, limit_of
@@ -145,23 +146,24 @@ class Campaign:
     only: tuple[str, ...] = ()
 
     def batches(self, target: Target, shard: Shard = WHOLE) -> Iterator[Batch]:
-        """Give the batches of a shard in order: each drawn case is one, then each pattern.
+        """Give the batches of a shard in order: telling cases, each drawn case, each pattern.
 
         Examples
         --------
         >>> from refdot.targets import find_target
         >>> target = find_target("xarray")
-        >>> campaign = Campaign(Profile(2, exhaustive=1), 0, ("call",), ("stock",))
+        >>> campaign = Campaign(Profile(3, exhaustive=1), 0, ("call",), ("stock",))
         >>> whole = list(campaign.batches(target))
         >>> len(whole)
-        13
+        15
         >>> whole[1::2] == [
         ...     batch for batch in campaign.batches(target, Shard(2, 2))
         ... ]
         True
         """
         sampled = self.sampled(target)
-        yield from islice(self.drawn(target, sampled), shard.number - 1, None, shard.of)
+        first = chain(self.telling(sampled), self.drawn(target, sampled))
+        yield from islice(first, shard.number - 1, None, shard.of)
         yield from self.of_patterns(sampled, shard)
 
     def sampled(self, target: Target) -> frozenset[str]:
@@ -169,6 +171,12 @@ class Campaign:
         if self.profile.sample is None:
             return frozenset()
         return frozenset(b.name for b in target.backends() if b.dear and b.name in self.backends)
+
+    def telling(self, sampled: frozenset[str]) -> Iterator[Batch]:
+        """Give a few cases that show most of what can go wrong, before all others."""
+        backends = [name for name in self.backends if name not in sampled]
+        if backends and self.profile.exhaustive is not None:
+            yield self.batch(backends, list(telling_cases()), "judging telling cases", 1, 1)
 
     def drawn(self, target: Target, sampled: frozenset[str]) -> Iterator[Batch]:
         """Draw distinct cases until there are as many as asked for that some backend claims to do.

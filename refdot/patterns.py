@@ -22,6 +22,7 @@ __all__ = [
     "gradient_cases_of",
     "patterns",
     "slow_cases_of",
+    "telling_cases",
 ]
 
 # Neither in alphabetical order nor in its reverse: what sorts names would go unseen otherwise.
@@ -44,6 +45,10 @@ NARROW_AND_WIDE = (
     ("bool", "int32"),
     ("bool", "float64"),
 )
+
+
+# More terms than any block that they may be summed in.
+LONG = 70
 
 
 class Pattern(NamedTuple):
@@ -118,6 +123,72 @@ def orders(shared: Sequence[str], new: Sequence[str], length: int) -> Iterator[t
         left = (*shared[:place], *shared[place + 1 :])
         yield from ((name, *rest) for rest in orders(left, new, length - 1))
     yield from ((new[0], *rest) for rest in orders(shared, new[1:], length - 1))
+
+
+# Between them these have dims of every role, none where it is in the other operand.
+TELLING = (
+    Pattern(("c", "a", "d"), ("d", "b", "a"), ("a", "d")),
+    Pattern(("c", "d", "a", "b"), ("b", "a", "e", "d"), ("d", "a")),
+    Pattern(("c", "a"), ("d", "c"), ("c", "a", "d")),
+    Pattern(("c", "a"), ("a", "d"), ("a",)),
+)
+
+
+def telling_cases() -> Iterator[DotCase]:
+    """Give a few cases that show most of what can go wrong, to be judged before all others.
+
+    Four patterns, each with what is seldom drawn: sizes that one operand knows and that the other
+    contradicts, gradients of both orders, one variable, other dtypes, spellings and layouts, no
+    sum and a long one, and numbers that are not finite.
+
+    Examples
+    --------
+    >>> for case in list(telling_cases())[::8][:3]:
+    ...     print(case)
+    dot(float64(c: 2?, a: 3?, d: 5?), float64(d: 5?, b: 7?, a: 3?), dim=None)  [rounding]
+    dot(float64(c: 2, a: 3, d: 5), float64(d: 5, b: 7, a: 3), dim=None)
+    dot(float64(c: 2, a: 3, d: 6), float64(d: 5, b: 7, a: 3), dim=None)
+    """
+    for alike in zip(*map(telling_cases_of, TELLING), strict=True):
+        yield from alike
+    for dim, dtype in ((None, "float64"), ((), "float16"), (("c", "a"), "float32")):
+        x = Operand(("c", "a"), (2, 3), dtype)
+        argument = DimArgument() if dim is None else DimArgument("set", dim)
+        yield DotCase(x, x, argument, same_variable=True, gradient_order=1, tier="rounding")
+    words = Operand(("time", "head"), (2, 3))
+    yield DotCase(words, words, DimArgument("str", ("time",)))
+    yield DotCase(Operand(("a", "a"), (2, 3)), Operand(("a",), (2,)))
+    many = Pattern(NAMES[:9], NAMES[:2:-1], NAMES[3:5])
+    yield case_of(many, dict.fromkeys(NAMES, 1) | dict(zip(NAMES[::3], SIZES, strict=False)))
+
+
+def telling_cases_of(pattern: Pattern) -> Iterator[DotCase]:
+    """Give those of one pattern."""
+    distinct, every = distinct_sizes(pattern), (True, True)
+    shared = [dim for dim in pattern.x_dims if dim in pattern.y_dims][-1]
+    one, none, more = ({shared: size} for size in (1, 0, distinct[shared] + 1))
+    case = case_of(pattern, distinct)
+    yield replace(case, tier="rounding")
+    yield case_of(pattern, distinct | one, every, y_sizes=distinct | more)
+    yield case_of(pattern, distinct, every)
+    yield replace(case, gradient_order=2)
+    yield case_of(pattern, distinct | more, every, y_sizes=distinct)
+    yield case_of(pattern, distinct, (False, True), y_sizes=distinct | one)
+    yield case_of(pattern, distinct, y_sizes=distinct | more)
+    yield replace(case, tier="special")
+    yield case_of(pattern, equal_sizes(pattern), every, order=1)
+    yield case_of(pattern, distinct | {pattern.x_dims[0]: 20, pattern.y_dims[-1]: 20, shared: LONG})
+    yield replace(case, dim=DimArgument("list", pattern.summed_over * 2), call="method")
+    yield replace(case, dim=DimArgument("iterator", pattern.summed_over))
+    yield case_of(pattern, distinct | none)
+    yield case_of(pattern, distinct | {pattern.x_dims[0]: 0}, every)
+    yield case_of(pattern, distinct | none, every, y_sizes=distinct)
+    for dtypes in (("float32", "float64"), ("float16",) * 2, ("int64",) * 2, ("complex128",) * 2):
+        x, y = (replace(of, dtype=d) for of, d in zip((case.x, case.y), dtypes, strict=True))
+        yield replace(case, x=x, y=y, tier="rounding", gradient_order=int({*dtypes} <= {*FLOATS}))
+    x, y = replace(case.x, layout="fortran"), replace(case.y, layout="reversed")
+    yield replace(case, x=x, y=y)
+    yield replace(case, tier="special", seed=1)
 
 
 def forward_cases_of(pattern: Pattern) -> Iterator[DotCase]:
@@ -275,6 +346,11 @@ def case_of(
         )
     )
     shared = {*pattern.x_dims}.intersection(pattern.y_dims)
-    is_default = shared == {*pattern.summed_over}
-    dim = DimArgument() if is_default else DimArgument("tuple", pattern.summed_over)
+    spelling = "tuple"
+    if shared == {*pattern.summed_over}:
+        spelling = "none"
+    elif len(pattern.dims) > 2 and len(pattern.summed_over) == len(pattern.dims):
+        spelling = "ellipsis"
+    items = pattern.summed_over if spelling == "tuple" else ()
+    dim = DimArgument(spelling, items)
     return DotCase(x, y, dim, gradient_order=order)

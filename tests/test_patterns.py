@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from refdot.case import DTYPES
+from refdot.lowering import lower_dot
 from refdot.oracle import expected_error
 from refdot.patterns import (
     Pattern,
@@ -17,6 +18,7 @@ from refdot.patterns import (
     gradient_cases_of,
     patterns,
     slow_cases_of,
+    telling_cases,
 )
 
 VALID = (forward_cases_of, gradient_cases_of, slow_cases_of, dtype_cases_of)
@@ -26,6 +28,38 @@ LOW = list(patterns(1))
 @pytest.mark.parametrize(("rank", "count"), [(0, 1), (1, 11), (2, 107), (3, 1243), (4, 17723)])
 def test_there_are_so_many(rank, count):
     assert len(set(patterns(rank))) == sum(1 for _ in patterns(rank)) == count
+
+
+def test_telling_cases_are_few_and_distinct_and_the_richest_come_first():
+    cases = list(telling_cases())
+    assert len(set(cases)) == len(cases) < 100
+    assert [case.tier for case in cases[:4]] == ["rounding"] * 4
+    assert len(cases[0].x.dims) + len(cases[0].y.dims) == 6
+
+
+def test_telling_cases_have_all_that_is_seldom_drawn():
+    cases = list(telling_cases())
+    valid = [case for case in cases if expected_error(case) is None]
+    roles = {
+        low.role(dim)
+        for case in valid
+        for low in [lower_dot(case.x.dims, case.y.dims, case.dim.names)]
+        for dim in (*case.x.dims, *case.y.dims)
+    }
+    assert roles == {"contracted", "batch", "free", "summed"}
+    assert {type(expected_error(case)).__name__ for case in cases} == {
+        "NoneType",
+        "SizeMismatchError",
+        "DimNameError",
+    }
+    assert {case.gradient_order for case in valid} == {0, 1, 2}
+    assert {case.tier for case in valid} == {"exact", "rounding", "special"}
+    assert any(case.same_variable for case in valid)
+    assert any(case.call == "method" for case in valid)
+    assert {"c", "fortran", "reversed"} == {case.x.layout for case in valid} | {
+        case.y.layout for case in valid
+    }
+    assert {0, 1, 20, 70} <= {size for case in valid for size in case.x.shape}
 
 
 def test_no_two_are_the_same_up_to_renaming():

@@ -5,12 +5,15 @@ from itertools import product
 
 import numpy as np
 import pytest
+import tightness
 
 import refdot as rd
 from refdot import NamedTensor
 from refdot.rounding import (
+    absolute,
     correct_answers,
     correct_gradients,
+    correct_pull_back,
     gamma,
     unit_roundoff,
 )
@@ -180,6 +183,15 @@ def test_one_product_may_be_off_by_half_a_last_place(dtype):
         assert is_wrong(product_ + places * np.spacing(product_), x, y), places
 
 
+@pytest.mark.parametrize("dtype", tightness.DTYPES)
+@pytest.mark.parametrize("products", tightness.PRODUCTS)
+def test_the_worst_errors_that_are_seen_are_within_the_bound_and_near_it(dtype, products):
+    worst = tightness.worst_ratio(dtype, products, cases=20_000)
+    assert worst <= 1
+    if products <= (1 if dtype.startswith("complex") else 3):
+        assert worst > 0.5
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("sign", [-1, 1])
 def test_a_relative_error_of_4_units_is_wrong_for_one_product(dtype, sign):
@@ -301,6 +313,44 @@ def test_a_backend_of_reduced_precision_is_held_to_its_unit():
 # Complex numbers
 
 
+def exact_complex(x, y) -> tuple[Fraction, Fraction]:
+    """Give the two components of a dot in exact arithmetic."""
+    a, b, c, d = ([Fraction(float(v)) for v in part] for part in (x.real, x.imag, y.real, y.imag))
+    return (
+        sum((i * j for i, j in zip(a, c, strict=True)), Fraction(0))
+        - sum((i * j for i, j in zip(b, d, strict=True)), Fraction(0)),
+        sum((i * j for i, j in zip(a, d, strict=True)), Fraction(0))
+        + sum((i * j for i, j in zip(b, c, strict=True)), Fraction(0)),
+    )
+
+
+def component_by_component(x, y):
+    """Sum real and imaginary products apart, as BLAS may."""
+    real = sequential(x.real, y.real) - reversed_(x.imag, y.imag)
+    return x.dtype.type(complex(real, pairwise(x.real, y.imag) + sequential(x.imag, y.real)))
+
+
+@pytest.mark.parametrize("dtype", ["complex64", "complex128"])
+@pytest.mark.parametrize("data", adversaries("float64"))
+def test_every_order_of_complex_products_is_within_the_bound(data, dtype):
+    parts = adversaries("float32" if dtype == "complex64" else "float64")
+    (a, c), (b, d) = parts[data], parts["of both signs"]
+    length, unit = min(len(a), len(b)), unit_roundoff(np.dtype(dtype))
+    x, y = ((p[:length] + 1j * q[:length]).astype(dtype) for p, q in ((a, b), (d, c)))
+    real, imaginary = exact_complex(x, y)
+    magnitude = sum(Fraction(float(v)) for v in np.abs(x.astype("clongdouble") * y))
+    bound = Fraction(gamma(length + 1, unit) * np.sqrt(2)) * magnitude * Fraction(1000001, 1000000)
+    bound += 3 * length * Fraction(float(np.finfo(dtype).smallest_subnormal))
+    orders = [*ORDERS[:5], component_by_component, np.matmul, *ORDERS[9:]]
+    for answer in [order(x, y) for order in orders]:
+        error = (Fraction(float(answer.real)) - real, Fraction(float(answer.imag)) - imaginary)
+        assert error[0] ** 2 + error[1] ** 2 <= bound**2
+        assert not is_wrong(answer, *vectors(x, y))
+    for direction in (1, -1, 1j, -1j):
+        beyond = complex(float(real), float(imaginary)) + direction * 1.02 * float(bound)
+        assert is_wrong(beyond, *vectors(x, y), dtype="clongdouble")
+
+
 @pytest.mark.parametrize("dtype", ["complex64", "complex128"])
 def test_complex_sums_in_any_order_are_within_the_bound(dtype):
     random = np.random.RandomState(2)
@@ -322,6 +372,18 @@ def test_complex_sums_in_any_order_are_within_the_bound(dtype):
     slack = 200 * unit_roundoff(np.dtype(dtype)) * float(np.abs(x.data) @ np.abs(y.data))
     for direction in (1, -1, 1j, -1j):
         assert is_wrong(exact + slack * direction, x, y, dtype=dtype)
+
+
+def test_both_components_of_complex_products_may_underflow():
+    # r·r is half the smallest subnormal; what is next to it is rounded up, or down to 0.
+    r, unit, count = np.float32(2.0**-75), np.float32(2.0**-23), 7
+    x = np.full(count, complex(r * (1 - 2 * unit), r), "complex64")
+    y = np.full(count, complex(r * (1 + unit), -r * (1 - unit)), "complex64")
+    answer, least = sequential(x, y), float(np.finfo("float32").smallest_subnormal)
+    exact = correct_answers(*vectors(x, y)).reference
+    assert abs(answer - exact) / (count * least) == pytest.approx(np.sqrt(2), rel=1e-5)
+    assert not is_wrong(answer, *vectors(x, y))
+    assert is_wrong(answer * 1.01 + 1.01 * count * least * (1 + 1j), *vectors(x, y), dtype="c16")
 
 
 def test_of_a_complex_element_that_is_not_finite_only_that_is_asked():
@@ -383,12 +445,53 @@ def test_a_dim_summed_alone_may_be_summed_before_what_is_not_finite():
     assert is_wrong([NAN, NAN], x, y, "s")
 
 
+def test_summing_a_dim_alone_changes_no_infinity_and_no_nan_that_is_given():
+    x = NamedTensor(np.array([2.0, 1.0]), "s")
+    y = NamedTensor(np.array([INF, -INF, NAN, 0.0]), "b")
+    right = np.array([INF, -INF, NAN, 0.0])
+    assert not is_wrong(right, x, y, "s")
+    for place, answers in enumerate([(NAN, -INF), (NAN, INF), (INF, -INF), (NAN, INF)]):
+        for answer in answers:
+            moved = right.copy()
+            moved[place] = answer
+            expected = [at == place for at in range(4)]
+            assert correct_answers(x, y, "s").wrong(moved).tolist() == expected, (place, answer)
+
+
+def test_what_overflows_alone_is_not_finite_where_it_is_multiplied_only():
+    x = NamedTensor(np.array([[60000, 60000], [1, 2]], "float16"), ("a", "s"))
+    y = NamedTensor(np.array([0.25, 0.5], "float16"), "b")
+    for x_first, pair in ((True, (x, y)), (False, (y, x))):
+        correct = correct_answers(*pair, "s")
+        answer = np.array([[30000, 60000], [0.75, 1.5]], "float16")
+        early = np.array([[INF, INF], [0.75, 1.5]], "float16")
+        wrong = np.full((2, 2), INF, "float16")
+        refused = [[False, False], [True, True]]
+        if not x_first:
+            answer, early, wrong, refused = answer.T, early.T, wrong.T, np.transpose(refused)
+        assert not correct.wrong(answer).any()
+        assert not correct.wrong(early).any()
+        assert np.array_equal(correct.wrong(wrong), refused)
+
+
+def test_a_large_number_that_is_summed_with_no_other_may_not_overflow():
+    x = NamedTensor(np.array([[60000.0]], "float16"), ("a", "s"))
+    y = NamedTensor(np.array([[0.25, 0.25]], "float16"), ("a", "t"))
+    assert not is_wrong([30000], x, y, ("a", "t"))
+    assert is_wrong([INF], x, y, ("a", "t"))
+
+
 def test_a_dim_summed_alone_may_overflow_before_it_is_multiplied():
     x = NamedTensor(np.array([60000, 60000], "float16"), "s")
     y = NamedTensor(np.array([0.25], "float16"), "b")
     assert not is_wrong([30000], x, y, "s")
     assert not is_wrong([INF], x, y, "s")
     assert is_wrong([29000], x, y, "s")
+    x = NamedTensor(np.array([3e38 + 1j, 3e38 - 1j], "complex64"), "s")
+    y = NamedTensor(np.array([0.25], "complex64"), "b")
+    assert not is_wrong([1.5e38], x, y, "s")
+    assert not is_wrong([complex(INF, 0)], x, y, "s")
+    assert is_wrong([1.4e38], x, y, "s")
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -432,3 +535,125 @@ def test_gradients_are_held_to_the_bound_of_dots(x_dims, y_dims, dim, x_dtype, y
         moved = bar.data.copy()
         moved[(0,) * moved.ndim] += moved.dtype.type(0.1)
         assert correct.wrong(moved).sum() == 1
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("data", adversaries("float64"))
+def test_gradients_of_both_orders_are_within_the_bound_in_every_order(data, dtype):
+    along, other = adversaries(dtype)[data]
+    length, least = len(along), Fraction(float(np.finfo(dtype).smallest_subnormal))
+    random = np.random.RandomState(8)
+    y = NamedTensor(np.stack([along, other[::-1]]), ("b", "c"))
+    x = NamedTensor(random.standard_normal(2).astype(dtype), "b")
+    cotangent = NamedTensor(other, "c")
+    tangents = [NamedTensor(random.standard_normal(t.shape).astype(dtype), t.dims) for t in (x, y)]
+
+    first, _ = correct_gradients(x, y, cotangent, "b")
+    exact = dot_by_records(cotangent, y, "c")
+    size = dot_by_records(absolute(cotangent), absolute(y), "c")
+    for order in ORDERS:
+        answer = np.array([order(row, other) for row in y.data])
+        assert not first.wrong(answer).any(), order
+        for place in range(2):
+            bound = Fraction(gamma(length, unit_roundoff(y.dtype))) * size[place,] + length * least
+            assert abs(Fraction(float(answer[place])) - exact[place,]) <= bound
+
+    # The gradient of ⟨x_bar, v⟩ + ⟨y_bar, w⟩ by x is a dot of the cotangent with w.
+    second = correct_pull_back(cotangent, tangents[1], x)
+    answers = [np.array([order(row, other) for row in tangents[1].data]) for order in ORDERS]
+    assert not any(second.wrong(answer).any() for answer in answers)
+    moved = answers[0] + np.abs(answers[0]).max()
+    assert second.wrong(moved).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_of_a_sum_of_dots_every_product_may_underflow(dtype):
+    least = np.finfo(dtype).smallest_subnormal
+    root = np.sqrt(np.longdouble(least) / 2).astype(dtype) * (1 - np.finfo(dtype).eps)
+    assert root > 0
+    x = NamedTensor(np.full(5, root), "k")
+    y = NamedTensor(np.full(5, root * (1 - np.finfo(dtype).eps)), "k")
+    once = correct_answers(x, y)
+    assert once.reference > 2.4 * np.longdouble(least)
+    assert not once.wrong(np.asarray(0, dtype))
+    assert not (once + once).wrong(np.asarray(0, dtype))
+    # Each of them may lose half the smallest subnormal, and no more.
+    assert once.wrong(np.asarray(6 * least, dtype))
+    assert (once + once).wrong(np.asarray(12 * least, dtype))
+
+
+PARTS = {
+    "ordinary": ([0.1, -0.2], [0.3, 0.4], [0.5, 0.7], [-0.6, 0.9]),
+    "integers": ([1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0]),
+    "overflowing": ([1e200, -1e200], [1e200, 1e200], [1e200, 3.0], [-1e200, 2.0]),
+    "NaN": ([NAN, 1.0], [1.0, 2.0], [3.0, 4.0], [0.5, INF]),
+    "infinity times 0": ([INF, 1.0], [0.0, 2.0], [3.0, 4.0], [0.5, 0.25]),
+}
+
+
+@pytest.mark.parametrize("flipped", [False, True])
+@pytest.mark.parametrize(("x", "y", "v", "w"), PARTS.values(), ids=PARTS)
+def test_the_sum_of_two_dots_is_judged_as_one_dot_of_all_their_products(x, y, v, w, flipped):
+    first, second = correct_answers(*vectors(x, y)), correct_answers(*vectors(v, w))
+    total = second + first if flipped else first + second
+    whole = correct_answers(*vectors(x + v, y + w))
+    assert (total.roundings, total.products) == (3, 4)
+    assert total.integers == whole.integers
+    for name in ("reference", "magnitude", "finite", "zero_times_nonfinite", "surely_nonfinite"):
+        one, other = getattr(total, name), getattr(whole, name)
+        if one.dtype == bool:
+            assert one == other, name
+        else:
+            assert np.allclose(one, other, rtol=1e-15, atol=0, equal_nan=True), name
+    for answer in (0.0, float(whole.finite), INF, -INF, NAN):
+        assert total.wrong(np.asarray(answer)) == whole.wrong(np.asarray(answer)), answer
+
+
+def test_the_sum_of_two_dots_may_overflow_early_and_reassociate_where_either_may():
+    s, b = NamedTensor(np.array([2.0, -1.0]), "s"), NamedTensor(np.array([INF, 3.0]), "b")
+    large, small = (NamedTensor(np.array([v, v]), "s") for v in (1.5e308, 1.0))
+    scale = NamedTensor(np.array([0.25, 0.5]), "b")
+    plain = correct_answers(small, scale, "s")
+    for special, field in (
+        (correct_answers(s, b, "s"), "reassociates"),
+        (correct_answers(large, scale, "s"), "overflows_early"),
+    ):
+        for total in (special + plain, plain + special):
+            assert np.array_equal(getattr(total, field), getattr(special, field))
+            assert getattr(total, field).any()
+            assert not getattr(plain, field).any()
+
+
+def test_gamma_is_more_than_k_units_and_has_its_closed_form():
+    assert gamma(4, 0.125) == 0.5 / (1 - 0.5)
+    assert gamma(0, 0.125) == 0
+
+
+def test_only_a_gradient_of_another_dtype_has_more_roundings():
+    x, y, cotangent = (NamedTensor(np.array([0.1, 0.2, 0.3], "float32"), "a") for _ in range(3))
+    for dtype, roundings in (("float32", 1), ("float64", 4)):
+        wide = NamedTensor(cotangent.data.astype(dtype), "a")
+        first, _ = correct_gradients(x, y, wide, ())
+        assert (first.dtype, first.roundings, first.products) == (
+            np.float32,
+            roundings,
+            1 + (dtype == "float64"),
+        )
+
+
+def test_a_real_operand_beside_a_complex_one_has_a_real_gradient():
+    x = NamedTensor(np.array([1.5, 2.5]), "a")
+    y = NamedTensor(np.array([1 + 2j, 3 - 1j]), "a")
+    x_bar, y_bar = correct_gradients(x, y, NamedTensor(np.array(2 + 1j), ()))
+    assert x_bar.reference.dtype.kind == "f"
+    assert y_bar.reference.dtype.kind == "c"
+    assert not x_bar.wrong(np.array([0.0, 7.0])).any()
+    assert x_bar.wrong(np.array([0.0, 7.0 + 1e-12])).tolist() == [False, True]
+
+
+def test_where_0_meets_an_infinity_depends_on_the_dims_that_are_summed():
+    x = NamedTensor(np.array([[0.0, 1.0], [2.0, 3.0]]), ("a", "b"))
+    y = NamedTensor(np.array([[INF, 1.0], [1.0, 1.0]]), ("a", "b"))
+    correct = correct_answers(x, y, ())
+    assert correct.zero_times_nonfinite.tolist() == [[True, False], [False, False]]
+    assert correct_answers(x, y, "b").zero_times_nonfinite.tolist() == [True, False]

@@ -21,6 +21,7 @@ from packaging.specifiers import SpecifierSet
 
 from refdot.case import DimArgument, DotCase, Operand
 from refdot.errors import SizeMismatchError
+from refdot.evaluation import dot
 from refdot.lowering import Lowering, lower_dot
 from refdot.oracle import drawn_cotangents, expected_error
 from refdot.rounding import CorrectAnswers, correct_answers, correct_pull_back, unit_roundoff
@@ -271,6 +272,48 @@ def sizes_without_names(mismatch: Mismatch, outcome: Outcome) -> bool:
     return mismatch.stage == "run" and unnamed and not by_name
 
 
+@on_record("R4", "accepted-invalid", witness=ask("a:2? b:0?", "b:0? a:1?"))
+def first_contracted_size_unchecked(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """Of several contracted dims the sizes of one are not compared, which shows beside size 0.
+
+    `tensordot` (tensor/math.py) asserts at run time that the sizes of all pairs but the first are
+    equal, and leaves that one to the matrix product, in which all are one. With a size 0 among
+    them it is 0 in both operands, whatever the first sizes are.
+    """
+    differing = disagreeing(mismatch.case)
+    contracted = {*lowering_of(mismatch.case).contracted}
+    sizes = mismatch.case.x.sizes
+    beside = any(sizes[dim] == 0 for dim in contracted.difference(differing))
+    unknown = all(None in known_sizes(mismatch, dim) for dim in differing)
+    return len(differing) == 1 and {*differing} <= contracted and beside and unknown
+
+
+@on_record(
+    "R4", "accepted-invalid", witness=ask("a:2? b:3?", "a:3? b:3?", "b"), backends=("numba",)
+)
+def batch_sizes_unchecked_in_numba(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """Numba multiplies batches of different sizes, and reads past the end of the shorter one.
+
+    `numba_funcify_BatchedDot` (link/numba/dispatch/elemwise.py) loops over the first axis of x,
+    and looks at no size of y.
+    """
+    differing = disagreeing(mismatch.case)
+    unknown = all(None in known_sizes(mismatch, dim) for dim in differing)
+    return {*differing} <= {*lowering_of(mismatch.case).batch} and unknown
+
+
+@on_record(
+    "R13", "wrong-error", witness=ask("a:1? b:0? c:1?", "a:2? b:2? c:1?", "b"), backends=("jax",)
+)
+def division_by_zero_in_jax(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """Sizes that differ, one of them 0, are a ZeroDivisionError.
+
+    JAX divides by the product of the other sizes to reshape to (-1, …), which is how the rewrite
+    for `BatchedDot` joins batch dims.
+    """
+    return has_size_0(mismatch.case) and raised(outcome, "ZeroDivisionError", "")
+
+
 # --- answers
 
 
@@ -397,6 +440,80 @@ def reshape_of_nothing_dropped(mismatch: Mismatch, outcome: Outcome) -> bool:
 
 
 @on_record(
+    "R6",
+    "wrong-value",
+    witness=ask("a:2", "a:2", None, ("int64", "int64"), tier="rounding"),
+    backends=("numba",),
+)
+def integers_as_floats_in_numba(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """Numba multiplies integers as floats, which have not as many digits.
+
+    `numba_funcify_Dot` (link/numba/dispatch/elemwise.py) casts them to float32, or 64-bit ones to
+    float64, for BLAS.
+    """
+    x, y = mismatch.case.tensors(mismatch.draw)
+    dtype = np.result_type(x.data, y.data)
+    if dtype.kind not in "iu":
+        return False
+    value = outcome.values[mismatch.draw].data
+    wrong = correct_answers(x, y, mismatch.case.dim.names).wrong(value)
+    x_size, y_size = (NamedTensor(np.abs(t.data.astype(float)), t.dims) for t in (x, y))
+    magnitude = dot(x_size, y_size, mismatch.case.dim.names).data
+    return bool((magnitude[wrong] >= 2.0 ** (53 if dtype.itemsize == 8 else 24)).all())
+
+
+@on_record(
+    "R7 R8",
+    "wrong-dtype wrong-gradient",
+    witness=ask("", "a:2", "a", ("float32", "float32")),
+    backends=("jax",),
+)
+def sums_widened_in_jax(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """A sum of float32, or of complex64, comes out of JAX in double precision.
+
+    `jax_funcify_CAReduce` (link/jax/dispatch/elemwise.py) casts to the dtype in which PyTensor
+    accumulates, and never back to the one of the result.
+    """
+    low = lowering_of(mismatch.case)
+    dtypes = {mismatch.case.x.dtype, mismatch.case.y.dtype}
+    in_one_operand = bool(low.x_summed or low.y_summed or low.x_free or low.y_free)
+    return (
+        in_one_operand
+        and bool(dtypes & {"float16", "float32", "complex64"})
+        and mismatch.got in ("float64", "complex128")
+    )
+
+
+@on_record(
+    "R7 R8",
+    "wrong-dtype wrong-gradient",
+    witness=ask("", "", None, ("float32", "int64")),
+    backends=("jax",),
+)
+def promotion_of_jax(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """Operands of two dtypes give the dtype of JAX's own promotion, such as float32 with int64.
+
+    PyTensor's dispatch for JAX casts no result to the dtype that the graph declares.
+    """
+    dtypes = {mismatch.case.x.dtype, mismatch.case.y.dtype}
+    return len(dtypes) == 2 and mismatch.got in dtypes | {"float32", "float64", "complex64"}
+
+
+@on_record(
+    "R6 R8",
+    "rejected-valid wrong-gradient",
+    witness=ask("a:1?", "a:1? b:1?", ""),
+    backends=("jax",),
+)
+def traced_shapes_in_jax(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """A reshape to sizes that are known at run time alone is refused by JAX.
+
+    The shape is joined of sizes that JAX traces, in which it takes no shape.
+    """
+    return raised(outcome, "TypeError", "Shapes must be 1D sequences of concrete values")
+
+
+@on_record(
     "R9",
     "wrong-shape",
     witness=ask("a:2", "a:2?", ""),
@@ -427,6 +544,16 @@ def twenty_six_letters(mismatch: Mismatch, outcome: Outcome) -> bool:
     would take 52 letters, and nothing after `einsum` needs any.
     """
     return raised(outcome, "ValueError", "Too many dimensions to map to einsum subscripts")
+
+
+@on_record("R14", "structure", witness=ask("a:1? b:1?", "b:1?", ""), versions=">=3.0,<3.1")
+def conflicting_assumptions(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """A rewrite fails on the constant [[1]], and PyTensor logs that.
+
+    `useless_symmetric_transpose` (tensor/rewriting/linalg/utils.py) asks whether the matrix is
+    diagonal, and two rules of `pytensor.assumptions` answer differently.
+    """
+    return mismatch.detail.startswith("logged: ConflictingAssumptionsError: Conflicting evidence")
 
 
 @on_record(
