@@ -10,7 +10,7 @@ import ast
 import inspect
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 from textwrap import dedent
@@ -21,7 +21,7 @@ from pytensor.graph.op import Op
 from pytensor.printing import debugprint
 
 from refdot import check
-from refdot.batches import PROFILES, Campaign, Configuration
+from refdot.batches import PROFILES, Batch, Campaign, Configuration
 from refdot.case import DimArgument, DotCase, Operand
 from refdot.oracle import expected_error
 from refdot.pytensor import graph, use_lowering
@@ -139,37 +139,39 @@ def planted(fault: Fault) -> Iterator[None]:
 def cases_needed(fault: Fault, seed: int = SEED) -> tuple[int, Mismatch] | None:
     """Give the number of cases until a fault is caught, and what it is caught by."""
     judged = 0
-    for batch in batches(fault.lowering, seed):
+    for batch in quick_batches(seed, fault.lowering):
+        ((_, cases),) = batch.work
         if (caught := caught_in(batch, fault)) is not None:
-            return judged + batch.index(caught.case) + 1, caught
-        judged += len(batch)
+            # A sibling is of the case that it was judged with.
+            place = cases.index(caught.case) if caught.case in cases else 0
+            return judged + place + 1, caught
+        judged += len(cases)
     return None
 
 
 @cache
-def caught_in(batch: tuple[DotCase, ...], fault: Fault) -> Mismatch | None:
-    """Give the first mismatch of a batch that is the fault's."""
-    configuration = Configuration("python", fault.lowering)
-    telling = [case for case in batch if concerns(case, fault.aspect)]
+def caught_in(batch: Batch, fault: Fault) -> Mismatch | None:
+    """Give the first mismatch of a batch that `refdot check` takes for new."""
+    ((configuration, cases),) = batch.work
+    if not batch.siblings:
+        cases = tuple(case for case in cases if concerns(case, fault.aspect))
+    told = replace(batch, work=((configuration, cases),), only=(fault.aspect,))
     with planted(fault):
-        found = check.judge_all(PyTensorTarget(), telling, configuration, [fault.aspect])
-        found = list(found)
-    news = (m for m in found if m.signature not in released(m.case, fault.lowering))
-    return next(news, None)
-
-
-def batches(lowering: str, seed: int) -> Iterator[tuple[DotCase, ...]]:
-    """Give the cases that a run judges when nothing is said, in their order."""
-    for work in quick_batches(seed):
-        yield tuple(work.get(Configuration("python", lowering), ()))
+        found = check.judge_batch(PyTensorTarget(), told).findings
+    return next((finding.mismatch for finding in found if finding.known is None), None)
 
 
 @cache
-def quick_batches(seed: int) -> list[dict[Configuration, tuple[DotCase, ...]]]:
-    """Give the batches of the quick profile, the same for each fault."""
+def quick_batches(seed: int, lowering: str) -> list[Batch]:
+    """Give what a run judges of one lowering when nothing is said, in its order."""
     target = PyTensorTarget()
     campaign = Campaign(PROFILES["quick"], seed, ("python",), target.default_lowerings)
-    return [dict(batch.work) for batch in campaign.batches(target)]
+    configuration = Configuration("python", lowering)
+    return [
+        replace(batch, work=((configuration, dict(batch.work)[configuration]),))
+        for batch in campaign.batches(target)
+        if configuration in dict(batch.work)
+    ]
 
 
 def concerns(case: DotCase, aspect: str) -> bool:
