@@ -51,6 +51,8 @@ def test_telling_cases_have_all_that_is_seldom_drawn():
         "NoneType",
         "SizeMismatchError",
         "DimNameError",
+        "DimNotFoundError",
+        "DimTypeError",
     }
     assert {case.gradient_order for case in valid} == {0, 1, 2}
     assert {case.tier for case in valid} == {"exact", "rounding", "special"}

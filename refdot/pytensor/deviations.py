@@ -318,8 +318,8 @@ def division_by_zero_in_jax(mismatch: Mismatch, outcome: Outcome) -> bool:
 
 
 @on_record(
-    "R6",
-    "rejected-valid",
+    "R6 R13",
+    "rejected-valid wrong-error",
     witness=ask("", "a:2?", "a", ("int8", "int8")),
     upstream="https://github.com/pymc-devs/pytensor/pull/1879",
 )
@@ -536,7 +536,11 @@ def known_length_forgotten(mismatch: Mismatch, outcome: Outcome) -> bool:
     return declared.shape == tuple(known[dim] for dim in declared.dims)
 
 
-@on_record("R11", "rejected-valid", witness=ask(" ".join(f"p{n}:1?" for n in range(27)), ""))
+@on_record(
+    "R11 R13",
+    "rejected-valid wrong-error",
+    witness=ask(" ".join(f"p{n}:1?" for n in range(27)), ""),
+)
 def twenty_six_letters(mismatch: Mismatch, outcome: Outcome) -> bool:
     """More than 26 dims cannot be lowered.
 
