@@ -223,7 +223,7 @@ def static_one_broadcasts(mismatch: Mismatch, outcome: Outcome) -> bool:
         known = known_sizes(mismatch, dim)
         return 1 in known and (dim in low.batch or None in known)
 
-    return all(map(broadcasts, disagreeing(mismatch.case)))
+    return is_as_declared(outcome) and all(map(broadcasts, disagreeing(mismatch.case)))
 
 
 @on_record(
@@ -329,13 +329,14 @@ def small_integers_do_not_lower(mismatch: Mismatch, outcome: Outcome) -> bool:
     `einsum` (tensor/einsum.py) sums them with `.sum`, which gives int64 or uint64. So the result
     has another dtype than the one that `Dot.make_node` declares, and the rewriter refuses it.
     """
+    if not raised(outcome, "TypeError", "Cannot convert Type XTensorType"):
+        return False
     low = lowering_of(mismatch.case)
     x_dtype = dtype_of_sum(mismatch.case.x, low.x_summed)
     y_dtype = dtype_of_sum(mismatch.case.y, low.y_summed)
     given = rf"Cannot convert Type XTensorType{{dtype='{np.result_type(x_dtype, y_dtype)}'"
     declared = outcome.declared is not None and outcome.declared.dtype
-    widened = declared != np.result_type(x_dtype, y_dtype)
-    return widened and raised(outcome, "TypeError", given)
+    return declared != np.result_type(x_dtype, y_dtype) and raised(outcome, "TypeError", given)
 
 
 def dtype_of_sum(operand: Operand, dims: Sequence[str]) -> np.dtype[Any]:
@@ -595,6 +596,16 @@ def raised(outcome: Outcome, type_: str, message: str) -> bool:
     """Whether an outcome, or its gradient alone, ended with an error of a type and message."""
     error = outcome.raised or outcome.gradient_raised
     return error is not None and error.type == type_ and bool(re.search(message, error.message))
+
+
+def is_as_declared(outcome: Outcome) -> bool:
+    """Whether there is an answer, and its shape is the one that the graph declares."""
+    declared, values = outcome.declared, outcome.values
+    return declared is not None and all(
+        length in (None, size)
+        for value in values
+        for length, size in zip(declared.shape, value.shape, strict=True)
+    )
 
 
 def has_size_0(case: DotCase) -> bool:
