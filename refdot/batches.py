@@ -63,7 +63,7 @@ class Profile:
 
 
 PROFILES = {
-    "quick": Profile(150, 2, thorough=False, sample=5),
+    "quick": Profile(100, 2, thorough=False, sample=5),
     "standard": Profile(2000, 2, sample=20),
     "deep": Profile(20_000, 3, sample=300),
 }

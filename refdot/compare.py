@@ -316,7 +316,7 @@ def judge_log(case: DotCase, outcome: Outcome) -> list[Mismatch]:
     """Judge what went wrong with a valid case and was logged, but did not end it."""
     found: list[Mismatch] = []
     for raised in outcome.logged:
-        detail = f"logged: {raised.type}: {gist(raised, case)}"
+        detail = f"a rewrite fails: {raised.type}: {gist(raised, case)}"
         mismatch = Mismatch(
             "R14", "structure", raised.stage, detail, "no rewrite that fails", str(raised), case
         )

@@ -757,7 +757,8 @@ def record(**changes) -> Deviation:
     deviation = Deviation(
         id="reversed-beside-a-vector",
         title="With a vector, dims come out reversed.",
-        rule="R5",
+        rules=("R5",),
+        kinds=("wrong-dims",),
         versions="",
         backends=(),
         explains=lambda mismatch, outcome: len(mismatch.case.y.dims) == 1,
@@ -804,8 +805,12 @@ def test_what_its_witness_does_not_show_has_the_smallest_case_seen():
     assert found.mismatch.case in {case_at(0, index) for index in range(300)}
 
 
-@pytest.mark.parametrize("changes", [{"rule": "R6"}, {"backends": ("another",)}], ids=str)
-def test_what_is_on_record_of_another_rule_or_backend_is_not_known(changes):
+@pytest.mark.parametrize(
+    "changes",
+    [{"rules": ("R6",)}, {"kinds": ("wrong-value",)}, {"backends": ("another",)}],
+    ids=str,
+)
+def test_what_is_on_record_of_another_rule_kind_or_backend_is_not_known(changes):
     assert [*found_with(record(**changes))] == [None]
 
 
@@ -832,7 +837,7 @@ def test_a_report_says_what_each_backend_judged_and_what_was_kept_from_it():
     a, b, c = (report.coverage[name] for name in "abc")
     assert (a.cases, b.cases) == (report.cases, report.cases - few)
     assert a.cases > 40
-    assert 5 < few < 40
+    assert 5 < few < a.cases / 2
     assert a.patterns == b.patterns == [(1, 1), (10, 10)]
     assert [there_are for _, there_are in c.patterns] == [1, 10]
     assert sum(judged for judged, _ in c.patterns) == 3
@@ -1002,7 +1007,7 @@ def test_a_drawn_case_is_judged_with_other_sizes_but_counted_once():
 def test_what_was_found_is_judged_first_by_the_next_run(tmp_path):
     wrong = FAULTS["float32 computed in float16"][0]
     first = campaign(wrong, cases=120, database=tmp_path)
-    (case,) = {finding.mismatch.case for finding in first.findings}
+    cases = {finding.mismatch.case for finding in first.findings}
     judged, told = [], []
 
     def dot(x, y, dim=None):
@@ -1010,7 +1015,8 @@ def test_what_was_found_is_judged_first_by_the_next_run(tmp_path):
         return wrong(x, y, dim)
 
     again = campaign(dot, cases=1, database=tmp_path, progress=lambda *steps: told.append(steps))
-    assert judged[0] == case.x.dtype
-    assert told[:2] == [("judging what was kept", 1, 1), ("judging", 1, 1)]
-    assert {finding.mismatch.case for finding in again.findings} == {case}
-    assert again.cases == 2
+    assert judged[0] in {case.x.dtype for case in cases}
+    kept = ("judging what was kept", len(cases), len(cases))
+    assert told[:2] == [kept, ("judging", 1, 1)]
+    assert {finding.mismatch.case for finding in again.findings} == cases
+    assert again.cases == len(cases) + 1

@@ -293,7 +293,8 @@ def test_shards_are_merged_to_the_report_of_one_run(folder, capsys):
     merged = capsys.readouterr().out
     seconds = r"\d+ s$|whole(-again)?$"
     assert re.sub(seconds, "", merged, flags=re.M) == re.sub(seconds, "", whole, flags=re.M)
-    for name in (path.name for path in (folder / "whole").iterdir()):
+    # The page says how it was made, and how long that took.
+    for name in {path.name for path in (folder / "whole").iterdir()} - {"report.html"}:
         texts = [(folder / there / name).read_text("utf-8") for there in ("whole", "whole-again")]
         texts = [re.sub(r'"seconds": [\d.]+', "", text) for text in texts]
         assert texts[0] == texts[1]
@@ -323,9 +324,9 @@ AMOUNTS = {
     "--profile deep --backend call": PROFILES["deep"],
     "--cases 20": Profile(20, None, thorough=False, sample=5),
     "--cases 20 --backend call": Profile(20, None, thorough=False),
-    "--exhaustive 1": Profile(150, 1, sample=5),
+    "--exhaustive 1": Profile(100, 1, sample=5),
     "--exhaustive 1 --cases 3 --profile deep": Profile(3, 1, sample=300),
-    "--exhaustive 0 --backend call": Profile(150, 0),
+    "--exhaustive 0 --backend call": Profile(100, 0),
 }
 
 
@@ -448,7 +449,7 @@ def test_errors_are_listed_by_situation(capsys):
     assert main(command.split()) == 0
     out, err = capsys.readouterr()
     assert err == ""
-    assert out.startswith("asking: 1 of 7\n")
+    assert out.startswith("asking: 2 of 7\n")
     assert re.findall(r"^([a-z0-9-]+)  R\d", out, flags=re.MULTILINE) == [
         "contracted-1-static",
         "contracted-1-mixed",

@@ -71,7 +71,7 @@ def test_the_json_has_just_these_fields():
         "target_version": "1.2",
         "python": "3.11.9",
         "seed": 5,
-        "profile": {"cases": 150, "exhaustive": 2, "thorough": False, "sample": 5},
+        "profile": {"cases": 100, "exhaustive": 2, "thorough": False, "sample": 5},
         "only": [],
         "shard": "1/1",
         "cases": 20,

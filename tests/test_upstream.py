@@ -81,7 +81,8 @@ def test_the_edited_softmax_is_stable_and_needs_no_refdot(edited):
 
 
 def test_what_is_wrong_with_the_edited_dot_is_wrong_before_the_lowering(edited, tmp_path):
-    options = ["--lowering", "stock", "--cases", "40", "--seed", "4", "--report", str(tmp_path)]
+    options = ["--backend", "python", "--lowering", "stock", "--cases", "40", "--seed", "4"]
+    options += ["--strict", "--report", str(tmp_path)]
     ran = run(edited, "-m", "refdot", "check", *options, also=str(ROOT))
     assert ran.returncode == 1, ran.stderr
     report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))

@@ -217,13 +217,14 @@ def static_one_broadcasts(mismatch: Mismatch, outcome: Outcome) -> bool:
     `einsum` (tensor/einsum.py) squeezes such dims in `filter_singleton_dims`, and nobody has
     compared sizes before: `Dot.make_node` leaves out batch dims, and sizes that are not known.
     """
-    low = lowering_of(mismatch.case)
+    differing = disagreeing(mismatch.case)
+    return is_as_declared(outcome) and all(broadcasts(mismatch, dim) for dim in differing)
 
-    def broadcasts(dim: str) -> bool:
-        known = known_sizes(mismatch, dim)
-        return 1 in known and (dim in low.batch or None in known)
 
-    return is_as_declared(outcome) and all(map(broadcasts, disagreeing(mismatch.case)))
+def broadcasts(mismatch: Mismatch, dim: str) -> bool:
+    """Whether a dim is known to be 1 in one operand, and compared by nobody."""
+    known, low = known_sizes(mismatch, dim), lowering_of(mismatch.case)
+    return 1 in known and (dim in low.batch or None in known)
 
 
 @on_record(
@@ -236,13 +237,16 @@ def batch_dims_joined(mismatch: Mismatch, outcome: Outcome) -> bool:
     """Sizes of several batch dims are not compared one by one, but their products.
 
     A rewrite joins the batch dims of a matrix product into one, by a reshape to (-1, …), for
-    `BatchedDot`. Sizes (2, 5) against (5, 2) are then both 10, and the result has the shape of x.
+    `BatchedDot`. Sizes (2, 5) against (5, 2) are then both 10, and sizes (2, 0) against (3, 0) both
+    0, and the result has the shape of x.
     """
-    differing = disagreeing(mismatch.case)
-    products = {prod(sizes) for sizes in zip(*differing.values(), strict=True)}
-    joined = {*differing} <= {*lowering_of(mismatch.case).batch} and len(products) == 1
+    batch = lowering_of(mismatch.case).batch
+    differing = [dim for dim in disagreeing(mismatch.case) if not broadcasts(mismatch, dim)]
+    joined = [dim for dim in batch if not broadcasts(mismatch, dim)]
+    x_sizes, y_sizes = mismatch.case.x.sizes, mismatch.case.y.sizes
+    alike = prod(x_sizes[dim] for dim in joined) == prod(y_sizes[dim] for dim in joined)
     unknown = all(None in known_sizes(mismatch, dim) for dim in differing)
-    return joined and unknown
+    return bool(differing) and {*differing} <= {*batch} and alike and unknown
 
 
 @on_record(
@@ -332,8 +336,12 @@ def small_integers_do_not_lower(mismatch: Mismatch, outcome: Outcome) -> bool:
     if not raised(outcome, "TypeError", "Cannot convert Type XTensorType"):
         return False
     low = lowering_of(mismatch.case)
-    x_dtype = dtype_of_sum(mismatch.case.x, low.x_summed)
-    y_dtype = dtype_of_sum(mismatch.case.y, low.y_summed)
+    # What is known to be 1 in one operand is squeezed there, and then summed in the other alone.
+    ones = [dim for dim in low.contracted if 1 in known_sizes(mismatch, dim)]
+    x_ones = [dim for dim in ones if known_sizes(mismatch, dim)[1] == 1]
+    y_ones = [dim for dim in ones if known_sizes(mismatch, dim)[0] == 1]
+    x_dtype = dtype_of_sum(mismatch.case.x, [*low.x_summed, *x_ones])
+    y_dtype = dtype_of_sum(mismatch.case.y, [*low.y_summed, *y_ones])
     given = rf"Cannot convert Type XTensorType{{dtype='{np.result_type(x_dtype, y_dtype)}'"
     declared = outcome.declared is not None and outcome.declared.dtype
     return declared != np.result_type(x_dtype, y_dtype) and raised(outcome, "TypeError", given)
@@ -433,7 +441,10 @@ def reshape_of_nothing_dropped(mismatch: Mismatch, outcome: Outcome) -> bool:
     `local_useless_reshape` (tensor/rewriting/shape.py) takes a reshape for useless if all lengths
     but one are those of the array. That the last one must be, too, does not hold if one is 0.
     """
-    logged = mismatch.detail.startswith("logged: TypeError: The type of the replacement")
+    fails = (
+        r"a rewrite fails: (TypeError: The type of the rep|ValueError: (Reshape: Inp|Static dim))"
+    )
+    logged = re.match(fails, mismatch.detail) is not None
     refused = raised(outcome, "AssertionError", "SpecifyShape: Got shape") or raised(
         outcome, "ValueError", "matmul: Input operand|shapes .* not aligned|cannot reshape array"
     )
@@ -515,6 +526,47 @@ def traced_shapes_in_jax(mismatch: Mismatch, outcome: Outcome) -> bool:
 
 
 @on_record(
+    "R6 R8",
+    "rejected-valid wrong-gradient",
+    witness=ask("a:0?", "a:0? b:1?", ""),
+    backends=("python-minimum", "fast-compile"),
+)
+def blockwise_of_nothing(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """Without the rewrites of fast_run, a batch of size 0 cannot be run.
+
+    `Blockwise.perform` (tensor/blockwise.py) says that it is not implemented.
+    """
+    return raised(outcome, "NotImplementedError", "vectorize with zero size not implemented")
+
+
+@on_record(
+    "R6 R8",
+    "rejected-valid wrong-gradient",
+    witness=ask("a:2? b:3?", "a:2? b:3?", "b", ("int64", "int64")),
+    backends=("numba",),
+)
+def integer_batches_in_numba(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """Numba does not compile a batched product of integers.
+
+    `numba_funcify_BatchedDot` (link/numba/dispatch/elemwise.py) hands them to BLAS without the
+    cast that `numba_funcify_Dot` makes.
+    """
+    dtype = np.result_type(np.dtype(mismatch.case.x.dtype), np.dtype(mismatch.case.y.dtype))
+    return dtype.kind in "biu" and raised(outcome, "TypingError", "")
+
+
+@on_record("R8", "wrong-gradient", witness=ask("a:1?", "a:1? b:2 c:0", "", gradient_order=1))
+def gradient_beside_nothing(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """The gradient of a product with an array of size 0 is refused as a broadcast.
+
+    A size that is 1 at run time meets another one in the gradient's graph; which rewrite puts it
+    there has not been traced.
+    """
+    refused = raised(outcome, "ValueError", "Runtime broadcasting not allowed")
+    return has_size_0(mismatch.case) and refused
+
+
+@on_record(
     "R9",
     "wrong-shape",
     witness=ask("a:2", "a:2?", ""),
@@ -558,7 +610,28 @@ def conflicting_assumptions(mismatch: Mismatch, outcome: Outcome) -> bool:
     `useless_symmetric_transpose` (tensor/rewriting/linalg/utils.py) asks whether the matrix is
     diagonal, and two rules of `pytensor.assumptions` answer differently.
     """
-    return mismatch.detail.startswith("logged: ConflictingAssumptionsError: Conflicting evidence")
+    return mismatch.detail.startswith("a rewrite fails: ConflictingAssumptionsError: ")
+
+
+@on_record(
+    "R14",
+    "structure",
+    witness=ask("a:2? b:3?", "a:2?", None, ("float16", "float16"), gradient_order=1),
+    versions=">=3.0,<3.1",
+)
+def outer_product_of_float16(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """A rewrite to BLAS fails on float16, and PyTensor logs that.
+
+    The operation for an outer product (tensor/blas.py) refuses what is not float32 or wider, and
+    the rewrite does not ask before.
+    """
+    only = "a rewrite fails: TypeError: "
+    dtypes = (mismatch.case.x.dtype, mismatch.case.y.dtype)
+    return (
+        mismatch.detail.startswith(only)
+        and "only float and complex" in mismatch.got
+        and ("float16" in dtypes)
+    )
 
 
 @on_record(

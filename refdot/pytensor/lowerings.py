@@ -43,8 +43,8 @@ def inlined(rewrite: Rewrite) -> Rewrite:
 
 def direct(rewrite: Rewrite) -> Rewrite:
     """Give the lowering without an einsum, whatever PyTensor's own is."""
-    if find_spec("numba"):
-        import_module("refdot.pytensor.numba_ops")  # which tells numba how to run its operations
+    for package in filter(find_spec, ("numba", "jax")):
+        import_module(f"refdot.pytensor.{package}_ops")  # which tells it how to run its operations
 
     def lower_dot(fgraph: Any, node: Any) -> Any:
         return direct_lower_dot(node)

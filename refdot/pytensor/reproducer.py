@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from dataclasses import replace
 from textwrap import dedent, indent
 from typing import Any
 
@@ -15,6 +16,7 @@ from refdot.lowering import lower_dot
 from refdot.oracle import correct_gradient, correct_value, drawn_cotangents, expected_error
 from refdot.pytensor.lowerings import without_inner_graphs
 from refdot.pytensor.structure import leftovers
+from refdot.pytensor.variations import over_other_dims
 from refdot.rounding import CorrectAnswers
 from refdot.targets import STAGES, Mismatch, as_comment
 from refdot.tensor import Array
@@ -63,7 +65,7 @@ def reproducer(mismatch: Mismatch, mode: str, lowering: str) -> str:
     direct = lowering == "direct" and not built_alone(mismatch)
     if direct:
         parts.append(DIRECT)
-    if mismatch.kind == "structure":
+    if mismatch.kind == "structure" and not rewrite_fails(mismatch):
         parts.append(LEFTOVERS.format(source=inspect.getsource(leftovers)))
     if mismatch.kind == "nondeterminism":
         parts.append(NAMES)
@@ -124,6 +126,7 @@ def steps(mismatch: Mismatch, mode: str) -> str:
     names = operands(mismatch)
     y = "x" if case.same_variable else "y"
     hashed = mismatch.kind == "nondeterminism"
+    case = replace(case, call="function") if is_merged(mismatch) else case
     dims = {name: dims_code(operand.dims, hashed) for name, operand in names.items()}
     lines = [
         f'{name} = pt.tensor("{name}", dtype="{operand.dtype}", shape={operand.static_shape})'
@@ -139,6 +142,10 @@ def steps(mismatch: Mismatch, mode: str) -> str:
     lines.append(f"out = {calls[case.call]}")
     if hashed:
         code = indent("\n".join(lines), "    ")
+        if is_merged(mismatch):
+            return MERGED.format(
+                steps=code, dim=hashed_dim(case.dim), other=over_other_dims(case).dim
+            )
         return SPELLED.format(steps=code, dim=hashed_dim(case.dim), backwards=backwards(case.dim))
     if built_alone(mismatch):
         return BUILT.format(steps=indent("\n".join(lines), "    "))
@@ -153,6 +160,7 @@ def steps(mismatch: Mismatch, mode: str) -> str:
         more, lines_of_gradient, outputs = gradient_code(mismatch, list(names))
         lines += lines_of_gradient
         inputs += more
+        outputs = "[lowered, *bars]" if rewrite_fails(mismatch) else outputs
         fed += [f"{name}_value" for name in more]
     if mismatch.kind == "structure" and mismatch.stage == "lower":
         return STEPS.format(flags=flags_code(mismatch, mode), steps=indented(lines))
@@ -160,7 +168,7 @@ def steps(mismatch: Mismatch, mode: str) -> str:
         'stage = "compile"',
         f"function = pytensor.function([{', '.join(inputs)}], {outputs}, mode={mode}{unused})",
         'stage = "run"',
-        f"answer = np.asarray(function({', '.join(fed)}))",
+        f"answer = {'' if rewrite_fails(mismatch) else 'np.asarray'}(function({', '.join(fed)}))",
     ]
     return STEPS.format(flags=flags_code(mismatch, mode), steps=indented(lines))
 
@@ -176,6 +184,11 @@ def flags_code(mismatch: Mismatch, mode: str) -> str:
     on_error = "raise" if mismatch.stage == "lower" or mismatch.kind == "structure" else "ignore"
     flags = f'on_opt_error="{on_error}", mode={mode}'
     return flags if "cvm" in mode else f'cxx="", {flags}'
+
+
+def is_merged(mismatch: Mismatch) -> bool:
+    """Whether a mismatch is that dots over other dims are one operation."""
+    return mismatch.detail == "the op is that of other dims"
 
 
 def dims_code(dims: tuple[Any, ...], hashed: bool) -> str:
@@ -221,8 +234,16 @@ def gradient_code(mismatch: Mismatch, names: list[str]) -> tuple[list[str], list
 
 def about_gradient(mismatch: Mismatch) -> bool:
     """Whether a mismatch is about a gradient rather than the dot itself."""
-    in_graph = mismatch.kind == "structure" and "gradient graph" in mismatch.detail
-    return mismatch.kind == "wrong-gradient" or mismatch.order > 0 or in_graph
+    of_gradient = "gradient graph" in mismatch.detail or (
+        rewrite_fails(mismatch) and bool(differentiated(mismatch)) and mismatch.case.gradient_order
+    )
+    in_graph = mismatch.kind == "structure" and of_gradient
+    return mismatch.kind == "wrong-gradient" or mismatch.order > 0 or bool(in_graph)
+
+
+def rewrite_fails(mismatch: Mismatch) -> bool:
+    """Whether a mismatch is that a rewrite raises, which PyTensor only logs."""
+    return mismatch.detail.startswith("a rewrite fails")
 
 
 def differentiated(mismatch: Mismatch) -> list[str]:
@@ -235,7 +256,8 @@ def differentiated(mismatch: Mismatch) -> list[str]:
 
 def verdict(mismatch: Mismatch, lowering: str) -> str:
     """Write how the script tells whether the defect is there."""
-    code = VERDICTS.get(mismatch.kind)
+    code = VERDICTS.get("rejected-valid" if rewrite_fails(mismatch) else mismatch.kind)
+    code = MERGED_VERDICT if is_merged(mismatch) else code
     fields: dict[str, Any] = {}
     if code is None and mismatch.stage == "build":
         code, fields = DECLARED, declared(mismatch)
@@ -249,7 +271,6 @@ def verdict(mismatch: Mismatch, lowering: str) -> str:
         culprits=culprits(mismatch),
         expected=repr(mismatch.expected),
         detail=mismatch.detail,
-        rewrite_fails=mismatch.detail.startswith("a rewrite fails"),
         looked_at="bars" if gradient else "[lowered]",
         lowering=lowering,
         where="the gradient graph" if gradient else "the forward graph",
@@ -315,6 +336,7 @@ HEAD = """\
 
 # What a script imports, if it mentions the name.
 STANDARD_LIBRARY = {name: f"import {name}" for name in ("logging", "re", "sys", "warnings")}
+STANDARD_LIBRARY["defaultdict"] = "from collections import defaultdict"
 PACKAGES = {
     "np": "import numpy as np",
     "pytensor": "import pytensor",
@@ -385,6 +407,16 @@ def names(dims):
     return tuple(Name(dim) for dim in dims)
 
 '''
+
+MERGED = """\
+def build(dim):
+{steps}
+    return out.owner.op, out.type.dims
+
+
+hashes = defaultdict(int)
+first, other = build({dim}), build({other})
+"""
 
 SPELLED = """\
 def build(dim):
@@ -474,6 +506,14 @@ print("got     ", got)
 sys.exit(1 if defect else 0)
 """
 
+MERGED_VERDICT = (
+    """\
+got = f"{{first[0]}} for the dims {{first[1]}} and for {{other[1]}}"
+defect = first[0] == other[0] and first[1] != other[1]
+"""
+    + FINISH
+)
+
 VERDICTS = {
     "accepted-invalid": "defect = raised is None\n" + FINISH,
     "late-error": "defect = raised is None or stage in {later}\n" + FINISH,
@@ -490,7 +530,7 @@ defect = raised is not None and not (
     "rejected-valid": "defect = raised is not None\n" + FINISH,
     "structure": """\
 got = raised or leftovers({looked_at}, {lowering!r}, {where!r})
-defect = {detail!r} in got if raised is None else {rewrite_fails}
+defect = raised is None and {detail!r} in got
 """
     + FINISH,
     "side-effect": """\

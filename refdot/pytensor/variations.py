@@ -10,7 +10,7 @@ from refdot.case import DimArgument, DotCase
 from refdot.pytensor import graph as graphs
 from refdot.pytensor.stages import StageError, stage
 
-__all__ = ["HashedName", "variations"]
+__all__ = ["HashedName", "over_other_dims", "variations"]
 
 
 class HashedName(str):
