@@ -173,8 +173,8 @@ def page(table: list[Row]) -> str:
 
 
 PREAMBLE = """\
-Who checks the checker? `tests/faults.py` plants faults in PyTensor, one at a time ({count} when this
-page was written), each a slip that somebody could make: in the building of the graph, in its
+Who checks the checker? `tests/faults.py` plants faults in PyTensor, one at a time ({count} when
+this page was written), each a slip that somebody could make: in the building of the graph, in its
 lowering, in einsum, in gradients, in rewrites and in operations that run. A fault counts as caught
 if `refdot check` reports, with the option `--only` that it belongs to, a mismatch that is new. The
 suite catches each of them on every interpreter.
