@@ -374,8 +374,34 @@ def summed_alone_first(mismatch: Mismatch, outcome: Outcome) -> bool:
         own_unit(mismatch.case.x, low.x_summed),
         own_unit(mismatch.case.y, low.y_summed),
     )
-    wrong = answers_of_sums_first(mismatch, low).wrong(answer_of(mismatch, outcome), unit)
+    answer = answer_of(mismatch, outcome)
+    wrong = answers_of_sums_first(mismatch, low).wrong(answer, unit)
+    if mismatch.kind == "wrong-value":
+        wrong = wrong & ~(overflowed(mismatch, low) & ~np.isfinite(answer))
     return not wrong.any()
+
+
+def overflowed(mismatch: Mismatch, low: Lowering) -> Array:
+    """Tell which elements of the answer have a sum in them that overflows in its own dtype."""
+    x, y = mismatch.case.tensors(mismatch.draw)
+    x_flags, y_flags = too_large(x, low.x_summed), too_large(y, low.y_summed)
+    everywhere = [
+        NamedTensor(np.ones(flags.shape, bool), flags.dims) for flags in (x_flags, y_flags)
+    ]
+    from_x = dot(x_flags, everywhere[1], low.contracted).data
+    return np.asarray(from_x | dot(everywhere[0], y_flags, low.contracted).data)
+
+
+def too_large(tensor: NamedTensor, dims: Sequence[str]) -> NamedTensor:
+    """Sum the magnitudes over dims, and tell which sums are too large for the dtype."""
+    if not dims:
+        return NamedTensor(np.zeros(tensor.shape, bool), tensor.dims)
+    with np.errstate(all="ignore"):
+        sizes = NamedTensor(np.nan_to_num(np.abs(tensor.data).astype(float)), tensor.dims).sum(
+            *dims
+        )
+    largest = np.finfo(tensor.dtype).max if tensor.dtype.kind in "fc" else np.inf
+    return NamedTensor(sizes.data >= largest, sizes.dims)
 
 
 def answers_of_sums_first(mismatch: Mismatch, low: Lowering) -> CorrectAnswers:
