@@ -29,4 +29,5 @@ def funcify_equal_sizes(op: EqualSizes, **_: Any) -> Callable[..., Any]:
 @jax_funcify.register(DiscreteDot)  # type: ignore[untyped-decorator]  # as above
 def funcify_discrete_dot(op: DiscreteDot, **_: Any) -> Callable[..., Any]:
     """Let JAX multiply: integers wrap, and of bools it is any of alls."""
-    return jnp.matmul
+    product: Callable[..., Any] = jnp.matmul
+    return product
