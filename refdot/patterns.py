@@ -172,6 +172,11 @@ def singular_cases() -> Iterator[DotCase]:
     yield DotCase(Operand(("c", "a"), (2, 3)), Operand(("d", "a"), (5, 3)), call="operator")
     many = Pattern(NAMES[:9], NAMES[:2:-1], NAMES[3:5])
     yield case_of(many, dict.fromkeys(NAMES, 1) | dict(zip(NAMES[::3], SIZES, strict=False)))
+    batches = (
+        Operand(("c", "a", "d", "b"), (2, 3, 5, 7)),
+        Operand(("c", "a", "b", "e"), (2, 3, 7, 4)),
+    )
+    yield DotCase(*batches, DimArgument("str", ("b",)))
     for argument, dtype in (
         (DimArgument(), "float64"),
         (DimArgument("tuple"), "float16"),

@@ -240,6 +240,8 @@ def test_what_is_wrong_with_it_is_not_its_own():
             finding.mismatch.stage == "build"
             or finding.mismatch.earliest_stage == "build"
             or finding.mismatch.signature.startswith("R8 accepted-invalid at lower: the gradient")
+            # What PyTensor's own rewrites do with a graph that was lowered.
+            or finding.mismatch.detail.startswith("a rewrite fails: ")
         )
     ]
     assert own == []
