@@ -1018,5 +1018,6 @@ def test_what_was_found_is_judged_first_by_the_next_run(tmp_path):
     assert str(judged[0]) in {case.x.dtype for case in cases}
     kept = ("judging what was kept", len(cases), len(cases))
     assert told[:2] == [kept, ("judging", 1, 1)]
-    assert {finding.mismatch.case for finding in again.findings} == cases
+    # The case of one finding may be the smallest of another, too.
+    assert set() < {finding.mismatch.case for finding in again.findings} <= cases
     assert again.cases == len(cases) + 1
