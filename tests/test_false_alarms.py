@@ -24,7 +24,10 @@ Way = Callable[..., np.ndarray]
 
 
 def target(way: Way) -> CallableTarget:
-    """Make a target of a way to evaluate a lowering whose sizes are right and not 0."""
+    """Make a target of a way to evaluate a lowering whose sizes are right and not 0.
+
+    Its gradients are dots in the same way, as automatic differentiation makes them.
+    """
 
     def dot(x, y, dim):
         low = checked_lowering(x, y, dim)
@@ -35,6 +38,20 @@ def target(way: Way) -> CallableTarget:
         assert out.dtype == dtype
         return NamedTensor(np.asarray(out), low.out_dims)
 
+    def vjp(x, y, cotangent, dim):
+        return pull_back(cotangent, y, x), pull_back(cotangent, x, y)
+
+    def pull_back(cotangent, other, operand):
+        there = {*cotangent.dims, *other.dims}
+        found = dot(cotangent, other, there.difference(operand.dims))
+        gradient = np.empty(operand.shape, found.dtype)
+        alone = [name for name in operand.dims if name not in found.dims]
+        order = [*alone, *found.dims]
+        gradient.transpose([operand.dims.index(name) for name in order])[...] = found.data
+        narrowed = gradient.real if operand.dtype.kind != "c" else gradient
+        return NamedTensor(narrowed.astype(operand.dtype), operand.dims)
+
+    dot.vjp = vjp
     return CallableTarget(dot, getattr(way, "__name__", "way"), gradients=True)
 
 
