@@ -301,19 +301,38 @@ def batch_sizes_unchecked_in_numba(mismatch: Mismatch, outcome: Outcome) -> bool
     `numba_funcify_BatchedDot` (link/numba/dispatch/elemwise.py) loops over the first axis of x,
     and looks at no size of y.
     """
-    differing = disagreeing(mismatch.case)
+    differing, batch = disagreeing(mismatch.case), lowering_of(mismatch.case).batch
     unknown = all(None in known_sizes(mismatch, dim) for dim in differing)
-    return {*differing} <= {*lowering_of(mismatch.case).batch} and unknown
+    # Over no batch at all the other sizes are not looked at either.
+    no_batch = any(mismatch.case.x.sizes[dim] == 0 for dim in batch)
+    return ({*differing} <= {*batch} or no_batch) and unknown
+
+
+@on_record("R4", "accepted-invalid", witness=ask("a:2? b:3?", "a:3? b:2?"), backends=("jax",))
+def assertions_dropped_in_jax(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """Sizes of several contracted dims are not compared one by one in JAX, but their products.
+
+    The `Assert` of `tensordot` (tensor/math.py) is what compares them, and
+    `jax_funcify_CheckAndRaise` (link/jax/dispatch/basic.py) leaves it out.
+    """
+    case, contracted = mismatch.case, lowering_of(mismatch.case).contracted
+    differing = disagreeing(case)
+    unknown = all(None in known_sizes(mismatch, dim) for dim in differing)
+    products = {prod(sizes[dim] for dim in contracted) for sizes in (case.x.sizes, case.y.sizes)}
+    return {*differing} <= {*contracted} and len(products) == 1 and unknown
 
 
 @on_record(
-    "R13", "wrong-error", witness=ask("a:1? b:0? c:1?", "a:2? b:2? c:1?", "b"), backends=("jax",)
+    "R6 R8 R13",
+    "rejected-valid wrong-gradient wrong-error",
+    witness=ask("a:1? b:0? c:1?", "a:2? b:2? c:1?", "b"),
+    backends=("jax",),
 )
 def division_by_zero_in_jax(mismatch: Mismatch, outcome: Outcome) -> bool:
-    """Sizes that differ, one of them 0, are a ZeroDivisionError.
+    """A dot with a size 0 is a ZeroDivisionError.
 
-    JAX divides by the product of the other sizes to reshape to (-1, …), which is how the rewrite
-    for `BatchedDot` joins batch dims.
+    JAX divides by the product of the other sizes to reshape to (-1, …), which is how dims are
+    joined for `BatchedDot` and by `tensordot`.
     """
     return has_size_0(mismatch.case) and raised(outcome, "ZeroDivisionError", "")
 
@@ -451,7 +470,9 @@ def reshape_to_unknown_of_nothing(mismatch: Mismatch, outcome: Outcome) -> bool:
     The rewrite that joins batch dims for `BatchedDot` reshapes to (-1, …); what -1 stands for
     cannot be told when another size is 0.
     """
-    refused = raised(outcome, "ValueError", "cannot reshape array of size 0")
+    refused = raised(
+        outcome, "ValueError", "cannot reshape array of size 0|total size of new array must be"
+    )
     return has_size_0(mismatch.case) and refused
 
 
@@ -514,9 +535,11 @@ def sums_widened_in_jax(mismatch: Mismatch, outcome: Outcome) -> bool:
     """
     low = lowering_of(mismatch.case)
     dtypes = {mismatch.case.x.dtype, mismatch.case.y.dtype}
-    # A gradient is also summed over the dims that the other operand has for itself.
+    # A gradient is also summed over the dims that the other operand has for itself; and where one
+    # operand is known to have size 1, the other one is summed alone.
     free = (low.x_free, low.y_free) if mismatch.kind == "wrong-gradient" else ()
-    is_summed = any((low.x_summed, low.y_summed, *free))
+    beside_one = any(1 in known_sizes(mismatch, dim) for dim in low.contracted)
+    is_summed = beside_one or any((low.x_summed, low.y_summed, *free))
     wider = {"float64", "complex128"} if dtypes & {"float16", "float32", "complex64"} else set()
     if "float16" in dtypes:
         wider.add("float32")
@@ -541,17 +564,35 @@ def promotion_of_jax(mismatch: Mismatch, outcome: Outcome) -> bool:
 
 
 @on_record(
-    "R6 R8",
-    "rejected-valid wrong-gradient",
+    "R7 R8",
+    "wrong-dtype wrong-gradient",
+    witness=DotCase(operand("", "bool"), operand("", "bool"), same_variable=True),
+    backends=("jax",),
+)
+def square_of_bool_in_jax(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """A bool that is multiplied by itself is an integer in JAX.
+
+    The product is rewritten to `sqr`, for which the dispatch calls `jax.numpy.square`.
+    """
+    case = mismatch.case
+    return case.same_variable and case.x.dtype == "bool" and mismatch.got == "int32"
+
+
+@on_record(
+    "R6 R8 R13",
+    "rejected-valid wrong-gradient wrong-error",
     witness=ask("a:1?", "a:1? b:1?", ""),
     backends=("jax",),
 )
 def traced_shapes_in_jax(mismatch: Mismatch, outcome: Outcome) -> bool:
     """A reshape to sizes that are known at run time alone is refused by JAX.
 
-    The shape is joined of sizes that JAX traces, in which it takes no shape.
+    The shape is joined of sizes that JAX traces, in which it takes no shape; or the dispatch
+    (link/jax/dispatch/shape.py) refuses one that is not constant.
     """
-    return raised(outcome, "TypeError", "Shapes must be 1D sequences of concrete values")
+    return raised(outcome, "TypeError", "Shapes must be 1D sequences of concrete values") or raised(
+        outcome, "NotImplementedError", "JAX requires concrete values for the `shape` parameter"
+    )
 
 
 @on_record(
@@ -570,8 +611,8 @@ def blockwise_of_nothing(mismatch: Mismatch, outcome: Outcome) -> bool:
 
 
 @on_record(
-    "R6 R8",
-    "rejected-valid wrong-gradient",
+    "R6 R8 R13",
+    "rejected-valid wrong-gradient wrong-error",
     witness=ask("a:2? b:3?", "a:2? b:3?", "b", ("int64", "int64")),
     backends=("numba",),
 )
