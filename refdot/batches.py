@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from itertools import chain, islice, pairwise, product
+from itertools import chain, count, islice, pairwise, product
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as seeded
@@ -35,6 +35,8 @@ DEAR_DIMS = 8
 # Of the patterns in its sample, it differentiates one in so many.
 DEAR_GRADIENTS = 4
 
+# The seeds that people give are nearer to each other.
+FAR = 2**20
 GOLDEN_RATIO = (5**0.5 - 1) / 2
 
 
@@ -61,10 +63,14 @@ class Profile:
     thorough: bool = True
     sample: int | None = None
 
+    def for_target(self, target: Target) -> Profile:
+        """Draw as many more cases as take the same time, of a target that makes no graph."""
+        return self if "build" in target.stages else replace(self, cases=20 * self.cases)
+
 
 PROFILES = {
     "quick": Profile(100, 2, thorough=False, sample=5),
-    "standard": Profile(2000, 2, sample=20),
+    "standard": Profile(1000, 2, sample=20),
     "deep": Profile(20_000, 3, sample=300),
 }
 
@@ -166,6 +172,13 @@ class Campaign:
         yield from islice(first, shard.number - 1, None, shard.of)
         yield from self.of_patterns(sampled, shard)
 
+    def further(self, target: Target, shard: Shard = WHOLE) -> Iterator[Batch]:
+        """Give batches of drawn cases without end: those of seeds far from this one's."""
+        drawn = replace(self.profile, exhaustive=None)
+        for number in count(1):
+            further = replace(self, seed=self.seed + number * FAR, profile=drawn)
+            yield from further.batches(target, shard)
+
     def sampled(self, target: Target) -> frozenset[str]:
         """Name the backends that are given a sample."""
         if self.profile.sample is None:
@@ -184,14 +197,14 @@ class Campaign:
         Each is a batch, together with those drawn before it that none claims to do.
         """
         sample = left = self.profile.sample or 0
-        count = self.profile.cases
+        wanted = self.profile.cases
         if sampled.issuperset(self.backends):
-            count = min(count, sample)
+            wanted = min(wanted, sample)
         cases: list[DotCase] = []
         seen: set[DotCase] = set()
         number = 0
         # A target may be limited to so little that it is hardly ever drawn, or never.
-        for index in range(100 * count):
+        for index in range(100 * wanted):
             case = case_at(self.seed, index)
             is_for_all = left > 0 and len({*case.x.dims, *case.y.dims}) <= DEAR_DIMS
             backends = [name for name in self.backends if is_for_all or name not in sampled]
@@ -202,13 +215,13 @@ class Campaign:
             if any(limit_of(target, case, backend) is None for backend in backends):
                 number += 1
                 left -= is_for_all
-                drawn = self.batch(backends, cases, "judging", number, count)
+                drawn = self.batch(backends, cases, "judging", number, wanted)
                 yield replace(drawn, siblings="build" in target.stages)
                 cases = []
-            if number == count:
+            if number == wanted:
                 return
         if cases:
-            yield self.batch(self.backends, cases, "judging", number, count)
+            yield self.batch(self.backends, cases, "judging", number, wanted)
 
     def batch(
         self, backends: Sequence[str], cases: Sequence[DotCase], stage: str, number: int, of: int

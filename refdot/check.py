@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from functools import cache
-from itertools import chain
+from itertools import chain, takewhile
 from pathlib import Path
 
 from refdot.batches import (
@@ -260,6 +260,7 @@ def run(
     lowerings: Sequence[str] = (),
     only: Sequence[str] = (),
     shard: Shard = WHOLE,
+    hours: float | None = None,
     database: Path | None = None,
     executor: Executor | None = None,
     progress: Progress = lambda stage, done, total: None,
@@ -287,6 +288,9 @@ def run(
         Aspects to judge, of `refdot.compare.ASPECTS`; by default all.
     shard : Shard, optional
         Judge only this part of it.
+    hours : float, optional
+        For how long to judge. What is left then is not judged; if nothing is left before, more
+        cases are drawn. By default until nothing is left.
     database : Path, optional
         A folder that keeps what is found. What it holds of this target is judged first.
     executor : concurrent.futures.Executor, optional
@@ -325,6 +329,10 @@ def run(
         coverage=nothing_covered(campaign, target),
     )
     batches = campaign.batches(target, shard)
+    if hours is not None:
+        end = started + 3600 * hours
+        endless = chain(batches, campaign.further(target, shard))
+        batches = takewhile(lambda _: time.monotonic() < end, endless)
     if database is not None:
         kept = kept_cases(database, target.name)
         first = campaign.batch(backends, kept, "judging what was kept", len(kept), len(kept))

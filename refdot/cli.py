@@ -110,6 +110,12 @@ def parser() -> Parser:
     aspects = "values, gradients, errors or structure"
     check.add_argument("--only", action="append", default=[], metavar="ASPECT", help=aspects)
     check.add_argument(
+        "--hours",
+        type=positive_number,
+        metavar="HOURS",
+        help="judge for so long: leave out what is left then, or draw on",
+    )
+    check.add_argument(
         "--jobs",
         type=positive,
         metavar="N",
@@ -219,7 +225,9 @@ def add_compile_time(commands: Any) -> None:
     of = "what the gradient is of"
     timed.add_argument("--gradient", choices=("input", "weights"), default="input", help=of)
     limit = "what one measurement may take; what takes longer is stopped, and shown as such"
-    timed.add_argument("--limit", type=seconds, default=120.0, metavar="SECONDS", help=limit)
+    timed.add_argument(
+        "--limit", type=positive_number, default=120.0, metavar="SECONDS", help=limit
+    )
     timed.add_argument("--repeats", type=positive, default=3, metavar="N")
     timed.add_argument("--plot", type=Path, metavar="FILE", help="such as out.png or out.svg")
     timed.add_argument("--json", type=Path, metavar="FILE")
@@ -233,14 +241,14 @@ def layer_counts(text: str) -> tuple[int, ...]:
     return tuple(sorted({positive(part.strip()) for part in text.split(",")}))
 
 
-def seconds(text: str) -> float:
-    """Read a positive number of seconds."""
+def positive_number(text: str) -> float:
+    """Read a positive number."""
     try:
         number = float(text)
     except ValueError:
         number = 0.0
     if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"a positive number of seconds, not {text!r}")
+        raise argparse.ArgumentTypeError(f"a positive number, not {text!r}")
     return number
 
 
@@ -316,7 +324,7 @@ def run_check(arguments: argparse.Namespace) -> int:
         return 0
     require(arguments.only, tuple(compare.ASPECTS), "--only")
     require([arguments.profile], tuple(PROFILES), "--profile")
-    profile = chosen_profile(arguments)
+    profile = chosen_profile(arguments, target)
     make_folder(arguments.report)
     make_folder(arguments.database, "--database")
     console = Console()
@@ -336,6 +344,7 @@ def run_check(arguments: argparse.Namespace) -> int:
                 lowerings=arguments.lowering,
                 only=arguments.only,
                 shard=arguments.shard or WHOLE,
+                hours=arguments.hours,
                 database=arguments.database,
                 executor=executor,
                 progress=progress,
@@ -347,11 +356,11 @@ def run_check(arguments: argparse.Namespace) -> int:
     return reported(found, target, arguments, console)
 
 
-def chosen_profile(arguments: argparse.Namespace) -> Profile:
+def chosen_profile(arguments: argparse.Namespace, target: Target) -> Profile:
     """Say how much to judge: what is said exactly goes before the profile."""
     from refdot.batches import PROFILES
 
-    profile = PROFILES[arguments.profile]
+    profile = PROFILES[arguments.profile].for_target(target)
     exactly = arguments.cases is not None or arguments.exhaustive is not None
     if arguments.cases is not None:
         profile = replace(profile, cases=arguments.cases, exhaustive=None)

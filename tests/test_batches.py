@@ -4,7 +4,7 @@ import pickle
 from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cache
-from itertools import chain
+from itertools import chain, islice
 
 import pytest
 
@@ -150,6 +150,15 @@ def test_profiles_grow():
     for name in ("cases", "exhaustive", "thorough", "sample"):
         amounts = [getattr(profile, name) for profile in PROFILES.values()]
         assert amounts == sorted(amounts)
+
+
+def test_what_is_drawn_further_never_ends_and_is_new():
+    asked = campaign(Profile(3, 2), "cheap")
+    first = [batch for batch in asked.batches(FLEET) if batch.pattern is None]
+    further = list(islice(asked.further(FLEET), 20))
+    cases = [case for batch in [*first, *further] for case in batch.work[0][1]]
+    assert len({*cases}) > 20
+    assert not any(batch.pattern for batch in further)
 
 
 # The cases

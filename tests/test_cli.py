@@ -11,7 +11,7 @@ import pytest
 
 import refdot
 from refdot import batches, check
-from refdot.batches import PROFILES, Profile
+from refdot.batches import Profile
 from refdot.cli import main
 from refdot.explanation import explain
 from refdot.situations import SITUATIONS
@@ -320,13 +320,13 @@ def test_what_is_found_is_kept_for_the_next_run(folder, capsys):
 
 # Each: options, and the profile that they are.
 AMOUNTS = {
-    "": PROFILES["quick"],
-    "--profile deep --backend call": PROFILES["deep"],
+    "": Profile(2000, 2, thorough=False, sample=5),
+    "--profile deep --backend call": Profile(400_000, 3, sample=300),
     "--cases 20": Profile(20, None, thorough=False, sample=5),
     "--cases 20 --backend call": Profile(20, None, thorough=False),
-    "--exhaustive 1": Profile(100, 1, sample=5),
+    "--exhaustive 1": Profile(2000, 1, sample=5),
     "--exhaustive 1 --cases 3 --profile deep": Profile(3, 1, sample=300),
-    "--exhaustive 0 --backend call": Profile(100, 0),
+    "--exhaustive 0 --backend call": Profile(2000, 0),
 }
 
 

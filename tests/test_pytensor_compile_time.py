@@ -246,8 +246,8 @@ REFUSED = {
         ["--layers", "1,none"],
         "argument --layers: a whole number from 1 on, not 'none'",
     ),
-    "limit": (["--limit", "0"], "argument --limit: a positive number of seconds, not '0'"),
-    "words": (["--limit", "soon"], "argument --limit: a positive number of seconds, not 'soon'"),
+    "limit": (["--limit", "0"], "argument --limit: a positive number, not '0'"),
+    "words": (["--limit", "soon"], "argument --limit: a positive number, not 'soon'"),
     "lowering": (
         ["--lowering", "dirct"],
         "--lowering dirct: there is only stock, inlined, direct (did you mean direct?)",

@@ -7,6 +7,7 @@ import logging
 import os
 import subprocess
 import sys
+import tempfile
 import warnings
 from dataclasses import replace
 
@@ -293,3 +294,12 @@ def test_variations_are_the_same_under_every_hash_seed():
     }
     assert len(outputs) == 1
     assert json.loads(outputs.pop()) == [list(variations(case)) for case, _ in VARIED.values()]
+
+
+def test_no_file_is_left_behind_among_others(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    target = PyTensorTarget()
+    assert target.run(MATRICES, "numba", "stock").raised is None
+    assert [*tmp_path.iterdir()] == [target.folder]
+    assert any(target.folder.glob("tmp*"))
+    assert tempfile.tempdir == str(tmp_path)

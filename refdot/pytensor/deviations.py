@@ -21,9 +21,9 @@ from packaging.specifiers import SpecifierSet
 
 from refdot.case import DimArgument, DotCase, Operand
 from refdot.errors import SizeMismatchError
-from refdot.evaluation import dot
+from refdot.evaluation import dot, pull_back
 from refdot.lowering import Lowering, lower_dot
-from refdot.oracle import drawn_cotangents, expected_error
+from refdot.oracle import correct_gradient, correct_value, drawn_cotangents, expected_error
 from refdot.rounding import CorrectAnswers, correct_answers, correct_pull_back, unit_roundoff
 from refdot.targets import Deviation, Mismatch, Outcome
 from refdot.tensor import Array, NamedTensor
@@ -301,11 +301,34 @@ def batch_sizes_unchecked_in_numba(mismatch: Mismatch, outcome: Outcome) -> bool
     `numba_funcify_BatchedDot` (link/numba/dispatch/elemwise.py) loops over the first axis of x,
     and looks at no size of y.
     """
-    differing, batch = disagreeing(mismatch.case), lowering_of(mismatch.case).batch
+    differing, low = disagreeing(mismatch.case), lowering_of(mismatch.case)
     unknown = all(None in known_sizes(mismatch, dim) for dim in differing)
-    # Over no batch at all the other sizes are not looked at either.
-    no_batch = any(mismatch.case.x.sizes[dim] == 0 for dim in batch)
-    return ({*differing} <= {*batch} or no_batch) and unknown
+    x_sizes, y_sizes = mismatch.case.x.sizes, mismatch.case.y.sizes
+    # Over no batch at all the other sizes are not looked at either; nor is that of the first
+    # contracted dim beside one of size 0.
+    no_batch = any(x_sizes[dim] == 0 for dim in low.batch)
+    nothing = any(x_sizes[dim] == 0 == y_sizes[dim] for dim in low.contracted)
+    elsewhere = {*differing}.difference(low.batch)
+    return bool(low.batch) and unknown and (not elsewhere or no_batch or nothing)
+
+
+@on_record(
+    "R4",
+    "accepted-invalid",
+    witness=ask("a:0?", "a:3?"),
+    versions=">=3.0,<3.3",
+    backends=("numba",),
+)
+def sums_of_nothing_in_numba(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """A contracted size that is 0 in x is not compared with the one in y.
+
+    Numba's own `np.dot` of matrices with nothing to sum is zeros, whatever the other one is; with
+    batch dims, of which no sizes are compared, too.
+    """
+    differing, low = disagreeing(mismatch.case), lowering_of(mismatch.case)
+    unknown = all(None in known_sizes(mismatch, dim) for dim in differing)
+    empty = any(mismatch.case.x.sizes[dim] == 0 for dim in low.contracted)
+    return {*differing} <= {*low.contracted, *low.batch} and empty and unknown
 
 
 @on_record("R4", "accepted-invalid", witness=ask("a:2? b:3?", "a:3? b:2?"), backends=("jax",))
@@ -395,15 +418,18 @@ def summed_alone_first(mismatch: Mismatch, outcome: Outcome) -> bool:
     )
     answer = answer_of(mismatch, outcome)
     wrong = answers_of_sums_first(mismatch, low).wrong(answer, unit)
-    if mismatch.kind == "wrong-value":
-        wrong = wrong & ~(overflowed(mismatch, low) & ~np.isfinite(answer))
-    return not wrong.any()
+    return not (wrong & ~(overflowed(mismatch, low) & ~np.isfinite(answer))).any()
 
 
 def overflowed(mismatch: Mismatch, low: Lowering) -> Array:
     """Tell which elements of the answer have a sum in them that overflows in its own dtype."""
     x, y = mismatch.case.tensors(mismatch.draw)
     x_flags, y_flags = too_large(x, low.x_summed), too_large(y, low.y_summed)
+    if mismatch.kind == "wrong-gradient":
+        cotangent, _, _ = drawn_cotangents(mismatch.case, mismatch.draw)
+        ones = NamedTensor(np.ones(cotangent.shape), cotangent.dims)
+        beside, operand = (y_flags, x) if mismatch.operand == "x" else (x_flags, y)
+        return pull_back(ones, beside, NamedTensor(operand.data.real, operand.dims)).data > 0
     everywhere = [
         NamedTensor(np.ones(flags.shape, bool), flags.dims) for flags in (x_flags, y_flags)
     ]
@@ -434,6 +460,14 @@ def answers_of_sums_first(mismatch: Mismatch, low: Lowering) -> CorrectAnswers:
     of_x = correct_pull_back(cotangent, y if mismatch.order == 1 else w, operands[0])
     of_y = correct_pull_back(cotangent, x if mismatch.order == 1 else v, operands[1])
     return of_x if mismatch.operand == "x" else of_y
+
+
+def correct_of(mismatch: Mismatch) -> CorrectAnswers:
+    """Work out the correct answers, or gradients, of what is wrong."""
+    case, draw = mismatch.case, mismatch.draw
+    if mismatch.kind == "wrong-value":
+        return correct_value(case, draw)
+    return correct_gradient(case, mismatch.order, mismatch.operand, draw)
 
 
 def answer_of(mismatch: Mismatch, outcome: Outcome) -> Array:
@@ -492,9 +526,13 @@ def reshape_of_nothing_dropped(mismatch: Mismatch, outcome: Outcome) -> bool:
         r"a rewrite fails: (TypeError: The type of the rep|ValueError: (Reshape: Inp|Static dim))"
     )
     logged = re.match(fails, mismatch.detail) is not None
-    refused = raised(outcome, "AssertionError", "SpecifyShape: Got shape") or raised(
-        outcome, "ValueError", "matmul: Input operand|shapes .* not aligned|cannot reshape array"
-    )
+    messages = {
+        "AssertionError": "SpecifyShape: (Got shape|dim . of input has shape)",
+        "ValueError": "matmul: Input operand|shapes .* not aligned|cannot reshape array|"
+        "Invalid shape: Expected",
+        "TypeError": "cannot reshape array",
+    }
+    refused = any(raised(outcome, *error) for error in messages.items())
     return has_size_0(mismatch.case) and (refused or logged)
 
 
@@ -519,6 +557,27 @@ def integers_as_floats_in_numba(mismatch: Mismatch, outcome: Outcome) -> bool:
     x_size, y_size = (NamedTensor(np.abs(t.data.astype(float)), t.dims) for t in (x, y))
     magnitude = dot(x_size, y_size, mismatch.case.dim.names).data
     return bool((magnitude[wrong] >= 2.0 ** (53 if dtype.itemsize == 8 else 24)).all())
+
+
+@on_record(
+    "R6 R8",
+    "wrong-value wrong-gradient",
+    witness=ask("a:4", "", None, ("complex64", "float64"), tier="rounding"),
+    backends=("c",),
+)
+def complex_products_in_c(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """Beside complex64, what is in double precision loses digits in C.
+
+    The `operator*` of complex numbers in C (scalar/basic.py) converts what it multiplies with to
+    its own type, which is that of the first factor.
+    """
+    dtypes = [mismatch.case.x.dtype, mismatch.case.y.dtype]
+    in_double = np.result_type(*map(np.dtype, dtypes)) == "complex128"
+    failed = outcome.raised is not None or outcome.gradient_raised is not None
+    if "complex64" not in dtypes or not in_double or failed:
+        return False
+    single = unit_roundoff(np.dtype("complex64"))
+    return not correct_of(mismatch).wrong(answer_of(mismatch, outcome), single).any()
 
 
 @on_record(
@@ -569,13 +628,17 @@ def promotion_of_jax(mismatch: Mismatch, outcome: Outcome) -> bool:
     witness=DotCase(operand("", "bool"), operand("", "bool"), same_variable=True),
     backends=("jax",),
 )
-def square_of_bool_in_jax(mismatch: Mismatch, outcome: Outcome) -> bool:
-    """A bool that is multiplied by itself is an integer in JAX.
+def products_of_bools_in_jax(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """The product of two bools may be an integer in JAX.
 
-    The product is rewritten to `sqr`, for which the dispatch calls `jax.numpy.square`.
+    `jax_funcify_scalar_Mul` (link/jax/dispatch/scalar.py) multiplies 0-d operands with 1; and
+    `sqr`, which the product of a variable with itself becomes, is `jax.numpy.square`.
     """
     case = mismatch.case
-    return case.same_variable and case.x.dtype == "bool" and mismatch.got == "int32"
+    if not case.x.dtype == case.y.dtype == "bool":
+        return False
+    scalars = case.x.shape == case.y.shape == ()
+    return (case.same_variable and mismatch.got == "int32") or (scalars and mismatch.got == "int64")
 
 
 @on_record(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -11,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from shutil import rmtree
-from tempfile import mkdtemp
 from typing import Any
 from weakref import finalize
 
@@ -61,6 +61,16 @@ def quiet() -> Iterator[None]:
         logger.setLevel(level)
 
 
+@contextmanager
+def temporary_files_in(folder: Path) -> Iterator[None]:
+    """Have temporary files there: of each function that numba compiles, PyTensor leaves one."""
+    before, tempfile.tempdir = tempfile.tempdir, str(folder)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
+
+
 class PyTensorTarget:
     """The PyTensor that is installed, or patched, in this process."""
 
@@ -84,7 +94,7 @@ class PyTensorTarget:
     @cached_property
     def folder(self) -> Path:
         """A folder of this target's own, there for as long as it is."""
-        folder = mkdtemp(prefix="refdot-")
+        folder = tempfile.mkdtemp(prefix="refdot-")
         finalize(self, rmtree, folder, ignore_errors=True)
         return Path(folder)
 
@@ -110,7 +120,12 @@ class PyTensorTarget:
         """Run cases in turn; those that are one graph are calls of one function."""
         way = BACKENDS[backend]
         compiler = pytensor.config.cxx if way.compiles_c else ""
-        with warnings.catch_warnings(), quiet(), way.afresh(self.folder):
+        with (
+            warnings.catch_warnings(),
+            quiet(),
+            temporary_files_in(self.folder),
+            way.afresh(self.folder),
+        ):
             warnings.simplefilter("ignore")
             mode = way.make_mode()
             # A rewrite that fails is otherwise only logged, which hides the cause; and what an
