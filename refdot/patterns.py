@@ -219,7 +219,8 @@ def forward_cases_of(pattern: Pattern) -> Iterator[DotCase]:
     """Give cases of one pattern without gradients.
 
     Distinct sizes with numbers of every tier, each dim in turn of size 1 and of size 0, and all
-    sizes equal, none of them known beforehand; and distinct sizes that are known.
+    sizes equal, none of them known beforehand; and distinct sizes that are known, of complex
+    numbers.
 
     Examples
     --------
@@ -234,25 +235,25 @@ def forward_cases_of(pattern: Pattern) -> Iterator[DotCase]:
         yield from (replace(distinct, tier=tier, seed=seed) for seed in range(seeds))
     for sizes in (*degenerate_sizes(pattern), equal_sizes(pattern)):
         yield case_of(pattern, sizes)
-    yield case_of(pattern, distinct_sizes(pattern), (True, True))
+    yield of_complex(case_of(pattern, distinct_sizes(pattern), (True, True)))
 
 
 def gradient_cases_of(pattern: Pattern) -> Iterator[DotCase]:
     """Give cases of one pattern with gradients.
 
-    The same sizes as without; equal ones that are known; and both operands one variable, where
-    that can be.
+    The same sizes as without; equal ones that are known, of complex numbers; and both operands one
+    variable, where that can be.
 
     Examples
     --------
     >>> for case in list(gradient_cases_of(Pattern(("c",), ("c",), ())))[4:]:
     ...     print(case)
-    dot(float64(c: 3), float64(c: 3), dim=())  [gradient]
+    dot(complex128(c: 3), complex128(c: 3), dim=())  [gradient]
     dot(float64(c: 2?), x, dim=())  [gradient]
     """
     for sizes in (distinct_sizes(pattern), *degenerate_sizes(pattern), equal_sizes(pattern)):
         yield case_of(pattern, sizes, order=1)
-    yield case_of(pattern, equal_sizes(pattern), (True, True), order=1)
+    yield of_complex(case_of(pattern, equal_sizes(pattern), (True, True), order=1))
     if pattern.x_dims == pattern.y_dims:
         yield replace(case_of(pattern, distinct_sizes(pattern), order=1), same_variable=True)
 
@@ -337,6 +338,12 @@ def dtype_cases_of(pattern: Pattern) -> Iterator[DotCase]:
             order = int({x_dtype, y_dtype} <= {*FLOATS})
             yield replace(case, x=x, y=y, gradient_order=order)
             yield replace(case, x=x, y=y, gradient_order=order, tier="rounding")
+
+
+def of_complex(case: DotCase) -> DotCase:
+    """Give the same case of complex numbers: only they tell a conjugate."""
+    x, y = (replace(operand, dtype="complex128") for operand in (case.x, case.y))
+    return replace(case, x=x, y=y)
 
 
 def distinct_sizes(pattern: Pattern) -> dict[str, int]:

@@ -301,15 +301,10 @@ def deviation_text(deviation: Deviation, target: Target) -> str:
     record = f"In the tracker: <{deviation.upstream}>" if deviation.upstream else ""
     lines = [str(deviation.witness)]
     script = ""
-    there = [backend.name for backend in target.backends() if not backend.absent]
-    backend = next((name for name in deviation.backends or there if name in there), None)
-    if backend is not None:
-        outcome = target.run(deviation.witness, backend, target.lowerings[0])
-        for mismatch in compare(deviation.witness, outcome, target):
-            if deviation_of(target, mismatch, outcome, backend) is deviation:
-                lines += [f"expected  {mismatch.expected}", f"got       {mismatch.got}"]
-                script = target.reproducer(mismatch, backend, target.lowerings[0])
-                break
+    if witnessed := shown_by_witness(deviation, target):
+        mismatch, backend, lowering = witnessed
+        lines += [f"expected  {mismatch.expected}", f"got       {mismatch.got}"]
+        script = target.reproducer(mismatch, backend, lowering)
     parts = [
         f"## {deviation.id}",
         f"**{deviation.title}** {breaks}, {target.name} {deviation.versions}.",
@@ -320,6 +315,20 @@ def deviation_text(deviation: Deviation, target: Target) -> str:
         and f"<details><summary>Script</summary>\n\n{fenced(script, 'python')}\n\n</details>",
     ]
     return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def shown_by_witness(deviation: Deviation, target: Target) -> tuple[Mismatch, str, str] | None:
+    """Run a deviation's witness; give what shows it, and the backend and lowering that do."""
+    there = [backend.name for backend in target.backends() if not backend.absent]
+    backend = next((name for name in deviation.backends or there if name in there), None)
+    if backend is None:
+        return None
+    for lowering in target.default_lowerings:
+        outcome = target.run(deviation.witness, backend, lowering)
+        for mismatch in compare(deviation.witness, outcome, target):
+            if deviation_of(target, mismatch, outcome, backend) is deviation:
+                return mismatch, backend, lowering
+    return None
 
 
 def print_statistics(cases: Sequence[DotCase], console: Console) -> None:

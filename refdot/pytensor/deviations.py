@@ -293,6 +293,26 @@ def first_contracted_size_unchecked(mismatch: Mismatch, outcome: Outcome) -> boo
 
 
 @on_record(
+    "R4",
+    "accepted-invalid",
+    witness=ask("a:2? b:3? c:0?", "a:3? b:2? c:0?", "a b"),
+    versions=">=3.0,<3.1",
+)
+def assertions_in_no_batch(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """Over a batch dim of size 0, sizes of several contracted dims are compared as products.
+
+    What compares them one by one is the `Assert` of `tensordot` (tensor/math.py), which is run for
+    each place in the batch.
+    """
+    low, differing = lowering_of(mismatch.case), disagreeing(mismatch.case)
+    x_sizes, y_sizes = mismatch.case.x.sizes, mismatch.case.y.sizes
+    no_batch = any(x_sizes[dim] == 0 for dim in low.batch)
+    products = {prod(sizes[dim] for dim in low.contracted) for sizes in (x_sizes, y_sizes)}
+    unknown = all(None in known_sizes(mismatch, dim) for dim in differing)
+    return {*differing} <= {*low.contracted} and no_batch and len(products) == 1 and unknown
+
+
+@on_record(
     "R4", "accepted-invalid", witness=ask("a:2? b:3?", "a:3? b:3?", "b"), backends=("numba",)
 )
 def batch_sizes_unchecked_in_numba(mismatch: Mismatch, outcome: Outcome) -> bool:
@@ -557,6 +577,49 @@ def integers_as_floats_in_numba(mismatch: Mismatch, outcome: Outcome) -> bool:
     x_size, y_size = (NamedTensor(np.abs(t.data.astype(float)), t.dims) for t in (x, y))
     magnitude = dot(x_size, y_size, mismatch.case.dim.names).data
     return bool((magnitude[wrong] >= 2.0 ** (53 if dtype.itemsize == 8 else 24)).all())
+
+
+@on_record(
+    "R6 R8",
+    "wrong-value wrong-gradient",
+    witness=ask("a:2?", "b:3?", None, ("complex128", "complex128")),
+    versions=">=3.0,<3.1",
+    backends=("python", "c"),
+)
+def outer_product_conjugated(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """The outer product of complex vectors is taken with the conjugate of one.
+
+    `ScipyGer` (tensor/blas.py) asks SciPy for `ger`, which of complex numbers is `gerc`. Where
+    that rewrite applies, a gradient that is an outer product is wrong in the same way.
+    """
+    failed = outcome.raised is not None or outcome.gradient_raised is not None
+    case = mismatch.case
+    x, y = case.tensors(mismatch.draw)
+    if failed or np.result_type(x.data, y.data).kind != "c":
+        return False
+    answer = answer_of(mismatch, outcome)
+    if mismatch.kind == "wrong-value":
+        either = (correct_answers(*pair, case.dim.names) for pair in one_conjugated(x, y))
+    else:
+        cotangent, v, w = drawn_cotangents(case, mismatch.draw)
+        beside, operand = (y, x) if mismatch.operand == "x" else (x, y)
+        if mismatch.order == 2:
+            beside = w if mismatch.operand == "x" else v
+        pairs = one_conjugated(cotangent, beside)
+        either = (correct_pull_back(*pair, operand) for pair in pairs)
+    return any(not correct.wrong(answer).any() for correct in either)
+
+
+def one_conjugated(
+    first: NamedTensor, second: NamedTensor
+) -> tuple[tuple[NamedTensor, NamedTensor], ...]:
+    """Give two tensors with the complex conjugate of one, and of the other."""
+    return (conjugate(first), second), (first, conjugate(second))
+
+
+def conjugate(tensor: NamedTensor) -> NamedTensor:
+    """Give the complex conjugate."""
+    return NamedTensor(tensor.data.conj(), tensor.dims)
 
 
 @on_record(
