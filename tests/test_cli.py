@@ -165,7 +165,7 @@ def test_an_unknown_command_is_answered_with_those_there_are(capsys):
 
 
 def test_a_command_needs_what_it_is_made_of(monkeypatch, capsys):
-    monkeypatch.setattr("refdot.cli.find_spec", lambda name: None)
+    monkeypatch.setattr("refdot.commands.find_spec", lambda name: None)
     for command in (["check"], ["replay", "case.json"]):
         assert main(command) == 2
         assert capsys.readouterr().err == (
