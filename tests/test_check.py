@@ -1021,3 +1021,10 @@ def test_what_was_found_is_judged_first_by_the_next_run(tmp_path):
     # The case of one finding may be the smallest of another, too.
     assert set() < {finding.mismatch.case for finding in again.findings} <= cases
     assert again.cases == len(cases) + 1
+
+
+def test_hours_leave_out_what_is_left_and_draw_on_if_nothing_is():
+    right = validated(by_definition)
+    assert campaign(right, cases=2).cases == 2
+    assert campaign(right, cases=2, hours=1 / 3600).cases > 2
+    assert campaign(right, cases=2, hours=1e-9).cases == 0
