@@ -12,6 +12,7 @@ import base64
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from subprocess import DEVNULL
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -96,7 +97,10 @@ def example_page(path: Path) -> tuple[str, dict[str, bytes]]:
             coalesce_streams=True,
         )
         # No BLAS and no compiler: PyTensor would warn that it looked for them in vain.
-        client.execute(env=os.environ | {"PYTENSOR_FLAGS": "cxx=,blas__ldflags="})
+        flags = {"PYTENSOR_FLAGS": "cxx=,blas__ldflags="}
+        # What goes wrong in a cell is raised here; on its own stderr a kernel has but last words,
+        # if it is shut down in the middle of something.
+        client.execute(env=os.environ | flags, stderr=DEVNULL)
         pictures = {
             picture.name: picture.read_bytes()
             for picture in sorted(Path(folder).glob("output/*.svg"))
