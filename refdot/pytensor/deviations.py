@@ -399,9 +399,9 @@ def small_integers_do_not_lower(mismatch: Mismatch, outcome: Outcome) -> bool:
         return False
     low = lowering_of(mismatch.case)
     # What is known to be 1 in one operand is squeezed there, and then summed in the other alone.
-    ones = [dim for dim in low.contracted if 1 in known_sizes(mismatch, dim)]
-    x_ones = [dim for dim in ones if known_sizes(mismatch, dim)[1] == 1]
-    y_ones = [dim for dim in ones if known_sizes(mismatch, dim)[0] == 1]
+    known = {dim: known_sizes(mismatch, dim) for dim in low.contracted}
+    x_ones = [dim for dim, (in_x, in_y) in known.items() if in_y == 1 != in_x]
+    y_ones = [dim for dim, (in_x, in_y) in known.items() if in_x == 1 != in_y]
     x_dtype = dtype_of_sum(mismatch.case.x, [*low.x_summed, *x_ones])
     y_dtype = dtype_of_sum(mismatch.case.y, [*low.y_summed, *y_ones])
     given = rf"Cannot convert Type XTensorType{{dtype='{np.result_type(x_dtype, y_dtype)}'"
@@ -722,8 +722,8 @@ def traced_shapes_in_jax(mismatch: Mismatch, outcome: Outcome) -> bool:
 
 
 @on_record(
-    "R6 R8",
-    "rejected-valid wrong-gradient",
+    "R6 R8 R13",
+    "rejected-valid wrong-gradient wrong-error",
     witness=ask("a:0?", "a:0? b:1?", ""),
     backends=("python-minimum", "fast-compile"),
 )
