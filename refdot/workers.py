@@ -8,7 +8,7 @@ import signal
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from functools import cache
@@ -97,11 +97,13 @@ def submitted(executor: Executor, task: Any, sent: bytes, item: Any) -> Future[A
 def result_of(future: Future[Any], executor: Executor, task: Any, sent: bytes, item: Any) -> Any:
     """Wait for the result of a task; if its process dies, for that of a second try."""
     for second in (False, True):
-        try:
-            waited_for = submitted(executor, task, sent, item) if second else future
-            result, error = waited_for.result()
-        except Exception:  # `done` raises nothing: its process did not live to the end
+        waited_for = submitted(executor, task, sent, item) if second else future
+        wait([waited_for])
+        # `done` raises nothing: its process did not live to the end. The error is not raised here,
+        # or it would hold this frame, which holds its future, and with it what has died.
+        if waited_for.cancelled() or waited_for.exception() is not None:
             continue
+        result, error = waited_for.result()
         if error is not None:
             raise error
         return result

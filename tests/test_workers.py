@@ -1,5 +1,6 @@
 """Tasks in other processes: in order, with a second try, and without what was lost."""
 
+import gc
 import os
 import threading
 import time
@@ -82,6 +83,20 @@ def test_a_process_that_dies_costs_its_own_task_a_second_try(crew, tmp_path):
     markers = [tmp_path / str(number) for number in range(3)]
     expected = [(marker, marker.name) for marker in markers]
     assert list(results(dies_once, DOT, markers, crew)) == expected
+
+
+def test_processes_that_died_are_not_left_to_the_collector_of_garbage(crew):
+    def alive() -> int:
+        return sum(isinstance(o, ProcessPoolExecutor) for o in gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    try:
+        before = alive()
+        assert list(results(dies_at_3, DOT, [3, 3], crew)) == [(3, None), (3, None)]
+        assert alive() == before
+    finally:
+        gc.enable()
 
 
 def test_an_executor_that_breaks_gives_up_what_it_had(tmp_path):
