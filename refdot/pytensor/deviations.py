@@ -288,8 +288,10 @@ def first_contracted_size_unchecked(mismatch: Mismatch, outcome: Outcome) -> boo
     contracted = {*lowering_of(mismatch.case).contracted}
     sizes = mismatch.case.x.sizes
     beside = any(sizes[dim] == 0 for dim in contracted.difference(differing))
-    unknown = all(None in known_sizes(mismatch, dim) for dim in differing)
-    return len(differing) == 1 and {*differing} <= contracted and beside and unknown
+    # What is known to be 1 is squeezed, and is not among the pairs.
+    pairs = {dim for dim in differing if not broadcasts(mismatch, dim)}
+    unknown = all(None in known_sizes(mismatch, dim) for dim in pairs)
+    return len(pairs) == 1 and pairs <= contracted and beside and unknown
 
 
 @on_record(
@@ -549,7 +551,7 @@ def reshape_of_nothing_dropped(mismatch: Mismatch, outcome: Outcome) -> bool:
     messages = {
         "AssertionError": "SpecifyShape: (Got shape|dim . of input has shape)",
         "ValueError": "matmul: Input operand|shapes .* not aligned|cannot reshape array|"
-        "Invalid shape: Expected",
+        "could not broadcast input array|Invalid shape: Expected",
         "TypeError": "cannot reshape array",
     }
     refused = any(raised(outcome, *error) for error in messages.items())
