@@ -217,7 +217,7 @@ def flaws(value: NamedTensor, x: NamedTensor, y: NamedTensor, dim: Dim = None) -
     x, y, dim
         Valid arguments of `refdot.dot`.
     """
-    dim = None if dim is None else dim_set(dim)  # an iterator can be read once only
+    dim = dim_set(dim)  # an iterator can be read once only
     oracle = dot(x, y, dim)
     if value.dims != oracle.dims:
         return [Flaw("R5", "wrong-dims", "dims", str(oracle.dims), str(value.dims))]
@@ -369,7 +369,7 @@ def first_wrong(
 def family(dtype: np.dtype[Any]) -> str:
     """Name the family that a dtype belongs to."""
     names = {"b": "bool", "i": "integer", "u": "integer", "f": "float", "c": "complex"}
-    return names.get(dtype.kind, str(dtype))
+    return names[dtype.kind]
 
 
 def gist(raised: Raised, case: DotCase) -> str:
@@ -379,7 +379,8 @@ def gist(raised: Raised, case: DotCase) -> str:
     them: some are words of English too, and would tell one cause from itself.
     """
     names = {name for pool in NAMES for name in pool}.union(case.x.dims, case.y.dims)
-    words = sorted((str(name) for name in names if name != ""), key=len, reverse=True)
+    # Of two names that begin alike the longer one comes first, and is left out whole.
+    words = sorted((str(name) for name in names if name != ""), reverse=True)
     line = next((line for line in raised.message.splitlines() if line.strip()), "")
     line = re.sub(r"0x[0-9a-f]+", "#", line)
     line = re.sub(r"'[^']*'|\"[^\"]*\"|\{[^}]*\}|<[^>]*>", "…", line)
@@ -394,6 +395,6 @@ def gist(raised: Raised, case: DotCase) -> str:
 def show(tensor: NamedTensor) -> str:
     """Show a small tensor on one line."""
     shape = ", ".join(f"{dim}: {size}" for dim, size in tensor.sizes.items())
-    data = " ".join(str(tensor.data.tolist()).split())
+    data = str(tensor.data.tolist())
     data = data if len(data) <= 60 else data[:57] + "…"
     return f"{tensor.dtype}({shape}) {data}" if len(shape) < 60 else f"{tensor.ndim} dims"

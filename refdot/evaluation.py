@@ -76,7 +76,7 @@ def dot(x: NamedTensor, y: NamedTensor, dim: Dim = None) -> NamedTensor:
 def checked_lowering(x: NamedTensor, y: NamedTensor, dim: Dim) -> Lowering:
     """Lower a dot of two tensors, if `dim` and their sizes are right (R2 to R4)."""
     try:
-        lowering = lower(x.dims, y.dims, None if dim is None else dim_set(dim))
+        lowering = lower(x.dims, y.dims, dim_set(dim))
     except DimNotFoundError as error:
         error.note_operands(x.sizes, y.sizes)
         raise
@@ -114,8 +114,7 @@ def evaluate(lowering: Lowering, x: Array, y: Array) -> Array:
         return as_contractions_alone(lowering, x, y)
     if lowering.contracted and x.size * y.size >= WORTH_A_MATMUL and worth_a_matmul(lowering, x, y):
         return as_matmul(lowering, x, y)
-    out = np.einsum(lowering.subscripts, x, y)
-    return out if lowering.out_dims else np.asarray(out)
+    return np.asarray(np.einsum(lowering.subscripts, x, y))
 
 
 def sizes_of(lowering: Lowering, x: Array, y: Array) -> dict[str, int]:
@@ -199,12 +198,12 @@ def as_matmul(lowering: Lowering, x: Array, y: Array) -> Array:
 def sum_over(
     operand: Array, dims: tuple[str, ...], summed: tuple[str, ...]
 ) -> tuple[Array, tuple[str, ...]]:
-    """Sum over some dims of an operand in its own dtype; give what is left, and its dims."""
+    """Sum over some dims of an operand that BLAS knows; give what is left, and its dims."""
     if not summed:
         return operand, dims
     axes = tuple(dims.index(dim) for dim in summed)
     kept = tuple(dim for dim in dims if dim not in summed)
-    return np.asarray(operand.sum(axis=axes, dtype=operand.dtype)), kept
+    return np.asarray(operand.sum(axis=axes)), kept
 
 
 def as_einsum_of_long_dims(lowering: Lowering, x: Array, y: Array) -> Array:
@@ -260,7 +259,7 @@ def dot_jvp(
     >>> float(dot_jvp(x, y, x_dot, y_dot).data)
     5.0
     """
-    dim = None if dim is None else dim_set(dim)
+    dim = dim_set(dim)  # an iterator can be read once only
     check_continuous(x, y)
     x_dot = aligned_to(x_dot, x, "the tangent of x", "x")
     y_dot = aligned_to(y_dot, y, "the tangent of y", "y")
@@ -310,9 +309,7 @@ def dot_vjp(
     lowering = checked_lowering(x, y, dim)
     sizes = x.sizes | y.sizes
     out_shape = tuple(sizes[dim] for dim in lowering.out_dims)
-    out = NamedTensor.trusted(
-        np.broadcast_to(np.zeros((), np.result_type(x.data, y.data)), out_shape), lowering.out_dims
-    )
+    out = NamedTensor.trusted(np.broadcast_to(0.0, out_shape), lowering.out_dims)
     cotangent = aligned_to(cotangent, out, "the cotangent", "the output")
     return pull_back(cotangent, y, x), pull_back(cotangent, x, y)
 
@@ -343,4 +340,4 @@ def aligned_to(tensor: NamedTensor, primal: NamedTensor, name: str, of: str) -> 
     """Transpose a tangent or cotangent to its primal's dims, if it is of its primal's shape."""
     if tensor.sizes != primal.sizes:
         raise CotangentError(name, tensor.sizes, of, primal.sizes)
-    return tensor if tensor.dims == primal.dims else tensor.transpose(*primal.dims)
+    return tensor.transpose(*primal.dims)

@@ -275,5 +275,5 @@ def symbols(count: int) -> str:
     >>> symbols(3), len(set(symbols(500)))
     ('abc', 500)
     """
-    beyond_latin = range(0x00E0, 0x00E0 + max(0, count - len(ascii_letters)))
+    beyond_latin = range(0x00E0, 0x00E0 + count)
     return (ascii_letters + "".join(map(chr, beyond_latin)))[:count]

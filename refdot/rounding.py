@@ -201,12 +201,11 @@ class CorrectAnswers:
         else:
             precision = max(np.finfo(self.dtype), np.finfo(answer.dtype), key=lambda f: f.eps)
         u = max(float(precision.eps) / 2, unit)
-        digits = precision.nmant + 1 if u == float(precision.eps) / 2 else int(-np.log2(u))
-        bound = self.bound(u, digits, float(precision.smallest_subnormal))
-        largest = np.asarray(precision.max, dtype=self.magnitude.dtype)
+        bound = self.bound(u, int(-np.log2(u)), float(precision.smallest_subnormal))
+        largest = precision.max
 
         with np.errstate(all="ignore"):
-            near = np.abs(answer.astype(self.reference.dtype) - self.reference) <= bound
+            near = np.abs(answer - self.reference) <= bound
             slack = exp(self.roundings * u)  # at least (1 + u)ᵏ, which no partial sum outgrows
             if self.dtype.kind == "c" or answer.dtype.kind == "c":
                 may_overflow = self.magnitude * slack >= largest
@@ -232,7 +231,7 @@ class CorrectAnswers:
     def right_without_zeros(self, answer: Array, bound: Array) -> Array:
         """Tell which elements are right if products of 0 and a non-finite number are left out."""
         with np.errstate(all="ignore"):
-            near = np.abs(answer.astype(self.finite.dtype) - self.finite) <= bound
+            near = np.abs(answer - self.finite) <= bound
         right = np.where(self.surely_nonfinite, ~np.isfinite(answer), near)
         return np.asarray(self.zero_times_nonfinite & right)
 
@@ -247,7 +246,7 @@ def correct_answers(x: NamedTensor, y: NamedTensor, dim: Dim = None) -> CorrectA
     >>> bool(answers.wrong(np.array(0.14))), bool(answers.wrong(np.array(0.1400000001)))
     (False, True)
     """
-    dim = None if dim is None else dim_set(dim)
+    dim = dim_set(dim)  # an iterator can be read once only
     lowering = lower(x.dims, y.dims, dim)
     dtype = np.result_type(x.data, y.data)
     if dtype.kind in "biu":
@@ -319,7 +318,7 @@ def correct_answers(x: NamedTensor, y: NamedTensor, dim: Dim = None) -> CorrectA
         finite=finite,
         zero_times_nonfinite=zeros,
         surely_nonfinite=surely,
-        roundings=roundings if products else 0,
+        roundings=roundings,
         products=products,
         integers=holds_integers(x_finite) and holds_integers(y_finite),
         reassociates=reassociates,

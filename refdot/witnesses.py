@@ -61,8 +61,8 @@ def dot_by_definition(x: NamedTensor, y: NamedTensor, dim: Dim = None) -> NamedT
 def dot_by_records(x: NamedTensor, y: NamedTensor, dim: Dim = None) -> dict[tuple[int, ...], Any]:
     """Dot by explicit loops over records, in exact arithmetic.
 
-    A record gives every dim an index. Values are read as `int` or `Fraction` (complex numbers as
-    pairs are not; finite values only), so nothing is ever rounded, and nothing wraps.
+    A record gives every dim an index. Values, real and finite, are read as `Fraction`,
+    so nothing is ever rounded, and nothing wraps.
 
     Returns
     -------
@@ -78,9 +78,9 @@ def dot_by_records(x: NamedTensor, y: NamedTensor, dim: Dim = None) -> dict[tupl
     kept, summed = split_dims(x, y, dim)
     sizes = x.sizes | y.sizes
 
-    def exact(tensor: NamedTensor, record: dict[str, int]) -> int | Fraction:
+    def exact(tensor: NamedTensor, record: dict[str, int]) -> Fraction:
         value = tensor.data[tuple(record[name] for name in tensor.dims)].item()
-        return Fraction(*value.as_integer_ratio()) if tensor.dtype.kind == "f" else int(value)
+        return Fraction(*value.as_integer_ratio())
 
     def records(names: list[str]) -> Iterator[tuple[int, ...]]:
         return product(*(range(sizes[name]) for name in names))

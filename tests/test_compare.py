@@ -10,10 +10,10 @@ from hypothesis import given, settings
 import refdot as rd
 from refdot import NamedTensor
 from refdot.case import DimArgument, DotCase, Operand
-from refdot.compare import ASPECTS, KINDS, compare, flaws, gist, mentions
+from refdot.compare import ASPECTS, KINDS, compare, flaws, gist, mentions, show
 from refdot.oracle import correct_gradient, drawn_cotangents
 from refdot.strategies import dot_cases
-from refdot.targets import STAGES, CallableTarget, Declared, Gradient, Outcome, Raised
+from refdot.targets import STAGES, CallableTarget, Declared, Gradient, Mismatch, Outcome, Raised
 from refdot.witnesses import dot_by_definition
 
 PLAIN = CallableTarget(rd.dot, "dot")
@@ -134,6 +134,12 @@ MISSING = case(dim=DimArgument("tuple", ("a", "zone")))
 NUMBER = case(dim=DimArgument("object", (5,)))
 TWICE = case(x="a a", y="a", x_shape=(2, 2), y_shape=(2,))
 
+EMPTY_NAME = replace(TWICE, x=replace(TWICE.x, dims=("",), shape=(2,), known=(True,)))
+BOTH_DIFFER = case(
+    x="n b", y="n b", x_shape=(2, 3), y_shape=(5, 4), dim=DimArgument("str", ("b",)),
+    known=((False, True), (False, True)),
+)  # fmt: skip
+
 SIZES = ValueError("Size of dim 'b' does not match: 3 in x, 5 in y")
 ZONE = ValueError("Dimension zone not found in either input")
 
@@ -205,6 +211,21 @@ PLANTED = {
         answer(lambda t: NamedTensor(np.where(np.isnan(t.data), 0, t.data), t.dims)),
         ["R6 wrong-value at run: float wrong where not finite"],
     ),
+    "a bool": (
+        case(dtypes=("bool", "bool")),
+        element((1, 2), np.logical_not),
+        ["R6 wrong-value at run: bool wrong"],
+    ),
+    "an unsigned integer": (
+        case(dtypes=("uint8", "uint8")),
+        element((1, 2), lambda v: v + 1),
+        ["R6 wrong-value at run: integer wrong"],
+    ),
+    "an answer without dims": (
+        case(x="a", y="a", x_shape=(3,), y_shape=(3,)),
+        answer(lambda t: NamedTensor(t.data + 1, ())),
+        ["R6 wrong-value at run: float wrong by more than rounding"],
+    ),
     # R6, R11: no answer
     "a valid case refused": (
         MATRICES,
@@ -215,6 +236,11 @@ PLANTED = {
         LONG,
         raised("lower", ValueError("Too many dimensions")),
         ["R11 rejected-valid at lower: ValueError: Too many dimensions"],
+    ),
+    "26 dims refused": (
+        case(x=" ".join(f"d{i}" for i in range(26)), x_shape=(1,) * 26, y="d0", y_shape=(1,)),
+        raised("lower", ValueError("Too many dimensions")),
+        ["R6 rejected-valid at lower: ValueError: Too many dimensions"],
     ),
     # R5, R7, R9: what is declared
     "the right declaration": (MATRICES, declaring(), []),
@@ -227,6 +253,12 @@ PLANTED = {
         MATRICES,
         declaring(dtype="float32"),
         ["R7 wrong-dtype at build: declared dtype of float64 and float64"],
+    ),
+    "the declaration of float32 and float16": (SMALL, declaring(dtype="float32"), []),
+    "the declaration of float16 and float32": (
+        case(dtypes=("float16", "float32")),
+        declaring(dtype="float32"),
+        [],
     ),
     "a size that nobody knows declared": (
         MATRICES,
@@ -286,6 +318,55 @@ PLANTED = {
         ["R3 accepted-invalid at build: a name that is not there"],
     ),
     "a dim twice accepted": (TWICE, anything, ["R1 accepted-invalid at build: a dim twice"]),
+    "an empty dim accepted": (
+        EMPTY_NAME,
+        anything,
+        ["R1 accepted-invalid at build: an empty dim"],
+    ),
+    "a dim that is a number accepted": (
+        replace(EMPTY_NAME, x=replace(EMPTY_NAME.x, dims=(5,))),
+        anything,
+        ["R1 accepted-invalid at build: a dim that is not a str"],
+    ),
+    "a number as dim accepted": (
+        NUMBER,
+        anything,
+        ["R2 accepted-invalid at build: dim is not iterable"],
+    ),
+    "an array as dim accepted": (
+        case(dim=DimArgument("array", ("b",))),
+        anything,
+        ["R2 accepted-invalid at build: dim is an array"],
+    ),
+    "bytes as dim accepted": (
+        case(dim=DimArgument("bytes", ("b",))),
+        anything,
+        ["R2 accepted-invalid at build: dim is bytes"],
+    ),
+    "a list with a number as dim accepted": (
+        case(dim=DimArgument("list", ("b", 5))),
+        anything,
+        ["R2 accepted-invalid at build: dim is of members that are not str"],
+    ),
+    "a graph of a missing name, which is not lowered": (
+        MISSING,
+        lambda of: Outcome(
+            declared=Declared(("a",), "float64", (None,)), raised=Raised.at("lower", ZONE)
+        ),
+        ["R3 accepted-invalid at build: a name that is not there"],
+    ),
+    "a graph of sizes that nobody knows": (
+        CONTRACTED,
+        lambda of: Outcome(
+            declared=Declared(("a", "c"), "float64", (None, None)), raised=Raised.at("run", SIZES)
+        ),
+        [],
+    ),
+    "known sizes accepted beside others that are not": (
+        BOTH_DIFFER,
+        nothing,
+        ["R4 accepted-invalid at build: contracted, sizes differ"],
+    ),
     "an error in time": (CONTRACTED, raised("run", SIZES), []),
     "an error sooner than one could ask": (CONTRACTED, raised("build", SIZES), []),
     "sizes known to both, refused at the first call": (
@@ -347,6 +428,34 @@ PLANTED = {
         gradient(1, "y", lambda v: v * np.nan),
         ["R8 wrong-gradient at run: first order, of y: wrong where not finite"],
     ),
+    "the dtype of a gradient beside a wider operand": (
+        replace(SMALL, gradient_order=1),
+        gradient(1, "y", lambda v: v.astype("float32")),
+        [],
+    ),
+    "less precision in a gradient beside a narrower operand": (
+        replace(SMALL, gradient_order=1),
+        gradient(1, "x", lambda v: v.astype("float16")),
+        ["R8 wrong-gradient at run: first order, of x: dtype"],
+    ),
+    "more precision in a gradient of operands alike": (
+        replace(case(dtypes=("float32", "float32")), gradient_order=1),
+        gradient(1, "x", lambda v: v.astype("float64")),
+        ["R8 wrong-gradient at run: first order, of x: dtype"],
+    ),
+    "integers for a gradient beside a wider operand": (
+        replace(SMALL, gradient_order=1),
+        gradient(1, "y", lambda v: v.astype("int64")),
+        ["R8 wrong-gradient at run: first order, of y: dtype"],
+    ),
+    "gradients of integers": (
+        case(dtypes=("int8", "bool")),
+        lambda of: replace(right(of), discrete_gradients=("x", "y")),
+        [
+            "R8 accepted-invalid at lower: the gradient of an integer operand",
+            "R8 accepted-invalid at lower: the gradient of a bool operand",
+        ],
+    ),
     "no gradient": (
         DERIVED,
         lambda of: Outcome(
@@ -364,6 +473,19 @@ PLANTED = {
         MATRICES,
         lambda of: replace(right(of), leftovers=("Einsum",)),
         ["R14 structure at lower: Einsum"],
+    ),
+    "rewrites that fail": (
+        MATRICES,
+        lambda of: replace(
+            right(of),
+            logged=tuple(
+                Raised.at("compile", TypeError(said)) for said in ("no 1", "no 2", "never")
+            ),
+        ),
+        [
+            "R14 structure at compile: a rewrite fails: TypeError: no n",
+            "R14 structure at compile: a rewrite fails: TypeError: never",
+        ],
     ),
     "a variation": (
         MATRICES,
@@ -387,6 +509,99 @@ def test_an_outcome_is_told_by_rule_kind_and_stage(of, outcome, signatures):
         assert mismatch.kind in KINDS
         assert mismatch.stage in STAGES
         assert "\n" not in mismatch.expected + mismatch.got
+
+
+# What is expected and got, of those above that have one mismatch.
+SAID = {
+    "dims in another order": ("('a', 'c')", "('c', 'a')"),
+    "a size less": ("(2, 4)", "(2, 3)"),
+    "an upcast": ("float32", "float64"),
+    "declared dims": ("('a', 'c')", "('c', 'a')"),
+    "declared dtype": ("float64", "float32"),
+    "a size forgotten that y knows": ("c: 4", "c: None"),
+    "26 dims refused": ("25 dims", "ValueError at lower: Too many dimensions"),
+    "names refused when lowered": (
+        "ValueError at build: Dimension zone not found in either input; the dims are a, b, c",
+        "ValueError at lower: Dimension zone not found in either input",
+    ),
+    "an error of another type": (None, "KeyError at build: 'zone'"),
+    "an error that names no dim": (None, "ValueError at run: sizes differ: absurd"),
+    "the shape of a gradient": ("(3, 4)", "(4, 3)"),
+    "the dtype of a gradient": ("float64", "float32"),
+    "no gradient": ("a gradient", "TypeError at compile: no"),
+    "a side effect": ("inputs untouched, memory of its own", "x was written to"),
+    "something left over": ("tensor operations alone", "Einsum"),
+    "a variation": ("the same", "the op: Dot{b} and Dot{c}"),
+}
+
+
+@pytest.mark.parametrize(("name", "said"), SAID.items(), ids=SAID)
+def test_a_mismatch_says_what_is_expected_and_what_came(name, said):
+    of, outcome, _ = PLANTED[name]
+    (mismatch,) = compare(of, outcome(of), STAGED)
+    assert (said[0] and mismatch.expected, mismatch.got) == said
+
+
+def test_a_gradient_of_integers_says_which_operand_and_where_it_should_be_refused():
+    of, outcome, _ = PLANTED["gradients of integers"]
+    for mismatch, operand in zip(compare(of, outcome(of), STAGED), "xy", strict=True):
+        assert mismatch == Mismatch(
+            "R8",
+            "accepted-invalid",
+            "lower",
+            mismatch.detail,
+            f"an error: {operand} has no gradient",
+            "a gradient",
+            of,
+            earliest_stage="lower",
+            order=1,
+            operand=operand,
+        )
+
+
+def test_a_rewrite_that_fails_is_told_with_its_error():
+    of, outcome, _ = PLANTED["rewrites that fail"]
+    assert [(m.expected, m.got, m.case) for m in compare(of, outcome(of), STAGED)] == [
+        ("no rewrite that fails", "TypeError at compile: no 1", of),
+        ("no rewrite that fails", "TypeError at compile: never", of),
+    ]
+
+
+def test_a_wrong_gradient_says_which_and_in_which_draw():
+    of = replace(case(dtypes=("float32", "float32"), tier="rounding"), gradient_order=1)
+    x, y = of.tensors(1)
+    cotangent, _, _ = drawn_cotangents(of, 1)
+    _, y_bar = rd.dot_vjp(x, y, cotangent, of.dim.names)
+    assert compare(of, Outcome(gradients=(Gradient(1, "y", 1, y_bar.data),)), STAGED) == ()
+    zeros = Gradient(1, "y", 1, np.zeros_like(y_bar.data))
+    (wrong,) = compare(of, Outcome(gradients=(zeros,)), STAGED)
+    assert (wrong.order, wrong.operand, wrong.draw) == (1, "y", 1)
+    assert wrong.got == "0.0 at b=0, c=0"
+    shown, place = wrong.expected.split(" at ")
+    assert place == "b=0, c=0"
+    assert len(shown) <= 13  # it is shown in the gradient's own precision
+    assert float(shown) == pytest.approx(y_bar.data[0, 0], rel=1e-5)
+
+
+def test_an_element_without_dims_is_shown_without_a_place():
+    of, outcome, _ = PLANTED["an answer without dims"]
+    (wrong,) = compare(of, outcome(of), STAGED)
+    exact = rd.dot(*of.tensors()).data
+    assert (wrong.expected, wrong.got) == (str(exact), str(exact + 1))
+
+
+SHOWN = {
+    "few numbers": (np.array([[1, 2], [3, 4]]), ("a", "b"), "int64(a: 2, b: 2) [[1, 2], [3, 4]]"),
+    "60 characters": (np.array([10] * 15), ("a",), f"int64(a: 15) {[10] * 15}"),
+    "61 characters": (np.array([10] * 14 + [100]), ("a",), f"int64(a: 15) [{'10, ' * 14}…"),
+    "a shape of 59 characters": (np.array([7]), ("d" * 56,), f"int64({'d' * 56}: 1) [7]"),
+    "a shape of 60 characters": (np.array([7]), ("d" * 57,), "1 dims"),
+}
+
+
+@pytest.mark.parametrize(("data", "dims", "shown"), SHOWN.values(), ids=SHOWN)
+def test_a_small_tensor_is_shown_and_of_a_large_one_as_much_as_there_is_room_for(data, dims, shown):
+    assert show(NamedTensor(data.astype("int64"), dims)) == shown
 
 
 def test_every_kind_is_planted_above():
@@ -490,6 +705,12 @@ MENTIONS = {
 @pytest.mark.parametrize(("message", "mentioned"), MENTIONS.items())
 def test_a_message_names_a_dim_as_a_word_of_its_own(message, mentioned):
     assert mentions("b", message) == mentioned
+
+
+def test_a_signature_leaves_out_the_names_of_both_operands_and_the_longer_one_first():
+    of = case(x="odd", y="odd-er", x_shape=(2,), y_shape=(3,))
+    message = Raised("run", "ValueError", "odd, odd-er and odder", True)
+    assert gist(message, of) == "…, … and odder"
 
 
 NORMALISED = {

@@ -784,6 +784,14 @@ def test_a_cotangent_or_tangent_has_the_shape_of_its_primal(take, message, field
     assert info.value.rule == "R8"
 
 
+@pytest.mark.parametrize("number", [0, 1])
+def test_dot_takes_named_tensors_only(number):
+    operands = [NamedTensor([1.0, 2.0], "a")] * 2
+    operands[number] = np.array([1.0, 2.0])
+    with pytest.raises(TypeError, match=r"^dot takes two NamedTensors, got ndarray$"):
+        dot(*operands)
+
+
 @each_kind
 def test_dim_is_judged_before_the_sizes(take):
     x, y = sized(time=2, embd=3), sized(embd=5)

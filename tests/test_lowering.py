@@ -308,6 +308,11 @@ def test_a_dim_of_another_type_is_refused(dim, ending):
     assert info.value.rule == "R2"
 
 
+def test_of_a_set_the_first_wrong_member_by_spelling_is_told():
+    with pytest.raises(DimTypeError, match=r": 30 is not a str$"):
+        lower_dot(("a", "b"), ("b",), {5, 30})
+
+
 def test_the_error_holds_the_dim_that_was_given():
     dim = ["a", 5]
     with pytest.raises(DimTypeError) as info:

@@ -1,6 +1,7 @@
 """What the oracle says of a case: its error, its answers, its gradients."""
 
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -59,7 +60,24 @@ def test_the_oracles_answer_is_a_correct_one_in_every_draw(case):
 
 
 def test_draws_differ():
-    assert expected_answer(CASE, 0) != expected_answer(CASE, 1)
+    assert expected_answer(CASE) == expected_answer(CASE, 0) != expected_answer(CASE, 1)
+    assert not correct_value(CASE).wrong(expected_answer(CASE, 0).data).any()
+    assert correct_value(CASE).wrong(expected_answer(CASE, 1).data).any()
+
+
+def test_cotangents_and_tangents_differ_from_each_other_and_from_draw_to_draw():
+    case = DotCase(A, A, DimArgument("tuple"))
+    drawn = [tensor for draw in range(3) for tensor in drawn_cotangents(case, draw)]
+    assert drawn_cotangents(case) == drawn_cotangents(case, 0)
+    assert all(one != other for one, other in combinations(drawn, 2))
+
+
+def test_a_gradient_is_that_of_the_cotangent_of_its_draw():
+    x, y = CASE.tensors(1)
+    cotangent, _, _ = drawn_cotangents(CASE, 1)
+    for operand, bar in zip("xy", rd.dot_vjp(x, y, cotangent), strict=True):
+        assert not correct_gradient(CASE, 1, operand, 1).wrong(bar.data).any()
+        assert correct_gradient(CASE, 1, operand, 0).wrong(bar.data).any()
 
 
 def test_cotangents_have_the_shapes_of_what_they_are_cotangents_of():
@@ -72,6 +90,13 @@ def test_cotangents_have_the_shapes_of_what_they_are_cotangents_of():
     ]
     cotangent, v, w = drawn_cotangents(DotCase(AB, AB, same_variable=True))
     assert v is w
+    for x_dtype, y_dtype, dtype in (
+        ("float16", "float16", "float16"),
+        ("float16", "float32", "float32"),
+        ("float32", "float16", "float32"),
+    ):
+        case = DotCase(replace(AB, dtype=x_dtype), replace(BC, dtype=y_dtype))
+        assert [str(t.dtype) for t in drawn_cotangents(case)] == [dtype, x_dtype, y_dtype]
 
 
 GRADIENT_CASES = {

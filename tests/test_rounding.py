@@ -1,7 +1,9 @@
 """The bound on rounding: it holds for every order of summation, and it is tight."""
 
+from dataclasses import replace
 from fractions import Fraction
 from itertools import product
+from math import sqrt
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ import tightness
 import refdot as rd
 from refdot import NamedTensor
 from refdot.rounding import (
+    CorrectAnswers,
     absolute,
     correct_answers,
     correct_gradients,
@@ -628,6 +631,106 @@ def test_the_sum_of_two_dots_may_overflow_early_and_reassociate_where_either_may
 def test_gamma_is_more_than_k_units_and_has_its_closed_form():
     assert gamma(4, 0.125) == 0.5 / (1 - 0.5)
     assert gamma(0, 0.125) == 0
+    assert gamma(8, 0.125) == np.inf
+
+
+def test_the_reference_is_computed_in_a_wider_precision():
+    wider = {
+        "float16": "float64",
+        "float32": "float64",
+        "float64": "longdouble",
+        "complex64": "complex128",
+        "complex128": "clongdouble",
+    }
+    for dtype, wide in wider.items():
+        assert correct_answers(*vectors([1.5], [2.5], dtype=dtype)).reference.dtype == wide
+
+
+def held_by(roundings: int, products: int, dtype="float64") -> CorrectAnswers:
+    """Give the answers to a dot of 8 in all, of which as many roundings and products are told."""
+    correct = correct_answers(*vectors([2.5], [3.2], dtype=dtype))
+    magnitude = np.array(8, correct.magnitude.dtype)
+    return replace(correct, magnitude=magnitude, roundings=roundings, products=products)
+
+
+def test_the_bound_has_its_closed_form():
+    # An eighth of what the theory covers: gamma is 1/7 of both the answer and the reference.
+    own = unit_roundoff(np.dtype("longdouble"))
+    eighth = held_by(int(0.125 / own), 4)
+    assert eighth.bound(own, 64, 0.0) == pytest.approx(8 / 3)
+    # Of 4 products each loses half the least, and a third more, but never part of it.
+    assert eighth.bound(own, 64, 1.0) == pytest.approx(8 / 3 + 3)
+    for end in (0.5, 1.0):
+        assert held_by(int(end / own), 4).bound(own / 4, 66, 0.0) == np.inf
+
+
+@pytest.mark.parametrize(("roundings", "factor"), [(2, sqrt(5) / 2), (3, sqrt(2))])
+def test_the_bound_of_complex_products_is_that_of_both_components(roundings, factor):
+    bound = held_by(roundings, 10, "complex64").bound(2.0**-24, 24, 0.0)
+    assert bound == pytest.approx(8 * factor * gamma(roundings, 2.0**-24))
+    least = held_by(roundings, 10, "complex64").bound(0.0, 24, 1.0)
+    assert least == pytest.approx(15)
+
+
+def test_each_64_bit_integer_is_rounded_once_more():
+    for x_dtype, y_dtype, roundings in (
+        ("int8", "float64", 1),
+        ("int64", "float64", 2),
+        ("float64", "uint64", 2),
+    ):
+        x, y = NamedTensor(np.array([3], x_dtype), "k"), NamedTensor(np.array([5], y_dtype), "k")
+        assert correct_answers(x, y).roundings == roundings
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+@pytest.mark.parametrize("dtype", ["float16", "complex64"])
+def test_what_rounding_may_take_past_the_largest_number_may_be_infinite(dtype, sign):
+    largest = np.finfo(dtype).max
+    almost = np.nextafter(largest, largest.dtype.type(0))
+    x, y = vectors([sign * almost / 2] * 2, [1, 1], dtype=dtype)
+    assert not is_wrong(sign * INF, x, y)
+    assert is_wrong(-INF, x, y) == (dtype == "float16" and sign == 1)
+    assert is_wrong(sign * INF, *vectors([sign * largest / 4] * 2, [1, 1], dtype=dtype))
+
+
+def test_two_negative_numbers_may_overflow_above():
+    largest = float(np.finfo("float64").max)
+    assert not is_wrong(INF, *vectors([-1, -1], [-0.75 * largest] * 2))
+
+
+def test_two_dots_may_overflow_together():
+    largest = float(np.finfo("float64").max)
+    for sign in (-1, 1):
+        once = correct_answers(*vectors([sign], [0.75 * largest]))
+        assert once.wrong(np.array(sign * INF))
+        assert not (once + once).wrong(np.array(sign * INF))
+
+
+def test_a_sum_below_half_the_largest_number_does_not_overflow_early():
+    x = NamedTensor(np.array([10000, 14000], "float16"), "s")
+    y = NamedTensor(np.array([0.25], "float16"), "b")
+    for pair in ((x, y), (y, x)):
+        assert not is_wrong([6000], *pair, "s")
+        assert is_wrong([INF], *pair, "s")
+
+
+def test_products_of_0_and_infinity_alone_may_be_left_out():
+    assert not is_wrong(6.0, *vectors([0, 2], [INF, 3]))
+    assert not is_wrong(NAN, *vectors([0, 2], [INF, 3]))
+    for answer in (-6.0, 7.0, INF):
+        assert is_wrong(answer, *vectors([0, 2], [INF, 3]))
+    assert not is_wrong(INF, *vectors([0, INF], [INF, 1]))
+    assert is_wrong(0.0, *vectors([0, INF], [INF, 1]))
+
+
+def test_a_real_answer_to_a_complex_dot_and_the_reverse_are_judged_by_their_values():
+    complex_, real = vectors([1 + 1j], [1 - 1j]), vectors([1.5, 2.0], [2.0, 3.0])
+    for answer in (2.0, 2.0 + 0j):
+        assert not correct_answers(*complex_).wrong(np.array(answer))
+    for answer in (9.0, 9.0 + 0j):
+        assert not correct_answers(*real).wrong(np.array(answer))
+    assert correct_answers(*complex_).wrong(np.array(2.5))
+    assert correct_answers(*real).wrong(np.array(9.0 + 1j))
 
 
 def test_only_a_gradient_of_another_dtype_has_more_roundings():

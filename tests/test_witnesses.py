@@ -18,6 +18,13 @@ SCALE = NamedTensor(3, ())
 BY_HAND = {
     "the shared dim": (X, Y, None, ("a", "c"), [[23, 230], [68, 680]]),
     "the shared dim, named": (X, Y, "b", ("a", "c"), [[23, 230], [68, 680]]),
+    "a name of more than one letter": (
+        X.rename(b="ba"),
+        Y.rename(b="ba"),
+        "ba",
+        ("a", "c"),
+        [[23, 230], [68, 680]],
+    ),
     "named twice": (X, Y, ["b", "b"], ("a", "c"), [[23, 230], [68, 680]]),
     "y first": (Y, X, None, ("c", "a"), [[23, 68], [230, 680]]),
     "all": (X, Y, ..., (), 1001),
@@ -51,6 +58,11 @@ def test_the_definition_gives_what_a_hand_gives(x, y, dim, dims, values):
 @by_hand
 def test_records_give_what_a_hand_gives(x, y, dim, dims, values):
     assert dot_by_records(x, y, dim) == dict(np.ndenumerate(np.array(values)))
+
+
+def test_the_definition_says_nothing_of_what_overflows():
+    large = NamedTensor(np.array([6e4, 6e4], "float16"), "a")
+    assert dot_by_definition(large, large).data == np.inf
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "longdouble"])
