@@ -364,6 +364,13 @@ def test_nan_and_inf_travel_alike_in_every_reading(x, y, dim, values, worth):
     assert_not_finite_agrees(x, y, dim, values, worth)
 
 
+@pytest.mark.parametrize("swapped", [False, True])
+def test_integers_are_not_summed_alone_beside_an_infinity(swapped):
+    x, y = NamedTensor([2, -1], "s"), NamedTensor([np.inf, 3.0], "b")
+    out = dot(y, x, "s") if swapped else dot(x, y, "s")
+    assert np.array_equal(out.data, [np.nan, 3.0], equal_nan=True)
+
+
 @pytest.mark.parametrize("values", [[2.0, 3.0], [inf, 2.0], [nan, inf]])
 @pytest.mark.parametrize("dim", [..., "b"], ids=str)
 def test_an_empty_sum_is_zero_whatever_is_beside_it(values, dim):

@@ -723,6 +723,15 @@ def test_products_of_0_and_infinity_alone_may_be_left_out():
     assert is_wrong(0.0, *vectors([0, INF], [INF, 1]))
 
 
+def test_an_integer_answer_to_a_dot_of_floats_is_held_to_their_precision():
+    x, y = vectors([10000001], [3], dtype="float32")
+    assert correct_answers(x, y).wrong(np.array([30000003, 30000004, 30000012])).tolist() == [
+        False,
+        False,
+        True,
+    ]
+
+
 def test_a_real_answer_to_a_complex_dot_and_the_reverse_are_judged_by_their_values():
     complex_, real = vectors([1 + 1j], [1 - 1j]), vectors([1.5, 2.0], [2.0, 3.0])
     for answer in (2.0, 2.0 + 0j):

@@ -87,7 +87,7 @@ def test_a_process_that_dies_costs_its_own_task_a_second_try(crew, tmp_path):
 
 def test_processes_that_died_are_not_left_to_the_collector_of_garbage(crew):
     def alive() -> int:
-        return sum(isinstance(o, ProcessPoolExecutor) for o in gc.get_objects())
+        return sum(type(o) is ProcessPoolExecutor for o in gc.get_objects())
 
     gc.collect()
     gc.disable()
