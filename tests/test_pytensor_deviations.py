@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import re
+import warnings
+from typing import Any
 
+import numpy as np
 import pytensor
 import pytest
 from faults import FAULTS, ask, planted
 
+from refdot.batches import case_at
 from refdot.case import DimArgument, DotCase, Operand
 from refdot.compare import compare
+from refdot.errors import DotError
+from refdot.lowering import lower_dot
+from refdot.oracle import expected_answer, expected_error
 from refdot.pytensor.deviations import DEVIATIONS, known_deviations, operand
 from refdot.pytensor.target import PyTensorTarget
-from refdot.targets import Deviation, Mismatch, deviation_of
+from refdot.targets import (
+    Declared,
+    Deviation,
+    Gradient,
+    Mismatch,
+    Outcome,
+    Raised,
+    deviation_of,
+)
+from refdot.tensor import Array, NamedTensor
 
 TARGET = PyTensorTarget()
 SQUARED = ask("a", "a", gradient_order=1, same_variable=True)
@@ -105,3 +121,93 @@ def test_a_fault_beside_it_is_new(fault: str, case: DotCase) -> None:
     assert None not in found(case).values()
     with planted(BY_NAME[fault]):
         assert None in found(case).values()
+
+
+class Anything:
+    """A target, the outcomes of which may be anything that its types allow."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = np.random.default_rng(seed)
+
+    def among(self, *options: Any) -> Any:
+        return options[self.random.integers(len(options))]
+
+    def maybe(self, value: Any) -> Any:
+        return self.among(value, None)
+
+    def array(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+        """An array of that shape and dtype, or nearly."""
+        shape = self.among(shape, shape, shape[1:], (*shape, 2), shape[::-1], (7,), ())
+        dtype = self.among(dtype, dtype, *map(np.dtype, ("bool", "int8", "float16", "complex128")))
+        return np.asarray(self.among(0, 1, np.nan, np.inf, 2**70) * np.ones(shape)).astype(dtype)
+
+    def raised(self) -> Raised:
+        errors = ("ValueError", "TypeError", "AssertionError", "UnboundLocalError", "KeyError")
+        messages = ("", "Size of dim 'a' does not match", "Cannot convert Type XTensorType")
+        stage = self.among(*PyTensorTarget.stages)
+        return Raised(stage, self.among(*errors), self.among(*messages), self.among(True, False))
+
+    def declared(self, case: DotCase) -> Declared:
+        dims = self.among((), case.x.dims, case.y.dims, *self.out_dims(case))
+        shape = tuple(self.among(None, 0, 1, 2) for _ in dims)
+        return Declared(dims, self.among("int8", case.x.dtype, case.y.dtype), shape)
+
+    def out_dims(self, case: DotCase) -> list[tuple[str, ...]]:
+        try:
+            return [lower_dot(case.x.dims, case.y.dims, case.dim.value).out_dims]
+        except DotError:
+            return []
+
+    def value(self, case: DotCase, draw: int) -> NamedTensor:
+        if expected_error(case) is None and self.among(True, True, False):
+            right = expected_answer(case, draw)
+            data = self.array(right.shape, right.dtype)
+            names = right.dims + tuple("uvwz")
+        else:
+            data, names = self.array((2,), np.dtype(float)), tuple("uvwz")
+        return NamedTensor(data, names[: data.ndim])
+
+    def gradient(self, case: DotCase, order: int, name: str, draw: int) -> Gradient:
+        operand = case.x if name == "x" else case.y
+        return Gradient(order, name, draw, self.array(operand.shape, np.dtype(operand.dtype)))
+
+    def outcome(self, case: DotCase) -> Outcome:
+        with warnings.catch_warnings(action="ignore"):
+            values = tuple(self.value(case, draw) for draw in range(2))
+            gradients = tuple(
+                self.gradient(case, order, name, draw)
+                for order in range(1, case.gradient_order + 1)
+                for name in ("x" if case.same_variable else "xy")
+                for draw in range(2)
+                if np.dtype((case.x if name == "x" else case.y).dtype).kind in "fc"
+            )
+        gradient_raised = self.maybe(self.raised())
+        return Outcome(
+            self.maybe(self.raised()),
+            self.maybe(self.declared(case)),
+            values,
+            () if gradient_raised else gradients,
+            gradient_raised,
+            variations=(self.among("the op differs: Dot{dims=('a',)}, then Dot{dims=}", "other"),),
+            logged=(self.raised(),),
+        )
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_a_target_does_is_judged(seed: int) -> None:
+    anything = Anything(seed)
+    for index in range(250):
+        case = case_at(seed, index)
+        outcome = anything.outcome(case)
+        for mismatch in compare(case, outcome, TARGET):
+            explained = [
+                deviation.id
+                for deviation in DEVIATIONS
+                if mismatch.rule in deviation.rules
+                and mismatch.kind in deviation.kinds
+                and deviation.explains(mismatch, outcome)
+            ]
+            if mismatch.detail.endswith((": shape", ": dtype")):
+                # JAX has other dtypes than PyTensor declares; nothing has another shape.
+                assert all(name.endswith("-in-jax") for name in explained)
+                assert not explained or mismatch.detail.endswith(": dtype")

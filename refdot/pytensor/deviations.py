@@ -171,10 +171,7 @@ def order_of_a_set(mismatch: Mismatch, outcome: Outcome) -> bool:
         shared, every = {*case.x.dims} & {*case.y.dims}, {*case.x.dims, *case.y.dims}
         names = case.dim.names
         summed_over = shared if names is None else every if names is ... else names
-        return all(
-            len(dims) == len(summed_over) and summed_over == {*dims}
-            for dims in map(literal_eval, found.groups())
-        )
+        return all(sorted(map(repr, summed_over)) == sorted_dims(text) for text in found.groups())
     messages = [f"Size of dim '{dim}' does not match" for dim in disagreeing(case)]
     missing = [item for item in case.dim.items if item not in case.x.dims + case.y.dims]
     messages += [f"Dimension {item} not found in either input" for item in missing]
@@ -183,6 +180,15 @@ def order_of_a_set(mismatch: Mismatch, outcome: Outcome) -> bool:
         for one, other in permutations(messages, 2)
     }
     return mismatch.got in said
+
+
+def sorted_dims(text: str) -> list[str] | None:
+    """Sort what is written in a tuple of dims; None if the text is of anything else."""
+    try:
+        dims = literal_eval(text)
+    except (SyntaxError, ValueError):
+        return None
+    return sorted(map(repr, dims)) if isinstance(dims, tuple) else None
 
 
 # --- sizes that disagree
@@ -202,7 +208,7 @@ def batch_sizes_compared_late(mismatch: Mismatch, outcome: Outcome) -> bool:
     from the operation that fails, and knows letters or no names at all.
     """
     known = [dim for dim in disagreeing(mismatch.case) if None not in known_sizes(mismatch, dim)]
-    return {*known} <= {*lowering_of(mismatch.case).batch}
+    return bool(known) and {*known} <= {*lowering_of(mismatch.case).batch}
 
 
 @on_record(
@@ -397,7 +403,8 @@ def small_integers_do_not_lower(mismatch: Mismatch, outcome: Outcome) -> bool:
     `einsum` (tensor/einsum.py) sums them with `.sum`, which gives int64 or uint64. So the result
     has another dtype than the one that `Dot.make_node` declares, and the rewriter refuses it.
     """
-    if not raised(outcome, "TypeError", "Cannot convert Type XTensorType"):
+    refused = raised(outcome, "TypeError", "Cannot convert Type XTensorType")
+    if not refused or not has_lowering(mismatch.case):
         return False
     low = lowering_of(mismatch.case)
     # What is known to be 1 in one operand is squeezed there, and then summed in the other alone.
@@ -432,7 +439,7 @@ def summed_alone_first(mismatch: Mismatch, outcome: Outcome) -> bool:
     sum is 0 times the other operand, which is NaN where that is not finite.
     """
     low = lowering_of(mismatch.case)
-    if outcome.gradient_raised is not None or not (low.x_summed or low.y_summed):
+    if not has_wrong_elements(mismatch, outcome) or not (low.x_summed or low.y_summed):
         return False
     unit = max(
         own_unit(mismatch.case.x, low.x_summed),
@@ -502,6 +509,12 @@ def answer_of(mismatch: Mismatch, outcome: Outcome) -> Array:
         for gradient in outcome.gradients
         if (gradient.order, gradient.operand, gradient.draw) == wanted
     )
+
+
+def has_wrong_elements(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """Whether what is wrong are elements, and nothing more: no error, no shape and no dtype."""
+    ended = mismatch.kind == "wrong-gradient" and outcome.gradient_raised is not None
+    return not ended and not mismatch.detail.endswith((": shape", ": dtype"))
 
 
 def summed_alone(tensor: NamedTensor, dims: Sequence[str]) -> NamedTensor:
@@ -594,10 +607,10 @@ def outer_product_conjugated(mismatch: Mismatch, outcome: Outcome) -> bool:
     `ScipyGer` (tensor/blas.py) asks SciPy for `ger`, which of complex numbers is `gerc`. Where
     that rewrite applies, a gradient that is an outer product is wrong in the same way.
     """
-    failed = outcome.raised is not None or outcome.gradient_raised is not None
     case = mismatch.case
     x, y = case.tensors(mismatch.draw)
-    if failed or np.result_type(x.data, y.data).kind != "c":
+    is_complex = np.result_type(x.data, y.data).kind == "c"
+    if not is_complex or not has_wrong_elements(mismatch, outcome):
         return False
     answer = answer_of(mismatch, outcome)
     if mismatch.kind == "wrong-value":
@@ -638,8 +651,7 @@ def complex_products_in_c(mismatch: Mismatch, outcome: Outcome) -> bool:
     """
     dtypes = [mismatch.case.x.dtype, mismatch.case.y.dtype]
     in_double = np.result_type(*map(np.dtype, dtypes)) == "complex128"
-    failed = outcome.raised is not None or outcome.gradient_raised is not None
-    if "complex64" not in dtypes or not in_double or failed:
+    if "complex64" not in dtypes or not in_double or not has_wrong_elements(mismatch, outcome):
         return False
     single = unit_roundoff(np.dtype("complex64"))
     return not correct_of(mismatch).wrong(answer_of(mismatch, outcome), single).any()
@@ -751,7 +763,7 @@ def integer_batches_in_numba(mismatch: Mismatch, outcome: Outcome) -> bool:
     cast that `numba_funcify_Dot` makes.
     """
     dtype = np.result_type(np.dtype(mismatch.case.x.dtype), np.dtype(mismatch.case.y.dtype))
-    batched = bool(lowering_of(mismatch.case).batch)
+    batched = has_lowering(mismatch.case) and bool(lowering_of(mismatch.case).batch)
     return batched and dtype.kind in "biu" and raised(outcome, "TypingError", "")
 
 
@@ -849,6 +861,12 @@ def gradient_of_integers(mismatch: Mismatch, outcome: Outcome) -> bool:
     return True
 
 
+def has_lowering(case: DotCase) -> bool:
+    """Whether the names of a case are valid."""
+    error = expected_error(case)
+    return error is None or isinstance(error, SizeMismatchError)
+
+
 def lowering_of(case: DotCase) -> Lowering:
     """Give the lowering of a case of valid names."""
     return lower_dot(case.x.dims, case.y.dims, case.dim.names)
@@ -876,9 +894,9 @@ def is_as_declared(outcome: Outcome) -> bool:
     """Whether there is an answer, and its shape is the one that the graph declares."""
     declared, values = outcome.declared, outcome.values
     return declared is not None and all(
-        length in (None, size)
+        len(declared.shape) == value.ndim
+        and all(map(lambda length, size: length in (None, size), declared.shape, value.shape))
         for value in values
-        for length, size in zip(declared.shape, value.shape, strict=True)
     )
 
 
