@@ -105,7 +105,9 @@ def chosen_profile(arguments: argparse.Namespace, target: Target) -> Profile:
     profile = PROFILES[arguments.profile].for_target(target)
     exactly = arguments.cases is not None or arguments.exhaustive is not None
     if arguments.cases is not None:
-        profile = replace(profile, cases=arguments.cases, exhaustive=None)
+        # Backends to which graphs are dear get a part of them, as they do in `standard`.
+        sample = max(profile.sample or 0, arguments.cases // 50)
+        profile = replace(profile, cases=arguments.cases, exhaustive=None, sample=sample)
     if arguments.exhaustive is not None:
         profile = replace(profile, exhaustive=arguments.exhaustive, thorough=True)
     if exactly and arguments.backend:

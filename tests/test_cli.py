@@ -323,6 +323,8 @@ AMOUNTS = {
     "": Profile(2000, 2, thorough=False, sample=5),
     "--profile deep --backend call": Profile(400_000, 3, sample=300),
     "--cases 20": Profile(20, None, thorough=False, sample=5),
+    "--cases 2000": Profile(2000, None, thorough=False, sample=40),
+    "--cases 2000 --profile deep": Profile(2000, None, sample=300),
     "--cases 20 --backend call": Profile(20, None, thorough=False),
     "--exhaustive 1": Profile(2000, 1, sample=5),
     "--exhaustive 1 --cases 3 --profile deep": Profile(3, 1, sample=300),
