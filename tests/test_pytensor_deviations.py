@@ -196,18 +196,19 @@ class Anything:
 @pytest.mark.parametrize("seed", range(4))
 def test_whatever_a_target_does_is_judged(seed: int) -> None:
     anything = Anything(seed)
+    there = [deviation for deviation in DEVIATIONS if backend_of(deviation) is not None]
     for index in range(250):
         case = case_at(seed, index)
         outcome = anything.outcome(case)
         for mismatch in compare(case, outcome, TARGET):
             explained = [
                 deviation.id
-                for deviation in DEVIATIONS
+                for deviation in there
                 if mismatch.rule in deviation.rules
                 and mismatch.kind in deviation.kinds
                 and deviation.explains(mismatch, outcome)
             ]
             if mismatch.detail.endswith((": shape", ": dtype")):
                 # JAX has other dtypes than PyTensor declares; nothing has another shape.
-                assert all(name.endswith("-in-jax") for name in explained)
+                assert all("-jax" in name for name in explained)
                 assert not explained or mismatch.detail.endswith(": dtype")

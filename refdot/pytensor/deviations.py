@@ -654,7 +654,90 @@ def complex_products_in_c(mismatch: Mismatch, outcome: Outcome) -> bool:
     if "complex64" not in dtypes or not in_double or not has_wrong_elements(mismatch, outcome):
         return False
     single = unit_roundoff(np.dtype("complex64"))
-    return not correct_of(mismatch).wrong(answer_of(mismatch, outcome), single).any()
+    if mismatch.kind == "wrong-value":
+        correct = answers_of_sums_first(mismatch, lowering_of(mismatch.case))
+    else:
+        correct = correct_of(mismatch)
+    return not correct.wrong(answer_of(mismatch, outcome), single).any()
+
+
+@on_record(
+    "R6",
+    "wrong-value",
+    witness=ask("", "", None, ("uint32", "int8")),
+    backends=("c",),
+)
+def products_in_types_of_c(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """Operands of two dtypes are multiplied in the type that C converts them to.
+
+    `Mul.c_code` (scalar/basic.py) writes `x * y` and no casts to the dtype of the result, which
+    is wider: uint32 times int8 is unsigned in C, uint64 times int8 is, too, where NumPy gives
+    float64, and int64 times float32 is a float32.
+    """
+    low = lowering_of(mismatch.case)
+    x_dtype = dtype_of_sum(mismatch.case.x, low.x_summed)
+    y_dtype = dtype_of_sum(mismatch.case.y, low.y_summed)
+    in_c = type_in_c(x_dtype, y_dtype)
+    return in_c is not None and is_product_in(in_c, mismatch, outcome)
+
+
+def is_product_in(dtype: np.dtype[Any], mismatch: Mismatch, outcome: Outcome) -> bool:
+    """Whether an answer is that of operands summed alone first, and then multiplied in a dtype."""
+    value, low = outcome.values[mismatch.draw].data, lowering_of(mismatch.case)
+    operands = mismatch.case.tensors(mismatch.draw)
+    with np.errstate(all="ignore"):
+        x, y = (
+            NamedTensor(tensor.data.astype(dtype), tensor.dims)
+            for tensor in map(summed_alone, operands, (low.x_summed, low.y_summed))
+        )
+        dims = {*x.dims, *y.dims}.difference(low.out_dims)
+        if dtype.kind in "iu":
+            return np.array_equal(dot(x, y, dims).data.astype(value.dtype), value)
+    return not correct_answers(x, y, dims).wrong(value).any()
+
+
+@on_record(
+    "R6 R7",
+    "wrong-value wrong-dtype",
+    witness=ask("", "", None, ("uint64", "int8"), tier="rounding"),
+    backends=("numba",),
+)
+def products_in_types_of_numba(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """Beside a signed integer or a bool, uint64 is multiplied as an int64 in Numba.
+
+    That is Numba's own promotion, where the graph declares float64, or with a bool uint64; the
+    result is not always cast to what is declared.
+    """
+    low = lowering_of(mismatch.case)
+    x_dtype = dtype_of_sum(mismatch.case.x, low.x_summed)
+    y_dtype = dtype_of_sum(mismatch.case.y, low.y_summed)
+    if {x_dtype.kind, y_dtype.kind} not in ({"u", "i"}, {"u", "b"}):
+        return False
+    if np.dtype("uint64") not in (x_dtype, y_dtype):
+        return False
+    return mismatch.got == "int64" or is_product_in(np.dtype("int64"), mismatch, outcome)
+
+
+def type_in_c(x: np.dtype[Any], y: np.dtype[Any]) -> np.dtype[Any] | None:
+    """Give the dtype that C multiplies two dtypes in, if it is another than NumPy's.
+
+    Examples
+    --------
+    >>> type_in_c(np.dtype("uint32"), np.dtype("int8"))
+    dtype('uint32')
+    >>> type_in_c(np.dtype("int64"), np.dtype("float32"))
+    dtype('float32')
+    >>> type_in_c(np.dtype("uint16"), np.dtype("int8")) is None
+    True
+    """
+    wide = [dtype for dtype in (x, y) if dtype.itemsize >= 4]
+    if {x.kind, y.kind} == {"u", "i"}:
+        unsigned, signed = (x, y) if x.kind == "u" else (y, x)
+        wins = unsigned in wide and unsigned.itemsize >= signed.itemsize
+        return unsigned if wins else None
+    single = np.dtype("float32")
+    with_integer = {x.kind, y.kind} in ({"f", "i"}, {"f", "u"})
+    return single if with_integer and single in (x, y) and len(wide) == 2 else None
 
 
 @on_record(
@@ -683,20 +766,25 @@ def sums_widened_in_jax(mismatch: Mismatch, outcome: Outcome) -> bool:
 
 
 @on_record(
-    "R7 R8",
-    "wrong-dtype wrong-gradient",
+    "R6 R7 R8",
+    "wrong-value wrong-dtype wrong-gradient",
     witness=ask("", "", None, ("float32", "int64")),
     backends=("jax",),
 )
 def promotion_of_jax(mismatch: Mismatch, outcome: Outcome) -> bool:
     """Operands of two dtypes give the dtype of JAX's own promotion, such as float32 with int64.
 
-    PyTensor's dispatch for JAX casts no result to the dtype that the graph declares.
+    PyTensor's dispatch for JAX casts neither operands nor result to the dtype that the graph
+    declares; an integer that is taken for a float32 loses digits, too.
     """
     from jax.numpy import promote_types
 
     dtypes = (mismatch.case.x.dtype, mismatch.case.y.dtype)
-    return dtypes[0] != dtypes[1] and mismatch.got == str(promote_types(*dtypes))
+    promoted = np.dtype(promote_types(*dtypes))
+    if mismatch.kind != "wrong-value":
+        return dtypes[0] != dtypes[1] and mismatch.got == str(promoted)
+    answers_so = outcome.values[mismatch.draw].dtype == promoted
+    return answers_so and is_product_in(promoted, mismatch, outcome)
 
 
 @on_record(
