@@ -58,7 +58,7 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
 
 def command_help() -> str:
     """Give what `--help` prints of each command."""
-    from refdot.cli import parser
+    from refdot.cli.parser import parser
 
     os.environ["COLUMNS"] = "80"  # argparse fills lines up to the width of the terminal
     (commands,) = (
@@ -74,8 +74,8 @@ def command_help() -> str:
 
 def deviations_page() -> str:
     """List the known deviations of the PyTensor that is installed, each as an issue for it."""
-    from refdot.pytensor.target import PyTensorTarget
-    from refdot.report import deviation_text
+    from refdot.pytensor.target.target import PyTensorTarget
+    from refdot.reporting.deviations import deviation_text
 
     target = PyTensorTarget()
     texts = [deviation_text(deviation, target) for deviation in target.deviations]

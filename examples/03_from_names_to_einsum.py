@@ -11,7 +11,7 @@ from string import ascii_lowercase
 import numpy as np
 
 import refdot as rd
-from refdot.explanation import explain
+from refdot.display.explanation import explain
 
 x_dims, y_dims, dim = ("batch", "time", "embd"), ("embd", "head"), {"embd"}
 

@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import refdot as rd
-from refdot.rounding import correct_answers, gamma, unit_roundoff
+from refdot.judging.rounding import correct_answers, gamma, unit_roundoff
 
 random = np.random.default_rng(0)
 x, y = random.normal(size=(2, 1000)).astype("float32")

@@ -13,7 +13,7 @@ import refdot as rd
 from refdot import check
 from refdot.evaluation import evaluate
 from refdot.lowering import dim_set
-from refdot.targets import CallableTarget
+from refdot.targets.callable import CallableTarget
 from refdot.testing import check_dot
 
 

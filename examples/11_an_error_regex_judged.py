@@ -10,9 +10,9 @@
 # %%
 import re
 
-from refdot.case import DimArgument, DotCase, Operand
-from refdot.oracle import expected_error
-from refdot.pytensor.target import PyTensorTarget
+from refdot.cases.case import DimArgument, DotCase, Operand
+from refdot.judging.expected import expected_error
+from refdot.pytensor.target.target import PyTensorTarget
 
 # %% [markdown]
 # First, the situations: a matrix product whose inner sizes differ, 3 against 4 and 3 against 1, and
@@ -21,10 +21,10 @@ from refdot.pytensor.target import PyTensorTarget
 
 
 # %%
-def case(x, y, dim, known):
+def case(x, y, dim, static):
     """Make a case from named shapes."""
     x, y = (
-        Operand(tuple(sizes), tuple(sizes.values()), known=(known,) * len(sizes))
+        Operand(tuple(sizes), tuple(sizes.values()), static=(static,) * len(sizes))
         for sizes in (x, y)
     )
     return DotCase(x, y, DimArgument("str", (dim,)) if dim else DimArgument())
@@ -32,14 +32,14 @@ def case(x, y, dim, known):
 
 PRODUCT = {"a": 2, "b": 3}, {"b": 4, "c": 5}
 mismatches = {
-    "sizes known": case(*PRODUCT, "b", known=True),
-    "sizes unknown": case(*PRODUCT, "b", known=False),
-    "1 against 3, known": case({"a": 2, "b": 3}, {"b": 1, "c": 5}, "b", known=True),
-    "1 against 3, unknown": case({"a": 2, "b": 3}, {"b": 1, "c": 5}, "b", known=False),
-    "batch of products": case({"z": 2, "b": 3}, {"z": 2, "b": 4, "c": 5}, "b", known=False),
+    "sizes known": case(*PRODUCT, "b", static=True),
+    "sizes unknown": case(*PRODUCT, "b", static=False),
+    "1 against 3, known": case({"a": 2, "b": 3}, {"b": 1, "c": 5}, "b", static=True),
+    "1 against 3, unknown": case({"a": 2, "b": 3}, {"b": 1, "c": 5}, "b", static=False),
+    "batch of products": case({"z": 2, "b": 3}, {"z": 2, "b": 4, "c": 5}, "b", static=False),
 }
 others = {
-    "unknown dim": case({"a": 2, "b": 3}, {"b": 3, "c": 5}, "e", known=True),
+    "unknown dim": case({"a": 2, "b": 3}, {"b": 3, "c": 5}, "e", static=True),
     "same name twice": DotCase(Operand(("a", "a"), (2, 2)), Operand(("a",), (2,))),
 }
 

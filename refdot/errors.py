@@ -6,8 +6,12 @@ for PyTensor's graph-building errors matches these too. Each error knows the num
 that does not depend on the hash seed.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
+
+from refdot.text import nearest_name, one_line
 
 __all__ = [
     "CotangentError",
@@ -19,37 +23,6 @@ __all__ = [
     "NoGradientError",
     "SizeMismatchError",
 ]
-
-
-def one_line(value: object) -> str:
-    """Show `value` on one line, whatever its `repr` does, and a set in a settled order.
-
-    Examples
-    --------
-    >>> one_line({"b", "a"})
-    "{'a', 'b'}"
-    """
-    if isinstance(value, set | frozenset) and value:
-        return "{" + ", ".join(sorted(map(one_line, value))) + "}"
-    if type(value) is tuple:
-        return f"({', '.join(map(one_line, value))}{',' if len(value) == 1 else ''})"
-    if type(value) is list:
-        return f"[{', '.join(map(one_line, value))}]"
-    return " ".join(repr(value).split())
-
-
-def nearest_name(name: str, names: Sequence[str]) -> str | None:
-    """Give the one of `names` that is spelt most like `name`, if any is at all like it.
-
-    Examples
-    --------
-    >>> nearest_name("ebmd", ("batch", "embd"))
-    'embd'
-    """
-    # Imported here because it is slow to import and only an error needs it.
-    from difflib import get_close_matches
-
-    return next(iter(get_close_matches(name, names, n=1)), None)
 
 
 class DotError(Exception):

@@ -1,5 +1,7 @@
 """Evaluates a lowering: dot, and its derivatives, which are dots again."""
 
+from __future__ import annotations
+
 from math import prod
 
 import numpy as np
@@ -15,6 +17,7 @@ from refdot.lowering import Dim, Lowering, dim_set, lower
 from refdot.tensor import Array, NamedTensor
 
 __all__ = ["dot", "dot_jvp", "dot_vjp", "evaluate"]
+
 
 NUMERIC = frozenset("?bhilqBHILQefdgFDG")
 CONTINUOUS = frozenset("efdgFDG")

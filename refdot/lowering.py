@@ -5,6 +5,8 @@ in; out comes a `Lowering`, which gives each dim its role and says the same thin
 It is a pure function of names: sizes, dtypes and values play no part, and NumPy is not needed.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,6 +17,7 @@ from typing import TypeAlias
 from refdot.errors import DimNameError, DimNotFoundError, DimTypeError
 
 __all__ = ["Dim", "Dims", "Lowering", "dim_names", "lower_dot"]
+
 
 Dim: TypeAlias = EllipsisType | str | Iterable[str] | None
 Dims: TypeAlias = tuple[str, ...]
@@ -112,7 +115,7 @@ class Lowering:
         >>> lower_dot(("a", "b"), ("b", "c")).to_svg({"a": 2})[:4]
         '<svg'
         """
-        from refdot.diagram import draw
+        from refdot.display.svg import draw
 
         return draw(self, sizes or {})
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Array", "NamedTensor"]
 
+
 Array: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[Any]]
 
 
@@ -179,7 +180,7 @@ class NamedTensor:
         # Imported here because they are slow to import and only a notebook needs them.
         from html import escape
 
-        from refdot.diagram import printable
+        from refdot.text import printable
 
         sizes = "".join(
             f"<tr><th>{escape(printable(dim))}</th><td>{size}</td></tr>"

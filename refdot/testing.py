@@ -6,14 +6,17 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from refdot import check
-from refdot.compare import flaws
+from refdot.cases.strategies import dim_arguments, dot_cases
+from refdot.judging.comparison import flaws
 from refdot.lowering import Dim
-from refdot.messages import Survey, survey
-from refdot.regexes import check_pattern, judge, suggestion
-from refdot.situations import DEFAULT
-from refdot.strategies import dim_arguments, dot_cases
-from refdot.tables import as_text, verdict_lines
-from refdot.targets import CallableTarget, Target, find_target
+from refdot.messages.regex import check_pattern, judge
+from refdot.messages.scenarios import DEFAULT
+from refdot.messages.suggestion import suggestion
+from refdot.messages.survey import Survey, survey
+from refdot.reporting.messages import as_text, verdict_lines
+from refdot.targets.callable import CallableTarget
+from refdot.targets.protocol import Target
+from refdot.targets.registry import find_target
 from refdot.tensor import NamedTensor
 
 __all__ = [
@@ -24,6 +27,7 @@ __all__ = [
     "dot_cases",
     "mismatch_pattern",
 ]
+
 
 AnyTarget: TypeAlias = str | Target | Callable[..., Any]
 
@@ -115,7 +119,7 @@ def assert_error_pattern(
     pattern : str
         It must match every message of those situations, and no other error.
     situations : sequence of str, optional
-        Names of `refdot.situations.SITUATIONS`; by default a contracted dim of two sizes that
+        Names of `refdot.situations.SCENARIOS`; by default a contracted dim of two sizes that
         are known at the first call only.
     target : str, Target or callable, optional
         As on the command line, or a function on `NamedTensor`s.
@@ -173,7 +177,7 @@ def mismatch_pattern(
     -------
     str
         For `pytest.raises(..., match=...)`: the shortest alternation of literal fragments that
-        matches every message there, and no other error. See `refdot.regexes`.
+        matches every message there, and no other error. See `refdot.messages.regex`.
 
     Raises
     ------

@@ -18,9 +18,8 @@ from refdot.errors import (
     NoGradientError,
     SizeMismatchError,
     named_shape,
-    nearest_name,
-    one_line,
 )
+from refdot.text import nearest_name, one_line
 
 # Each: the error, its rule, what else it is, its message, its fields.
 ERRORS = {

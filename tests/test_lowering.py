@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refdot import NamedTensor
 from refdot.errors import DimNameError, DimNotFoundError, DimTypeError, DotError
 from refdot.lowering import dim_names, lower_dot, symbols
+from refdot.tensor import NamedTensor
 
 ROLES = ("contracted", "batch", "x_free", "y_free", "x_summed", "y_summed")
 

@@ -22,8 +22,8 @@ import pytest
 import xarray
 
 import refdot as rd
-from refdot import NamedTensor
-from refdot.witnesses import dot_by_definition, dot_by_records
+from refdot.judging.reference import dot_by_definition, dot_by_records
+from refdot.tensor import NamedTensor
 
 SPEC = Path(__file__).parents[1] / "SPEC.md"
 SIZES = {"a": 2, "b": 3, "c": 4}

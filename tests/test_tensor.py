@@ -8,8 +8,8 @@ import pytest
 import xarray
 
 import refdot
-from refdot import NamedTensor
 from refdot.errors import DimNameError, DimNotFoundError
+from refdot.tensor import NamedTensor
 
 NUMBERS = np.arange(30.0).reshape(2, 3, 5)
 

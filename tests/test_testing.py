@@ -7,15 +7,12 @@ import numpy as np
 import pytest
 
 import refdot as rd
-from refdot import NamedTensor, batches, testing
-from refdot.regexes import PatternError
-from refdot.targets import CallableTarget
-from refdot.testing import (
-    assert_dot_matches,
-    assert_error_pattern,
-    check_dot,
-    mismatch_pattern,
-)
+from refdot import testing
+from refdot.check import plan as batches
+from refdot.messages.suggestion import PatternError
+from refdot.targets.callable import CallableTarget
+from refdot.tensor import NamedTensor
+from refdot.testing import assert_dot_matches, assert_error_pattern, check_dot, mismatch_pattern
 
 case_at = cache(batches.case_at)
 

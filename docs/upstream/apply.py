@@ -17,7 +17,7 @@ import re
 import sys
 from pathlib import Path
 
-from refdot.pytensor import direct, numba_ops, ops
+from refdot.pytensor.lowerings import direct, numba_ops, ops
 
 # What of the lowering goes over as it is.
 PARTS = (
@@ -129,7 +129,7 @@ def apply(package: Path) -> list[Path]:
         rewriting / "math.py": lowering_module(),
         rewriting / "ops.py": operations_module(),
         dispatch / "xtensor.py": inspect.getsource(numba_ops).replace(
-            "refdot.pytensor.ops", "pytensor.xtensor.rewriting.ops"
+            "refdot.pytensor.lowerings.ops", "pytensor.xtensor.rewriting.ops"
         ),
         dispatch / "__init__.py": (dispatch / "__init__.py").read_text(encoding="utf-8")
         + "\nimport pytensor.link.numba.dispatch.xtensor\n",

@@ -14,13 +14,14 @@ from time import perf_counter
 from unittest.mock import patch
 
 import pytest
-from faults import FAULTS, planted
+from planted import FAULTS, planted
 
 import refdot.pytensor.target as target_module
-from refdot.check import Configuration, judge_all
-from refdot.patterns import Pattern, disagreeing_cases_of, forward_cases_of, gradient_cases_of
-from refdot.pytensor.target import PyTensorTarget
-from refdot.targets import DRAWS
+from refdot.cases.patterns import Pattern, disagreeing_cases_of, forward_cases_of, gradient_cases_of
+from refdot.check.batch import found_in
+from refdot.check.plan import Configuration
+from refdot.pytensor.target.target import PyTensorTarget
+from refdot.targets.outcome import REPLICATES
 
 HERE = [backend for backend in PyTensorTarget().backends() if not backend.absent]
 # A matrix product, a batched one, a sum of one operand alone, and a product of elements.
@@ -63,18 +64,18 @@ def as_refdot_does(backend):
     """Judge all cases of a pattern together."""
     target, configuration = PyTensorTarget(), Configuration(backend, LOWERING)
     for batch in batches(backend):
-        yield from judge_all(target, batch, configuration)
+        yield from found_in(target, batch, configuration)
 
 
 def naively(backend):
     """Judge each case by itself, on one draw of numbers."""
     target, configuration = PyTensorTarget(), Configuration(backend, LOWERING)
     for case in chain.from_iterable(batches(backend)):
-        with patch.object(target_module, "DRAWS", 1):
-            yield from judge_all(target, [case], configuration)
+        with patch.object(target_module, "REPLICATES", 1):
+            yield from found_in(target, [case], configuration)
 
 
-WAYS = {"refdot": (as_refdot_does, DRAWS), "naive": (naively, 1)}
+WAYS = {"refdot": (as_refdot_does, REPLICATES), "naive": (naively, 1)}
 
 
 def checks_per_second(way, backend):

@@ -1,0 +1,111 @@
+"""The values of an operand: what numbers, and how they lie in memory."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from refdot.tensor import Array
+
+__all__ = ["random_values", "with_layout"]
+
+
+def random_values(shape: tuple[int, ...], dtype: str, regime: str, seed: tuple[int, ...]) -> Array:
+    """Return random values, the same ones on every machine and version of NumPy.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    dtype : str
+    regime : str
+        Which numbers, one of `refdot.cases.case.REGIMES`.
+    seed : tuple of int
+
+    Returns
+    -------
+    ndarray
+        Of that shape and dtype, with memory of its own.
+    """
+    return _cached_values(shape, dtype, regime, seed).copy()
+
+
+@lru_cache(maxsize=64)  # a case is asked for its values by all who look at it
+def _cached_values(
+    shape: tuple[int, ...], dtype_name: str, regime: str, seed: tuple[int, ...]
+) -> Array:
+    """Draw values of any dtype for a regime."""
+    # RandomState's streams are frozen for good; those of default_rng may change with NumPy.
+    random = np.random.RandomState(seed)
+    dtype = np.dtype(dtype_name)
+    if dtype.kind != "c":
+        return _real_values(random, regime, shape, dtype)
+    part = np.dtype("float64" if dtype.itemsize == 16 else "float32")
+    array = np.empty(shape, dtype)
+    array.real = _real_values(random, regime, shape, part)
+    array.imag = _real_values(random, regime, shape, part)
+    return array
+
+
+def _real_values(
+    random: np.random.RandomState,
+    regime: str,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+) -> Array:
+    """Draw values of a real dtype for a regime."""
+    if dtype.kind == "b":
+        return np.asarray(random.random_sample(shape) < 0.6)
+    if dtype.kind in "iu":
+        return _integer_values(random, regime, shape, dtype)
+    # No zeros: they hide which elements were multiplied.
+    small = random.randint(1, 4 if dtype.itemsize == 2 else 8, shape).astype(dtype)
+    signs = np.where(random.random_sample(shape) < 0.5, -1, 1).astype(dtype)
+    exact: Array = np.asarray(small * signs)
+    if regime == "exact":
+        return exact
+    if regime == "rounding":
+        reach = 2 if dtype.itemsize == 2 else 12
+        exponents = random.randint(-reach, reach + 1, shape)
+        fractions = 1 + random.random_sample(shape)
+        return np.asarray(np.ldexp(fractions * signs, exponents)).astype(dtype)
+    limits = np.finfo(dtype)
+    specials = np.array(
+        [np.nan, np.inf, -np.inf, -0.0, 0.0, limits.smallest_subnormal, limits.max], dtype
+    )
+    chosen = specials[random.randint(0, len(specials), shape)]
+    return np.where(random.random_sample(shape) < 0.3, chosen, exact)
+
+
+def _integer_values(
+    random: np.random.RandomState, regime: str, shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> Array:
+    """Draw values of an integer dtype for a regime."""
+    limits = np.iinfo(dtype)
+    if regime == "exact":
+        low = -7 if dtype.kind == "i" else 1
+        drawn = random.randint(low, 8, shape)
+        return np.asarray(np.where(drawn == 0, 7, drawn)).astype(dtype)
+    if regime == "rounding":
+        count = int(np.prod(shape, dtype=int))
+        return np.frombuffer(random.bytes(count * dtype.itemsize), dtype).reshape(shape).copy()
+    edges = np.array([limits.max, limits.min, limits.max - 1, limits.min + 1, 0, 1, 2], dtype)
+    return np.asarray(edges[random.randint(0, len(edges), shape)])
+
+
+def with_layout(array: Array, layout: str) -> Array:
+    """Lay the same values out otherwise in memory."""
+    if layout == "fortran":
+        return np.array(array, order="F")
+    if layout == "reversed":
+        flip: tuple[Any, ...] = (..., *(slice(None, None, -1),) * array.ndim)
+        return np.asarray(array[flip].copy()[flip])
+    if layout == "strided":
+        wide = np.empty((*array.shape, 2), array.dtype)
+        wide[..., 0], wide[..., 1] = array, 0
+        return wide[..., 0]
+    if layout == "read-only":
+        array = array.copy()
+        array.flags.writeable = False
+    return array

@@ -1,0 +1,19 @@
+"""The campaign: plan it, run it, shrink what it finds, and report that."""
+
+from refdot.check.batch import judge, judge_batch
+from refdot.check.campaign import run
+from refdot.check.findings import Coverage, Finding, Report
+from refdot.check.plan import PROFILES, Configuration, Profile, Shard
+
+__all__ = [
+    "PROFILES",
+    "Configuration",
+    "Coverage",
+    "Finding",
+    "Profile",
+    "Report",
+    "Shard",
+    "judge",
+    "judge_batch",
+    "run",
+]

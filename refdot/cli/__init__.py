@@ -1,0 +1,41 @@
+"""The command line: check, merge, replay, errors, regex, explain, compile-time."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Sequence
+
+from refdot.cli.arguments import INTERRUPTED, UsageError
+from refdot.cli.parser import parser
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line in this process.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The arguments; by default those of the process.
+
+    Returns
+    -------
+    int
+        0 if nothing is wrong but known deviations, 1 if something is (of errors with --diff: if
+        something changed), 2 for bad usage, 130 if interrupted before anything was found.
+    """
+    try:
+        arguments = parser().parse_args(argv)
+        arguments.line = shlex.join(["refdot", *(sys.argv[1:] if argv is None else argv)])
+        result: int = arguments.command(arguments)
+    except UsageError as error:
+        print(f"refdot: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("refdot: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except SystemExit as leaving:  # --help and --version
+        return int(leaving.code or 0)
+    return result

@@ -1,0 +1,36 @@
+"""The command explain."""
+
+from __future__ import annotations
+
+import argparse
+
+from refdot.cli.arguments import UsageError, read_dim, read_sizes
+from refdot.display.explanation import explain, parse_operands, with_culprit_underlined
+from refdot.errors import DotError
+from refdot.lowering import lower_dot
+
+__all__ = ["run_explain"]
+
+
+def run_explain(arguments: argparse.Namespace) -> int:
+    """Do `refdot explain`."""
+    texts = {
+        "operands": arguments.operands,
+        "--dim": arguments.dim or "",
+        "--sizes": arguments.sizes,
+    }
+    try:
+        x_dims, y_dims = parse_operands(arguments.operands)
+        lowering = lower_dot(x_dims, y_dims, read_dim(arguments.dim))
+        sizes = read_sizes(arguments.sizes, lowering)
+    except DotError as error:
+        raise UsageError(with_culprit_underlined(error, texts)) from None
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    if arguments.svg is not None:
+        try:
+            arguments.svg.write_text(lowering.to_svg(sizes), encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"--svg {arguments.svg}: {error.strerror}") from None
+    print(explain(lowering, sizes))
+    return 0

@@ -1,0 +1,1 @@
+"""Judging: hold what a target did against the oracle."""

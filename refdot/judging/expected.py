@@ -1,0 +1,57 @@
+"""What the oracle says of a case: the error it must raise, or the answers that are correct."""
+
+from __future__ import annotations
+
+from refdot.cases.case import DotCase
+from refdot.errors import DotError
+from refdot.evaluation import dot
+from refdot.judging.rounding import CorrectAnswers, correct_answers, correct_pull_back
+from refdot.tensor import NamedTensor
+
+__all__ = ["correct_gradient", "correct_value", "expected_answer", "expected_error"]
+
+
+def expected_error(case: DotCase) -> DotError | None:
+    """Give the error that a case must raise, if it breaks R1 to R4."""
+    try:
+        expected_answer(case)
+    except DotError as error:
+        return error
+    return None
+
+
+def expected_answer(case: DotCase, replicate: int = 0) -> NamedTensor:
+    """Give the oracle's own answer to a case, or raise its error."""
+    return dot(*case.tensors(replicate), case.dim.value)
+
+
+def correct_value(case: DotCase, replicate: int = 0) -> CorrectAnswers:
+    """Work out which answers to a valid case are correct."""
+    return correct_answers(*case.tensors(replicate), case.dim.names)
+
+
+def correct_gradient(case: DotCase, order: int, operand: str, replicate: int = 0) -> CorrectAnswers:
+    """Work out which gradients of a valid case are correct.
+
+    First order: the cotangents of x and y. Second order: those of ⟨v, x̄⟩ + ⟨w, ȳ⟩ with random
+    tangents v and w. Since x̄ is a dot of the cotangent with y, its gradient with respect to y is
+    the cotangent of y with v in the place of x; and likewise for w.
+
+    Parameters
+    ----------
+    case : DotCase
+    order : int
+        1 or 2.
+    operand : str
+        "x" or "y"; "x" where both are one variable.
+    replicate : int, optional
+        Which replicate of numbers.
+    """
+    x, y = case.tensors(replicate)
+    cotangent, v, w = case.cotangents(replicate)
+    beside_x, beside_y = (y, x) if order == 1 else (w, v)
+    of_x = correct_pull_back(cotangent, beside_x, x)
+    of_y = correct_pull_back(cotangent, beside_y, y)
+    if case.same_variable:
+        return of_x + of_y
+    return of_x if operand == "x" else of_y

@@ -1,0 +1,96 @@
+"""Two more readings of the definition of dot, which know nothing of lowerings.
+
+The oracle must not be its own witness. `dot_by_definition` aligns by name, multiplies and sums;
+`dot_by_records` loops over records in exact arithmetic. Neither uses a `Lowering`, subscripts,
+`np.einsum` or `np.matmul`; the suite holds all the readings together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import product
+from types import EllipsisType
+from typing import Any
+
+import numpy as np
+
+from refdot.lowering import Dim
+from refdot.tensor import Array, NamedTensor
+
+__all__ = ["dot_by_definition", "dot_by_records"]
+
+
+def split_dims(x: NamedTensor, y: NamedTensor, dim: Dim) -> tuple[list[str], list[str]]:
+    """Tell the output's dims from those summed over, for a valid `dim`."""
+    every = list(x.dims) + [name for name in y.dims if name not in x.dims]
+    if dim is None:
+        summed = [name for name in every if name in x.dims and name in y.dims]
+    elif isinstance(dim, EllipsisType):
+        summed = every
+    else:
+        named = {dim} if isinstance(dim, str) else set(dim)
+        summed = [name for name in every if name in named]
+    return [name for name in every if name not in summed], summed
+
+
+def dot_by_definition(x: NamedTensor, y: NamedTensor, dim: Dim = None) -> NamedTensor:
+    """Dot as its definition reads: align by name, multiply, sum.
+
+    Parameters and result are those of `refdot.dot`, for valid input with up to 64 dims in all.
+
+    Examples
+    --------
+    >>> x = NamedTensor([[1, 2], [3, 4]], ("a", "b"))
+    >>> dot_by_definition(x, NamedTensor([10, 1], "b")).data.tolist()
+    [12, 34]
+    """
+    kept, summed = split_dims(x, y, dim)
+    order = kept + summed
+    dtype = np.result_type(x.data, y.data)
+
+    def aligned(tensor: NamedTensor) -> Array:
+        axes = [tensor.dims.index(name) for name in order if name in tensor.dims]
+        absent = tuple(axis for axis, name in enumerate(order) if name not in tensor.dims)
+        return np.expand_dims(tensor.data.transpose(axes), absent).astype(dtype)
+
+    with np.errstate(all="ignore"):
+        products = aligned(x) * aligned(y)
+        total = products.sum(axis=tuple(range(len(kept), len(order))), dtype=dtype)
+    return NamedTensor(np.asarray(total), kept)
+
+
+def dot_by_records(x: NamedTensor, y: NamedTensor, dim: Dim = None) -> dict[tuple[int, ...], Any]:
+    """Dot by explicit loops over records, in exact arithmetic.
+
+    A record gives every dim an index. Values, real and finite, are read as `Fraction`,
+    so nothing is ever rounded, and nothing wraps.
+
+    Returns
+    -------
+    dict
+        From the index of each element of the output, in the order of its dims, to its value.
+
+    Examples
+    --------
+    >>> x = NamedTensor([0.1, 0.2], "a")
+    >>> dot_by_records(x, x)[()] == Fraction(0.1) ** 2 + Fraction(0.2) ** 2
+    True
+    """
+    kept, summed = split_dims(x, y, dim)
+    sizes = x.sizes | y.sizes
+
+    def exact(tensor: NamedTensor, record: dict[str, int]) -> Fraction:
+        value = tensor.data[tuple(record[name] for name in tensor.dims)].item()
+        return Fraction(*value.as_integer_ratio())
+
+    def records(names: list[str]) -> Iterator[tuple[int, ...]]:
+        return product(*(range(sizes[name]) for name in names))
+
+    totals: dict[tuple[int, ...], Any] = {}
+    for place in records(kept):
+        totals[place] = 0
+        for term in records(summed):
+            record = dict(zip(kept + summed, place + term, strict=True))
+            totals[place] += exact(x, record) * exact(y, record)
+    return totals

@@ -1,0 +1,1 @@
+"""Error messages: scenarios, what a target says in them, and regexes for that."""

@@ -1,0 +1,1 @@
+"""What a lowering costs to compile."""

@@ -1,0 +1,53 @@
+"""How numba runs the operations of `ops.py`. Importing this registers them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from pytensor.link.numba.dispatch import basic as numba_basic
+from pytensor.link.numba.dispatch.basic import register_funcify_default_op_cache_key
+from pytensor.link.utils import compile_function_src
+
+from refdot.pytensor.lowerings.ops import DiscreteDot, EqualSizes
+
+__all__ = []
+
+
+VERSION = 2  # of the code below: numba's cache on disk does not notice when it is edited
+
+
+@register_funcify_default_op_cache_key(EqualSizes)  # type: ignore[untyped-decorator]  # PyTensor has no types
+def funcify_equal_sizes(op: EqualSizes, **_: Any) -> tuple[Callable[..., Any], int]:
+    """Compare the sizes one after the other.
+
+    The message is without the sizes: what numba finds in its cache on disk can raise constants
+    alone.
+    """
+    comparisons = [
+        f"    if x.shape[{i}] != y.shape[{j}]:\n"
+        f"        raise ValueError({'Size of dim ' + repr(str(dim)) + ' does not match'!r})"
+        for dim, (i, j) in zip(op.dims, op.axes, strict=True)
+    ]
+    source = "\n".join(["def equal_sizes(x, y):", *comparisons, "    return x, y"])
+    function = compile_function_src(source, "equal_sizes", {})
+    return numba_basic.numba_njit(function), VERSION
+
+
+@register_funcify_default_op_cache_key(DiscreteDot)  # type: ignore[untyped-decorator]  # as above
+def funcify_discrete_dot(op: DiscreteDot, **_: Any) -> tuple[Callable[..., Any], int]:
+    """Multiply by plain loops, the innermost along rows of memory.
+
+    What is stored is cast to the operands' dtype, so that integers wrap and of bools it is any.
+    """
+
+    def product(x: Any, y: Any) -> Any:
+        out = np.zeros((x.shape[0], y.shape[1]), x.dtype)
+        for row in range(x.shape[0]):
+            for k in range(x.shape[1]):
+                for column in range(y.shape[1]):
+                    out[row, column] += x[row, k] * y[k, column]
+        return out
+
+    return numba_basic.numba_njit(product), VERSION

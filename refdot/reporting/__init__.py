@@ -1,0 +1,1 @@
+"""Reports: as JSON, on the terminal, as pages and as scripts."""

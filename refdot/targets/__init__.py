@@ -1,0 +1,22 @@
+"""Targets: what is judged, and what it did."""
+
+from refdot.targets.callable import CallableTarget
+from refdot.targets.mismatch import Deviation, Mismatch
+from refdot.targets.outcome import Declared, Gradient, Outcome, Raised
+from refdot.targets.protocol import Backend, Target, TargetError, Unsupported
+from refdot.targets.registry import find_target
+
+__all__ = [
+    "Backend",
+    "CallableTarget",
+    "Declared",
+    "Deviation",
+    "Gradient",
+    "Mismatch",
+    "Outcome",
+    "Raised",
+    "Target",
+    "TargetError",
+    "Unsupported",
+    "find_target",
+]

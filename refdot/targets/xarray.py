@@ -1,0 +1,55 @@
+"""`xarray.dot` as a target."""
+
+from __future__ import annotations
+
+import warnings
+from importlib.metadata import version
+from typing import Any, ClassVar
+
+from refdot.targets.callable import CallableTarget
+from refdot.targets.protocol import Unsupported
+from refdot.tensor import NamedTensor
+
+__all__ = ["XarrayTarget"]
+
+
+class XarrayTarget(CallableTarget):
+    """`xarray.dot`, which the rules were taken from: the control that must come out clean."""
+
+    XARRAY_LIMITS: ClassVar[tuple[Unsupported, ...]] = (
+        Unsupported(
+            "np.einsum, which xarray calls, may multiply an empty sum by what is not finite",
+            lambda case: case.regime == "special" and 0 in case.x.shape + case.y.shape,
+        ),
+        Unsupported(
+            "xarray spells dims with 26 letters",
+            lambda case: len({*case.x.dims, *case.y.dims}) > 26,
+        ),
+        Unsupported(
+            "in xarray any hashable is a dim, and an array or mapping a list of dims",
+            lambda case: (
+                case.dim.spelling in ("object", "array", "bytes", "keys", "iterator")
+                or not all(isinstance(item, str) for item in case.dim.items)
+            ),
+        ),
+    )
+
+    def __init__(self) -> None:
+        super().__init__(_xarray_dot, "xarray", version=version("xarray"))
+        self.limits = (*self.limits, *self.XARRAY_LIMITS)
+        self.not_checked = {
+            **self.not_checked,
+            "wrong-error": "xarray's errors are of types of its own",
+        }
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), ()
+
+
+def _xarray_dot(x: NamedTensor, y: NamedTensor, dim: Any = None) -> NamedTensor:
+    """Give xarray's answer."""
+    import xarray
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return NamedTensor.from_xarray(xarray.dot(x.to_xarray(), y.to_xarray(), dim=dim))

@@ -1,0 +1,35 @@
+"""Cases written as short text."""
+
+import pytest
+
+from refdot.cases import DimArgument, DotCase, Operand
+from refdot.cases.notation import dot_case, operand
+
+
+@pytest.mark.parametrize(
+    ("text", "dims", "sizes", "static"),
+    [
+        ("", (), (), ()),
+        ("r:2", ("r",), (2,), (True,)),
+        ("r:0? b:1", ("r", "b"), (0, 1), (False, True)),
+        ("a? batch c", ("a", "batch", "c"), (2, 3, 4), (False, True, True)),
+    ],
+)
+def test_an_operand_has_the_sizes_of_its_text(text, dims, sizes, static):
+    read = operand(text, "int8", "fortran")
+    assert read == Operand(dims, sizes, "int8", static, "fortran")
+
+
+def test_a_case_has_its_operands_and_its_dim_argument():
+    case = dot_case("a:2? b", "b", ["b"], ("int8", "bool"), layout="strided", seed=3)
+    x = Operand(("a", "b"), (2, 3), "int8", (False, True), "strided")
+    y = Operand(("b",), (3,), "bool", (True,), "strided")
+    assert case == DotCase(x, y, DimArgument("list", ("b",)), seed=3)
+
+
+@pytest.mark.parametrize(
+    "value", [None, ..., "a", ("a", "b"), ["a"], {"a"}, frozenset("a"), (), 5, True]
+)
+def test_a_dim_argument_is_described_by_its_spelling(value):
+    assert DimArgument.of(value).value == value
+    assert type(DimArgument.of(value).value) is type(value)

@@ -1,0 +1,259 @@
+"""Strategies: what they shrink to, that they draw everything, and valid from invalid."""
+
+import json
+import os
+import subprocess
+import sys
+from functools import cache
+
+import pytest
+from hypothesis import HealthCheck, Phase, find, given, settings
+from hypothesis import strategies as st
+from hypothesis.errors import NoSuchExample
+
+from refdot.cases.case import DimArgument, DotCase
+from refdot.cases.codec import case_to_json
+from refdot.cases.random_cases import case_at
+from refdot.cases.strategies import choices, dim_arguments, dot_cases, invalid_dim_arguments
+from refdot.check.categories import count_dims, counts, dtypes, roles, rule, sizes, valid
+from refdot.judging.expected import expected_error
+from refdot.lowering import dim_set, lower_dot
+
+quickly = settings(max_examples=150, database=None, deadline=None, derandomize=True)
+# Without the phase that explains a failure: it goes on to draw variations of the smallest.
+searching = settings(
+    quickly,
+    max_examples=2000,
+    phases=(Phase.generate, Phase.shrink),
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def smallest(strategy, condition=lambda drawn: True):
+    """Give what a strategy shrinks to among what meets a condition."""
+    return find(strategy, condition, settings=searching)
+
+
+# What they shrink to
+
+A, A_AND_Y = "float64(a: 1?)", "float64(a: 1?), float64(a: 1?)"
+SMALLEST = {
+    "anything": (lambda case: True, "dot(float64(), float64(), dim=None)"),
+    "a contracted dim": (
+        valid(lambda case: roles(case) == {"contracted"}),
+        f"dot({A_AND_Y}, dim=None)",
+    ),
+    "a batch dim": (valid(lambda case: "batch" in roles(case)), f"dot({A_AND_Y}, dim=())"),
+    "a free dim of x": (
+        valid(lambda case: "x_free" in roles(case)),
+        f"dot({A}, float64(), dim=None)",
+    ),
+    "a summed dim of x": (
+        valid(lambda case: "x_summed" in roles(case)),
+        f"dot({A}, float64(), dim=...)",
+    ),
+    "a summed dim of y": (
+        valid(lambda case: "y_summed" in roles(case)),
+        f"dot(float64(), {A}, dim=...)",
+    ),
+    "contracted and batch": (
+        valid(lambda case: roles(case) == {"contracted", "batch"} and len(case.x.dims) < 6),
+        "dot(float64(a: 1?, b: 1?), float64(a: 1?, b: 1?), dim='a')",
+    ),
+    "int8": (lambda case: dtypes(case) == {"int8"}, "dot(int8(), int8(), dim=None)"),
+    "two dtypes": (
+        lambda case: len(dtypes(case)) == 2,
+        "dot(float64(), float32(), dim=None)",
+    ),
+    "size 0": (
+        valid(lambda case: 0 in sizes(case)),
+        "dot(float64(a: 0?), float64(a: 0?), dim=None)",
+    ),
+    "a tier": (
+        lambda case: case.regime == "special",
+        "dot(float64(), float64(), dim=None)  [special]",
+    ),
+    "a gradient": (
+        lambda case: case.gradient_order == 2,
+        "dot(float64(), float64(), dim=None)  [second gradient]",
+    ),
+    "a method": (
+        lambda case: case.call == "method",
+        "dot(float64(), float64(), dim=None)  [as a method]",
+    ),
+    "an operator": (
+        lambda case: case.call == "operator",
+        "dot(float64(), float64(), dim=None)  [as x @ y]",
+    ),
+    "a known size": (
+        lambda case: True in case.x.static,
+        "dot(float64(a: 1), float64(a: 1), dim=None)",
+    ),
+    "one variable": (lambda case: case.same_variable, "dot(float64(), x, dim=None)"),
+    "a set": (
+        valid(lambda case: case.dim.spelling == "set"),
+        "dot(float64(), float64(), dim=set([]))",
+    ),
+    "R2": (lambda case: rule(case) == "R2", "dot(float64(), float64(), dim=5)"),
+    "R3": (lambda case: rule(case) == "R3", "dot(float64(), float64(), dim='z')"),
+    "R4": (
+        lambda case: rule(case) == "R4",
+        "dot(float64(a: 1?), float64(a: 2?), dim=None)",
+    ),
+}
+
+
+@pytest.mark.parametrize(("condition", "text"), SMALLEST.values(), ids=SMALLEST)
+def test_cases_shrink_to_few_dims_of_size_1_and_plain_words(condition, text):
+    assert str(smallest(dot_cases(), condition)) == text
+
+
+def test_cases_that_break_r1_shrink_to_one_dim_twice():
+    case = smallest(dot_cases(), lambda case: rule(case) == "R1")
+    assert (case.x.dims, case.y.dims) == (("a", "a"), ())
+
+
+def test_many_dims_shrink_to_27_of_size_1_in_one_operand():
+    case = smallest(dot_cases(), lambda case: count_dims(case) > 26)
+    assert (len(case.x.dims), case.y.dims, sizes(case)) == (27, (), {1})
+
+
+def test_choices_shrink_to_the_first():
+    options = ["first", "second", "third", "second"]
+    assert smallest(choices(options)) == "first"
+    assert smallest(choices(options), lambda drawn: drawn != "first") == "second"
+    assert [smallest(choices(options), options[n].__eq__) for n in range(3)] == options[:3]
+    with pytest.raises(NoSuchExample):
+        smallest(choices(options), lambda drawn: drawn not in options)
+
+
+EVERY = ("a", "b", "c")
+# Each: what to sum over, the shared dims, and the shortest spelling.
+SHORTEST = {
+    "the shared": (("b", "a"), ("a", "b"), DimArgument("none")),
+    "nothing shared": ((), (), DimArgument("none")),
+    "all": (("c", "a", "b"), ("b",), DimArgument("ellipsis")),
+    "one": (("c",), ("a", "b"), DimArgument("str", ("c",))),
+    "two": (("c", "a"), ("b",), DimArgument("tuple", ("c", "a"))),
+    "none of the shared": ((), ("a",), DimArgument("tuple")),
+}
+
+
+@pytest.mark.parametrize(("over", "shared", "shortest"), SHORTEST.values(), ids=SHORTEST)
+def test_dim_arguments_shrink_to_the_shortest_spelling(over, shared, shortest):
+    assert smallest(dim_arguments(over, shared, EVERY)) == shortest
+
+
+@given(st.data(), st.lists(st.sampled_from(EVERY), unique=True), st.sets(st.sampled_from(EVERY)))
+@quickly
+def test_dim_arguments_say_just_what_to_sum_over(data, over, shared):
+    argument = data.draw(dim_arguments(over, sorted(shared), EVERY))
+    names = dim_set(argument.value)
+    meant = {None: shared, ...: set(EVERY)}.get(names, names)
+    assert meant == set(over)
+    assert argument.names == names
+
+
+@given(st.data(), st.lists(st.sampled_from(["a", "time", "z", "w"]), unique=True))
+@quickly
+def test_invalid_dim_arguments_are_refused(data, every):
+    argument = data.draw(invalid_dim_arguments(every))
+    with pytest.raises((TypeError, ValueError)):
+        lower_dot(every, every, argument.value)
+
+
+@pytest.mark.parametrize("every", [(), ("a",), ("z", "w")])
+def test_invalid_dim_arguments_shrink_to_a_name_that_is_not_there(every):
+    argument = smallest(invalid_dim_arguments(every))
+    assert argument.spelling == "str"
+    assert argument.items[0] not in every
+
+
+# Valid and invalid
+
+
+@given(dot_cases(valid=True))
+@quickly
+def test_valid_cases_never_raise(case):
+    assert expected_error(case) is None
+
+
+@given(dot_cases(valid=False))
+@quickly
+def test_invalid_cases_always_do(case):
+    assert rule(case) in {"R1", "R2", "R3", "R4"}
+
+
+@given(dot_cases())
+@quickly
+def test_one_variable_is_spelt_twice_alike(case):
+    if case.same_variable:
+        assert case.x == case.y
+    assert len(case.x.shape) == len(case.x.dims) == len(case.x.static)
+    assert count_dims(case) <= 64
+
+
+# What is drawn
+
+
+@cache
+def thousand() -> list[DotCase]:
+    """Give the first thousand cases of a campaign."""
+    return [case_at(0, index) for index in range(1000)]
+
+
+def test_no_region_is_rarer_than_1_in_100():
+    assert {name: count for name, count in counts(thousand()).items() if count < 10} == {}
+
+
+def test_every_kind_of_wrong_dim_argument_is_drawn():
+    assert {case.dim.spelling for case in thousand()} == set(DimArgument.SPELLINGS)
+
+
+def test_two_in_three_are_valid():
+    assert 0.58 < sum(rule(case) is None for case in thousand()) / 1000 < 0.85
+
+
+def test_cases_are_distinct_enough():
+    first = thousand()[:300]
+    assert len(set(first)) >= 290
+    problems = {(str(case.x.sizes), str(case.y.sizes), str(case.dim)) for case in first}
+    assert len(problems) >= 200
+
+
+# The same everywhere
+
+PRINT_CASES = """
+import json
+from refdot.cases.codec import case_to_json
+from refdot.cases.random_cases import case_at
+
+for index in range(40):
+    print(json.dumps(case_to_json(case_at(3, index))))
+"""
+
+
+def test_cases_depend_neither_on_the_hash_seed_nor_on_what_is_imported(tmp_path):
+    # Hypothesis mixes constants into its draws that it finds in the modules that are loaded.
+    constants = "\n".join(f"C{n} = {n * 7919}, {n / 7}, 'text {n}'" for n in range(300))
+    (tmp_path / "constants.py").write_text(constants, encoding="utf-8")
+
+    def printed(hash_seed: str, first: str) -> str:
+        return subprocess.run(
+            [sys.executable, "-c", first + PRINT_CASES],
+            env=os.environ | {"PYTHONHASHSEED": hash_seed, "PYTHONDONTWRITEBYTECODE": "1"},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        ).stdout
+
+    here = "".join(json.dumps(case_to_json(case_at(3, index))) + "\n" for index in range(40))
+    assert printed("0", "") == printed("1", "import constants, xarray, colorsys") == here
+
+
+def test_a_case_does_not_depend_on_those_before_it():
+    forwards = [case_at(1, index) for index in range(20)]
+    backwards = [case_at(1, index) for index in reversed(range(20))]
+    assert forwards == backwards[::-1]

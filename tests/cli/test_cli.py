@@ -1,0 +1,653 @@
+"""The command line, called in this process: exit codes, one line for bad usage, plain output."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from itertools import count
+
+import pytest
+
+import refdot
+from refdot import check
+from refdot.check import plan as batches
+from refdot.check.plan import Profile
+from refdot.cli import main
+from refdot.display.explanation import explain
+from refdot.messages.scenarios import SCENARIOS
+from refdot.targets.registry import find_target
+
+# Modules that somebody may point refdot at, one file each.
+MODULES = {
+    "right_dot": "from refdot import dot\nnumber = 5\n",
+    "wrong_dot": "import refdot\n\n\ndef dot(x, y, dim=None):\n    return refdot.dot(y, x, dim)\n",
+    "raises_at_import": "import no_such_module\n",
+    "leaves_at_import": "raise SystemExit(3)\n",
+    "two_lines_at_import": "raise RuntimeError('one line\\nand another')\n",
+    "guarded": "def __getattr__(name):\n    raise RuntimeError(f'{name} is not for you')\n",
+}
+CASE = {"x": {"dims": ["b"], "shape": [1]}, "y": {"dims": ["a"], "shape": [1]}}
+FILES = {
+    "broken.json": '{"x": ',
+    "empty.json": "{}",
+    "latin.json": '"é"'.encode("latin-1"),
+    "case.json": json.dumps(CASE),
+}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """Stand in a folder with the modules and files above, and import nothing for good."""
+    for name, source in MODULES.items():
+        (tmp_path / f"{name}.py").write_text(source, encoding="utf-8")
+    for name, text in FILES.items():
+        (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", ["", *filter(None, sys.path)])
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    yield tmp_path
+    for name in MODULES:
+        sys.modules.pop(name, None)
+
+
+COMMANDS = ["check", "merge", "replay", "errors", "regex", "explain", "compile-time"]
+TARGETS = "it must be pytensor, xarray or module:function"
+OPERANDS = "two operands with one comma between them, such as 'a b, b c', not"
+BAD_USAGE = {
+    "check nosuch": f"no target 'nosuch': {TARGETS}",
+    "check right_dot:": f"no target 'right_dot:': {TARGETS}",
+    "check :dot": f"no target ':dot': {TARGETS}",
+    "check no_such_module:dot": "cannot import no_such_module: "
+    "ModuleNotFoundError: No module named 'no_such_module'",
+    "check raises_at_import:dot": "cannot import raises_at_import: "
+    "ModuleNotFoundError: No module named 'no_such_module'",
+    "check leaves_at_import:dot": "cannot import leaves_at_import: SystemExit: 3",
+    "check two_lines_at_import:dot": "cannot import two_lines_at_import: "
+    "RuntimeError: one line and another",
+    "check guarded:dot": "cannot import guarded:dot: RuntimeError: dot is not for you",
+    "check right_dot:nosuch": "right_dot has no nosuch",
+    "check right_dot:dot.nosuch": "right_dot has no dot.nosuch",
+    "check right_dot:number": "right_dot:number is not callable",
+    "check xarray --backend nosuch": "--backend nosuch: there is only call",
+    "check xarray --backend cal": "--backend cal: there is only call (did you mean call?)",
+    "check xarray --lowering inlined": "--lowering inlined: there is only stock",
+    "check xarray --only value": "--only value: there is only values, gradients, errors, structure "
+    "(did you mean values?)",
+    "check xarray --cases -1": "argument --cases: a whole number from 1 on, not '-1'",
+    "check xarray --cases 0": "argument --cases: a whole number from 1 on, not '0'",
+    "check xarray --cases many": "argument --cases: a whole number from 1 on, not 'many'",
+    "check xarray --seed 1e3": "argument --seed: a whole number from 0 on, not '1e3'",
+    "check xarray --shard 0/3": "argument --shard: I/N with I from 1 to N, not '0/3'",
+    "check xarray --shard 4/3": "argument --shard: I/N with I from 1 to N, not '4/3'",
+    "check xarray --shard 2": "argument --shard: I/N with I from 1 to N, not '2'",
+    "check xarray --shard=-1/3": "argument --shard: I/N with I from 1 to N, not '-1/3'",
+    "check xarray --jobs 0": "argument --jobs: a whole number from 1 on, not '0'",
+    "check right_dot:dot --cases 1 --database case.json": "--database case.json: not a folder",
+    "merge": "the following arguments are required: REPORT.json",
+    "merge missing.json": "missing.json: No such file or directory",
+    "merge broken.json": "broken.json: not JSON: Expecting value: line 1 column 7 (char 6)",
+    "merge latin.json": "latin.json: 'utf-8' codec can't decode byte 0xe9 in position 1: "
+    "invalid continuation byte",
+    "merge case.json": "case.json: not written by refdot check",
+    "check xarray --cases": "argument --cases: expected one argument",
+    "check xarray --report case.json": "--report case.json: not a folder",
+    "check xarray --nosuch": "unrecognized arguments: --nosuch",
+    "replay missing.json xarray": "missing.json: No such file or directory",
+    "replay . xarray": ".: Is a directory",
+    "replay broken.json xarray": "broken.json: Input data was truncated",
+    "replay empty.json xarray": "empty.json: Object missing required field `x`",
+    "replay latin.json xarray": "latin.json: 'utf-8' codec can't decode byte 0xe9 in position 1: "
+    "invalid continuation byte",
+    "replay case.json nosuch": f"no target 'nosuch': {TARGETS}",
+    "replay case.json xarray --backend nosuch": "--backend nosuch: there is only call",
+    "errors nosuch": f"no target 'nosuch': {TARGETS}",
+    "errors xarray --backend nosuch": "--backend nosuch: there is only call",
+    "errors xarray --lowering inlined": "--lowering inlined: there is only stock",
+    "errors xarray --situation batch-sttaic": f"--situation batch-sttaic: there is only "
+    f"{', '.join(SCENARIOS)} (did you mean batch-static?)",
+    "errors xarray --situation z*": f"--situation z*: there is only {', '.join(SCENARIOS)}",
+    "errors right_dot:dot --situation batch-static --json no/file": "--json no/file: "
+    "No such file or directory",
+    "errors right_dot:dot --situation batch-static --json .": "--json .: Is a directory",
+    "errors right_dot:dot --report case.json": "--report case.json: not a folder",
+    "errors --diff case.json": "argument --diff: expected 2 arguments",
+    "errors --diff missing.json case.json": "missing.json: No such file or directory",
+    "errors --diff broken.json case.json": "broken.json: not JSON: "
+    "Expecting value: line 1 column 7 (char 6)",
+    "errors --diff case.json empty.json": "case.json: not written by refdot errors: "
+    "it lacks 'target'",
+    "errors --diff latin.json case.json": "latin.json: 'utf-8' codec can't decode byte 0xe9 in "
+    "position 1: invalid continuation byte",
+    "errors xarray --diff case.json case.json": "--diff compares two files, and takes nothing else",
+    "errors --diff case.json case.json --backend call": "--diff compares two files, and takes "
+    "nothing else",
+    "regex": "the following arguments are required: PATTERN",
+    "regex|[|xarray": "malformed pattern, unterminated character set at position 0: >>>[",
+    "regex|size (3|xarray": "malformed pattern, missing ), unterminated subpattern at position 5: "
+    "size >>>(3",
+    "regex|a\n)|xarray": "malformed pattern, unbalanced parenthesis at position 2: a\\n>>>)",
+    "regex x nosuch": f"no target 'nosuch': {TARGETS}",
+    "regex x xarray --type Error": "argument --type: no exception 'Error'; did you mean OSError?",
+    "regex x xarray --type int": "argument --type: no exception 'int'",
+    "regex x xarray --type refdot.errors.NoError": "argument --type: "
+    "no exception 'refdot.errors.NoError'",
+    "regex x xarray --type no_such_module.Error": "argument --type: "
+    "no exception 'no_such_module.Error'",
+    "regex x xarray --situation zebra": f"--situation zebra: there is only {', '.join(SCENARIOS)}",
+    "explain|a b": f"{OPERANDS} 'a b'",
+    "explain|a, b, c": f"{OPERANDS} 'a, b, c'",
+    "explain|a, b|--sizes|=2": "--sizes takes name=size with commas between, not '=2'",
+    "explain|a, b|--svg|missing/a.svg": "--svg missing/a.svg: No such file or directory",
+    "explain|a, b|--sizes|a": "--sizes takes name=size with commas between, not 'a'",
+    "explain|a, b|--sizes|a=-1": "--sizes takes name=size with commas between, not 'a=-1'",
+    "": "the following arguments are required: COMMAND",
+}
+
+
+def words(command: str) -> list[str]:
+    """Split a command at its bars, or where it has none at its spaces."""
+    return command.split("|" if "|" in command else None)
+
+
+@pytest.mark.parametrize(("command", "said"), BAD_USAGE.items(), ids=BAD_USAGE)
+def test_bad_usage_is_one_line_on_stderr_and_exit_code_2(command, said, capsys):
+    assert main(words(command)) == 2
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", f"refdot: {said}\n")
+
+
+def test_an_unknown_command_is_answered_with_those_there_are(capsys):
+    assert main(["nosuch"]) == 2
+    line = r"refdot: argument COMMAND: invalid choice: 'nosuch' \(choose from .*\)\n"
+    error = capsys.readouterr().err
+    assert re.fullmatch(line, error)
+    assert re.findall(r"[\w-]+", error.partition("choose from")[2]) == COMMANDS
+
+
+def test_a_command_needs_what_it_is_made_of(monkeypatch, capsys):
+    monkeypatch.setattr("refdot.cli.arguments.find_spec", lambda name: None)
+    for command in (["check"], ["replay", "case.json"]):
+        assert main(command) == 2
+        assert capsys.readouterr().err == (
+            "refdot: hypothesis and rich not installed; pip install 'refdot[check]'\n"
+        )
+    assert main(["explain", "a, b"]) == 0
+
+
+@pytest.mark.parametrize("command", ["--help", *(f"{name} --help" for name in COMMANDS)])
+def test_help_is_not_an_error(command, capsys):
+    assert main(command.split()) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("usage: refdot")
+    assert err == ""
+
+
+def test_version(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"refdot {refdot.__version__}\n"
+
+
+# check
+
+
+@pytest.mark.parametrize("target", ["xarray", "right_dot:dot"])
+def test_what_is_right_exits_0(target, capsys):
+    assert main(["check", target, "--cases", "50"]) == 0
+    assert capsys.readouterr().out.endswith("\nno mismatch\n")
+
+
+def test_output_that_is_piped_is_plain_lines(capsys):
+    assert main(["check", "wrong_dot:dot", "--cases", "20", "--seed", "3"]) == 1
+    out, err = capsys.readouterr()
+    assert err == ""
+    # How often it was seen, how many cases the target does not claim to do, and how long it took.
+    changing = r"(?<=seen ).*(?= on)|\d+(?= cases judged)|^not judged .*\n|\d+(?= s$)"
+    out = re.sub(r"(?<=Python )[\d.]+", "3", re.sub(changing, "", out, flags=re.MULTILINE))
+    assert (
+        out
+        == """\
+judging: 4 of 20
+judging: 8 of 20
+judging: 12 of 20
+judging: 16 of 20
+judging: 20 of 20
+shrinking: 1 of 1
+1. R5 wrong-dims at run: dims
+   dot(float64(a: 1?), float64(b: 1?), dim=None)
+   expected  ('a', 'b')
+   got       ('b', 'a')
+   seen  on call; stock; NEW
+
+wrong_dot:dot on Python 3:  cases judged, seed 3, backends call, lowerings stock,  s
+backend call: 20 cases
+1 distinct mismatch: 1 new, 0 known
+"""
+    )
+
+
+def test_only_the_aspects_asked_for_are_judged(capsys):
+    command = ["check", "wrong_dot:dot", "--cases", "20"]
+    assert main([*command, "--only", "errors"]) == 0
+    assert main([*command, "--only", "errors", "--only", "structure"]) == 0
+    assert main([*command, "--only", "errors", "--only", "values"]) == 1
+
+
+def test_a_report_is_a_folder_that_is_made(folder, capsys):
+    command = ["check", "wrong_dot:dot", "--cases", "20", "--report", "new/report"]
+    assert main(command) == 1
+    assert capsys.readouterr().out.endswith("\nreport in new/report\n")
+    report = json.loads((folder / "new/report/report.json").read_text("utf-8"))
+    written = {path.name for path in (folder / "new/report").iterdir()}
+    scripts = {found["reproducer"] for found in report["mismatches"]}
+    assert written == {"report.json", "report.html"} | scripts
+    page = (folder / "new/report/report.html").read_text("utf-8")
+    assert f">refdot {' '.join(command)}</code>" in page
+    assert len(written) == 3
+
+
+def test_a_report_that_cannot_be_written_is_bad_usage(capsys):
+    assert main(["check", "right_dot:dot", "--cases", "1", "--report", "case.json/report"]) == 2
+    assert capsys.readouterr().err == "refdot: --report case.json/report: Not a directory\n"
+
+
+@pytest.mark.parametrize(("known", "strict", "code"), [(True, False, 0), (True, True, 1)])
+def test_known_deviations_count_with_strict_alone(known, strict, code, monkeypatch, capsys):
+    def run(target, **options):
+        report = campaign(target, **options)
+        for finding in report.findings:
+            finding.known = "a-known-one"
+        return report
+
+    campaign = check.run
+    monkeypatch.setattr(check, "run", run)
+    options = ["--strict"] if strict else []
+    assert main(["check", "wrong_dot:dot", "--cases", "20", *options]) == code
+    assert capsys.readouterr().out.endswith("1 distinct mismatch: 0 new, 1 known\n")
+
+
+@pytest.mark.parametrize(("target", "code"), [("right_dot:dot", 130), ("wrong_dot:dot", 1)])
+def test_an_interrupt_prints_what_was_found_so_far(target, code, monkeypatch, capsys):
+    numbers, case_at = count(), batches.case_at
+
+    def interrupted(seed, index):
+        if next(numbers) == 15:
+            raise KeyboardInterrupt
+        return case_at(seed, index)
+
+    monkeypatch.setattr(batches, "case_at", interrupted)
+    assert main(["check", target]) == code
+    out = capsys.readouterr().out
+    assert "interrupted: this is what was found until then\n" in out
+    assert ("R5 wrong-dims at run" in out) == (code == 1)
+
+
+def test_shards_are_merged_to_the_report_of_one_run(folder, capsys):
+    command = ["check", "wrong_dot:dot", "--cases", "20", "--exhaustive", "1", "--report"]
+    assert main([*command, "whole"]) == 1
+    whole = capsys.readouterr().out.partition("shrinking: 1 of 1\n")[2]
+    parts = [f"part{number}/report.json" for number in (1, 2, 3)]
+    for number in (1, 2, 3):
+        assert main([*command, f"part{number}", "--shard", f"{number}/3"]) in (0, 1)
+        assert f"\nthis is shard {number}/3\n" in capsys.readouterr().out
+    assert main(["merge", *parts, "--report", "whole-again"]) == 1
+    merged = capsys.readouterr().out
+    seconds = r"\d+ s$|whole(-again)?$"
+    assert re.sub(seconds, "", merged, flags=re.M) == re.sub(seconds, "", whole, flags=re.M)
+    # The page says how it was made, and how long that took.
+    for name in {path.name for path in (folder / "whole").iterdir()} - {"report.html"}:
+        texts = [(folder / there / name).read_text("utf-8") for there in ("whole", "whole-again")]
+        texts = [re.sub(r'"seconds": [\d.]+', "", text) for text in texts]
+        assert texts[0] == texts[1]
+
+    assert main(["merge", *parts[:2]]) == 2
+    assert capsys.readouterr() == ("", "refdot: missing of 3 shards: 3\n")
+    assert main(["merge", *parts[:2], parts[0]]) == 2
+    assert capsys.readouterr() == ("", "refdot: shard 1/3 is there twice\n")
+
+
+def test_jobs_find_their_target_by_its_name(capsys):
+    assert main(["check", "wrong_dot:dot", "--cases", "20", "--jobs", "2"]) == 1
+    assert capsys.readouterr().out.endswith("1 distinct mismatch: 1 new, 0 known\n")
+
+
+def test_what_is_found_is_kept_for_the_next_run(folder, capsys):
+    command = ["check", "wrong_dot:dot", "--cases", "1", "--database", "kept"]
+    assert main(command) == 0
+    assert main([*command, "--cases", "20"]) == 1
+    assert main(command) == 1
+    assert "\njudging what was kept: 1 of 1\n" in capsys.readouterr().out
+
+
+# Each: options, and the profile that they are.
+AMOUNTS = {
+    "": Profile(2000, 2, thorough=False, sample=5),
+    "--profile deep --backend call": Profile(400_000, 3, sample=300),
+    "--cases 20": Profile(20, None, thorough=False, sample=5),
+    "--cases 2000": Profile(2000, None, thorough=False, sample=40),
+    "--cases 2000 --profile deep": Profile(2000, None, sample=300),
+    "--cases 20 --backend call": Profile(20, None, thorough=False),
+    "--exhaustive 1": Profile(2000, 1, sample=5),
+    "--exhaustive 1 --cases 3 --profile deep": Profile(3, 1, sample=300),
+    "--exhaustive 0 --backend call": Profile(2000, 0),
+}
+
+
+@pytest.mark.parametrize(("options", "profile"), AMOUNTS.items(), ids=AMOUNTS)
+def test_what_is_said_exactly_goes_before_the_profile(options, profile, monkeypatch, capsys):
+    def run(target, **asked):
+        assert {name: asked[name] for name in vars(profile)} == vars(profile)
+        return campaign(target, cases=1)
+
+    campaign = check.run
+    monkeypatch.setattr(check, "run", run)
+    assert main(["check", "right_dot:dot", *options.split()]) == 0
+
+
+def test_the_module_is_the_command():
+    completed = subprocess.run(
+        [sys.executable, "-m", "refdot", "check", "wrong_dot:dot", "--cases", "40"],
+        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert completed.returncode == 1
+    assert completed.stderr == ""
+    assert completed.stdout.endswith("1 distinct mismatch: 1 new, 0 known\n")
+
+
+# replay
+
+
+@pytest.mark.parametrize(("target", "code"), [("xarray", 0), ("right_dot:dot", 0)])
+def test_a_case_is_replayed(target, code, capsys):
+    assert main(["replay", "case.json", target]) == code
+    assert capsys.readouterr().out == (
+        f"dot(float64(b: 1?), float64(a: 1?), dim=None)\n{target}, call, stock: right\n"
+    )
+
+
+def test_a_case_that_is_replayed_wrongly_exits_1(capsys):
+    assert main(["replay", "case.json", "wrong_dot:dot", "--backend", "call"]) == 1
+    assert (
+        capsys.readouterr().out
+        == """\
+dot(float64(b: 1?), float64(a: 1?), dim=None)
+wrong_dot:dot, call, stock: wrong
+  R5 wrong-dims at run: dims
+    expected  ('b', 'a')
+    got       ('a', 'b')
+"""
+    )
+
+
+def test_the_case_of_a_report_can_be_replayed(folder, capsys):
+    assert main(["check", "wrong_dot:dot", "--cases", "20", "--report", "."]) == 1
+    (found,) = json.loads((folder / "report.json").read_text("utf-8"))["mismatches"]
+    (folder / "found.json").write_text(json.dumps(found["case"]), encoding="utf-8")
+    assert main(["replay", "found.json", "wrong_dot:dot"]) == 1
+    assert found["signature"] in capsys.readouterr().out
+
+
+def test_a_case_beyond_a_targets_limits_is_not_judged(folder, capsys):
+    case = CASE | {"dim": {"spelling": "object", "items": [5]}}
+    (folder / "case.json").write_text(json.dumps(case), encoding="utf-8")
+    assert main(["replay", "case.json", "xarray"]) == 0
+    assert capsys.readouterr().out == (
+        "dot(float64(b: 1?), float64(a: 1?), dim=5)\nxarray is not judged on this: "
+        "in xarray any hashable is a dim, and an array or mapping a list of dims\n"
+    )
+
+
+UNUSABLE = {
+    "a seed that is too large": CASE | {"seed": 2**40},
+    "a dim argument that is no set": CASE | {"dim": {"spelling": "set", "items": [[1]]}},
+    "bytes of a number": CASE | {"dim": {"spelling": "bytes", "items": [5]}},
+    "more values than memory holds": CASE | {"x": {"dims": ["b"], "shape": [10**30]}},
+    "more axes than arrays have": CASE
+    | {"x": {"dims": [f"b{i}" for i in range(65)], "shape": [1] * 65}},
+    "one variable of two shapes": CASE | {"same_variable": True},
+}
+
+
+@pytest.mark.parametrize("case", UNUSABLE.values(), ids=UNUSABLE)
+def test_a_case_that_cannot_be_run_is_bad_usage(case, folder, capsys):
+    (folder / "case.json").write_text(json.dumps(case), encoding="utf-8")
+    assert main(["replay", "case.json", "right_dot:dot"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert re.fullmatch(r"refdot: case\.json: .+\n", err)
+
+
+# errors
+
+# Another right dot, which says it in words of its own; and one that says nothing.
+SPEAKING = """\
+import numpy as np
+import refdot
+
+
+def tells(x, y, dim=None):
+    try:
+        return refdot.dot(x, y, dim)
+    except refdot.SizeMismatchError as error:
+        raise ValueError(f"operands are of {len(error.dims)} sizes too many") from None
+
+
+def is_silent(x, y, dim=None):
+    return refdot.dot(x, x, ...)
+"""
+
+
+@pytest.fixture
+def _speaking(folder):
+    (folder / "speaking.py").write_text(SPEAKING, encoding="utf-8")
+    yield
+    sys.modules.pop("speaking", None)
+
+
+def test_errors_are_listed_by_situation(capsys):
+    command = "errors right_dot:dot --situation contracted-1-* --situation dims-repeated"
+    assert main(command.split()) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert out.startswith("asking: 2 of 7\n")
+    assert re.findall(r"^([a-z0-9-]+)  R\d", out, flags=re.MULTILINE) == [
+        "contracted-1-static",
+        "contracted-1-mixed",
+        "contracted-1-unknown",
+        "dims-repeated",
+    ]
+    assert (
+        "  run     SizeMismatchError   Size of dim '<dim>' does not match: <n> in x, <n> in y\n"
+    ) in out
+    assert out.endswith("\nasked 5 times; nothing raised 0 times where an error is due\n")
+
+
+@pytest.mark.usefixtures("_speaking")
+def test_silence_is_shown_and_counted(capsys):
+    assert main(["errors", "speaking:is_silent", "--situation", "batch-static"]) == 0
+    out = capsys.readouterr().out
+    assert "  -       -                   NOTHING RAISED\n" in out
+    assert out.endswith("\nasked 1 time; nothing raised 1 time where an error is due\n")
+
+
+@pytest.mark.usefixtures("_speaking")
+def test_errors_are_written_and_compared(folder, capsys):
+    assert main(["errors", "right_dot:dot", "--json", "a.json", "--report", "new/report"]) == 0
+    assert capsys.readouterr().out.endswith("where an error is due\nreport in new/report\n")
+    page = (folder / "new/report/errors.html").read_text("utf-8")
+    assert page.startswith("<!DOCTYPE html>")
+    assert all(name in page for name in SCENARIOS)
+    assert main(["errors", "speaking:tells", "--json", "-"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["target"] == "speaking:tells"
+    assert err.startswith("asking: ")
+    (folder / "b.json").write_text(out, encoding="utf-8")
+    assert main(["errors", "--diff", "a.json", "a.json"]) == 0
+    assert capsys.readouterr().out.endswith("\n0 messages changed\n")
+    assert main(["errors", "--diff", "a.json", "b.json"]) == 1
+    out = capsys.readouterr().out
+    assert (
+        "- run     SizeMismatchError   Size of dim '<dim>' does not match: <n> in x, <n> in y\n"
+        "+ run     ValueError          operands are of <n> sizes too many\n"
+    ) in out
+    assert "dim-not-found" not in out
+
+
+def test_surveys_with_nothing_in_common_are_bad_usage(folder, capsys):
+    for name in ("batch-static", "batch-unknown"):
+        command = ["errors", "right_dot:dot", "--situation", name, "--json", f"{name}.json"]
+        assert main(command) == 0
+    capsys.readouterr()
+    assert main(["errors", "--diff", "batch-static.json", "batch-unknown.json"]) == 2
+    assert capsys.readouterr().err == (
+        "refdot: batch-static.json, batch-unknown.json: "
+        "they have no case, backend and lowering in common\n"
+    )
+
+
+@pytest.mark.parametrize("command", [["errors"], ["regex", "x"]])
+def test_an_interrupt_ends_a_survey(command, monkeypatch, capsys):
+    def survey(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("refdot.messages.survey.survey", survey)
+    assert main([*command, "right_dot:dot"]) == 130
+    assert capsys.readouterr().err == "refdot: interrupted\n"
+
+
+# regex
+
+PATTERNS = {
+    "does not match": ([], 0, "right: matches all 5 messages and no other error"),
+    "Size of dim": ([], 0, "right: matches all 5 messages and no other error"),
+    "does not match|mismatch": ([], 0, "dead alternative, no message matches it: mismatch"),
+    "mismatch": ([], 1, "misses 5 of 5 messages"),
+    "": ([], 1, "of other errors"),
+    "Size": (["--type", "ValueError"], 0, "pytest.raises(ValueError, match='Size')"),
+    "Siz": (["--type", "refdot.SizeMismatchError"], 0, "right"),
+    "Si": (["--type", "TypeError"], 1, "SizeMismatchError is no TypeError"),
+    "not": (["--situation", "dim-*"], 1, "of other errors"),
+    "not found": (["--situation", "dim-not-found", "--situation", "dim-misspelt"], 0, "right"),
+    "x": (["--situation", "dims-repeated"], 1, "no message to match"),
+}
+
+
+@pytest.mark.parametrize(("pattern", "expected"), PATTERNS.items(), ids=PATTERNS)
+def test_a_pattern_is_judged(pattern, expected, capsys):
+    options, code, said = expected
+    assert main(["regex", pattern, "right_dot:dot", *options]) == code
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert said in out
+
+
+def test_a_catastrophic_pattern_is_stopped(capsys, monkeypatch):
+    for module in ("messages.regex", "reporting.messages"):
+        monkeypatch.setattr(f"refdot.{module}.TIME_LIMIT", 1)
+    assert main(["regex", "(a+)+$", "right_dot:dot"]) == 1
+    assert "catastrophic: no end within 1 s\n" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("_speaking")
+@pytest.mark.parametrize("target", ["right_dot:dot", "speaking:tells", "xarray"])
+def test_what_is_suggested_is_right(target, capsys):
+    assert main(["regex", "no such words", target]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    suggested = lines[lines.index("suggestion, matches 5 of 5 messages:") + 1].strip()
+    assert main(["regex", suggested, target]) == 0
+    assert "right: matches all 5 messages and no other error" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("_speaking")
+def test_where_nothing_is_raised_no_pattern_is_right(capsys):
+    assert main(["regex", "x", "speaking:is_silent"]) == 1
+    out = capsys.readouterr().out
+    assert "contracted-unknown: nothing is raised\n" in out
+    assert "no suggestion: " in out
+
+
+# explain
+
+
+# Each: the command, the call whose error it is, and the lines below that error.
+CARETS = {
+    "explain|a a, b": (lambda: refdot.lower_dot(("a", "a"), "b"), "  a a, b\n    ^"),
+    "explain|a, b b": (lambda: refdot.lower_dot("a", ("b", "b")), "  a, b b\n       ^"),
+    "explain|a b, b c|--dim|z": (
+        lambda: refdot.lower_dot(("a", "b"), ("b", "c"), "z"),
+        "  --dim z\n        ^",
+    ),
+    "explain|a, a|--sizes|a=2,a=3": (
+        lambda: refdot.dot(refdot.NamedTensor([1, 2], "a"), refdot.NamedTensor([1, 2, 3], "a")),
+        "  --sizes a=2,a=3\n              ^",
+    ),
+}
+
+
+@pytest.mark.parametrize(("command", "call", "below"), [(c, *v) for c, v in CARETS.items()])
+def test_a_wrong_name_is_the_librarys_error_with_a_caret_below(command, call, below, capsys):
+    with pytest.raises(refdot.DotError) as caught:
+        call()
+    assert main(words(command)) == 2
+    assert capsys.readouterr() == ("", f"refdot: {caught.value}\n{below}\n")
+
+
+WRONG_SIZES = {
+    "explain|a, b|--sizes|z=2": "--sizes z: there is only a, b\n  --sizes z=2\n          ^",
+    "explain|,|--sizes|z=2": "--sizes z: there is only none\n  --sizes z=2\n          ^",
+    "explain|a, b|--sizes|a=2,a=3": "--sizes gives a two sizes\n  --sizes a=2,a=3\n              ^",
+}
+
+
+@pytest.mark.parametrize(("command", "said"), WRONG_SIZES.items(), ids=WRONG_SIZES)
+def test_a_size_of_no_dim_has_a_caret_too(command, said, capsys):
+    assert main(words(command)) == 2
+    assert capsys.readouterr() == ("", f"refdot: {said}\n")
+
+
+def test_explain_prints_what_explain_says(capsys):
+    command = ["explain", "batch time embd, embd head", "--dim", "embd", "--sizes", "batch=2"]
+    assert main(command) == 0
+    low = refdot.lower_dot(("batch", "time", "embd"), ("embd", "head"), "embd")
+    assert capsys.readouterr().out == explain(low, {"batch": 2}) + "\n"
+
+
+def test_explain_draws_into_a_file(folder, capsys):
+    assert main(["explain", "a b, b c", "--sizes", "a=2,b=3,b=3", "--svg", "dot.svg"]) == 0
+    low = refdot.lower_dot(("a", "b"), ("b", "c"))
+    assert (folder / "dot.svg").read_text("utf-8") == low.to_svg({"a": 2, "b": 3})
+
+
+DIM_OPTIONS = {
+    "without": ([], "ab,bc->ac"),
+    "...": (["--dim", "..."], "ab,bc->"),
+    "one": (["--dim", "a"], "ab,bc->bc"),
+    "several, spaced": (["--dim", "a, b"], "ab,bc->c"),
+    "several, without commas": (["--dim", "a b"], "ab,bc->c"),
+    "none": (["--dim", ""], "ab,bc->abc"),
+}
+
+
+@pytest.mark.parametrize(("options", "subscripts"), DIM_OPTIONS.values(), ids=DIM_OPTIONS)
+def test_explain_reads_dim_from_the_shell(options, subscripts, capsys):
+    assert main(["explain", "a b, b c", *options]) == 0
+    assert f'np.einsum("{subscripts}", x, y)' in capsys.readouterr().out
+
+
+def test_what_is_drawn_is_counted(capsys):
+    assert main(["check", "--statistics", "--cases", "4"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == "of 4 cases"
+    shares = [float(line.split("%")[0]) for line in lines[:-1]]
+    assert shares == sorted(shares)
+    assert set(shares) <= {0.0, 25.0, 50.0, 75.0, 100.0}
+    assert sum(line.endswith("0-d operand") for line in lines) == 1
+
+
+def test_the_known_deviations_are_listed(capsys):
+    assert main(["check", "--list"]) == 0
+    headings = re.findall(r"^## (\S+)$", capsys.readouterr().out, re.MULTILINE)
+    assert headings == [deviation.id for deviation in find_target("pytensor").deviations]

@@ -1,0 +1,607 @@
+"""Faults to plant in PyTensor: each one slip, and a case that PyTensor answers otherwise for it.
+
+A fault changes the source text of functions, in this process alone, and takes that back after.
+`tests/faults/kill_table.py` tells who catches each of them.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import import_module
+from textwrap import dedent
+from types import CodeType
+from typing import Any
+
+from pytensor.graph.op import Op
+from pytensor.printing import debugprint
+
+from refdot import check
+from refdot.cases.case import DimArgument, DotCase, Operand
+from refdot.cases.notation import dot_case
+from refdot.check.plan import PROFILES, Batch, Campaign, Configuration
+from refdot.judging.expected import expected_error
+from refdot.pytensor.lowerings.install import use_lowering
+from refdot.pytensor.target import graph
+from refdot.pytensor.target.target import PyTensorTarget
+from refdot.targets.mismatch import Mismatch
+from refdot.targets.outcome import Outcome
+
+__all__ = ["FAULTS", "Fault", "cases_needed", "observed", "planted"]
+
+SEED = 0
+FIRST = "judging smoke cases"
+
+# An operation's rule for gradients has had two names.
+PULLBACK = "pullback" if hasattr(Op, "pullback") else "L_op"
+
+DOT = "pytensor.xtensor.math:dot"
+NODE = "pytensor.xtensor.math:Dot.make_node"
+OPERATOR = "pytensor.xtensor.type:XTensorVariable.__matmul__"
+METHOD = "pytensor.xtensor.type:XTensorVariable.dot"
+TYPE = "pytensor.xtensor.type:XTensorType.__init__"
+LOWER = "pytensor.xtensor.rewriting.math:lower_dot.fn"
+USELESS_CAST = "pytensor.xtensor.rewriting.basic:useless_tensor_from_xtensor.fn"
+EINSUM = "pytensor.tensor.einsum:einsum"
+GENERAL_DOT = "pytensor.tensor.einsum:_general_dot"
+TENSORDOT = "pytensor.tensor.math:tensordot"
+INLINE = "refdot.pytensor.lowerings.install:inline_ofg_node"
+ASSERT = "pytensor.raise_op:CheckAndRaise.perform"
+ELEMWISE = "pytensor.tensor.elemwise:Elemwise.perform"
+SUM = "pytensor.tensor.elemwise:CAReduce.perform"
+RESHAPE = "pytensor.tensor.shape:Reshape.perform"
+SPECIFY_SHAPE = "pytensor.tensor.shape:SpecifyShape.perform"
+DOT22 = "pytensor.tensor.blas:Dot22.perform"
+BATCHED_DOT = "pytensor.tensor.blas:BatchedDot.perform"
+GEMV = "pytensor.tensor.blas:Gemv.perform"
+DOT_GRADIENT = f"pytensor.tensor.math:Dot.{PULLBACK}"
+SUM_GRADIENT = f"pytensor.tensor.math:Sum.{PULLBACK}"
+MUL_GRADIENT = f"pytensor.scalar.basic:Mul.{PULLBACK}"
+ELEMWISE_GRADIENT = f"pytensor.tensor.elemwise:Elemwise.{PULLBACK}"
+TRANSPOSE_GRADIENT = f"pytensor.tensor.elemwise:DimShuffle.{PULLBACK}"
+RESHAPE_GRADIENT = f"pytensor.tensor.shape:Reshape.{PULLBACK}"
+BLOCKWISE_GRADIENT = f"pytensor.tensor.blockwise:Blockwise.{PULLBACK}"
+EINSUM_GRADIENT = f"pytensor.compile.builders:OpFromGraph.{PULLBACK}"
+TRANSPOSE_OF_DOT = "pytensor.tensor.rewriting.math:local_lift_transpose_through_dot.fn"
+DOT_TO_MUL = "pytensor.tensor.rewriting.math:local_dot_to_mul.fn"
+TRANSPOSE_OF_ELEMWISE = "pytensor.tensor.rewriting.elemwise:local_dimshuffle_lift.fn"
+BATCHED_MATMUL = "pytensor.tensor.rewriting.blas:specialize_matmul_to_batched_dot.fn"
+RESHAPE_OF_ONES = "pytensor.tensor.rewriting.shape:local_reshape_to_dimshuffle.fn"
+AS_XTENSOR = "pytensor.xtensor.type:as_xtensor"
+SUM_OF_GRADIENTS = "pytensor.gradient:_populate_grad_dict"
+
+
+@dataclass(frozen=True)
+class Edit:
+    """In the source of the function at `where`, `old` becomes `new`."""
+
+    where: str
+    old: str
+    new: str
+
+    @cache  # noqa: B019  (the edits are a table of constants: none is ever let go)
+    def compiled(self) -> tuple[Any, CodeType]:
+        """Give the function, and the code it is to have."""
+        module, _, path = self.where.partition(":")
+        function: Any = import_module(module)
+        for name in path.split("."):
+            function = getattr(function, name)
+        source = inspect.getsource(function)
+        assert self.old in source, f"{self.where} does not say {self.old!r}"
+        tree = ast.parse(dedent(source.replace(self.old, self.new)))
+        tree.body[0].decorator_list = []
+        # What a method closes over, its class for one, it finds in a function around it.
+        around = ast.parse(f"def around({', '.join(function.__code__.co_freevars)}): pass")
+        around.body[0].body = tree.body
+        module_code = compile(around, inspect.getfile(function), "exec")
+        return function, inner_code(inner_code(module_code, "around"), function.__name__)
+
+
+def inner_code(code: CodeType, name: str) -> CodeType:
+    """Find the code of a function that a piece of code defines."""
+    return next(c for c in code.co_consts if isinstance(c, CodeType) and c.co_name == name)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One slip.
+
+    Attributes
+    ----------
+    name : str
+        What PyTensor does.
+    aspect : str
+        What of `refdot check --only` must catch it.
+    edits : tuple of Edit
+    example : DotCase
+        PyTensor's answer to it is another one with the fault.
+    lowering : str
+        The lowering it is about.
+    """
+
+    name: str
+    aspect: str
+    edits: tuple[Edit, ...]
+    example: DotCase
+    lowering: str = "stock"
+
+
+@contextmanager
+def planted(fault: Fault) -> Iterator[None]:
+    """Give PyTensor a fault until the `with` block ends."""
+    with ExitStack() as undone_at_the_end:
+        for function, code in [edit.compiled() for edit in fault.edits]:
+            undone_at_the_end.callback(setattr, function, "__code__", function.__code__)
+            function.__code__ = code
+        yield
+
+
+def cases_needed(fault: Fault, seed: int = SEED) -> tuple[int, Mismatch] | None:
+    """Give the number of cases until a fault is caught, and what it is caught by."""
+    judged = 0
+    for batch in quick_batches(seed, fault.lowering):
+        ((_, cases),) = batch.work
+        if (caught := caught_in(batch, fault)) is not None:
+            # A sibling is of the case that it was judged with.
+            place = cases.index(caught.case) if caught.case in cases else 0
+            return judged + place + 1, caught
+        judged += len(cases)
+    return None
+
+
+@cache
+def caught_in(batch: Batch, fault: Fault) -> Mismatch | None:
+    """Give the first mismatch of a batch that `refdot check` takes for new."""
+    ((configuration, cases),) = batch.work
+    if not batch.size_variants:
+        cases = tuple(case for case in cases if concerns(case, fault.aspect))
+    told = replace(batch, work=((configuration, cases),), only=(fault.aspect,))
+    with planted(fault):
+        found = check.judge_batch(PyTensorTarget(), told).findings
+    return next((finding.mismatch for finding in found if finding.known is None), None)
+
+
+@cache
+def quick_batches(seed: int, lowering: str) -> list[Batch]:
+    """Give what a run judges of one lowering when nothing is said, in its order."""
+    target = PyTensorTarget()
+    campaign = Campaign(PROFILES["quick"], seed, ("python",), target.default_lowerings)
+    configuration = Configuration("python", lowering)
+    own = [
+        replace(batch, work=((configuration, dict(batch.work)[configuration]),))
+        for batch in campaign.batches(target)
+        if configuration in dict(batch.work)
+    ]
+    # Most are caught by one of the first cases: the rest of these need not be run.
+    return [
+        part for batch in own for part in (each_case(batch) if batch.stage == FIRST else [batch])
+    ]
+
+
+def each_case(batch: Batch) -> list[Batch]:
+    """Give a batch of each case."""
+    ((configuration, cases),) = batch.work
+    return [replace(batch, work=((configuration, (case,)),)) for case in cases]
+
+
+def concerns(case: DotCase, aspect: str) -> bool:
+    """Whether a case can show anything of an aspect; if not, running it would take time alone."""
+    valid = expected_error(case) is None
+    differentiated = valid and case.gradient_order > 0
+    return {"errors": not valid, "values": valid, "gradients": differentiated}.get(aspect, True)
+
+
+@cache
+def released(case: DotCase, lowering: str) -> frozenset[str]:
+    """Give the signatures of what is wrong with a case on PyTensor as it is."""
+    found = check.judge(PyTensorTarget(), case, Configuration("python", lowering))
+    return frozenset(mismatch.signature for mismatch in found)
+
+
+def observed(fault: Fault) -> list[Any]:
+    """List all there is to see of PyTensor's answer to a fault's example, to the last bit."""
+    try:
+        with use_lowering(fault.lowering):
+            lowered = debugprint(graph.lower(graph.build(fault.example)), file="str")
+    except Exception as error:
+        lowered = repr(error)
+    outcome = PyTensorTarget().run(fault.example, "python", fault.lowering)
+    arrays = [value.data for value in outcome.values] + [g.value for g in outcome.gradients]
+    rest = [getattr(outcome, name) for name in Outcome.__dataclass_fields__]
+    return [
+        lowered,
+        [(array.dtype, array.shape, array.tobytes()) for array in arrays],
+        [part for part in rest if part not in (outcome.values, outcome.gradients)],
+    ]
+
+
+def product(new: str) -> tuple[Edit, ...]:
+    """Let each matrix product of PyTensor, of the arrays x and y, be as written."""
+    wrong = f"(lambda x, y: {new})"
+    return (
+        Edit("pytensor.tensor.math:Dot.perform", "np.matmul", wrong),
+        Edit(DOT22, "np.dot", wrong),
+        Edit(BATCHED_DOT, "np.matmul", wrong),
+    )
+
+
+def fault(name: str, aspect: str, example: DotCase, *edits: Any, lowering: str = "stock") -> Fault:
+    """Make a fault of one edit, written as its three parts, or of several."""
+    if isinstance(edits[0], str):
+        return Fault(name, aspect, (Edit(*edits),), example, lowering)
+    return Fault(name, aspect, edits, example, lowering)
+
+
+MATRICES = dot_case("a? b?", "b? c?")
+BATCHED = dot_case("a? b? c?", "a? c? d?", "c")
+INTEGERS = ("int64", "int64")
+DIFFER = "isinstance(y_shape, int)\n            and x_shape != y_shape"
+
+# Laid out by hand: what it does, what it is caught by, what shows it; where, and the edit.
+# fmt: off
+FAULTS = [
+    # --- names and roles
+    fault("y's dims come first", "values", dot_case("a? b?", "b? c?"),
+          NODE, "{**x_shape_dict, **y_shape_dict}", "{**y_shape_dict, **x_shape_dict}"),
+    fault("output dims are sorted by name", "values", dot_case("c? b?", "b? a?"),
+          NODE, "tuple(d for d in shape_dict if d not in self.dims)",
+          "tuple(sorted(d for d in shape_dict if d not in self.dims))"),
+    fault("output dims are in the order of a set", "structure", dot_case("a? b? c?", "c? d?"),
+          NODE, "for d in shape_dict if", "for d in set(shape_dict) if"),
+    fault("batch dims are summed", "values", dot_case("a? b?", "a? b?", "b"),
+          NODE, "if d not in self.dims)",
+          "if d not in self.dims and not (d in x_shape_dict and d in y_shape_dict))"),
+    fault("summed dims are kept", "values", dot_case("a? b?", "b? c?", ("a", "b")),
+          NODE, "if d not in self.dims)",
+          "if d not in self.dims or not (d in x_shape_dict and d in y_shape_dict))"),
+    fault("dim=None contracts nothing", "values", MATRICES,
+          DOT, "dim_set = intersection", "dim_set = set()"),
+    fault("dim=None contracts one dim alone", "values", dot_case("a? b?", "b? a?"),
+          DOT, "dim_set = intersection", "dim_set = set(sorted(intersection)[:1])"),
+    fault("dim=None sums everything", "values", MATRICES,
+          DOT, "dim_set = intersection", "dim_set = union"),
+    fault("dim=... is the shared dims", "values", dot_case("a? b?", "b? c?", ...),
+          DOT, "dim_set = union", "dim_set = intersection"),
+    fault("dim=... is the dims of x", "values", dot_case("a? b?", "b? c?", ...),
+          DOT, "dim_set = union", "dim_set = x_dims"),
+    fault("a str is read by characters", "values", dot_case("time:2?", "time:2?", "time"),
+          DOT, "dim_set = {dim}", "dim_set = set(dim)"),
+    fault("an empty dim means None", "values", dot_case("a?", "a?", ()),
+          DOT, "dim_set = set(dim)", "dim_set = set(dim) or intersection"),
+    fault("of several dims only the first counts", "values", dot_case("a? b?", "a? b?", ("a", "b")),
+          DOT, "dim_set = set(dim)", "dim_set = set(list(dim)[:1])"),
+    fault("an iterator is read twice", "values",
+          DotCase(Operand(("a",), (2,)), Operand(("a",), (2,)), DimArgument("iterator", ("a",))),
+          DOT, "dim_set = set(dim)", "dim_set = set(dim) and set(dim)"),
+    fault("repeated names are refused", "values", dot_case("a?", "a?", ("a", "a")),
+          DOT, "dim_set = set(dim)",
+          "dim = list(dim); dim_set = set(dim); assert len(dim) == len(dim_set)"),
+    fault("only a list or tuple of dims is taken", "values", dot_case("a?", "a?", {"a"}),
+          DOT, "isinstance(dim, Iterable)", "isinstance(dim, (list, tuple))"),
+    fault("dims of y alone are not found", "values", dot_case("a?", "a? b?", ("a", "b")),
+          DOT, "if d not in union", "if d not in x_dims"),
+    fault("only shared dims may be named", "values", dot_case("a? b?", "b?", ("a", "b")),
+          DOT, "if d not in union", "if d not in intersection"),
+    fault("x.dot(y, dim) forgets dim", "values",
+          dot_case("a? b?", "b? c?", ("a", "b"), call="method"),
+          METHOD, ", dim=dim", ""),
+    fault("x.dot(y) is dot(y, x)", "values", dot_case("a? b?", "b? c?", call="method"),
+          METHOD, "dot(self, other, dim=dim)", "dot(other, self, dim=dim)"),
+    fault("x @ y is y @ x", "values", dot_case("a? b?", "b? c?", call="operator"),
+          OPERATOR, "px.math.dot(self, other)", "px.math.dot(other, self)"),
+    fault("x @ y sums every dim", "values", dot_case("a? b?", "b? c?", call="operator"),
+          OPERATOR, "px.math.dot(self, other)", "px.math.dot(self, other, dim=...)"),
+    fault("dots over other dims are equal", "structure", dot_case("a?", "a? b?"),
+          "pytensor.xtensor.math:Dot.__init__", "self.dims = dims",
+          "self.dims = type('Dims', (tuple,), dict(__eq__=lambda x, y: True,"
+          " __hash__=lambda x: 0))(dims)"),
+    # --- dtypes and sizes known beforehand
+    fault("the dtype is that of x", "values", dot_case("a?", "a?", dtypes=("float32", "float64")),
+          NODE, "upcast(x.type.dtype, y.type.dtype)", "x.type.dtype"),
+    fault("the dtype is at least float32", "values", dot_case("a?", "a?", dtypes=INTEGERS),
+          NODE, "upcast(x.type.dtype, y.type.dtype)",
+          "upcast(x.type.dtype, y.type.dtype, 'float32')"),
+    fault("float16 becomes float32", "values", dot_case("a?", "a?", dtypes=("float16", "float16")),
+          Edit(NODE, "upcast(x.type.dtype, y.type.dtype)",
+               "upcast(x.type.dtype, y.type.dtype).replace('float16', 'float32')"),
+          Edit(LOWER, "einsum(einsum_str, x_tensor, y_tensor)",
+               "einsum(einsum_str, x_tensor, y_tensor); out_tensor ="
+               " out_tensor.astype('float32') if out_tensor.dtype == 'float16' else out_tensor")),
+    fault("known sizes are forgotten", "values", dot_case("a b", "b c"),
+          NODE, "tuple(shape_dict[d] for", "tuple(None for"),
+    fault("sizes that y knows are forgotten", "values", dot_case("a b", "b c"),
+          NODE, "tuple(shape_dict[d] for", "tuple(x_shape_dict.get(d) for"),
+    fault("a known size of 0 is forgotten", "values", dot_case("a:0", "b"),
+          NODE, "tuple(shape_dict[d] for", "tuple(shape_dict[d] or None for"),
+    fault("an unknown size is taken for 1", "values", MATRICES,
+          NODE, "tuple(shape_dict[d] for",
+          "tuple(1 if shape_dict[d] is None else shape_dict[d] for"),
+    fault("output sizes are the first of all sizes", "values", dot_case("b a", "b c"),
+          NODE, "tuple(shape_dict[d] for d in out_dims)",
+          "tuple(shape_dict.values())[: len(out_dims)]"),
+    # --- what is refused, and how
+    fault("a name that is not there is accepted", "errors", dot_case("a?", "a?", ("a", "z")),
+          DOT, "if d not in union", "if False"),
+    fault("the name that is not there is not said", "errors", dot_case("a?", "a?", "z"),
+          DOT, "Dimension {d} not", "Dimension not"),
+    fault("a name that is not there is a KeyError", "errors", dot_case("a?", "a?", "z"),
+          DOT, "raise ValueError", "raise KeyError"),
+    fault("any other dim means None", "errors", dot_case("a?", "a?", 5),
+          DOT, "dim_set = set(dim)",
+          "dim_set = set(dim)\n    else:\n        dim_set = intersection"),
+    fault("a dim twice is accepted", "errors", dot_case("a? a?", "a?"),
+          TYPE, "if len(set(dims)) < len(dims)", "if False"),
+    fault("known sizes are not compared", "errors", dot_case("a:2", "a:3"),
+          NODE, "and x_shape != y_shape", "and False"),
+    fault("a known size of 1 fits any", "errors", dot_case("a:1", "a:3"),
+          NODE, "and x_shape != y_shape", "and x_shape != y_shape and 1 not in (x_shape, y_shape)"),
+    fault("a known size of 0 fits any", "errors", dot_case("a:0", "a:3"),
+          NODE, "and x_shape != y_shape", "and x_shape != y_shape and x_shape and y_shape"),
+    fault("x may be smaller than y", "errors", dot_case("a:2", "a:3"),
+          NODE, "x_shape != y_shape", "x_shape > y_shape"),
+    fault("the first named dim alone is compared", "errors",
+          dot_case("a b:2", "a b:3", ("a", "b")),
+          NODE, "for dim in self.dims:", "for dim in sorted(self.dims)[:1]:"),
+    fault("the dim whose sizes differ is not said", "errors", dot_case("a:2", "a:3"),
+          NODE, "Size of dim '{dim}' does", "Sizes do"),
+    fault("the wrong dim is said to differ", "errors", dot_case("a b:2", "b:3"),
+          NODE, "Size of dim '{dim}'", "Size of dim '{x.type.dims[0]}'"),
+    fault("sizes that differ are an AssertionError", "errors", dot_case("a:2", "a:3"),
+          NODE, "raise ValueError", "raise AssertionError"),
+    fault("the assertion on run-time sizes is left out", "errors",
+          dot_case("a:2? b:3?", "a:3? b:2?"),
+          ASSERT, "if not all(conds)", "if False"),
+    fault("a product stops at the shorter operand", "errors", dot_case("a:2?", "a:3?"),
+          *product("np.matmul(x[..., : y.shape[-2]], y[..., : x.shape[-1], :])")),
+    fault("declared sizes are not checked", "errors",
+          dot_case("a:3? b?", "a:1 b", "b"),
+          SPECIFY_SHAPE, "if not all(", "if False and not all("),
+    # --- lowering
+    fault("x's subscripts are sorted", "values", dot_case("b? a?", "a? b?", "b"),
+          LOWER, "dim_to_char[d] for d in x.type.dims",
+          "dim_to_char[d] for d in sorted(x.type.dims)"),
+    fault("y's subscripts are in the order of x", "values", dot_case("a? d?", "d? a?", ()),
+          LOWER, "dim_to_char[d] for d in y.type.dims",
+          "dim_to_char[d] for d in sorted(y.type.dims, key=all_dims.index)"),
+    fault("the output's subscripts are reversed", "values", dot_case("a? b?", "b? d?"),
+          LOWER, "dim_to_char[d] for d in out.type.dims",
+          "dim_to_char[d] for d in out.type.dims[::-1]"),
+    fault("letters come again after the fourth dim", "values", dot_case("a? b? c?", "d? e? c?"),
+          LOWER, "zip(all_dims, ascii_lowercase)", "zip(all_dims, 7 * ascii_lowercase[:4])"),
+    fault("letters come again after the eighth dim", "values",
+          dot_case("a? b? c? d? e? f?", "a:2? b:3? c:4? d1? e1? f1?"),
+          LOWER, "zip(all_dims, ascii_lowercase)", "zip(all_dims, 4 * ascii_lowercase[:8])"),
+    fault("a fifth dim is too many", "values", dot_case("a? b? c?", "d? e? c?"),
+          LOWER, "len(all_dims) > len(ascii_lowercase)", "len(all_dims) > 4"),
+    fault("a twelfth dim is too many", "values",
+          dot_case("a? b? c? d? e? f?", "a1? b1? c1? d1? e1? f1?"),
+          LOWER, "len(all_dims) > len(ascii_lowercase)", "len(all_dims) > 11"),
+    fault("y is transposed where all sizes are known", "values", dot_case("a d", "d e"),
+          LOWER, "einsum(einsum_str, x_tensor, y_tensor)",
+          "einsum(einsum_str, x_tensor, y_tensor.T"
+          " if None not in x.type.shape + y.type.shape else y_tensor)"),
+    fault("float64 is computed in float32", "values", dot_case("a?", "a?", regime="rounding"),
+          LOWER, "einsum(einsum_str, x_tensor, y_tensor)",
+          "einsum(einsum_str, x_tensor.astype('float32'), y_tensor.astype('float32'))"
+          ".astype('float64') if x_tensor.dtype == y_tensor.dtype == 'float64'"
+          " else einsum(einsum_str, x_tensor, y_tensor)"),
+    fault("integers are computed in float64", "values",
+          dot_case("a?", "a?", dtypes=INTEGERS, regime="rounding"),
+          LOWER, "einsum(einsum_str, x_tensor, y_tensor)",
+          "einsum(einsum_str, x_tensor.astype('float64'), y_tensor.astype('float64'))"
+          ".astype('int64') if x_tensor.dtype == y_tensor.dtype == 'int64'"
+          " else einsum(einsum_str, x_tensor, y_tensor)"),
+    fault("the first of two complex operands is conjugated", "values",
+          dot_case("a?", "a?", dtypes=("complex128", "complex128")),
+          LOWER, "x_tensor = tensor_from_xtensor(x)",
+          "x_tensor = tensor_from_xtensor(x); x_tensor ="
+          " x_tensor.conj() if 'complex' in x.type.dtype else x_tensor"),
+    fault("x's NaN becomes 0", "values", dot_case("a:6?", "a:6?", regime="special"),
+          LOWER, "x_tensor = tensor_from_xtensor(x)",
+          "from pytensor.tensor import isnan, where; x_tensor = tensor_from_xtensor(x);"
+          " x_tensor = where(isnan(x_tensor), 0, x_tensor).astype(x.type.dtype)"
+          " if x.type.dtype.startswith('float') else x_tensor"),
+    # --- einsum and tensordot
+    fault("several contracted dims are paired wrongly", "values", dot_case("a? d?", "a? d?"),
+          EINSUM, "(rhs_cont, lhs_cont)", "(rhs_cont[::-1], lhs_cont)"),
+    fault("batch dims are paired wrongly", "values", dot_case("a? b?", "b? a?", ()),
+          EINSUM, "(rhs_batch, lhs_batch)\n", "(rhs_batch[::-1], lhs_batch)\n"),
+    fault("dims of one operand are averaged", "values", dot_case("a? b?", "b?", ("a", "b")),
+          EINSUM, "operand = operand.sum(axes)\n            names = removechars",
+          "operand = operand.mean(axes).astype(operand.dtype)\n            names = removechars"),
+    fault("of dims of one operand one is summed", "values", dot_case("a? b?", "c?", ("a", "b")),
+          EINSUM, "names.index(name) for name in uniques]",
+          "names.index(name) for name in uniques[:1]]"),
+    fault("the last transposition is inverted", "values", dot_case("c? a?", "a? d? e?", ()),
+          EINSUM, "tuple(names.index(name) for name in result_names)",
+          "tuple(result_names.index(name) for name in names)"),
+    fault("the last transposition is left out", "values", dot_case("c? b? a?", "a? d?", ()),
+          EINSUM, "if names != result_names", "if False"),
+    fault("batch dims are moved the wrong way", "values", dot_case("d? a? b?", "d? a? b?", "d"),
+          GENERAL_DOT, "moveaxis(var, var_batch_axes, new_var_batch_axes)",
+          "moveaxis(var, new_var_batch_axes, var_batch_axes)"),
+    fault("axes right of a batch dim are miscounted", "values",
+          dot_case("b? d? a?", "a? d? b?", "b"),
+          GENERAL_DOT, "batch_axis > var_axis", "batch_axis < var_axis"),
+    fault("free dims of y are reversed from three on", "values", dot_case("a?", "a? b? d? e?"),
+          TENSORDOT, "axes_b + non_summed_axes_b\n",
+          "axes_b + (non_summed_axes_b if ndim_b < 3 else non_summed_axes_b[::-1])\n"),
+    # --- operations
+    fault("an empty contraction gives NaN", "values", dot_case("a? b:0?", "b:0? c?"),
+          *product("np.matmul(x, y) if x.shape[-1] else"
+                   " np.matmul(x, y) * np.asarray(np.nan, x.dtype)")),
+    fault("a product of one row is doubled", "values", dot_case("a:1? b?", "b? c?"),
+          *product("np.matmul(x, y) * np.asarray(2 if x.shape[-2] == 1 else 1, x.dtype)")),
+    fault("a product ends after 16 terms", "values", dot_case("a? b:20?", "b:20? c?"),
+          *product("np.matmul(x[..., :16], y[..., :16, :])")),
+    fault("a product ends after 64 terms", "values", dot_case("a? b:70?", "b:70? c?"),
+          *product("np.matmul(x[..., :64], y[..., :64, :])")),
+    fault("products lose single precision", "values", dot_case("a? b?", "b? c?", regime="rounding"),
+          *product("np.matmul(x, y.astype(np.float32) if y.dtype == float else y)")),
+    fault("products are off by 1e-13", "values", dot_case("a? b?", "b? c?", regime="rounding"),
+          *product("np.matmul(x, y) * np.matmul(x, y).dtype.type(1 + 1e-13)")),
+    fault("products are off by 16 units roundoff", "values",
+          dot_case("a? b?", "b? c?", regime="rounding"),
+          *product("np.matmul(x, y) * np.matmul(x, y).dtype.type(1 + 2 ** -49)")),
+    fault("infinity times zero is zero", "values",
+          dot_case("a:7? b:5?", "b:5? c?", regime="special"),
+          *product("np.matmul(x, y) if np.isfinite(y.astype(np.complex128)).all() else"
+                   " np.nansum(x[..., None] * y[..., None, :, :], -2)"
+                   ".astype(np.matmul(x, y).dtype)")),
+    fault("memory is read in its own order", "values", dot_case("a? b?", "b? c?", layout="fortran"),
+          *product("np.matmul(np.ravel(x, 'K').reshape(x.shape), y)")),
+    fault("the output's memory is used again", "values", MATRICES,
+          *product("np.matmul(x, y, out=globals().setdefault("
+                   "('memory', np.matmul(x, y).shape, np.matmul(x, y).dtype), np.matmul(x, y)))")),
+    fault("a product overwrites its operand", "values", MATRICES,
+          *product("[np.matmul(x, y), x.flags.writeable and x.fill(0)][0]")),
+    fault("a batch is read backwards", "values", BATCHED,
+          BATCHED_DOT, "np.matmul(x, y)", "np.matmul(x, y[::-1])"),
+    fault("a matrix by a vector ignores what is infinite", "values",
+          dot_case("a:5? b:5?", "b:5?", regime="special"),
+          GEMV, "y, alpha, A, x, beta = inputs",
+          "y, alpha, A, x, beta = inputs; A = np.nan_to_num(A, nan=np.nan, posinf=0, neginf=0)",
+          lowering="inlined"),
+    fault("an elementwise product is written into x", "values", dot_case("a?", "a?", ()),
+          ELEMWISE, "if not variable.flags.owndata:",
+          "if (inputs[0].flags.writeable and inputs[0].dtype == variable.dtype"
+          " and inputs[0].shape == variable.shape):\n                inputs[0][...] = variable\n"
+          "                storage[0] = inputs[0]\n            elif not variable.flags.owndata:"),
+    fault("float32 is summed in float16", "values",
+          dot_case("a? b?", "b?", ("a", "b"), dtypes=("float32", "float32"), regime="rounding"),
+          SUM, "input = np.array(input, dtype=acc_dtype)",
+          "acc_dtype = 'float16' if out_dtype == 'float32' else acc_dtype;"
+          " input = np.array(input, dtype=acc_dtype)"),
+    fault("a Fortran array is reshaped in its own order", "values",
+          dot_case("a? b? c?", "c?", layout="fortran"),
+          RESHAPE, "np.reshape(x, shp)", "np.reshape(x, shp, order='A')"),
+    # --- gradients
+    fault("the gradient of x counts double", "gradients",
+          dot_case("a? b?", "b? c?", gradient_order=1),
+          DOT_GRADIENT, "self(gz, y.T)", "self(gz, y.T) * 2"),
+    fault("the gradient of y has the wrong sign", "gradients",
+          dot_case("a? b?", "b? c?", gradient_order=1),
+          DOT_GRADIENT, "self(x.T, gz)", "-self(x.T, gz)"),
+    fault("the gradient of x transposes what is square", "gradients",
+          dot_case("a d", "d e", gradient_order=1),
+          DOT_GRADIENT, "self(gz, y.T)",
+          "self(gz, y.T if None in y.type.shape or y.type.shape[0] != y.type.shape[1] else y)",
+          lowering="inlined"),
+    fault("the second gradient takes y for constant", "gradients",
+          dot_case("a? b?", "b? c?", gradient_order=2),
+          DOT_GRADIENT, "xgrad = self(gz, y.T)",
+          "from pytensor.gradient import zero_grad; xgrad = self(gz, zero_grad(y).T)"),
+    fault("the gradient of a product has the precision of x", "gradients",
+          dot_case("a? b?", "b? c?", dtypes=("float32", "float64"),
+                   regime="rounding", gradient_order=1),
+          DOT_GRADIENT, "(gz,) = output_grads", "gz = output_grads[0].astype(x.type.dtype)"),
+    fault("the gradient over several batches is of the last", "gradients",
+          dot_case("a? b? c?", "a? c? d?", "c", gradient_order=1),
+          BLOCKWISE_GRADIENT, "return input_gradients",
+          "return [g[::-1] if batch_ndim and hasattr(g, 'ndim') else g for g in input_gradients]"),
+    fault("the gradient of a summed dim is not spread", "gradients",
+          dot_case("a? b?", "b?", ("a", "b"), gradient_order=1),
+          SUM_GRADIENT, "Elemwise(ps.second)(x, gz.dimshuffle(new_dims))",
+          "gz.dimshuffle(new_dims)"),
+    fault("the gradient of a sum is that of a mean", "gradients",
+          dot_case("a? b?", "b?", ("a", "b"), gradient_order=1),
+          SUM_GRADIENT, "gx = Elemwise(ps.second)(x, gz.dimshuffle(new_dims))",
+          "gx = Elemwise(ps.second)(x, gz.dimshuffle(new_dims));"
+          " gx = (gx / x.shape[axis[0]]).astype(x.dtype)"),
+    fault("the gradient of a product is by the operand itself", "gradients",
+          dot_case("a?", "a?", (), gradient_order=1),
+          MUL_GRADIENT, "[gz, *difference(inputs, [input])]", "[gz, input]"),
+    fault("the gradient of what is broadcast is not summed", "gradients",
+          dot_case("", "a?", gradient_order=1),
+          ELEMWISE_GRADIENT, "if to_sum:", "if False:"),
+    fault("the gradient of a transposition is the same one", "gradients",
+          dot_case("a? b? c?", "c? d? b?", "d", gradient_order=1),
+          TRANSPOSE_GRADIENT, "gz.dimshuffle(grad_order)",
+          "gz.dimshuffle(self.new_order if self.is_transpose else grad_order)"),
+    fault("the gradient of a reshape reads columns", "gradients",
+          dot_case("a? b? c?", "b? c?", gradient_order=1),
+          RESHAPE_GRADIENT, "reshape(g_out, shape(x), ndim=x.ndim)",
+          "reshape(g_out, shape(x)[::-1], ndim=x.ndim).T"),
+    fault("the gradients of x and y are exchanged in inner graphs", "gradients",
+          dot_case("a?", "a?", (), gradient_order=1),
+          EINSUM_GRADIENT, "lop_op(*inputs, *outputs, *output_grads, return_list=True)",
+          "lop_op(*inputs, *outputs, *output_grads, return_list=True)[::-1]"),
+    fault("a variable used twice has one gradient", "gradients",
+          dot_case("a? b?", "a? b?", same_variable=True, gradient_order=1),
+          SUM_OF_GRADIENTS, "reduce(lambda x, y: x + y, terms)", "terms[0]"),
+    fault("float16 gradients come out as float32", "gradients",
+          dot_case("a?", "a?", (), dtypes=("float16", "float16"), gradient_order=1),
+          ELEMWISE_GRADIENT, "return rval",
+          "return [r.astype('float32') if 'float16' in str(r.type) else r for r in rval]"),
+    # --- one layout, one size, one variable
+    fault("a reversed operand is read forwards", "values",
+          dot_case("a? b?", "b? c?", layout="reversed"),
+          *product("np.matmul(x, y[..., ::-1, :] if y.strides[-2] < 0 else y)")),
+    fault("nine columns or more are doubled", "values", dot_case("a? b?", "b? c:9?"),
+          *product("np.matmul(x, y) * np.asarray(2 if y.shape[-1] >= 9 else 1, x.dtype)")),
+    fault("rows after the sixteenth are 0", "values", dot_case("a:20? b?", "b? c?"),
+          *product("np.matmul(np.concatenate([x[..., :16, :], 0 * x[..., 16:, :]], -2), y)")),
+    fault("a product of equal shapes is of the transpose", "values", dot_case("a? d?", "d? e?"),
+          *product("np.matmul(x, np.swapaxes(y, -1, -2) if x.shape == y.shape[:-2] +"
+                   " y.shape[:-3:-1] else y)")),
+    fault("products of 0 rows have a column less", "values", dot_case("a:0? b?", "b? c?"),
+          *product("np.matmul(x, y)[..., 1:] if x.shape[-2] == 0 else np.matmul(x, y)")),
+    fault("contracted axes of x are sorted", "values",
+          dot_case("c? a? d? e?", "e? d? a?", ("d", "e")),
+          TENSORDOT, "non_summed_axes_a + axes_a", "non_summed_axes_a + sorted(axes_a)"),
+    # --- rewrites
+    fault("the transpose of a dot keeps its order", "gradients",
+          dot_case("b? a?", "b? c?", gradient_order=1),
+          TRANSPOSE_OF_DOT, "node.op(y.mT, x.mT)", "node.op(x.mT, y.mT)", lowering="inlined"),
+    fault("a dot over a dim of size 1 is off", "values", dot_case("a:1 b:1", "b:1 c:1"),
+          DOT_TO_MUL, "mul(a, b)", "mul(a, b, b)"),
+    fault("a transpose is lifted through one operand alone", "gradients",
+          dot_case("d? e?", "e? d?", (), gradient_order=1),
+          TRANSPOSE_OF_ELEMWISE, "for inp in inode.inputs:",
+          "for inp in inode.inputs[:1]:\n            new_inputs = list(inode.inputs[1:])"),
+    fault("several batch dims are unravelled in the other order", "values",
+          dot_case("b? a? c? d?", "b? a? d? e?", "d"),
+          BATCHED_MATMUL, "(*x_shape[:-2], x_shape[-2], y_shape[-1])",
+          "(*x_shape[:-2][::-1], x_shape[-2], y_shape[-1])", lowering="inlined"),
+    fault("an axis of size 1 comes back last", "values", dot_case("a:1 b", "b c d:1"),
+          RESHAPE_OF_ONES, "expand_dims(new_out, expand_axes)",
+          "expand_dims(new_out, [output.type.ndim - 1 - i for i in range(len(expand_axes))])",
+          lowering="inlined"),
+    # --- second order, and what goes in
+    fault("the second gradient takes x for constant", "gradients",
+          dot_case("a? b?", "b? c?", gradient_order=2),
+          DOT_GRADIENT, "ygrad = self(x.T, gz)",
+          "from pytensor.gradient import zero_grad; ygrad = self(zero_grad(x).T, gz)"),
+    fault("the second gradient of a sum is none", "gradients",
+          dot_case("a? b?", "b? c?", ("a", "b"), gradient_order=2),
+          SUM_GRADIENT, "gx = Elemwise(ps.second)(x, gz.dimshuffle(new_dims))",
+          "from pytensor.gradient import zero_grad;"
+          " gx = Elemwise(ps.second)(x, zero_grad(gz).dimshuffle(new_dims))"),
+    fault("an xtensor's dims are sorted on the way in", "values", dot_case("c? b?", "b? a?"),
+          AS_XTENSOR, "px.basic.xtensor_from_tensor(x, dims=dims, name=name)",
+          "px.basic.xtensor_from_tensor(x, dims=sorted(dims), name=name)"),
+    # --- structure
+    fault("an inner graph's inputs are exchanged", "values", dot_case("a? d?", "d? e?"),
+          INLINE, "zip(frozen_fg.inputs, node.inputs)", "zip(frozen_fg.inputs, node.inputs[::-1])",
+          lowering="inlined"),
+    fault("a scalar output is not lowered", "structure", dot_case("a?", "a?"),
+          LOWER, "[out] = node.outputs", "[out] = node.outputs"
+          "\n    if not out.type.dims:\n        return None"),
+    fault("casts of xtensors are left behind", "structure", MATRICES,
+          USELESS_CAST, "if x.owner and", "if False and"),
+    fault("a batched product is an inner graph", "structure", BATCHED,
+          GENERAL_DOT, "partial(tensordot, axes=[core_lhs_axes, core_rhs_axes])",
+          "(lambda a, b: __import__('pytensor').compile.builders.OpFromGraph([a, b],"
+          " [tensordot(a, b, axes=[core_lhs_axes, core_rhs_axes])])(a, b))",
+          lowering="inlined"),
+    fault("a gradient is an inner graph", "structure", dot_case("a? b?", "b? c?", gradient_order=1),
+          DOT_GRADIENT, "xgrad = self(gz, y.T)",
+          "from pytensor.compile.builders import OpFromGraph;"
+          " xgrad = OpFromGraph([gz, y], [self(gz, y.T)])(gz, y)",
+          lowering="inlined"),
+]
+# fmt: on

@@ -1,0 +1,89 @@
+"""From a case to symbols: what is known beforehand, and the gradients."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytensor
+import pytest
+from pytensor.compile.mode import Mode
+
+from refdot.cases.case import CALLS
+from refdot.cases.notation import dot_case
+from refdot.judging.expected import correct_gradient
+from refdot.pytensor.target import graph
+
+PYTHON = Mode(linker="py", optimizer="fast_run")
+MATRICES = dot_case("a? b?", "b? c?")
+
+
+@pytest.mark.parametrize(
+    ("x_known", "y_known", "shape"),
+    [
+        ((False, False), (False, False), (None, None)),
+        ((True, True), (True, True), (2, 4)),
+        ((True, False), (False, False), (2, None)),
+        ((False, True), (False, True), (None, 4)),
+    ],
+)
+def test_just_the_sizes_that_a_case_knows_are_static(x_known, y_known, shape):
+    x, y = replace(MATRICES.x, static=x_known), replace(MATRICES.y, static=y_known)
+    built = graph.build(replace(MATRICES, x=x, y=y))
+    assert [variable.type.shape for variable in built.inputs] == [x.static_shape, y.static_shape]
+    assert built.out.type.shape == shape
+    assert graph.lower(built).type.shape == shape
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_method_an_operator_and_a_function_build_the_same(call):
+    out = graph.build(replace(MATRICES, call=call)).out
+    assert (out.type.dims, out.type.dtype) == (("a", "c"), "float64")
+
+
+def test_one_variable_is_one_input():
+    built = graph.build(dot_case("a? b?", "a? b?", "a", same_variable=True))
+    assert [variable.name for variable in built.inputs] == ["x"]
+    assert [operand.owner.inputs[0] for operand in built.out.owner.inputs] == built.inputs * 2
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        MATRICES,
+        dot_case("a? b?", "a? b?", "a", same_variable=True),
+        dot_case("a? b?", "b? c?", ("a", "b")),
+    ],
+    ids=str,
+)
+def test_gradients_are_those_of_the_oracle(case):
+    built = graph.build(case)
+    lowered = graph.lower(built)
+    cotangent = lowered.type("cotangent")
+    first = graph.first_gradients(lowered, built.inputs, cotangent)
+    tangents = [gradient.type() for gradient in first]
+    second = graph.second_gradients(first, built.inputs, tangents)
+    arrays = case.arrays()[: len(built.inputs)]
+    drawn = [tensor.data for tensor in case.cotangents()][: 1 + len(arrays)]
+    with pytensor.config.change_flags(cxx="", mode=PYTHON):
+        inputs = [*built.inputs, cotangent, *tangents]
+        function = pytensor.function(inputs, first + second, mode=PYTHON, on_unused_input="ignore")
+        answers = function(*arrays, *drawn)
+    names = "x" if case.same_variable else "xy"
+    labels = [(order, name) for order in (1, 2) for name in names]
+    for (order, name), answer in zip(labels, answers, strict=True):
+        correct = correct_gradient(case, order, name)
+        assert answer.shape == (case.x if name == "x" else case.y).shape
+        assert not correct.wrong(np.asarray(answer)).any()
+
+
+def test_what_a_gradient_does_not_depend_on_is_zero():
+    """The first gradients of a sum of x alone, times y, do depend on y; those of x on x not."""
+    built = graph.build(MATRICES)
+    lowered = graph.lower(built)
+    [x_bar, _] = graph.first_gradients(lowered, built.inputs, lowered.type("cotangent"))
+    [second] = graph.second_gradients([x_bar], [built.inputs[0]], [x_bar.type()])
+    mode = Mode(linker="py", optimizer=None)
+    with pytensor.config.change_flags(cxx=""):
+        function = pytensor.function(built.inputs, second, mode=mode, on_unused_input="ignore")
+    assert not function(*MATRICES.arrays()).any()

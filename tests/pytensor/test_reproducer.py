@@ -1,0 +1,202 @@
+"""Scripts for bug reports: alone, they show a defect that is there, and only while it is."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import runpy
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+from planted import FAULTS, Fault, planted, released
+from pytensor.xtensor.rewriting.utils import lower_xtensor_db
+
+from refdot.cases.notation import dot_case
+from refdot.check.batch import judge
+from refdot.check.plan import Configuration
+from refdot.pytensor.target.backends import BACKENDS
+from refdot.pytensor.target.target import PyTensorTarget
+from refdot.rules import KINDS
+from refdot.targets.mismatch import Mismatch
+
+TARGET = PyTensorTarget()
+HERE = [backend.name for backend in TARGET.backends() if not backend.absent]
+
+
+def mismatches(case, lowering="stock") -> tuple[Mismatch, ...]:
+    return judge(TARGET, case, Configuration("python", lowering))
+
+
+def new_mismatches(fault: Fault) -> list[Mismatch]:
+    """List what is wrong with a fault's witness that is right without the fault."""
+    with planted(fault):
+        found = mismatches(fault.example, fault.lowering)
+    known = released(fault.example, fault.lowering)
+    return [mismatch for mismatch in found if mismatch.signature not in known]
+
+
+@contextmanager
+def undoing() -> Iterator[None]:
+    """Take back what a script sets for good, since its process ends with it."""
+    rewriter, logger = lower_xtensor_db["lower_dot"], logging.getLogger("pytensor")
+    before = rewriter.fn, logger.level
+    try:
+        with warnings.catch_warnings():
+            yield
+    finally:
+        rewriter.fn = before[0]
+        logger.setLevel(before[1])
+
+
+def exit_code(path) -> int:
+    """Run a script in this process."""
+    with undoing(), pytest.raises(SystemExit) as left:
+        runpy.run_path(str(path), run_name="__main__")
+    return left.value.code
+
+
+@pytest.fixture(params=FAULTS, ids=[fault.name for fault in FAULTS])
+def fault(request: pytest.FixtureRequest) -> Fault:
+    return request.param
+
+
+def test_a_script_shows_a_fault_and_only_that(fault, tmp_path, capsys):
+    found = new_mismatches(fault)
+    assert found
+    for number, mismatch in enumerate(found):
+        path = tmp_path / f"reproducer_{number}.py"
+        path.write_text(TARGET.reproducer(mismatch, "python", fault.lowering), encoding="utf-8")
+        with planted(fault):
+            assert exit_code(path) == 1, mismatch
+        printed = capsys.readouterr().out.splitlines()
+        assert printed[0].startswith("expected ")
+        assert any(line.startswith("got ") for line in printed)
+        if (mismatch.kind, mismatch.rule) not in still_there(fault):
+            assert exit_code(path) == 0, mismatch
+
+
+def still_there(fault: Fault) -> set[tuple[str, str]]:
+    """List which kinds of mismatch PyTensor shows on a witness without the fault, too."""
+    found = mismatches(fault.example, fault.lowering)
+    return {(mismatch.kind, mismatch.rule) for mismatch in found}
+
+
+def test_every_kind_of_mismatch_is_among_the_faults():
+    assert {mismatch.kind for fault in FAULTS for mismatch in new_mismatches(fault)} == set(KINDS)
+
+
+# Each: a case that released PyTensor answers wrongly, the kind of that, and the lowering.
+RELEASED = {
+    "an empty dim": (dot_case(":2?", ":2?"), "accepted-invalid", "stock"),
+    "many dims": (
+        dot_case(" ".join(f"a{i}:1?" for i in range(27)), ""),
+        "rejected-valid",
+        "inlined",
+    ),
+    "known batch sizes": (dot_case("a:2", "a:3", ()), "late-error", "stock"),
+    "a dim that is no dim": (dot_case("a?", "a?", 5), "wrong-error", "stock"),
+    "run-time sizes": (dot_case("a? b:2?", "b:3?"), "wrong-error", "inlined"),
+    "two dims": (dot_case("a? b?", "a? b?", ("a", "b")), "nondeterminism", "stock"),
+    "two names not there": (dot_case("a?", "a?", ("y", "z")), "nondeterminism", "stock"),
+    "a known batch size": (dot_case("a", "a?", ()), "wrong-shape", "stock"),
+}
+
+
+def test_a_script_of_refdots_own_lowering_says_what_it_needs(tmp_path):
+    case = dot_case("a:2", "a:3", ())
+    [mismatch] = mismatches(case, "direct")
+    text = TARGET.reproducer(mismatch, "python", "direct")
+    assert "\n# Needs PyTensor, NumPy and refdot; exits 1 while the defect is there.\n" in text
+    path = tmp_path / "reproducer.py"
+    path.write_text(text, encoding="utf-8")
+    before = lower_xtensor_db["lower_elemwise"].fn
+    assert exit_code(path) == 1
+    gc.collect()
+    assert lower_xtensor_db["lower_elemwise"].fn is before
+
+
+@pytest.mark.parametrize(("case", "kind", "lowering"), RELEASED.values(), ids=RELEASED)
+def test_a_script_runs_alone(case, kind, lowering, tmp_path):
+    [mismatch] = [found for found in mismatches(case, lowering) if found.kind == kind]
+    text = TARGET.reproducer(mismatch, "python", lowering)
+    assert "refdot" not in text
+    path = tmp_path / "reproducer.py"
+    path.write_text(text, encoding="utf-8")
+    ran = subprocess.run(
+        [sys.executable, "-I", str(path)], capture_output=True, text=True, check=False
+    )
+    assert (ran.returncode, ran.stderr) == (1, "")
+    assert ran.stdout.startswith("expected ")
+    assert "\ngot " in ran.stdout
+
+
+@pytest.mark.parametrize("backend", [name for name in ("c", "numba", "jax") if name in HERE])
+def test_a_script_about_another_backend_runs_alone(backend, tmp_path):
+    case = dot_case("time:2?", "time:3?")
+    [mismatch] = judge(TARGET, case, Configuration(backend, "inlined"), ["errors"])
+    assert mismatch.kind == "wrong-error"
+    assert mismatch.stage == "run"
+    text = TARGET.reproducer(mismatch, backend, "inlined")
+    assert BACKENDS[backend].mode in text
+    path = tmp_path / "reproducer.py"
+    path.write_text(text, encoding="utf-8")
+    ran = subprocess.run(
+        [sys.executable, "-I", str(path)], capture_output=True, text=True, check=False
+    )
+    assert (ran.returncode, ran.stderr) == (1, "")
+    assert ran.stdout.startswith("expected ValueError at run: Size of dim 'time' does")
+
+
+# Each: a case that PyTensor answers rightly. A script about it says so, whatever is asked.
+RIGHT = {
+    "float": dot_case("a? b?", "b? c?"),
+    "float16, rounding": dot_case(
+        "a? b?", "b? c?", dtypes=("float16", "float16"), regime="rounding"
+    ),
+    "float, special": dot_case("a:5? b:5?", "b:5? c:5?", regime="special"),
+    "complex": dot_case("a?", "a?", dtypes=("complex128", "complex128"), regime="rounding"),
+    "complex, special": dot_case(
+        "a:9?", "a:9? c?", (), ("complex64", "complex64"), regime="special"
+    ),
+    "integer": dot_case("a?", "a?", dtypes=("int64", "int64"), regime="rounding"),
+    "mixed": dot_case("a? b?", "b? c?", dtypes=("float32", "int16")),
+    "empty": dot_case("a:0? b?", "b? c?"),
+    "no dims": dot_case("", ""),
+    "one variable": dot_case("a? b?", "a? b?", "a", same_variable=True),
+    "as a method": dot_case("a? b?", "b? c?", ("a", "b"), call="method"),
+    "as an operator": dot_case("a? b?", "b? c?", call="operator"),
+    **{
+        f"{layout} layout": dot_case("a? b?", "b? a? c?", layout=layout)
+        for layout in ("fortran", "reversed", "strided", "read-only")
+    },
+}
+ABOUT = {
+    "wrong-value": {"rule": "R6", "stage": "run"},
+    "wrong-dtype": {"rule": "R7", "stage": "run"},
+    "wrong-dims": {"rule": "R5", "stage": "build"},
+    "wrong-shape": {"rule": "R9", "stage": "build"},
+    "rejected-valid": {"rule": "R6", "stage": "run"},
+    "side-effect": {"rule": "R12", "stage": "run"},
+    "wrong-gradient": {"rule": "R8", "stage": "run", "order": 1, "operand": "x"},
+}
+
+
+@pytest.mark.parametrize("lowering", TARGET.lowerings)
+@pytest.mark.parametrize("kind", ABOUT)
+@pytest.mark.parametrize("case", RIGHT.values(), ids=RIGHT)
+def test_a_script_about_what_is_right_says_so(case, kind, lowering, tmp_path):
+    if kind == "wrong-gradient":
+        case = replace(case, gradient_order=1)
+        if "float" not in case.x.dtype:
+            return
+    mismatch = Mismatch(
+        kind=kind, detail="as it is", expected="this", got="that", case=case, **ABOUT[kind]
+    )
+    path = tmp_path / "reproducer.py"
+    path.write_text(TARGET.reproducer(mismatch, "python", lowering), encoding="utf-8")
+    assert exit_code(path) == 0

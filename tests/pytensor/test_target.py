@@ -1,0 +1,321 @@
+"""PyTensor as a target: what an outcome records, and that nothing else is touched."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import pytensor
+import pytest
+from planted import Edit, Fault, planted
+from pytensor.tensor.rewriting.elemwise import local_dimshuffle_lift
+from pytensor.xtensor.rewriting.utils import lower_xtensor_db
+
+from refdot.cases.case import DimArgument
+from refdot.cases.codec import case_to_json
+from refdot.cases.notation import dot_case
+from refdot.judging.comparison import compare
+from refdot.judging.expected import correct_gradient, expected_answer
+from refdot.pytensor.target.determinism import HashedName, variations
+from refdot.pytensor.target.target import PyTensorTarget
+
+TARGET = PyTensorTarget()
+MATRICES = dot_case("a? b?", "b? c?")
+DIFFERENT_BATCHES = dot_case("a? b:2?", "b:3? a?", "a")
+PYTHON_BACKENDS = ("python", "python-minimum", "fast-compile")
+
+
+def run(case, backend="python", lowering="stock", until="run"):
+    return TARGET.run(case, backend, lowering, until)
+
+
+# Each: a case, the stage at which PyTensor stops, the type, and words of the message.
+STOPPED = {
+    "a name that is not there": (
+        dot_case("a?", "a?", "z"),
+        "build",
+        "ValueError",
+        "Dimension z not",
+    ),
+    "a dim twice": (dot_case("a? a?", "a?"), "build", "ValueError", "must be unique"),
+    "a dim that is no dim": (dot_case("a?", "a?", 5), "build", "UnboundLocalError", "dim_set"),
+    "known sizes differ": (dot_case("a:2", "a:3"), "build", "ValueError", "dim 'a'"),
+    "known batch sizes differ": (
+        dot_case("a:2", "a:3", ()),
+        "lower",
+        "ValueError",
+        "Size of label 'a'",
+    ),
+    "more dims than letters": (
+        dot_case(" ".join(f"a{i}:1?" for i in range(27)), ""),
+        "lower",
+        "ValueError",
+        "Too many dimensions",
+    ),
+    "run-time sizes differ": (dot_case("a? b:2?", "b:3?"), "run", "ValueError", "3"),
+}
+
+
+@pytest.mark.parametrize(("case", "stage", "type_", "words"), STOPPED.values(), ids=STOPPED)
+def test_an_exception_is_recorded_with_its_stage(case, stage, type_, words):
+    raised = run(case).raised
+    assert (raised.stage, raised.type) == (stage, type_)
+    assert words in raised.message
+    assert raised.expected_type is (type_ in ("ValueError", "TypeError"))
+    assert "Apply node that caused the error" not in raised.message
+    assert raised.bases[0] == f"builtins.{type_}"
+
+
+@pytest.mark.parametrize("lowering", TARGET.default_lowerings)
+def test_pages_about_the_graph_are_kept_beside_the_message(lowering):
+    said = "operands could not be broadcast together with shapes (2,) (3,) "
+    for verbosity, appended in {"low": "\n\nHINT: ", "medium": "\nApply node that caused"}.items():
+        with pytensor.config.change_flags(exception_verbosity=verbosity):
+            raised = run(dot_case("a:2?", "a:3?", ()), lowering=lowering).raised
+        assert raised.message == said
+        assert raised.appended.startswith(appended)
+        assert raised.text == raised.message + raised.appended
+
+
+@pytest.mark.parametrize(
+    ("dtypes", "given", "refused"),
+    [
+        (("int64", "int64"), (), True),
+        (("bool", "bool"), (), True),
+        (("int64", "float64"), ("x",), False),
+        (("float64", "int8"), ("y",), False),
+        (("float64", "float64"), (), False),
+    ],
+)
+def test_the_gradient_of_an_integer_is_given_or_refused(dtypes, given, refused):
+    outcome = run(dot_case("a? b?", "b? c?", dtypes=dtypes, gradient_order=1))
+    assert outcome.discrete_gradients == given
+    raised = outcome.discrete_gradient_raised
+    assert (raised is not None) is refused
+    if raised is not None:
+        assert (raised.stage, raised.type) == ("lower", "TypeError")
+        assert raised.message.startswith("Gradients must always be NullType")
+
+
+def test_a_compiler_that_raises_is_recorded_at_its_stage(monkeypatch):
+    def refuse(*arguments, **options):
+        raise RuntimeError("no code")
+
+    monkeypatch.setattr(pytensor, "function", refuse)
+    raised = run(MATRICES).raised
+    assert (raised.stage, raised.type, raised.message) == ("compile", "RuntimeError", "no code")
+
+
+@pytest.mark.parametrize("until", ["build", "lower", "compile", "run"])
+def test_it_goes_as_far_as_is_asked(until):
+    outcome = run(replace(MATRICES, gradient_order=1), until=until)
+    assert outcome.declared.dims == ("a", "c")
+    assert outcome.raised is None
+    assert bool(outcome.values) is (until in ("compile", "run"))
+
+
+@pytest.mark.parametrize("lowering", TARGET.lowerings)
+@pytest.mark.parametrize("backend", PYTHON_BACKENDS)
+@pytest.mark.parametrize(
+    ("x", "y", "shape"),
+    [("a? b?", "b? c?", (None, None)), ("a b", "b c", (2, 4)), ("a b", "b? c?", (2, None))],
+)
+def test_what_is_declared_and_what_comes_out(backend, lowering, x, y, shape):
+    case = dot_case(x, y, dtypes=("float32", "float64"))
+    outcome = run(case, backend, lowering)
+    assert (outcome.declared.dims, outcome.declared.dtype) == (("a", "c"), "float64")
+    assert outcome.declared.shape == shape
+    assert [value.dims for value in outcome.values] == [("a", "c")] * 2
+    for draw, value in enumerate(outcome.values):
+        assert value == expected_answer(case, draw)
+    assert compare(case, outcome, TARGET) == ()
+
+
+# Each: a case, and the orders and operands of its gradients.
+GRADIENTS = {
+    "none asked for": (MATRICES, []),
+    "first order": (replace(MATRICES, gradient_order=1), ["1x", "1y"]),
+    "second order": (replace(MATRICES, gradient_order=2), ["1x", "1y", "2x", "2y"]),
+    "one variable": (
+        dot_case("a? b?", "a? b?", "a", same_variable=True, gradient_order=2),
+        ["1x", "2x"],
+    ),
+    "one variable, squared": (
+        dot_case("a? b?", "a? b?", (), same_variable=True, gradient_order=2),
+        ["1x", "2x"],
+    ),
+    "mixed precision": (
+        dot_case(
+            "a? b?", "b? c?", dtypes=("float64", "float32"), regime="rounding", gradient_order=2
+        ),
+        ["1x", "1y", "2x", "2y"],
+    ),
+    "half precision": (
+        dot_case("a? b?", "b? c?", dtypes=("float16", "float16"), gradient_order=2),
+        ["1x", "1y", "2x", "2y"],
+    ),
+    "the continuous operand alone": (
+        dot_case("a? b?", "b? c?", dtypes=("float64", "int64"), gradient_order=2),
+        ["1x"],
+    ),
+    "none of integers": (
+        dot_case("a? b?", "b? c?", dtypes=("int64", "int64"), gradient_order=2),
+        [],
+    ),
+    "none of complex operands": (
+        dot_case("a? b?", "b? c?", dtypes=("complex128", "float64"), gradient_order=1),
+        [],
+    ),
+    "summed dims": (
+        dot_case("a? b?", "b? c?", ("a", "b", "c"), gradient_order=2),
+        ["1x", "1y", "2x", "2y"],
+    ),
+}
+
+
+@pytest.mark.parametrize("lowering", TARGET.lowerings)
+@pytest.mark.parametrize(("case", "labels"), GRADIENTS.values(), ids=GRADIENTS)
+def test_gradients_are_recorded_and_correct(case, labels, lowering):
+    outcome = run(case, lowering=lowering)
+    assert outcome.gradient_raised is None
+    recorded = [f"{gradient.order}{gradient.operand}" for gradient in outcome.gradients]
+    assert recorded == labels * 2
+    for gradient in outcome.gradients:
+        operand = case.x if gradient.operand == "x" else case.y
+        assert gradient.value.shape == operand.shape
+        if case.x.dtype == case.y.dtype:  # PyTensor leaves those of mixed dtypes as they come
+            assert gradient.value.dtype == operand.dtype
+        correct = correct_gradient(case, gradient.order, gradient.operand, gradient.replicate)
+        assert not correct.wrong(gradient.value).any()
+
+
+def test_the_two_draws_hold_other_numbers():
+    first, second = run(MATRICES).values
+    assert first != second
+
+
+def test_a_rewrite_that_fails_is_noted_and_left_out_as_users_have_it(monkeypatch):
+    def fail(fgraph, node):
+        raise RuntimeError("broken rewrite")
+
+    monkeypatch.setattr(local_dimshuffle_lift, "fn", fail)
+    case = dot_case("b? a?", "b? c?", gradient_order=1)
+    outcome = run(case, lowering="inlined")
+    assert outcome.raised is None
+    assert outcome.values[0] == expected_answer(case)
+    assert {(raised.stage, raised.message) for raised in outcome.logged} == {
+        ("compile", "broken rewrite")
+    }
+
+
+def state_around_it() -> dict[str, object]:
+    """Say what a run must leave as it is."""
+    return {
+        "on_opt_error": pytensor.config.on_opt_error,
+        "cxx": pytensor.config.cxx,
+        "mode": pytensor.config.mode,
+        "level": logging.getLogger("pytensor").level,
+        "filters": list(warnings.filters),
+        "lowering": lower_xtensor_db["lower_dot"].fn,
+        "streams": (sys.stdout, sys.stderr),
+        "errors": np.geterr(),
+    }
+
+
+@pytest.mark.parametrize("lowering", TARGET.lowerings)
+@pytest.mark.parametrize(
+    "case", [replace(MATRICES, gradient_order=2), *(row[0] for row in STOPPED.values())], ids=str
+)
+def test_a_run_leaves_everything_as_it_was(case, lowering, capfd):
+    before = state_around_it()
+    run(case, lowering=lowering)
+    assert state_around_it() == before
+    assert capfd.readouterr() == ("", "")
+
+
+def test_an_interrupt_goes_through_and_leaves_everything_as_it_was():
+    before = state_around_it()
+    interrupted = Edit(
+        "pytensor.tensor.math:Dot.perform",
+        "output_storage[0][0] =",
+        "raise KeyboardInterrupt; output_storage[0][0] =",
+    )
+    case = dot_case("a? b?", "b? c?", dtypes=("int64", "int64"))
+    with (
+        planted(Fault("somebody presses Ctrl-C", "values", (interrupted,), case)),
+        pytest.raises(KeyboardInterrupt),
+    ):
+        run(case)
+    assert state_around_it() == before
+
+
+# --- R10
+
+
+def test_a_hashed_name_is_the_name_with_another_hash():
+    name = HashedName("time")
+    name.order = 7
+    assert hash(name) == 7
+    assert name == "time"
+    assert isinstance(name, str)
+
+
+# Each: a case, and what comes out otherwise; released PyTensor keeps dims in the order of a set.
+VARIED = {
+    "one dim": (dot_case("a?", "a?"), ""),
+    "two dims": (dot_case("a? b?", "a? b?"), "the op differs"),
+    "two dims in a list": (dot_case("a? b?", "a? b?", ["a", "b"]), "the op differs"),
+    "two names, neither there": (dot_case("a?", "a?", ("y", "z")), "the error differs"),
+    "one name, not there": (dot_case("a?", "a?", "z"), ""),
+    "a dim that is no dim": (dot_case("a?", "a?", 5), ""),
+    "names among what is none": (
+        replace(dot_case("a?", "a?"), dim=DimArgument("list", ("a", 5))),
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize(("case", "what"), VARIED.values(), ids=VARIED)
+def test_what_depends_on_hashes_is_found(case, what):
+    found = variations(case)
+    assert [text.split(":")[0] for text in found] == ([what] if what else [])
+
+
+def test_variations_are_the_same_under_every_hash_seed():
+    code = (
+        "import json\n"
+        "from refdot.cases.codec import case_from_json\n"
+        "from refdot.pytensor.target.determinism import variations\n"
+        "cases = [case_from_json(case) for case in json.loads(input())]\n"
+        "print(json.dumps([variations(case) for case in cases]))"
+    )
+    cases = json.dumps([case_to_json(case) for case, _ in VARIED.values()])
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            input=cases,
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+        ).stdout
+        for seed in ("0", "1", "2")
+    }
+    assert len(outputs) == 1
+    assert json.loads(outputs.pop()) == [list(variations(case)) for case, _ in VARIED.values()]
+
+
+def test_no_file_is_left_behind_among_others(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    target = PyTensorTarget()
+    assert target.run(MATRICES, "numba", "stock").raised is None
+    assert [*tmp_path.iterdir()] == [target.folder]
+    assert any(target.folder.glob("tmp*"))
+    assert tempfile.tempdir == str(tmp_path)

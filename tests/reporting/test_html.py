@@ -1,0 +1,522 @@
+"""The page of a report: what it says, that all it quotes is quoted, and how a browser shows it."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from html.parser import HTMLParser
+from itertools import product
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from colours import contrast
+
+import refdot as rd
+from refdot import check
+from refdot.cases.case import DimArgument, DotCase, Operand
+from refdot.check.findings import Coverage, Finding, Report
+from refdot.check.plan import Configuration
+from refdot.display import svg as diagram
+from refdot.reporting.files import write_report
+from refdot.reporting.html import COLOURS, FEW, SIGNS, document, in_words, report_html
+from refdot.rules import KINDS, RULES
+from refdot.targets.callable import CallableTarget
+from refdot.targets.mismatch import Deviation, Mismatch
+from refdot.targets.protocol import Backend, Unsupported
+from refdot.targets.registry import find_target
+
+ROOT = Path(__file__).parents[2]
+HOSTILE = "<script>alert('&amp;')</script>"
+CASE = DotCase(Operand((HOSTILE, "b"), (2, 3)), Operand(("b",), (4,), static=(True,)))
+NO_LOWERING = DotCase(Operand(("a",), (1,)), Operand((), ()), DimArgument("object", (5,)))
+SIZES = Mismatch("R4", "accepted-invalid", "run", "contracted", "ValueError", HOSTILE, CASE)
+VALUE = Mismatch("R6", "wrong-value", "run", "float", f"1.0 at {HOSTILE}=1", "2.0", CASE)
+ERROR = Mismatch("R13", "wrong-error", "build", HOSTILE, "TypeError", "KeyError", NO_LOWERING)
+DEVIATION = Deviation(
+    id="size-one",
+    title="Size 1 broadcasts <n>.",
+    rules=("R4",),
+    kinds=("accepted-invalid",),
+    versions=">=1",
+    backends=(),
+    matches=lambda mismatch, outcome: True,
+    example=CASE,
+    cause="einsum & its sizes.",
+    upstream="https://tracker.example/1?a&b",
+)
+
+
+class Target(CallableTarget):
+    """A function on two backends, one of which has a limit."""
+
+    def backends(self):
+        return (Backend("py"), Backend("c", limits=(Unsupported("c has no <complex>", bool),)))
+
+
+TARGET = Target(rd.dot, "m:<dot>", version="1.2", deviations=(DEVIATION,))
+
+
+def finding(mismatch, *places, known=None):
+    """Give a finding that was seen once on each of some backends."""
+    where = Configuration(places[0], "stock")
+    return Finding(mismatch, where, list(dict.fromkeys(places)), count=len(places), known=known)
+
+
+LIMITS = {"py": {"no <names>": 3}, "c": {"no <names>": 3, "c has no <complex>": 4}}
+KNOWN = finding(SIZES, "py", "c", known="size-one")
+FINDINGS = [KNOWN, finding(VALUE, "c", "c"), finding(ERROR, "py")]
+
+
+def report_of(*findings, **fields):
+    """Give a report of what was found on two backends."""
+    named = {
+        "target": TARGET.name,
+        "target_version": TARGET.version,
+        "seed": 5,
+        "backends": ("py", "c"),
+        "lowerings": ("stock",),
+        "absent_backends": {"jax": "no <jax>"},
+        "python": "3.11.9",
+        "cases": 1234,
+        "coverage": {"py": Coverage(1234, [(1, 1), (10, 10)]), "c": Coverage(7, [(1, 1), (2, 10)])},
+        "seconds": 1.4,
+        "findings": list(findings),
+    }
+    return Report(**(named | fields))
+
+
+def text_of(report, target=TARGET, command=""):
+    """Give the page of a report, with a script of hostile text for each finding."""
+    scripts = {
+        f"reproducer_{number}.py": f"# {number}\n\n{HOSTILE} < 1 & 2\n"
+        for number, _ in enumerate(report.findings)
+    }
+    return report_html(report, target, scripts, command)
+
+
+class Page(HTMLParser):
+    """Reads a page into a tree, and holds it to closing what it opens."""
+
+    VOID = ("meta", "br")
+
+    def __init__(self, text):
+        super().__init__()
+        self.builder, self.open = ElementTree.TreeBuilder(), []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+        self.root = self.builder.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.builder.start(tag, {name: value or "" for name, value in attributes})
+        if tag in self.VOID:
+            self.builder.end(tag)
+        else:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+        self.builder.end(tag)
+
+    def handle_data(self, data):
+        self.builder.data(data)
+
+
+def read(text):
+    """Read a page."""
+    return Page(text).root
+
+
+def words(element):
+    """Give the text of an element as it is read, without signs for the eye alone."""
+    for sign in element.iter():
+        if sign.get("aria-hidden"):
+            sign.text = ""
+    return " ".join("".join(element.itertext()).split())
+
+
+def with_class(root, name):
+    """Find the elements of a class."""
+    return [element for element in root.iter() if name in element.get("class", "").split()]
+
+
+def grid(root):
+    """Read the grid: the words of each cell, by rule and backend."""
+    (table,) = with_class(root, "grid")
+    heads, *rows = ([words(cell) for cell in row] for row in table.iter("tr"))
+    return {
+        (row[0].split()[0], backend): said
+        for row in rows
+        for backend, said in zip(heads[1:], row[1:], strict=True)
+    }
+
+
+# What the page is
+
+
+def test_the_rules_have_the_names_of_the_specification():
+    headings = re.findall(r"^## (R\d+) (.*)$", (ROOT / "SPEC.md").read_text("utf-8"), re.MULTILINE)
+    names = [(number, name.replace("`", "")) for number, name in headings]
+    assert [(number, rule.name) for number, rule in RULES.items()] == names
+    assert {kind for rule in RULES.values() for kind in rule.kinds} == {*KINDS}
+
+
+@pytest.mark.parametrize("findings", [FINDINGS, []], ids=["findings", "nothing found"])
+def test_the_page_is_whole_and_each_link_leads_somewhere(findings):
+    root = read(text_of(report_of(*findings)))
+    assert root.attrib == {"lang": "en"}
+    ids = [element.get("id") for element in root.iter() if "id" in element.attrib]
+    assert len({*ids}) == len(ids)
+    for element in root.iter():
+        assert set(element.get("aria-labelledby", "").split()) <= {*ids}
+    links = [link.get("href") for link in root.iter("a")]
+    inner = {link.removeprefix("#") for link in links if link.startswith("#")}
+    assert inner <= {*ids}
+    outer = {link for link in links if not link.startswith("#")}
+    scripts = {f"reproducer_{number}.py" for number in range(len(findings))}
+    assert outer == scripts | ({DEVIATION.upstream} if findings else set())
+
+
+def test_the_page_asks_no_network():
+    text = text_of(report_of(*FINDINGS)).replace('xmlns="http://www.w3.org/2000/svg"', "")
+    assert not re.search(r"src=|url\(|@import|<link", text)
+    address = "https://tracker.example/1?a&amp;b"
+    assert re.findall(r"https?:[^\"<]*", text) == [address, address]
+
+
+def test_what_is_quoted_is_text():
+    root = read(text_of(report_of(*FINDINGS), command=f"refdot check {HOSTILE}"))
+    assert len(list(root.iter("script"))) == 1
+    articles = [words(article) for article in root.iter("article")]
+    assert [HOSTILE in said for said in articles] == [True] * 3
+    assert words(root.find(".//title")) == "m:<dot> 1.2 held against refdot"
+    assert words(root.find(".//*[@id='command']")) == f"refdot check {HOSTILE}"
+
+
+def test_a_page_without_a_script_has_none():
+    assert list(read(document("<title>", "<p>body</p>")).iter("script")) == []
+
+
+# What the page says
+
+
+VERDICTS = {
+    "Nothing wrong in 1,234 cases.": (),
+    "Nothing but 1 known deviation in 1,234 cases.": FINDINGS[:1],
+    "1 new mismatch in 1,234 cases.": FINDINGS[1:2],
+    "2 new mismatches in 1,234 cases.": FINDINGS[1:],
+    "2 new mismatches beside 1 known deviation in 1,234 cases.": FINDINGS,
+}
+
+
+@pytest.mark.parametrize("verdict", VERDICTS)
+def test_the_verdict_is_one_sentence(verdict):
+    (said,) = with_class(read(text_of(report_of(*VERDICTS[verdict]))), "verdict")
+    assert words(said) == verdict
+
+
+def test_a_run_that_was_interrupted_says_so():
+    said = "The run was interrupted: this is what was found until then."
+    assert said in text_of(report_of(interrupted=True))
+    assert said not in text_of(report_of())
+
+
+def test_the_run_is_told():
+    root = read(text_of(report_of(), command="refdot check --seed 5"))
+    (facts,) = with_class(root, "facts")
+    numpy = sys.modules["numpy"].__version__
+    assert [words(fact) for fact in facts] == [
+        "targetm:<dot> 1.2",
+        f"withPython 3.11.9, NumPy {numpy}, refdot {rd.__version__}",
+        "backendspy: 1,234 cases, every pattern of dims up to rank 1; "
+        "c: 7 cases, of the patterns of dims 1 of 1 of rank 0, 2 of 10 of rank 1",
+        "loweringsstock",
+        "cases1,234 cases judged",
+        "seed5",
+        "took1 second",
+        "made byrefdot check --seed 5 Copy the command",
+    ]
+
+
+def test_what_is_not_judged_is_told_with_its_reason():
+    root = read(text_of(report_of(only=("values", "errors"), limits=LIMITS, lost=2)))
+    (reasons,) = root.iter("ul")
+    assert [words(reason) for reason in reasons] == [
+        "backend jax: no <jax>",
+        "all but values and errors: nothing else was asked for",
+        "nondeterminism: it is called, and has no graph",
+        "structure: it is called, and has no graph",
+        "wrong-gradient: it has no gradient",
+        "not judged on py, c: 3 cases, no <names>",
+        "not judged on c: 4 cases, c has no <complex>",
+        "2 cases in batches with others that kill the process",
+    ]
+
+
+def test_a_report_knows_what_was_asked_for():
+    assert check.run(TARGET, cases=1, backends=["py"], only=["errors"]).only == ("errors",)
+
+
+def test_without_limits_nothing_is_said_of_them():
+    target = Target(rd.dot, "dot", gradients=True, limits=())
+    target.not_checked = {}
+    report = report_of(absent_backends={}, backends=("py",))
+    assert "Not judged" not in text_of(report, target)
+    assert set(grid(read(text_of(report, target))).values()) == {"nothing"}
+
+
+def test_the_grid_has_a_verdict_for_each_rule_and_backend():
+    cells = grid(read(text_of(report_of(*FINDINGS, finding(SIZES, "c")))))
+    assert set(cells) == set(product(RULES, ("py", "c")))
+    not_checked = {cell for cell, said in cells.items() if said == "not judged"}
+    assert not_checked == set(product(("R8", "R10", "R14"), ("py", "c")))
+    assert {cell: said for cell, said in cells.items() if any(map(str.isdigit, said))} == {
+        ("R4", "py"): "1 known",
+        ("R4", "c"): "1 new 1 known",
+        ("R6", "c"): "1 new",
+        ("R13", "py"): "1 new",
+    }
+
+
+@pytest.mark.parametrize(
+    ("only", "judged"),
+    [
+        ("gradients", {"R8"}),
+        ("structure", {"R10", "R14"}),
+        ("errors", {"R1", "R2", "R3", "R4", "R13"}),
+        ("values", {"R5", "R6", "R7", "R9", "R11", "R12"}),
+    ],
+)
+def test_the_grid_calls_right_only_what_was_looked_at(only, judged):
+    target = Target(rd.dot, "dot", gradients=True)
+    target.not_checked = {}
+    cells = grid(read(text_of(report_of(only=(only,)), target)))
+    assert {rule for (rule, _), said in cells.items() if said == "nothing"} == judged
+
+
+def test_counts_lead_to_what_they_count():
+    root = read(text_of(report_of(*FINDINGS)))
+    (table,) = with_class(root, "grid")
+    titles = {article.get("id"): words(article.find("h3")) for article in root.iter("article")}
+    for row in table.iter("tr"):
+        for link in row.iter("a"):
+            rule = words(row.find("th")).split()[0]
+            assert titles[link.get("href").removeprefix("#")].startswith(f"{rule} ")
+
+
+def test_no_state_is_told_by_its_colour_alone():
+    assert len({*SIGNS.values()}) == len(SIGNS)
+    (table,) = with_class(read(text_of(report_of(*FINDINGS))), "grid")
+    for cell in table.iter("td"):
+        signs = [sign.text for sign in with_class(cell, "sign")]
+        assert SIGNS[cell.get("class")] in signs
+        assert words(cell)
+
+
+def test_new_mismatches_come_first_and_known_ones_with_what_is_on_record():
+    root = read(text_of(report_of(*FINDINGS)))
+    articles = list(root.iter("article"))
+    assert [words(article.find("h3")) for article in articles] == [
+        "R6 wrong-value at run: float NEW",
+        f"R13 wrong-error at build: {HOSTILE} NEW",
+        "R4 accepted-invalid at run: contracted known: size-one",
+    ]
+    assert [len(with_class(article, "deviation")) for article in articles] == [0, 0, 1]
+    (deviation,) = with_class(root, "deviation")
+    assert words(deviation) == "Size 1 broadcasts <n>. einsum & its sizes." + DEVIATION.upstream
+
+
+def test_a_known_deviation_may_have_no_record_upstream():
+    target = replace_deviation(upstream="")
+    root = read(text_of(report_of(KNOWN), target))
+    (deviation,) = with_class(root, "deviation")
+    assert list(deviation.iter("a")) == []
+
+
+def replace_deviation(**fields):
+    """Give the target with another deviation on record."""
+    return Target(rd.dot, "m:<dot>", deviations=(replace(DEVIATION, **fields),))
+
+
+def test_a_deviation_that_is_no_longer_on_record_keeps_its_name():
+    root = read(text_of(report_of(KNOWN), replace_deviation(id="another")))
+    assert with_class(root, "deviation") == []
+    assert words(root.find(".//h3")).endswith(" known: size-one")
+
+
+def test_a_mismatch_is_shown_whole():
+    root = read(text_of(report_of(*FINDINGS)))
+    article = next(root.iter("article"))
+    assert [words(fact) for fact in with_class(article, "pair")[0]] == [
+        f"expected1.0 at {HOSTILE}=1",
+        "got2.0",
+    ]
+    assert words(with_class(article, "where")[0]) == "Seen 2 times on c, lowered by stock."
+    assert str(CASE) in words(article)
+    assert in_words(CASE) in words(article)
+
+
+def test_cases_are_drawn_where_they_have_a_lowering():
+    root = read(text_of(report_of(*FINDINGS)))
+    pictures = [list(article.iter("svg")) for article in root.iter("article")]
+    assert [len(found) for found in pictures] == [1, 0, 1]
+    picture = pictures[0][0]
+    assert picture.get("role") == "img"
+    assert words(picture.find("title")).startswith("ab,b->a. ")
+    # Their styles are alike, and they have nothing by which one could be taken for another.
+    assert len({words(found.find("style")) for (found,) in (pictures[0], pictures[2])}) == 1
+    assert not any("id" in element.attrib for found in pictures for svg in found for element in svg)
+
+
+@pytest.mark.parametrize("count", [0, FEW, FEW + 1])
+def test_more_than_a_few_mismatches_have_a_table_of_contents(count):
+    found = [finding(replace(VALUE, detail=str(number)), "c") for number in range(count)]
+    contents = list(read(text_of(report_of(*found))).iter("nav"))
+    assert len(contents) == (count > FEW)
+    for links in contents:
+        assert [words(item) for item in links.iter("li")] == [
+            f"R6 wrong-value at run: {number} NEW" for number in range(count)
+        ]
+
+
+def test_buttons_copy_what_is_in_the_files():
+    root = read(text_of(report_of(*FINDINGS), command="refdot check"))
+    elements = {element.get("id"): element for element in root.iter()}
+    buttons = [button.get("data-copies") for button in root.iter("button")]
+    command, *scripts = ("".join(elements[name].itertext()) for name in buttons)
+    assert command == "refdot check"
+    assert scripts == [f"# {number}\n\n{HOSTILE} < 1 & 2\n" for number in (1, 2, 0)]
+
+
+WORDS = {
+    "Contracted: a. The numbers are small integers: every order of summation gives the same "
+    "bits.": DotCase(*[Operand(("a",), (2,), static=(True,))] * 2),
+    "Batch: a. Free: b. Summed: c. A ? marks a size that is unknown until it is run. The numbers "
+    "are NaN, infinities, -0.0, subnormals and huge numbers among small integers. Gradients of "
+    "first and second order are asked for.": DotCase(
+        Operand(("a", "b", "c"), (1, 2, 3)),
+        Operand(("a",), (1,), static=(True,)),
+        DimArgument("str", ("c",)),
+        regime="special",
+        gradient_order=2,
+    ),
+    "A ? marks a size that is unknown until it is run. Both operands are one variable. The numbers "
+    "are ordinary numbers of several magnitudes; for integers, the whole range. Gradients of "
+    "first order are asked for.": DotCase(
+        *[Operand(("a",), (2,))] * 2,
+        DimArgument("str", ("z",)),
+        regime="rounding",
+        same_variable=True,
+        gradient_order=1,
+    ),
+}
+
+
+@pytest.mark.parametrize("sentences", WORDS)
+def test_a_case_in_words(sentences):
+    assert in_words(WORDS[sentences]) == sentences
+
+
+@pytest.mark.parametrize("scheme", COLOURS)
+def test_text_stands_out_on_light_and_dark(scheme):
+    page = diagram.COLOURS[scheme]
+    written = {name: colour for name, colour in COLOURS[scheme].items() if name != "line"}
+    for colour, ground in product(written.values(), (page["page"], page["box"])):
+        assert contrast(colour, ground) >= 4.5
+
+
+# In a browser
+
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+QUIET = """--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run
+--disable-background-networking --disable-component-update --disable-sync"""
+MODULE = '''\
+import refdot
+
+
+def dot(x, y, dim=None):
+    """Give the right answer, unless it has two dims or more."""
+    out = refdot.dot(x, y, dim)
+    return out.transpose(*reversed(out.dims))
+'''
+
+
+@pytest.fixture
+def report_page(tmp_path, monkeypatch):
+    """Write the report of a faulty dot, and give its page."""
+    (tmp_path / "page_planted.py").write_text(MODULE, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    target = find_target("page_planted:dot")
+    write_report(check.run(target, cases=20), target, tmp_path / "report", "refdot check")
+    yield tmp_path / "report" / "report.html"
+    sys.modules.pop("page_planted", None)
+
+
+@pytest.fixture
+def browser(tmp_path):
+    """Start a browser that nobody has used."""
+    from selenium.webdriver import Chrome, ChromeOptions
+    from selenium.webdriver.chrome.service import Service
+
+    options = ChromeOptions()
+    options.binary_location = CHROMIUM
+    for argument in (*QUIET.split(), f"--user-data-dir={tmp_path / 'profile'}"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    with Chrome(options=options, service=Service(DRIVER)) as started:
+        yield started
+
+
+@pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="there is no chromium with its driver here")
+def test_a_browser_shows_the_page_and_copies_a_reproducer_that_fails(report_page, browser):
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+    from selenium.webdriver.support.wait import WebDriverWait
+
+    for width in (400, 1400):
+        metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        browser.get(report_page.as_uri())
+        inside, room = browser.execute_script(
+            "const page = document.documentElement; return [page.scrollWidth, page.clientWidth]"
+        )
+        assert 0 < inside <= room <= width
+
+    (article,) = browser.find_elements(By.TAG_NAME, "article")
+    assert article.find_element(By.TAG_NAME, "h3").text == "R5 wrong-dims at run: dims ✗ NEW"
+    cells = browser.find_elements(By.CSS_SELECTOR, ".grid td")
+    assert [cell.text for cell in cells if "new" in cell.text] == ["✗ 1 new"]
+    assert len(cells) == len(RULES)
+
+    (script,) = report_page.parent.glob("reproducer_*.py")
+    texts = "refdot check", script.read_text("utf-8")
+    for before in ("", "navigator.clipboard.writeText = () => Promise.reject()"):
+        browser.refresh()
+        browser.execute_script(
+            f"{before}; document.body.append(document.createElement('textarea'))"
+        )
+        area = browser.find_element(By.TAG_NAME, "textarea")
+        buttons = browser.find_elements(By.TAG_NAME, "button")
+        for button, text in zip(buttons, texts, strict=True):
+            button.click()
+            WebDriverWait(browser, 10).until(lambda _, button=button: "Copied" in button.text)
+            area.clear()
+            area.send_keys(Keys.CONTROL, "v")
+            copied = area.get_property("value")
+            assert copied == text
+    assert browser.get_log("browser") == []
+
+    completed = subprocess.run(
+        [sys.executable, "-c", copied],
+        cwd=report_page.parent.parent,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), ".", *sys.path])},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (completed.returncode, completed.stderr) == (1, "")
+    assert completed.stdout.startswith("R5 wrong-dims at run: dims\n")

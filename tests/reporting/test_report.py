@@ -1,0 +1,349 @@
+"""Reports: the fields of the JSON, the table and the lines, and reproducers that run."""
+
+import io
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+from rich.console import Console
+
+import refdot as rd
+from refdot import check
+from refdot.cases.case import DimArgument, DotCase, Operand
+from refdot.cases.codec import case_to_json
+from refdot.check.findings import Coverage, Finding, Report
+from refdot.check.plan import Configuration, Shard
+from refdot.reporting.codec import as_json, from_json, reproducer_name
+from refdot.reporting.deviations import deviation_text
+from refdot.reporting.files import write_report
+from refdot.reporting.terminal import print_report
+from refdot.targets.callable import CallableTarget
+from refdot.targets.mismatch import Deviation, Mismatch
+from refdot.targets.registry import find_target
+from refdot.text import shortened
+
+SMALL = DotCase(Operand(("b",), (1,)), Operand(("a",), (1,)), DimArgument("tuple"))
+WRONG_DIMS = Mismatch("R5", "wrong-dims", "run", "dims", "('b', 'a')", "('a', 'b')", SMALL)
+WRONG_VALUE = Mismatch("R6", "wrong-value", "run", "float [wrong]", "1.0", "2.0", SMALL)
+
+
+def report_of(*mismatches: Mismatch, **fields) -> Report:
+    """Give a report in which each mismatch was found three times."""
+    findings = []
+    for mismatch in mismatches:
+        where = Configuration("c", "stock")
+        findings.append(Finding(mismatch, where, ["c", "py"], ["stock", "inlined"], count=3))
+    return Report(
+        target="fn",
+        target_version="1.2",
+        seed=5,
+        backends=("c", "py"),
+        lowerings=("stock", "inlined"),
+        absent_backends={"jax": "jax is not installed"},
+        python="3.11.9",
+        cases=20,
+        skipped=3,
+        limits={"c": {"no float16": 3}, "py": {"no float16": 3, "no int8": 1}},
+        coverage={
+            "c": Coverage(20, [(1, 1), (10, 10)], thorough=True),
+            "py": Coverage(19, [(1, 1), (2, 10)]),
+        },
+        seconds=1.23456,
+        findings=findings,
+        **fields,
+    )
+
+
+def printed(report: Report, **options) -> str:
+    """Give what is printed of a report."""
+    stream = io.StringIO()
+    print_report(report, Console(file=stream, width=120, color_system=None, **options))
+    return stream.getvalue()
+
+
+def test_the_json_has_just_these_fields():
+    assert as_json(report_of(WRONG_DIMS)) == {
+        "refdot": rd.__version__,
+        "target": "fn",
+        "target_version": "1.2",
+        "python": "3.11.9",
+        "seed": 5,
+        "profile": {"cases": 100, "exhaustive": 2, "thorough": False, "sample": 5},
+        "only": [],
+        "shard": "1/1",
+        "cases": 20,
+        "skipped": 3,
+        "lost": 0,
+        "backends": ["c", "py"],
+        "lowerings": ["stock", "inlined"],
+        "absent_backends": {"jax": "jax is not installed"},
+        "limits": {"c": {"no float16": 3}, "py": {"no float16": 3, "no int8": 1}},
+        "coverage": {
+            "c": {
+                "cases": 20,
+                "thorough": True,
+                "ranks": [
+                    {"rank": 0, "patterns": 1, "of": 1},
+                    {"rank": 1, "patterns": 10, "of": 10},
+                ],
+            },
+            "py": {
+                "cases": 19,
+                "thorough": False,
+                "ranks": [
+                    {"rank": 0, "patterns": 1, "of": 1},
+                    {"rank": 1, "patterns": 2, "of": 10},
+                ],
+            },
+        },
+        "seconds": 1.235,
+        "interrupted": False,
+        "mismatches": [
+            {
+                "signature": "R5 wrong-dims at run: dims",
+                "rule": "R5",
+                "kind": "wrong-dims",
+                "stage": "run",
+                "detail": "dims",
+                "backends": ["c", "py"],
+                "lowerings": ["stock", "inlined"],
+                "count": 3,
+                "known": None,
+                "configuration": {"backend": "c", "lowering": "stock"},
+                "case": case_to_json(SMALL),
+                "expected": "('b', 'a')",
+                "got": "('a', 'b')",
+                "earliest_stage": "",
+                "draw": 0,
+                "order": 0,
+                "operand": "",
+                "reproducer": reproducer_name(report_of(WRONG_DIMS).findings[0]),
+            }
+        ],
+    }
+
+
+def test_the_json_is_json():
+    data = as_json(report_of(WRONG_DIMS, WRONG_VALUE, interrupted=True))
+    assert json.loads(json.dumps(data)) == data
+    assert as_json(from_json(data)) == data
+
+
+def test_a_report_is_read_back_from_its_json():
+    report = report_of(WRONG_DIMS, WRONG_VALUE, shard=Shard(2, 3), only=("values",))
+    report.findings[0].known = "dims-of-y-first"
+    report.seconds = 1.25
+    assert from_json(as_json(report)) == report
+
+
+UNREADABLE = {
+    "not written by refdot check": [],
+    "written by refdot 0.0.1, and this is " + rd.__version__: {"refdot": "0.0.1"},
+    "not written by refdot check: it lacks 'target'": {"refdot": rd.__version__},
+    "not written by refdot check: 'int' object is not iterable": {"only": 5},
+    "not written by refdot check: 'int' object has no attribute 'split'": {"shard": 5},
+}
+
+
+@pytest.mark.parametrize(("said", "changed"), UNREADABLE.items(), ids=UNREADABLE)
+def test_what_is_no_report_is_refused(said, changed):
+    data = changed if isinstance(changed, list) or "refdot" in changed else None
+    with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
+        from_json(as_json(report_of()) | changed if data is None else data)
+
+
+def test_reproducers_have_names_of_their_own():
+    report = report_of(WRONG_DIMS, WRONG_VALUE)
+    names = [reproducer_name(finding) for finding in report.findings]
+    assert names[0].startswith("reproducer_r5_wrong_dims_")
+    assert names[1].startswith("reproducer_r6_wrong_value_")
+    assert len({*names}) == 2
+    assert all(name.removesuffix(".py").isidentifier() for name in names)
+
+
+PLAIN = """\
+1. R5 wrong-dims at run: dims
+   dot(float64(b: 1?), float64(a: 1?), dim=())
+   expected  ('b', 'a')
+   got       ('a', 'b')
+   seen 3 times on c, py; stock, inlined; NEW
+
+2. R6 wrong-value at run: float [wrong]
+   dot(float64(b: 1?), float64(a: 1?), dim=())
+   expected  1.0
+   got       2.0
+   seen 3 times on c, py; stock, inlined; NEW
+
+fn 1.2 on Python 3.11.9: 20 cases judged, seed 5, backends c, py, lowerings stock, inlined, 1 s
+backend c: 20 cases, every pattern of dims up to rank 1, thoroughly
+backend py: 19 cases, of the patterns of dims 1 of 1 of rank 0, 2 of 10 of rank 1
+not judged on c, py: 3 cases, no float16
+not judged on py: 1 case, no int8
+backend jax is absent: jax is not installed
+2 distinct mismatches: 2 new, 0 known
+"""
+
+
+def test_a_report_is_plain_lines():
+    assert printed(report_of(WRONG_DIMS, WRONG_VALUE)) == PLAIN
+
+
+def test_a_report_that_is_interrupted_says_so():
+    assert printed(report_of(WRONG_DIMS, WRONG_VALUE, interrupted=True)) == PLAIN.replace(
+        "2 distinct", "interrupted: this is what was found until then\n2 distinct"
+    )
+
+
+def test_what_was_lost_is_said_loudly_and_so_is_that_it_is_a_shard():
+    text = printed(report_of(WRONG_DIMS, WRONG_VALUE, lost=2, shard=Shard(2, 3)))
+    shard = PLAIN.replace("backend c:", "this is shard 2/3\nbackend c:")
+    lost = "LOST: 2 cases in batches with others that kill the process\n"
+    assert text == shard.replace("2 distinct", f"{lost}2 distinct")
+
+
+def test_a_terminal_sees_a_table_as_well():
+    text = printed(report_of(WRONG_DIMS, WRONG_VALUE), force_terminal=True)
+    table = text.splitlines()[: len(text.splitlines()) - len(PLAIN.splitlines())]
+    rows = [[cell.strip() for cell in line.strip("│").split("│")] for line in table if "│" in line]
+    assert rows == [
+        ["1", "R5", "wrong-dims", "run", "dims", "c, py", "stock, inlined", "3", "NEW"],
+        ["2", "R6", "wrong-value", "run", "float [wrong]", "c, py", "stock, inlined", "3", "NEW"],
+    ]
+
+
+def test_nothing_found_is_one_line():
+    assert printed(report_of(), force_terminal=True).splitlines()[-1].endswith("no mismatch")
+    assert "│" not in printed(report_of(), force_terminal=True)
+
+
+def test_what_is_known_is_named_and_counted_apart():
+    report = report_of(WRONG_DIMS, WRONG_VALUE)
+    report.findings[0].known = "dims-of-y-first"
+    lines = printed(report).splitlines()
+    assert lines[4].endswith("; dims-of-y-first")
+    assert lines[-1] == "2 distinct mismatches: 1 new, 1 known"
+    assert as_json(report)["mismatches"][0]["known"] == "dims-of-y-first"
+
+
+def test_long_lines_lose_their_middle():
+    assert shortened("a" * 300) == "a" * 300
+    assert shortened("a" * 400 + "b" * 50) == "a" * 240 + " … " + "b" * 50
+
+
+# On disk
+
+MODULE = '''\
+import refdot
+
+
+def dot(x, y, dim=None):
+    """Give the right answer, unless it has two dims or more."""
+    out = refdot.dot(x, y, dim)
+    return out.transpose(*reversed(out.dims))
+'''
+
+
+@pytest.fixture
+def module(tmp_path, monkeypatch):
+    """Stand beside a module with a faulty dot."""
+    (tmp_path / "planted_dot.py").write_text(MODULE, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield "planted_dot:dot"
+    sys.modules.pop("planted_dot", None)
+
+
+def run(script, folder) -> subprocess.CompletedProcess:
+    """Run a script as its reader would."""
+    return subprocess.run(
+        [sys.executable, script], cwd=folder, capture_output=True, text=True, timeout=60
+    )
+
+
+def test_a_reproducer_exits_1_while_the_defect_is_there(module, tmp_path):
+    target = find_target(module)
+    report = check.run(target, cases=20)
+    write_report(report, target, tmp_path / "report")
+    data = json.loads((tmp_path / "report/report.json").read_text("utf-8"))
+    assert data == as_json(report)
+    (found,) = data["mismatches"]
+    script = tmp_path / "report" / found["reproducer"]
+
+    there = run(script, tmp_path)
+    assert (there.returncode, there.stderr) == (1, "")
+    assert there.stdout == f"{report.findings[0].mismatch}\n"
+
+    (tmp_path / "planted_dot.py").write_text("from refdot import dot\n", encoding="utf-8")
+    mended = run(script, tmp_path)
+    assert (mended.returncode, mended.stdout, mended.stderr) == (0, "", "")
+
+
+# What is found, with `\\`, quotes and braces in it, is text in the script that it goes into.
+AWKWARD = ["back\\slash \\n", '"""', "{braces}", "'''", "é → ñ", 'ends with "']
+
+
+@pytest.mark.parametrize("text", AWKWARD)
+def test_a_reproducer_is_code_whatever_it_quotes(text, module, tmp_path):
+    mismatch = Mismatch("R5", "wrong-dims", "run", text, text, text, SMALL)
+    target = find_target(module)
+    write_report(report_of(mismatch), target, tmp_path)
+    script = next(tmp_path.glob("reproducer_*.py"))
+    completed = run(script, tmp_path)
+    assert (completed.returncode, completed.stderr) == (1, "")
+
+
+def test_an_earlier_runs_reproducers_are_removed_and_nothing_else(tmp_path):
+    target = CallableTarget(rd.dot, "dot")
+    (tmp_path / "reproducer_notes.txt").touch()
+    (tmp_path / "script.py").touch()
+    write_report(report_of(WRONG_DIMS), target, tmp_path)
+    write_report(report_of(WRONG_VALUE), target, tmp_path)
+    name = reproducer_name(report_of(WRONG_VALUE).findings[0])
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"report.json", "report.html", "reproducer_notes.txt", "script.py", name}
+
+
+def doubled(x, y, dim=None):
+    value = rd.dot(x, y, dim)
+    return rd.NamedTensor(2 * value.data, value.dims)
+
+
+def test_a_deviation_is_written_as_an_issue() -> None:
+    deviation = Deviation(
+        "twice-as-much",
+        "Everything is doubled.",
+        ("R6",),
+        ("wrong-value",),
+        ">=1",
+        (),
+        lambda mismatch, outcome: True,
+        DotCase(Operand((), ()), Operand((), ())),
+        "`doubled` multiplies by 2.",
+        "https://example.org/1",
+    )
+    target = CallableTarget(doubled, "tests:doubled", deviations=(deviation,))
+    text = deviation_text(deviation, target)
+    head, rest = text.split("```text\n")
+    assert head == (
+        "## twice-as-much\n\n"
+        "**Everything is doubled.** "
+        "Breaks R6 (wrong-value) on every backend, tests:doubled >=1.\n\n"
+        "`doubled` multiplies by 2.\n\n"
+        "In the tracker: <https://example.org/1>\n\n"
+    )
+    shown, script = rest.split("```\n\n<details><summary>Script</summary>\n\n```python\n")
+    assert shown == "dot(float64(), float64(), dim=None)\nexpected  24.0\ngot       48.0\n"
+    assert script.endswith("sys.exit(1 if mismatches else 0)\n```\n\n</details>\n")
+
+
+def test_a_deviation_of_an_absent_backend_is_written_without_running_it() -> None:
+    deviation = Deviation(
+        "a-b", "A.", ("R6",), ("wrong-value",), ">=1", ("gpu",), lambda *_: True, SMALL, "B."
+    )
+    text = deviation_text(deviation, CallableTarget(doubled, "tests:doubled"))
+    assert text == (
+        "## a-b\n\n**A.** Breaks R6 (wrong-value) on gpu, tests:doubled >=1.\n\nB.\n\n"
+        f"```text\n{SMALL}\n```\n"
+    )
