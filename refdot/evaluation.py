@@ -16,12 +16,12 @@ from refdot.errors import (
 from refdot.lowering import Dim, Lowering, dim_set, lower
 from refdot.tensor import Array, NamedTensor
 
-__all__ = ["dot", "dot_jvp", "dot_vjp", "evaluate"]
+__all__ = ["dot", "dot_jvp", "dot_vjp", "evaluate", "pull_back"]
 
 
-NUMERIC = frozenset("?bhilqBHILQefdgFDG")
-CONTINUOUS = frozenset("efdgFDG")
-EINSUM_SYMBOLS = 52
+_NUMERIC = frozenset("?bhilqBHILQefdgFDG")
+_CONTINUOUS = frozenset("efdgFDG")
+_EINSUM_SYMBOLS = 52
 # Multiply-adds from which BLAS earns back what aligning the operands for it costs.
 WORTH_A_MATMUL = 1 << 15
 
@@ -69,9 +69,9 @@ def dot(x: NamedTensor, y: NamedTensor, dim: Dim = None) -> NamedTensor:
         wrong = type(y if isinstance(x, NamedTensor) else x).__name__
         raise TypeError(f"dot takes two NamedTensors, got {wrong}")
     lowering = checked_lowering(x, y, dim)
-    if x.data.dtype.char not in NUMERIC:
+    if x.data.dtype.char not in _NUMERIC:
         raise DTypeError("x", x.data.dtype)
-    if y.data.dtype.char not in NUMERIC:
+    if y.data.dtype.char not in _NUMERIC:
         raise DTypeError("y", y.data.dtype)
     return NamedTensor.trusted(evaluate(lowering, x.data, y.data), lowering.out_dims)
 
@@ -109,24 +109,28 @@ def evaluate(lowering: Lowering, x: Array, y: Array) -> Array:
     """
     if not (x.size and y.size):
         # Nothing to add up, or nowhere to put it. Einsum would multiply 0 by what there is.
-        sizes = sizes_of(lowering, x, y)
+        sizes = _sizes_of(lowering, x, y)
         return np.zeros([sizes[dim] for dim in lowering.out_dims], np.result_type(x, y))
-    if len(lowering.x_dims) + len(lowering.y_dims) > EINSUM_SYMBOLS:
-        return as_einsum_of_long_dims(lowering, x, y)
-    if (lowering.x_summed or lowering.y_summed) and not may_sum_first(x, y):
-        return as_contractions_alone(lowering, x, y)
-    if lowering.contracted and x.size * y.size >= WORTH_A_MATMUL and worth_a_matmul(lowering, x, y):
+    if len(lowering.x_dims) + len(lowering.y_dims) > _EINSUM_SYMBOLS:
+        return _as_einsum_of_long_dims(lowering, x, y)
+    if (lowering.x_summed or lowering.y_summed) and not _may_sum_first(x, y):
+        return _as_contractions_alone(lowering, x, y)
+    if (
+        lowering.contracted
+        and x.size * y.size >= WORTH_A_MATMUL
+        and _worth_a_matmul(lowering, x, y)
+    ):
         return as_matmul(lowering, x, y)
     return np.asarray(np.einsum(lowering.subscripts, x, y))
 
 
-def sizes_of(lowering: Lowering, x: Array, y: Array) -> dict[str, int]:
+def _sizes_of(lowering: Lowering, x: Array, y: Array) -> dict[str, int]:
     """Give the size of every dim."""
     x_sizes = dict(zip(lowering.x_dims, x.shape, strict=True))
     return x_sizes | dict(zip(lowering.y_dims, y.shape, strict=True))
 
 
-def worth_a_matmul(lowering: Lowering, x: Array, y: Array) -> bool:
+def _worth_a_matmul(lowering: Lowering, x: Array, y: Array) -> bool:
     """Whether BLAS would do this lowering faster."""
     if x.dtype.char not in "fdFD" or y.dtype.char != x.dtype.char:
         return False
@@ -134,7 +138,7 @@ def worth_a_matmul(lowering: Lowering, x: Array, y: Array) -> bool:
     return x.size * y_free >= WORTH_A_MATMUL
 
 
-def may_sum_first(x: Array, y: Array) -> bool:
+def _may_sum_first(x: Array, y: Array) -> bool:
     """Whether a dim may be summed alone before the product is taken.
 
     That is right for numbers only: (1 - 1) * inf is not inf - inf, and a sum of large numbers can
@@ -146,12 +150,12 @@ def may_sum_first(x: Array, y: Array) -> bool:
         return all(bool(np.isfinite(np.abs(operand).sum())) for operand in (x, y))
 
 
-def as_contractions_alone(lowering: Lowering, x: Array, y: Array) -> Array:
+def _as_contractions_alone(lowering: Lowering, x: Array, y: Array) -> Array:
     """Read a lowering with no dim summed alone: the other operand is spread over each such dim.
 
     Einsum too sums such a dim before it multiplies, unless the other operand has it in memory.
     """
-    sizes = sizes_of(lowering, x, y)
+    sizes = _sizes_of(lowering, x, y)
 
     def spread(operand: Array, absent: tuple[str, ...]) -> Array:
         shape = (*operand.shape, *(sizes[dim] for dim in absent))
@@ -209,13 +213,13 @@ def sum_over(
     return np.asarray(operand.sum(axis=axes)), kept
 
 
-def as_einsum_of_long_dims(lowering: Lowering, x: Array, y: Array) -> Array:
+def _as_einsum_of_long_dims(lowering: Lowering, x: Array, y: Array) -> Array:
     """Read a lowering as the einsum of those dims alone whose size is not 1 (R11).
 
     Einsum's symbols end at 52, but a dim of size 1 needs none: it adds neither a product nor a
     place. What still has more than 52 dims of size 2 and above does not fit into any memory.
     """
-    sizes = sizes_of(lowering, x, y)
+    sizes = _sizes_of(lowering, x, y)
     shape = [sizes[dim] for dim in lowering.out_dims]
 
     def long(dims: tuple[str, ...]) -> tuple[str, ...]:
@@ -263,9 +267,9 @@ def dot_jvp(
     5.0
     """
     dim = dim_set(dim)  # an iterator can be read once only
-    check_continuous(x, y)
-    x_dot = aligned_to(x_dot, x, "the tangent of x", "x")
-    y_dot = aligned_to(y_dot, y, "the tangent of y", "y")
+    _check_continuous(x, y)
+    x_dot = _aligned_to(x_dot, x, "the tangent of x", "x")
+    y_dot = _aligned_to(y_dot, y, "the tangent of y", "y")
     from_x, from_y = dot(x_dot, y, dim), dot(x, y_dot, dim)
     return NamedTensor.trusted(np.asarray(from_x.data + from_y.data), from_x.dims)
 
@@ -308,12 +312,12 @@ def dot_vjp(
     >>> x_bar.data.tolist(), y_bar.data.tolist()
     ([[5.0, 6.0], [50.0, 60.0]], [31.0, 42.0])
     """
-    check_continuous(x, y)
+    _check_continuous(x, y)
     lowering = checked_lowering(x, y, dim)
     sizes = x.sizes | y.sizes
     out_shape = tuple(sizes[dim] for dim in lowering.out_dims)
     out = NamedTensor.trusted(np.broadcast_to(0.0, out_shape), lowering.out_dims)
-    cotangent = aligned_to(cotangent, out, "the cotangent", "the output")
+    cotangent = _aligned_to(cotangent, out, "the cotangent", "the output")
     return pull_back(cotangent, y, x), pull_back(cotangent, x, y)
 
 
@@ -332,14 +336,14 @@ def pull_back(cotangent: NamedTensor, other: NamedTensor, operand: NamedTensor) 
     return NamedTensor.trusted(spread, operand.dims)
 
 
-def check_continuous(x: NamedTensor, y: NamedTensor) -> None:
+def _check_continuous(x: NamedTensor, y: NamedTensor) -> None:
     """Refuse the gradient of operands that cannot vary continuously (R8)."""
     for name, operand in (("x", x), ("y", y)):
-        if operand.dtype.char not in CONTINUOUS:
+        if operand.dtype.char not in _CONTINUOUS:
             raise NoGradientError(name, operand.dtype)
 
 
-def aligned_to(tensor: NamedTensor, primal: NamedTensor, name: str, of: str) -> NamedTensor:
+def _aligned_to(tensor: NamedTensor, primal: NamedTensor, name: str, of: str) -> NamedTensor:
     """Transpose a tangent or cotangent to its primal's dims, if it is of its primal's shape."""
     if tensor.sizes != primal.sizes:
         raise CotangentError(name, tensor.sizes, of, primal.sizes)

@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 from refdot.errors import DimNameError, DimNotFoundError, DimTypeError
 
-__all__ = ["Dim", "Dims", "Lowering", "dim_names", "lower_dot"]
+__all__ = ["Dim", "Dims", "Lowering", "dim_names", "dim_set", "lower", "lower_dot"]
 
 
 Dim: TypeAlias = EllipsisType | str | Iterable[str] | None

@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 
-AnyTarget: TypeAlias = str | Target | Callable[..., Any]
+_AnyTarget: TypeAlias = str | Target | Callable[..., Any]
 
 
 def check_dot(
@@ -106,7 +106,7 @@ def assert_dot_matches(
 def assert_error_pattern(
     pattern: str,
     situations: Sequence[str] = DEFAULT,
-    target: AnyTarget = "pytensor",
+    target: _AnyTarget = "pytensor",
     *,
     exception: type[BaseException] = Exception,
     backends: Sequence[str] = (),
@@ -148,7 +148,7 @@ def assert_error_pattern(
     ...
     """
     check_pattern(pattern)
-    found = all_messages(target, backends, lowerings)
+    found = _all_messages(target, backends, lowerings)
     verdict = judge(pattern, found, situations, exception)
     if not verdict.is_right:
         best = verdict.suggestion
@@ -157,7 +157,7 @@ def assert_error_pattern(
 
 
 def mismatch_pattern(
-    target: AnyTarget = "pytensor",
+    target: _AnyTarget = "pytensor",
     situations: Sequence[str] = DEFAULT,
     *,
     backends: Sequence[str] = (),
@@ -190,14 +190,14 @@ def mismatch_pattern(
     >>> mismatch_pattern(rd.dot)
     'Size of dim'
     """
-    found = all_messages(target, backends, lowerings)
+    found = _all_messages(target, backends, lowerings)
     pattern = suggestion(found, situations)
     if pattern is None:
         raise LookupError(f"no pattern for {', '.join(situations)} of {found}")
     return pattern
 
 
-def all_messages(target: AnyTarget, backends: Sequence[str], lowerings: Sequence[str]) -> Survey:
+def _all_messages(target: _AnyTarget, backends: Sequence[str], lowerings: Sequence[str]) -> Survey:
     """Ask a target for all its messages, on all its backends unless some are named.
 
     Anew at each call, so that a target that was patched meanwhile is what is judged.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from unicodedata import east_asian_width
 
-__all__ = ["in_columns", "printable"]
+__all__ = ["counted", "in_columns", "listed", "nearest_name", "one_line", "printable", "shortened"]
 
 
 def one_line(value: object) -> str:

@@ -13,22 +13,12 @@ from refdot.cases.values import random_values, with_layout
 from refdot.lowering import Lowering, lower_dot
 from refdot.tensor import Array, NamedTensor
 
-__all__ = [
-    "CALLS",
-    "DTYPES",
-    "FLOATS",
-    "INTEGERS",
-    "LAYOUTS",
-    "REGIMES",
-    "DimArgument",
-    "DotCase",
-    "Operand",
-]
+__all__ = ["CALLS", "DTYPES", "FLOATS", "LAYOUTS", "REGIMES", "DimArgument", "DotCase", "Operand"]
 
 
 FLOATS = ("float64", "float32", "float16")
-INTEGERS = ("int64", "int32", "int16", "int8", "uint8", "uint16", "uint32", "uint64")
-DTYPES = (*FLOATS, *INTEGERS, "bool", "complex128", "complex64")
+_INTEGERS = ("int64", "int32", "int16", "int8", "uint8", "uint16", "uint32", "uint64")
+DTYPES = (*FLOATS, *_INTEGERS, "bool", "complex128", "complex64")
 CALLS = {
     "function": "dot(x, y, dim=dim)",
     "method": "x.dot(y, dim=dim)",
@@ -40,7 +30,7 @@ REGIMES = {
     "rounding": "ordinary numbers of several magnitudes; for integers, the whole range",
     "special": "NaN, infinities, -0.0, subnormals and huge numbers among small integers",
 }
-Name: TypeAlias = Any  # a dim as given: a str, unless the case is about dims that are not
+_Name: TypeAlias = Any  # a dim as given: a str, unless the case is about dims that are not
 
 
 @dataclass(frozen=True)
@@ -60,7 +50,7 @@ class Operand:
         How the array lies in memory, one of `LAYOUTS`.
     """
 
-    dims: tuple[Name, ...]
+    dims: tuple[_Name, ...]
     shape: tuple[int, ...]
     dtype: str = "float64"
     static: tuple[bool, ...] = ()
@@ -71,7 +61,7 @@ class Operand:
             object.__setattr__(self, "static", (False,) * len(self.dims))
 
     @property
-    def sizes(self) -> dict[Name, int]:
+    def sizes(self) -> dict[_Name, int]:
         """The size of each dim."""
         return dict(zip(self.dims, self.shape, strict=True))
 
@@ -82,7 +72,7 @@ class Operand:
         return tuple(size if is_static else None for size, is_static in pairs)
 
     @property
-    def static_sizes(self) -> dict[Name, int | None]:
+    def static_sizes(self) -> dict[_Name, int | None]:
         """The static size of each dim, None for the others."""
         return dict(zip(self.dims, self.static_shape, strict=True))
 
@@ -162,7 +152,7 @@ class DimArgument:
             return None if self.spelling == "none" else ...
         return frozenset(self.items)
 
-    def renamed(self, names: Mapping[Name, Name]) -> DimArgument:
+    def renamed(self, names: Mapping[_Name, _Name]) -> DimArgument:
         """Give the same argument with other names."""
         return replace(self, items=tuple(names.get(item, item) for item in self.items))
 
@@ -218,7 +208,7 @@ class DotCase:
         return f"dot({self.x}, {y}, dim={self.dim})" + (f"  [{notes}]" if notes else "")
 
     @property
-    def dims(self) -> tuple[Name, ...]:
+    def dims(self) -> tuple[_Name, ...]:
         """Every dim once, x's first."""
         return tuple(dict.fromkeys(self.x.dims + self.y.dims))
 
@@ -272,7 +262,7 @@ class DotCase:
             return cotangent, x_tangent, x_tangent
         return cotangent, x_tangent, tensor(self.y.sizes, self.y.dtype, 4)
 
-    def renamed(self, names: Mapping[Name, Name]) -> DotCase:
+    def renamed(self, names: Mapping[_Name, _Name]) -> DotCase:
         """Give the same case with other names."""
 
         def rename(operand: Operand) -> Operand:

@@ -15,9 +15,14 @@ from typing import NamedTuple
 from refdot.cases.case import DTYPES, FLOATS, DimArgument, DotCase, Operand
 
 __all__ = [
+    "NAMES",
+    "SIZES",
     "Pattern",
+    "case_of",
     "disagreeing_cases_of",
+    "distinct_sizes",
     "dtype_cases_of",
+    "equal_sizes",
     "forward_cases_of",
     "gradient_cases_of",
     "patterns",
@@ -29,8 +34,8 @@ __all__ = [
 NAMES = ("c", "a", "d", "b", "f", "e", "h", "g", "j", "i", "l", "k")
 # Distinct for as long as arrays of all of them stay small.
 SIZES = (2, 3, 5, 7, 4, 6, 2, 3, 2, 3, 2, 3)
-SQUARE = 3
-NARROW_AND_WIDE = (
+_SQUARE = 3
+_NARROW_AND_WIDE = (
     ("float16", "float32"),
     ("float16", "float64"),
     ("float32", "float64"),
@@ -103,22 +108,22 @@ def patterns(rank: int) -> Iterator[Pattern]:
             x_dims = NAMES[:x_rank]
             y_ranks = range(highest + 1) if x_rank == highest else (highest,)
             for y_rank in y_ranks:
-                for y_dims in orders(x_dims, NAMES[x_rank:], y_rank):
+                for y_dims in _orders(x_dims, NAMES[x_rank:], y_rank):
                     dims = tuple(dict.fromkeys(x_dims + y_dims))
                     for count in range(len(dims) + 1):
                         for summed_over in combinations(dims, count):
                             yield Pattern(x_dims, y_dims, summed_over)
 
 
-def orders(shared: Sequence[str], new: Sequence[str], length: int) -> Iterator[tuple[str, ...]]:
+def _orders(shared: Sequence[str], new: Sequence[str], length: int) -> Iterator[tuple[str, ...]]:
     """Give every sequence of distinct names, of which new ones come in their own order."""
     if length == 0:
         yield ()
         return
     for place, name in enumerate(shared):
         left = (*shared[:place], *shared[place + 1 :])
-        yield from ((name, *rest) for rest in orders(left, new, length - 1))
-    yield from ((new[0], *rest) for rest in orders(shared, new[1:], length - 1))
+        yield from ((name, *rest) for rest in _orders(left, new, length - 1))
+    yield from ((new[0], *rest) for rest in _orders(shared, new[1:], length - 1))
 
 
 def forward_cases_of(pattern: Pattern) -> Iterator[DotCase]:
@@ -139,9 +144,9 @@ def forward_cases_of(pattern: Pattern) -> Iterator[DotCase]:
     distinct = case_of(pattern, distinct_sizes(pattern))
     for tier, seeds in {"exact": 1, "rounding": 1, "special": 4}.items():
         yield from (replace(distinct, regime=tier, seed=seed) for seed in range(seeds))
-    for sizes in (*degenerate_sizes(pattern), equal_sizes(pattern)):
+    for sizes in (*_degenerate_sizes(pattern), equal_sizes(pattern)):
         yield case_of(pattern, sizes)
-    yield of_complex(case_of(pattern, distinct_sizes(pattern), (True, True)))
+    yield _of_complex(case_of(pattern, distinct_sizes(pattern), (True, True)))
 
 
 def gradient_cases_of(pattern: Pattern) -> Iterator[DotCase]:
@@ -157,9 +162,9 @@ def gradient_cases_of(pattern: Pattern) -> Iterator[DotCase]:
     dot(complex128(c: 3), complex128(c: 3), dim=())  [gradient]
     dot(float64(c: 2?), x, dim=())  [gradient]
     """
-    for sizes in (distinct_sizes(pattern), *degenerate_sizes(pattern), equal_sizes(pattern)):
+    for sizes in (distinct_sizes(pattern), *_degenerate_sizes(pattern), equal_sizes(pattern)):
         yield case_of(pattern, sizes, order=1)
-    yield of_complex(case_of(pattern, equal_sizes(pattern), (True, True), order=1))
+    yield _of_complex(case_of(pattern, equal_sizes(pattern), (True, True), order=1))
     if pattern.x_dims == pattern.y_dims:
         yield replace(case_of(pattern, distinct_sizes(pattern), order=1), same_variable=True)
 
@@ -183,7 +188,7 @@ def slow_cases_of(pattern: Pattern) -> Iterator[DotCase]:
     """
     distinct = distinct_sizes(pattern)
     yield case_of(pattern, distinct, order=2)
-    for sizes in (distinct, *degenerate_sizes(pattern)):
+    for sizes in (distinct, *_degenerate_sizes(pattern)):
         yield case_of(pattern, sizes, (True, True), order=1)
     for static in ((True, False), (False, True)):
         yield case_of(pattern, distinct, static)
@@ -238,7 +243,7 @@ def dtype_cases_of(pattern: Pattern) -> Iterator[DotCase]:
     dot(float64(c: 2?), bool(), dim=('c',))  [rounding]
     """
     case = case_of(pattern, distinct_sizes(pattern))
-    for pair in (*((dtype, dtype) for dtype in DTYPES), *NARROW_AND_WIDE):
+    for pair in (*((dtype, dtype) for dtype in DTYPES), *_NARROW_AND_WIDE):
         for x_dtype, y_dtype in dict.fromkeys((pair, pair[::-1])):
             x, y = replace(case.x, dtype=x_dtype), replace(case.y, dtype=y_dtype)
             order = int({x_dtype, y_dtype} <= {*FLOATS})
@@ -246,7 +251,7 @@ def dtype_cases_of(pattern: Pattern) -> Iterator[DotCase]:
             yield replace(case, x=x, y=y, gradient_order=order, regime="rounding")
 
 
-def of_complex(case: DotCase) -> DotCase:
+def _of_complex(case: DotCase) -> DotCase:
     """Give the same case of complex numbers: only they tell a conjugate."""
     x, y = (replace(operand, dtype="complex128") for operand in (case.x, case.y))
     return replace(case, x=x, y=y)
@@ -257,7 +262,7 @@ def distinct_sizes(pattern: Pattern) -> dict[str, int]:
     return dict(zip(pattern.dims, SIZES, strict=False))
 
 
-def degenerate_sizes(pattern: Pattern) -> list[dict[str, int]]:
+def _degenerate_sizes(pattern: Pattern) -> list[dict[str, int]]:
     """Give each dim in turn the size 1, and 0."""
     distinct = distinct_sizes(pattern)
     return [distinct | {dim: size} for dim in distinct for size in (1, 0)]
@@ -265,7 +270,7 @@ def degenerate_sizes(pattern: Pattern) -> list[dict[str, int]]:
 
 def equal_sizes(pattern: Pattern) -> dict[str, int]:
     """Give all dims one size."""
-    return dict.fromkeys(pattern.dims, SQUARE)
+    return dict.fromkeys(pattern.dims, _SQUARE)
 
 
 def case_of(

@@ -17,7 +17,7 @@ __all__ = ["case_at"]
 
 
 @cache
-def cases_strategy() -> SearchStrategy[DotCase]:
+def _cases_strategy() -> SearchStrategy[DotCase]:
     """Give the strategy of all campaigns, made once: making it is slow."""
     return dot_cases()
 
@@ -43,8 +43,8 @@ def case_at(seed: int, index: int) -> DotCase:
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )
-    @seeded(number_of(seed, index))
-    @given(cases_strategy())
+    @seeded(_number_of(seed, index))
+    @given(_cases_strategy())
     def draw(case: DotCase) -> None:
         drawn.append(case)
 
@@ -55,6 +55,6 @@ def case_at(seed: int, index: int) -> DotCase:
     return drawn[-1]
 
 
-def number_of(seed: int, index: int) -> int:
+def _number_of(seed: int, index: int) -> int:
     """Give every (seed, index) a number of its own, as long as indices stay below 2⁴⁰."""
     return (seed << 40) + index

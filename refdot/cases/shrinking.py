@@ -13,15 +13,15 @@ from typing import Any, TypeVar
 
 from refdot.cases.case import DimArgument, DotCase, Operand
 
-__all__ = ["STEPS", "simplified"]
+__all__ = ["STEPS", "simplified", "with_sizes"]
 
 
 T = TypeVar("T")
-SIZES = (1, 2, 3, 0)
-DISAGREEING = ((2, 3), (1, 2), (2, 1), (3, 2), (0, 2), (2, 0))
-SPELLINGS = ("none", "tuple", "str", "list")
+_SIZES = (1, 2, 3, 0)
+_DISAGREEING = ((2, 3), (1, 2), (2, 1), (3, 2), (0, 2), (2, 0))
+_SPELLINGS = ("none", "tuple", "str", "list")
 # A message may hold the word "a" without meaning the dim: other letters, where that matters.
-LETTERS = ("abcdefgh", "ijklmnop")
+_LETTERS = ("abcdefgh", "ijklmnop")
 
 
 def simplified(case: DotCase, is_as_wrong: Callable[[DotCase], bool]) -> DotCase:
@@ -45,11 +45,11 @@ def simplified(case: DotCase, is_as_wrong: Callable[[DotCase], bool]) -> DotCase
     while case != previous:
         previous = case
         for step in STEPS:
-            case = exhausted(step, case, is_as_wrong)
+            case = _exhausted(step, case, is_as_wrong)
     return case
 
 
-def exhausted(step: Step, case: DotCase, is_as_wrong: Callable[[DotCase], bool]) -> DotCase:
+def _exhausted(step: _Step, case: DotCase, is_as_wrong: Callable[[DotCase], bool]) -> DotCase:
     """Take a step as often as it leaves the case as wrong."""
     while True:
         simpler = (other for other in step(case) if other != case)
@@ -59,18 +59,18 @@ def exhausted(step: Step, case: DotCase, is_as_wrong: Callable[[DotCase], bool])
         case = found
 
 
-Step = Callable[[DotCase], Iterator[DotCase]]
+_Step = Callable[[DotCase], Iterator[DotCase]]
 
 
-def in_plain_words(case: DotCase) -> Iterator[DotCase]:
+def _in_plain_words(case: DotCase) -> Iterator[DotCase]:
     """Make all plain at once, but for dims and sizes."""
-    plain = changed(case, True, True, {"dtype": "float64", "layout": "c", "static": ()})
+    plain = _changed(case, True, True, {"dtype": "float64", "layout": "c", "static": ()})
     yield replace(plain, regime="exact", seed=0, call="function")
 
 
-def without_dims(case: DotCase) -> Iterator[DotCase]:
+def _without_dims(case: DotCase) -> Iterator[DotCase]:
     """Take out a half of the dims, or a quarter, and so on down to one."""
-    dims = dims_of(case)
+    dims = _dims_of(case)
     length = max(1, len(dims) // 2)
     while dims:
         for start in range(0, len(dims), length):
@@ -81,7 +81,7 @@ def without_dims(case: DotCase) -> Iterator[DotCase]:
         length //= 2
 
 
-def without_a_dim_of_one_operand(case: DotCase) -> Iterator[DotCase]:
+def _without_a_dim_of_one_operand(case: DotCase) -> Iterator[DotCase]:
     """Take a shared dim out of one operand."""
     if not case.same_variable:
         for dim in [dim for dim in case.x.dims if dim in case.y.dims]:
@@ -89,85 +89,85 @@ def without_a_dim_of_one_operand(case: DotCase) -> Iterator[DotCase]:
             yield with_sizes(case, {}, {dim: None})
 
 
-def with_simpler_sizes(case: DotCase) -> Iterator[DotCase]:
+def _with_simpler_sizes(case: DotCase) -> Iterator[DotCase]:
     """Give a dim a simpler size, or a simpler pair where its sizes disagree."""
-    for dim in dims_of(case):
+    for dim in _dims_of(case):
         sizes = case.x.sizes.get(dim), case.y.sizes.get(dim)
         if None in sizes or sizes[0] == sizes[1]:
-            for size in before(SIZES, sizes[1] if sizes[0] is None else sizes[0]):
+            for size in _before(_SIZES, sizes[1] if sizes[0] is None else sizes[0]):
                 yield with_sizes(case, {dim: size}, {dim: size})
         else:
-            for x_size, y_size in before(DISAGREEING, sizes):
+            for x_size, y_size in _before(_DISAGREEING, sizes):
                 yield with_sizes(case, {dim: x_size}, {dim: y_size})
 
 
-def with_a_plainer_dim_argument(case: DotCase) -> Iterator[DotCase]:
+def _with_a_plainer_dim_argument(case: DotCase) -> Iterator[DotCase]:
     """Spell `dim` more plainly, whatever it then means."""
     items = tuple(dict.fromkeys(case.dim.items))
     alone = [DimArgument("str", items[:1])] if items and isinstance(items[0], str) else []
     plainer = (DimArgument(), DimArgument("tuple"), *alone, DimArgument("tuple", items))
-    for dim in before(plainer, case.dim):
+    for dim in _before(plainer, case.dim):
         yield replace(case, dim=dim)
 
 
-def with_fewer_gradients(case: DotCase) -> Iterator[DotCase]:
+def _with_fewer_gradients(case: DotCase) -> Iterator[DotCase]:
     """Differentiate less often."""
     for order in range(case.gradient_order):
         yield replace(case, gradient_order=order)
 
 
-def in_a_plainer_word(case: DotCase) -> Iterator[DotCase]:
+def _in_a_plainer_word(case: DotCase) -> Iterator[DotCase]:
     """Make one thing plain: of the case, of both operands, or of one."""
     for plain in ({"same_variable": False}, {"regime": "exact"}, {"seed": 0}, {"call": "function"}):
         yield replace(case, **plain)
     for plain_operand in ({"dtype": "float64"}, {"layout": "c"}, {"static": ()}):
-        yield changed(case, True, True, plain_operand)
+        yield _changed(case, True, True, plain_operand)
         if not case.same_variable:
-            yield changed(case, True, False, plain_operand)
-            yield changed(case, False, True, plain_operand)
+            yield _changed(case, True, False, plain_operand)
+            yield _changed(case, False, True, plain_operand)
 
 
-def in_one_order(case: DotCase) -> Iterator[DotCase]:
+def _in_one_order(case: DotCase) -> Iterator[DotCase]:
     """Put the dims of y in the order that they have in x."""
-    order = dims_of(case)
+    order = _dims_of(case)
     by_x = sorted(range(len(case.y.dims)), key=lambda axis: order.index(case.y.dims[axis]))
     if not case.same_variable:
-        yield replace(case, y=with_axes(case.y, by_x))
+        yield replace(case, y=_with_axes(case.y, by_x))
 
 
-def in_letters(case: DotCase) -> Iterator[DotCase]:
+def _in_letters(case: DotCase) -> Iterator[DotCase]:
     """Name the dims by letters."""
-    dims = dims_of(case)
-    if len(dims) <= len(LETTERS[0]) and all(isinstance(dim, str) and dim for dim in dims):
-        for letters in before([tuple(letters[: len(dims)]) for letters in LETTERS], dims):
+    dims = _dims_of(case)
+    if len(dims) <= len(_LETTERS[0]) and all(isinstance(dim, str) and dim for dim in dims):
+        for letters in _before([tuple(letters[: len(dims)]) for letters in _LETTERS], dims):
             yield case.renamed(dict(zip(dims, letters, strict=True)))
 
 
 # The largest steps first, and what is dearest to run away early.
-STEPS: tuple[Step, ...] = (
-    in_plain_words,
-    with_fewer_gradients,
-    without_dims,
-    without_a_dim_of_one_operand,
-    with_simpler_sizes,
-    in_a_plainer_word,
-    with_a_plainer_dim_argument,
-    in_one_order,
-    in_letters,
+STEPS: tuple[_Step, ...] = (
+    _in_plain_words,
+    _with_fewer_gradients,
+    _without_dims,
+    _without_a_dim_of_one_operand,
+    _with_simpler_sizes,
+    _in_a_plainer_word,
+    _with_a_plainer_dim_argument,
+    _in_one_order,
+    _in_letters,
 )
 
 
-def before(options: Sequence[T], option: Any) -> Sequence[T]:
+def _before(options: Sequence[T], option: Any) -> Sequence[T]:
     """Give the options that are simpler than one."""
     return options[: options.index(option)] if option in options else options
 
 
-def dims_of(case: DotCase) -> tuple[Any, ...]:
+def _dims_of(case: DotCase) -> tuple[Any, ...]:
     """Give all dims of a case, x's first."""
     return tuple(dict.fromkeys(case.x.dims + case.y.dims))
 
 
-def changed(case: DotCase, of_x: bool, of_y: bool, changes: Mapping[str, Any]) -> DotCase:
+def _changed(case: DotCase, of_x: bool, of_y: bool, changes: Mapping[str, Any]) -> DotCase:
     """Give a case with one or both operands changed."""
     return replace(
         case,
@@ -180,22 +180,22 @@ def with_sizes(
     case: DotCase, x_sizes: Mapping[Any, int | None], y_sizes: Mapping[Any, int | None]
 ) -> DotCase:
     """Give a case with other sizes; None takes a dim out."""
-    x, y = resized(case.x, x_sizes), resized(case.y, y_sizes)
+    x, y = _resized(case.x, x_sizes), _resized(case.y, y_sizes)
     gone = {*case.x.dims, *case.y.dims}.difference(x.dims, y.dims)
     items = tuple(item for item in case.dim.items if item not in gone)
     dim = DimArgument("tuple") if case.dim.items and not items else replace(case.dim, items=items)
     return replace(case, x=x, y=y, dim=dim)
 
 
-def resized(operand: Operand, sizes: Mapping[Any, int | None]) -> Operand:
+def _resized(operand: Operand, sizes: Mapping[Any, int | None]) -> Operand:
     """Give an operand with other sizes; None takes a dim out."""
     pairs = zip(operand.dims, operand.shape, strict=True)
     shape = [sizes.get(dim, size) for dim, size in pairs]
     kept = [axis for axis, size in enumerate(shape) if size is not None]
-    return with_axes(replace(operand, shape=tuple(size or 0 for size in shape)), kept)
+    return _with_axes(replace(operand, shape=tuple(size or 0 for size in shape)), kept)
 
 
-def with_axes(operand: Operand, axes: Sequence[int]) -> Operand:
+def _with_axes(operand: Operand, axes: Sequence[int]) -> Operand:
     """Give an operand with just these axes, in this order."""
     return replace(
         operand,

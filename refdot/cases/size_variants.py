@@ -17,8 +17,8 @@ __all__ = ["size_variants"]
 
 
 # Others than most cases have: of no elements, of one, and past the 16 that loops are unrolled to.
-SIZES = (0, 1, 3, 17)
-PRODUCT_LIMIT = 20_000
+_SIZES = (0, 1, 3, 17)
+_PRODUCT_LIMIT = 20_000
 
 
 def size_variants(case: DotCase) -> Iterator[DotCase]:
@@ -60,12 +60,12 @@ def size_variants(case: DotCase) -> Iterator[DotCase]:
     other = replace(with_sizes(case, {}, agreeing), seed=case.seed + 1)
     if agreeing != {dim: y_sizes[dim] for dim in shared}:
         yield other
-    for turn, size in enumerate(SIZES):
+    for turn, size in enumerate(_SIZES):
         dim = unknown[(case.seed + turn) % len(unknown)]
         sizes = {**x_sizes, **y_sizes, dim: size}
         if (
             size != other.x.sizes.get(dim, other.y.sizes.get(dim))
-            and prod(sizes.values()) <= PRODUCT_LIMIT
+            and prod(sizes.values()) <= _PRODUCT_LIMIT
         ):
             yield with_sizes(other, {dim: size}, {dim: size})
     if shared and not case.gradient_order:

@@ -12,15 +12,15 @@ __all__ = ["smoke_cases"]
 
 
 # More terms than any block that they may be summed in.
-LONG = 70
+_LONG = 70
 # Between them these have dims of every role, none where it is in the other operand.
-SMOKE_PATTERNS = (
+_SMOKE_PATTERNS = (
     Pattern(("c", "a", "d"), ("d", "b", "a"), ("a", "d")),
     Pattern(("c", "d", "a", "b"), ("b", "a", "e", "d"), ("d", "a")),
     Pattern(("c", "a"), ("d", "c"), ("c", "a", "d")),
     Pattern(("c", "a"), ("a", "d"), ("a",)),
 )
-SMOKE_DTYPES = (
+_SMOKE_DTYPES = (
     ("float16", "float16"),
     ("int64", "int64"),
     ("complex128", "complex128"),
@@ -42,16 +42,16 @@ def smoke_cases() -> Iterator[DotCase]:
     dot(float64(time: 2?, head: 3?), float64(time: 2?, head: 3?), dim='time')
     dot(float64(time: 2?, head: 3?), float64(time: 2?, head: 3?), dim='embd')
     """
-    first, *others = zip(*map(smoke_cases_of, SMOKE_PATTERNS), strict=True)
+    first, *others = zip(*map(_smoke_cases_of, _SMOKE_PATTERNS), strict=True)
     yield from first
-    yield from singular_cases()
+    yield from _singular_cases()
     for alike in others:
         yield from alike
     # Two contracted dims exchange their sizes: their products agree.
     yield DotCase(Operand(("c", "a"), (2, 3)), Operand(("c", "a"), (3, 2)))
 
 
-def singular_cases() -> Iterator[DotCase]:
+def _singular_cases() -> Iterator[DotCase]:
     """Give those of no pattern's kind: names, x @ y, one variable, and what `dim` may not be."""
     words, twice = Operand(("time", "head"), (2, 3)), Operand(("a", "a"), (2, 3))
     yield DotCase(words, words, DimArgument("str", ("time",)))
@@ -75,7 +75,7 @@ def singular_cases() -> Iterator[DotCase]:
         yield DotCase(x, x, argument, same_variable=True, gradient_order=1, regime="rounding")
 
 
-def smoke_cases_of(pattern: Pattern) -> Iterator[DotCase]:
+def _smoke_cases_of(pattern: Pattern) -> Iterator[DotCase]:
     """Give those of one pattern."""
     distinct, every = distinct_sizes(pattern), (True, True)
     shared = [dim for dim in pattern.x_dims if dim in pattern.y_dims][-1]
@@ -92,13 +92,15 @@ def smoke_cases_of(pattern: Pattern) -> Iterator[DotCase]:
     iterator = DimArgument("iterator", pattern.summed_over)
     yield replace(case, dim=iterator, regime="special")
     yield case_of(pattern, equal_sizes(pattern), every, order=1)
-    yield case_of(pattern, distinct | {pattern.x_dims[0]: 20, pattern.y_dims[-1]: 20, shared: LONG})
+    yield case_of(
+        pattern, distinct | {pattern.x_dims[0]: 20, pattern.y_dims[-1]: 20, shared: _LONG}
+    )
     yield replace(case, dim=DimArgument("list", pattern.summed_over * 2), regime="special", seed=1)
     yield case_of(pattern, distinct | none)
     yield case_of(pattern, distinct | {pattern.x_dims[0]: 0}, every)
     yield case_of(pattern, distinct | none, every, y_sizes=distinct)
-    place = SMOKE_PATTERNS.index(pattern)
-    for x_dtype, y_dtype in (SMOKE_DTYPES[place], SMOKE_DTYPES[place - 1]):
+    place = _SMOKE_PATTERNS.index(pattern)
+    for x_dtype, y_dtype in (_SMOKE_DTYPES[place], _SMOKE_DTYPES[place - 1]):
         x, y = replace(case.x, dtype=x_dtype), replace(case.y, dtype=y_dtype)
         order = int({x_dtype, y_dtype} <= {*FLOATS})
         yield replace(case, x=x, y=y, regime="rounding", gradient_order=order)

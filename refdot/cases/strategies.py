@@ -17,39 +17,39 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 from refdot.cases.case import DTYPES, FLOATS, LAYOUTS, DimArgument, DotCase, Operand
 
-__all__ = ["choices", "dim_arguments", "dot_cases", "invalid_dim_arguments"]
+__all__ = ["NAMES", "choices", "dim_arguments", "dot_cases", "invalid_dim_arguments"]
 
 
 T = TypeVar("T")
 # The first two are those that both operands have, so that they mean the same of one variable.
-ROLES = ("contracted", "batch", "x_free", "y_free", "x_summed", "y_summed")
-KEPT_OR_SHARED = ("contracted", "batch", "x_free", "y_free")
+_ROLES = ("contracted", "batch", "x_free", "y_free", "x_summed", "y_summed")
+_KEPT_OR_SHARED = ("contracted", "batch", "x_free", "y_free")
 # Where many dims are contracted, in an order of their own in each operand, between batch dims and
 # free ones, a lowering has the most to permute.
-PERMUTED = ("contracted", "batch", "x_free", "contracted", "y_free")
+_PERMUTED = ("contracted", "batch", "x_free", "contracted", "y_free")
 # What roles the dims of a case may have, and how few and how many there are. What goes wrong with
 # several dims of each role is rare among cases of two or three dims; those of more take longer.
-STRUCTURES = (
-    ((*ROLES, *KEPT_OR_SHARED), 0, 6),
-    ((*ROLES, *KEPT_OR_SHARED), 0, 3),
-    (ROLES, 1, 3),
-    (ROLES, 2, 4),
-    (KEPT_OR_SHARED, 2, 4),
-    (PERMUTED, 4, 6),
+_STRUCTURES = (
+    ((*_ROLES, *_KEPT_OR_SHARED), 0, 6),
+    ((*_ROLES, *_KEPT_OR_SHARED), 0, 3),
+    (_ROLES, 1, 3),
+    (_ROLES, 2, 4),
+    (_KEPT_OR_SHARED, 2, 4),
+    (_PERMUTED, 4, 6),
 )
-SUMMED_OVER = {"contracted", "x_summed", "y_summed"}
-SHARED = {"contracted", "batch"}
+_SUMMED_OVER = {"contracted", "x_summed", "y_summed"}
+_SHARED = {"contracted", "batch"}
 NAMES = (
     ("a", "b", "c", "d", "e", "f", "g", "h"),
     ("time", "time_k", "t", "tim", "time_q", "k", "q", "batch"),
     ("embd", "head", "é", "dim 0", "x", "y", "Head", "dim"),
 )
 # Small first for shrinking; 0, 1 and squares are there, distinct sizes are likely.
-SIZES = (1, 2, 3, 0, 4, 5, 7, 2, 3, 4, 5, 7, 2, 3, 5, 7)
-PRODUCT_LIMIT = 3000
+_SIZES = (1, 2, 3, 0, 4, 5, 7, 2, 3, 4, 5, 7, 2, 3, 5, 7)
+_PRODUCT_LIMIT = 3000
 # Up to 26, past it, past 52 and near 64: where letters and axes run out. Of size 1, all of them.
-MANY_DIMS = (0,) * 64 + (5, 9, 20, 27, 53)
-DTYPE_PAIRS = (
+_MANY_DIMS = (0,) * 64 + (5, 9, 20, 27, 53)
+_DTYPE_PAIRS = (
     (("float64", "float64"),) * 300
     + (("float32", "float32"),) * 120
     + (("int64", "int64"),) * 60
@@ -59,8 +59,8 @@ DTYPE_PAIRS = (
     + tuple((x, y) for x in DTYPES for y in DTYPES if x != y)
 )
 # A case that is wrong on purpose is plain in all else, so that nothing else is wrong with it.
-PLAIN_PAIRS = (("float64", "float64"),) * 6 + (("int64", "int64"), ("complex128", "complex128"))
-SPELLINGS = ("shortest",) * 5 + (
+_PLAIN_PAIRS = (("float64", "float64"),) * 6 + (("int64", "int64"), ("complex128", "complex128"))
+_SPELLINGS = ("shortest",) * 5 + (
     "tuple",
     "list",
     "ellipsis",
@@ -73,7 +73,7 @@ SPELLINGS = ("shortest",) * 5 + (
 )
 # Hypothesis mixes integers that it finds in the source of whatever modules are loaded into its
 # draws; no such integer is as far out as this, so the same seed gives the same cases everywhere.
-FAR_OUT = 7_340_033_000_000
+_FAR_OUT = 7_340_033_000_000
 
 
 def choices(options: Sequence[T]) -> SearchStrategy[T]:
@@ -86,11 +86,11 @@ def choices(options: Sequence[T]) -> SearchStrategy[T]:
     options : sequence
         Repeated options are drawn more often.
     """
-    indices = st.integers(FAR_OUT, FAR_OUT + len(options) - 1)
-    return indices.map(lambda index: options[index - FAR_OUT])
+    indices = st.integers(_FAR_OUT, _FAR_OUT + len(options) - 1)
+    return indices.map(lambda index: options[index - _FAR_OUT])
 
 
-class DrawnDim(NamedTuple):
+class _DrawnDim(NamedTuple):
     """One dim as drawn, before it has a name.
 
     Attributes
@@ -114,21 +114,21 @@ class DrawnDim(NamedTuple):
     knowledge: int
 
 
-def drawn_dim(role: int, sizes: tuple[int, int], places: int, knowledge: int) -> DrawnDim:
+def _drawn_dim(role: int, sizes: tuple[int, int], places: int, knowledge: int) -> _DrawnDim:
     """Unpack a dim from its four draws.
 
     There are no more of them because Hypothesis deletes five draws at once, and no more: these
     and the one that says that there is another dim.
     """
     other_size, size = sizes
-    return DrawnDim(role, size, other_size, places % 8, places // 8 % 8, places // 64, knowledge)
+    return _DrawnDim(role, size, other_size, places % 8, places // 8 % 8, places // 64, knowledge)
 
 
-OTHER_SIZES = (-1, 2, 1, 3, -1, 1, 5, 0, 1, -1)
-DRAWN_DIMS = st.builds(
-    drawn_dim,
+_OTHER_SIZES = (-1, 2, 1, 3, -1, 1, 5, 0, 1, -1)
+_DRAWN_DIMS = st.builds(
+    _drawn_dim,
     role=choices(range(80)),
-    sizes=choices([(other, size) for other in OTHER_SIZES for size in SIZES]),
+    sizes=choices([(other, size) for other in _OTHER_SIZES for size in _SIZES]),
     places=choices(range(8**3)),
     knowledge=choices(range(4)),
 )
@@ -150,7 +150,7 @@ def dim_arguments(
         The dims that both operands have, and all there are.
     """
     items = tuple(summed_over)
-    spelling = draw(choices(SPELLINGS))
+    spelling = draw(choices(_SPELLINGS))
     if spelling == "shortest" and set(items) == set(shared):
         return DimArgument("none")
     if spelling in ("shortest", "ellipsis") and set(items) == set(every):
@@ -159,7 +159,7 @@ def dim_arguments(
         return DimArgument("str", items)
     if spelling == "twice":
         return DimArgument("list", items + items[:1])
-    return DimArgument(spelling if spelling in SPELLINGS[9:] + SPELLINGS[5:7] else "tuple", items)
+    return DimArgument(spelling if spelling in _SPELLINGS[9:] + _SPELLINGS[5:7] else "tuple", items)
 
 
 def invalid_dim_arguments(every: Sequence[str]) -> SearchStrategy[DimArgument]:
@@ -208,33 +208,33 @@ def dot_cases(draw: DrawFn, valid: bool | None = None) -> DotCase:
     fault = draw(choices(faults[valid]))
     same_variable = draw(choices((False,) * 9 + (True,))) and fault in ("", "dim")
     knowledge = draw(choices(("none", "all", "mixed", "mixed", "all")))
-    roles, least, most = draw(choices(STRUCTURES))
-    roles += ROLES[:2] * (3 if fault == "sizes" else 0)
-    drawn = draw(st.lists(DRAWN_DIMS, min_size=max(least, int(fault == "sizes")), max_size=most))
+    roles, least, most = draw(choices(_STRUCTURES))
+    roles += _ROLES[:2] * (3 if fault == "sizes" else 0)
+    drawn = draw(st.lists(_DRAWN_DIMS, min_size=max(least, int(fault == "sizes")), max_size=most))
     equal_sizes = draw(choices((False,) * 4 + (True,)))
     names = draw(choices((NAMES[0], NAMES[0], NAMES[1], NAMES[2])))
 
     dims = dict(zip(names, drawn, strict=False))
     role = {name: roles[drawn_dim.role % len(roles)] for name, drawn_dim in dims.items()}
     if same_variable:
-        role = {name: "contracted" if role[name] in SUMMED_OVER else "batch" for name in role}
-    if fault == "sizes" and not SHARED.intersection(role.values()):
+        role = {name: "contracted" if role[name] in _SUMMED_OVER else "batch" for name in role}
+    if fault == "sizes" and not _SHARED.intersection(role.values()):
         role[names[0]] = "contracted"
     sizes: dict[str, int] = {}
     for name, drawn_dim in dims.items():
         size = min(drawn[0].size, 3) if equal_sizes else drawn_dim.size
-        fits = prod(max(1, size) for size in sizes.values()) * size <= PRODUCT_LIMIT
+        fits = prod(max(1, size) for size in sizes.values()) * size <= _PRODUCT_LIMIT
         sizes[name] = size if fits else 1
 
     x_dims = [name for name in dims if not role[name].startswith("y_")]
     y_dims = [name for name in dims if not role[name].startswith("x_")]
-    summed_over = [name for name in dims if role[name] in SUMMED_OVER]
+    summed_over = [name for name in dims if role[name] in _SUMMED_OVER]
     x_dims.sort(key=lambda name: dims[name].x_place)
     y_dims.sort(key=lambda name: dims[name].x_place if same_variable else dims[name].y_place)
     summed_over.sort(key=lambda name: dims[name].dim_place)
     shared = [name for name in x_dims if name in y_dims]
 
-    many = draw(choices(MANY_DIMS))
+    many = draw(choices(_MANY_DIMS))
     if fault or same_variable:
         many = 0
     padding = [f"p{number}" for number in range(many)]
@@ -251,19 +251,19 @@ def dot_cases(draw: DrawFn, valid: bool | None = None) -> DotCase:
     exchanged, swapped = draw(choices((False, False, False, True))), draw(choices((False, True)))
     x_sizes, y_sizes = sizes, dict(sizes)
     if fault == "sizes":
-        y_sizes |= disagreeing(exchanged, shared, sizes, dims)
+        y_sizes |= _disagreeing(exchanged, shared, sizes, dims)
         if swapped:
             x_sizes, y_sizes = y_sizes, x_sizes
     if fault == "dim":
         dim = draw(invalid_dim_arguments(list(dims)))
     else:
         dim = draw(dim_arguments(summed_over, shared, [*dims, *padding]))
-    x_dtype, y_dtype = draw(choices(PLAIN_PAIRS if fault else DTYPE_PAIRS))
+    x_dtype, y_dtype = draw(choices(_PLAIN_PAIRS if fault else _DTYPE_PAIRS))
     layout = choices(("c",) * 6 + LAYOUTS)
     x_layout, y_layout = draw(layout), draw(layout)
     x_names: Sequence[Any] = x_dims
     if fault == "names":
-        x_names = draw(invalid_names(x_dims))
+        x_names = draw(_invalid_names(x_dims))
 
     def is_static(name: Any, operand: int) -> bool:
         mixed = dims[name].knowledge & operand if name in dims else many % 2 == operand % 2
@@ -299,8 +299,8 @@ def dot_cases(draw: DrawFn, valid: bool | None = None) -> DotCase:
     )
 
 
-def disagreeing(
-    exchanged: bool, shared: Sequence[str], sizes: dict[str, int], dims: dict[str, DrawnDim]
+def _disagreeing(
+    exchanged: bool, shared: Sequence[str], sizes: dict[str, int], dims: dict[str, _DrawnDim]
 ) -> dict[str, int]:
     """Give sizes of y that disagree: two dims exchange theirs, or each has its other one."""
     if exchanged and len(shared) > 1 and sizes[shared[0]] != sizes[shared[1]]:
@@ -315,7 +315,7 @@ def disagreeing(
     return others or {shared[0]: 2 if sizes[shared[0]] != 2 else 3}
 
 
-def invalid_names(names: Sequence[str]) -> SearchStrategy[list[Any]]:
+def _invalid_names(names: Sequence[str]) -> SearchStrategy[list[Any]]:
     """Draw dims that R1 refuses; shrinks towards one dim twice."""
     first = names[0] if names else "a"
     return choices([[first, first], [*names, first, first], ["", *names], [*names, 3]])

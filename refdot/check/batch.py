@@ -19,12 +19,12 @@ from refdot.targets.mismatch import Mismatch
 from refdot.targets.outcome import Outcome, Raised
 from refdot.targets.protocol import Target, deviation_of, unsupported_reason
 
-__all__ = ["found_in", "judge", "judge_apart", "judge_batch"]
+__all__ = ["DIED", "found_in", "judge", "judge_apart", "judge_batch"]
 
 
 DIED = "the process died"
 # After so many cases of a batch that kill, the rest of it is given up: each costs two processes.
-MOST_DEATHS = 3
+_MOST_DEATHS = 3
 
 
 def judge(
@@ -52,10 +52,10 @@ def found_in(
     for case, outcome in zip(cases, outcomes, strict=True):
         for mismatch in compare(case, outcome, target):
             if mismatch.kind in kinds:
-                yield finding_of(target, mismatch, outcome, configuration)
+                yield _finding_of(target, mismatch, outcome, configuration)
 
 
-def finding_of(
+def _finding_of(
     target: Target, mismatch: Mismatch, outcome: Outcome, configuration: Configuration
 ) -> Finding:
     """Give a mismatch as what was found once, known or new."""
@@ -65,15 +65,15 @@ def finding_of(
 
 def judge_batch(target: Target, batch: Batch) -> BatchResult:
     """Judge those cases of a batch that are within the limits of target and backend."""
-    judged, work = within_limits(target, batch)
+    judged, work = _within_limits(target, batch)
     for configuration, cases in work:
         if batch.size_variants:
-            cases = with_siblings(target, cases, configuration.backend)
+            cases = _with_siblings(target, cases, configuration.backend)
         judged.findings += found_in(target, cases, configuration, batch.only)
     return judged
 
 
-def with_siblings(target: Target, cases: Iterable[DotCase], backend: str) -> list[DotCase]:
+def _with_siblings(target: Target, cases: Iterable[DotCase], backend: str) -> list[DotCase]:
     """Give each case and its size_variants, if they are within the limits of target and backend."""
     every: dict[DotCase, None] = {}
     for case in cases:
@@ -87,7 +87,7 @@ def with_siblings(target: Target, cases: Iterable[DotCase], backend: str) -> lis
     return list(every)
 
 
-def within_limits(
+def _within_limits(
     target: Target, batch: Batch
 ) -> tuple[BatchResult, list[tuple[Configuration, list[DotCase]]]]:
     """Find what of a batch is to be judged, and count that and the rest."""
@@ -103,7 +103,7 @@ def within_limits(
         for backend, of_backend in reasons.items()
     }
     distinct = len(set().union(*within.values()))
-    limits = {
+    unsupported = {
         backend: dict(Counter(reason for reason in of_backend.values() if reason is not None))
         for backend, of_backend in reasons.items()
     }
@@ -111,7 +111,7 @@ def within_limits(
         cases={backend: len(cases) for backend, cases in within.items()},
         distinct=distinct,
         skipped=len(every) - distinct,
-        limits=limits,
+        unsupported=unsupported,
     )
     work = [
         (to, [case for case in cases if case in within[to.backend]]) for to, cases in batch.work
@@ -124,7 +124,7 @@ def judge_apart(target: Target, batch: Batch) -> BatchResult:
 
     A case that kills two more is a finding.
     """
-    judged, work = within_limits(target, batch)
+    judged, work = _within_limits(target, batch)
     parts = [
         replace(batch, work=((configuration, (case,)),))
         for configuration, cases in work
@@ -140,15 +140,15 @@ def judge_apart(target: Target, batch: Batch) -> BatchResult:
             deaths += 1
             if "rejected-valid" in kinds:
                 ((configuration, (case,)),) = part.work
-                judged.findings.append(death_of(target, case, configuration))
-            if deaths == MOST_DEATHS:
+                judged.findings.append(_death_of(target, case, configuration))
+            if deaths == _MOST_DEATHS:
                 judged.lost = len({case for part in parts[done:] for _, (case,) in part.work})
                 break
     return judged
 
 
-def death_of(target: Target, case: DotCase, configuration: Configuration) -> Finding:
+def _death_of(target: Target, case: DotCase, configuration: Configuration) -> Finding:
     """Say of a case that it kills the process that runs it."""
     mismatch = Mismatch("R6", "rejected-valid", "run", DIED, "an answer or an error", DIED, case)
     outcome = Outcome(raised=Raised("run", "", DIED, False))
-    return finding_of(target, mismatch, outcome, configuration)
+    return _finding_of(target, mismatch, outcome, configuration)

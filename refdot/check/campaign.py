@@ -97,7 +97,7 @@ def run(
         profile=profile,
         only=campaign.only,
         shard=shard,
-        coverage=nothing_covered(campaign, target),
+        coverage=_nothing_covered(campaign, target),
     )
     batches = campaign.batches(target, shard)
     if hours is not None:
@@ -125,7 +125,7 @@ def run(
     return report
 
 
-def nothing_covered(campaign: Campaign, target: Target) -> dict[str, Coverage]:
+def _nothing_covered(campaign: Campaign, target: Target) -> dict[str, Coverage]:
     """Give the coverage of a campaign that has not begun."""
     rank = campaign.profile.exhaustive
     there_are = () if rank is None else pattern_counts(rank)

@@ -11,7 +11,7 @@ from refdot.cases.case import DotCase
 from refdot.check.plan import PROFILES, WHOLE, Batch, Configuration, Profile, Shard
 from refdot.targets.mismatch import Mismatch
 
-__all__ = ["Coverage", "Finding", "Report"]
+__all__ = ["BatchResult", "Coverage", "Finding", "Report", "order_of"]
 
 
 @dataclass
@@ -82,7 +82,7 @@ class BatchResult:
         How many none of them claims to do.
     lost : int
         How many were given up.
-    limits : dict of str to dict of str to int
+    unsupported : dict of str to dict of str to int
         For each backend and reason, how many cases it kept away.
     findings : list of Finding
     """
@@ -91,7 +91,7 @@ class BatchResult:
     distinct: int = 0
     skipped: int = 0
     lost: int = 0
-    limits: dict[str, dict[str, int]] = field(default_factory=dict)
+    unsupported: dict[str, dict[str, int]] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
 
 
@@ -117,7 +117,7 @@ class Report:
     lost : int
         How many of them were given up on some configuration, as others had killed too many
         processes.
-    limits : dict of str to dict of str to int
+    unsupported : dict of str to dict of str to int
         For each backend and reason, how many cases it kept away.
     coverage : dict of str to Coverage
         What each backend judged.
@@ -140,7 +140,7 @@ class Report:
     cases: int = 0
     skipped: int = 0
     lost: int = 0
-    limits: dict[str, dict[str, int]] = field(default_factory=dict)
+    unsupported: dict[str, dict[str, int]] = field(default_factory=dict)
     coverage: dict[str, Coverage] = field(default_factory=dict)
     seconds: float = 0.0
     findings: list[Finding] = field(default_factory=list)
@@ -151,7 +151,7 @@ class Report:
         self.cases += judged.distinct
         self.skipped += judged.skipped
         self.lost += judged.lost
-        self.count_limits(judged.limits)
+        self.count_limits(judged.unsupported)
         for backend, cases in judged.cases.items():
             coverage = self.coverage[backend]
             coverage.cases += cases
@@ -160,10 +160,12 @@ class Report:
                 judged_before, there_are = coverage.patterns[rank]
                 coverage.patterns[rank] = judged_before + 1, there_are
 
-    def count_limits(self, limits: dict[str, dict[str, int]]) -> None:
+    def count_limits(self, unsupported: dict[str, dict[str, int]]) -> None:
         """Count for each backend the cases that each limit kept away."""
-        for backend, counts in limits.items():
-            self.limits[backend] = dict(Counter(self.limits.get(backend, {})) + Counter(counts))
+        for backend, counts in unsupported.items():
+            self.unsupported[backend] = dict(
+                Counter(self.unsupported.get(backend, {})) + Counter(counts)
+            )
 
     def collect(self, found: Iterable[Finding]) -> None:
         """Add each finding to the one of its key.
@@ -192,7 +194,7 @@ class Report:
         return (
             self.backends.index(configuration.backend),
             self.lowerings.index(configuration.lowering),
-            weight(case),
+            _weight(case),
             str(case),
         )
 
@@ -212,7 +214,7 @@ def order_of(finding: Finding) -> tuple[int, str, str]:
     return int(finding.mismatch.rule[1:]), finding.mismatch.signature, finding.known or ""
 
 
-def weight(case: DotCase) -> tuple[int, int, int]:
+def _weight(case: DotCase) -> tuple[int, int, int]:
     """Say how large a case is: its dims, their sizes, and what there is to say of it."""
     shapes = case.x.shape + case.y.shape
     return len(shapes), sum(shapes), len(str(case))

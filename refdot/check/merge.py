@@ -12,7 +12,7 @@ __all__ = ["MergeError", "merged"]
 
 
 # What the shards of one campaign have in common, and how a person would call it.
-COMMON = {
+_COMMON = {
     "target": "targets",
     "target_version": "versions of the target",
     "python": "versions of Python",
@@ -43,7 +43,7 @@ def merged(reports: Sequence[Report]) -> Report:
     MergeError
         They are of several campaigns, or a shard is missing or there twice.
     """
-    for name, said in COMMON.items():
+    for name, said in _COMMON.items():
         found = list(dict.fromkeys(getattr(report, name) for report in reports))
         if len(found) > 1:
             raise MergeError(f"reports of different {said}: {found[0]} and {found[1]}")
@@ -57,10 +57,10 @@ def merged(reports: Sequence[Report]) -> Report:
     missing = {*range(1, max(of) + 1)}.difference(numbers)
     if missing:
         raise MergeError(f"missing of {max(of)} shards: {', '.join(map(str, sorted(missing)))}")
-    return joined(sorted(reports, key=lambda report: report.shard.number))
+    return _joined(sorted(reports, key=lambda report: report.shard.number))
 
 
-def joined(reports: Sequence[Report]) -> Report:
+def _joined(reports: Sequence[Report]) -> Report:
     """Add reports that belong together."""
     whole = replace(
         reports[0],
@@ -68,9 +68,9 @@ def joined(reports: Sequence[Report]) -> Report:
         cases=sum(report.cases for report in reports),
         skipped=sum(report.skipped for report in reports),
         lost=sum(report.lost for report in reports),
-        limits={},
+        unsupported={},
         coverage={
-            backend: added([report.coverage[backend] for report in reports])
+            backend: _added([report.coverage[backend] for report in reports])
             for backend in reports[0].backends
         },
         seconds=sum(report.seconds for report in reports),
@@ -78,14 +78,14 @@ def joined(reports: Sequence[Report]) -> Report:
         interrupted=any(report.interrupted for report in reports),
     )
     for report in reports:
-        whole.count_limits(report.limits)
+        whole.count_limits(report.unsupported)
         whole.collect(replace(finding) for finding in report.findings)
     whole.forget_the_number_of_dims()
     whole.findings.sort(key=order_of)
     return whole
 
 
-def added(parts: Sequence[Coverage]) -> Coverage:
+def _added(parts: Sequence[Coverage]) -> Coverage:
     """Add what shards judged on one backend."""
     return Coverage(
         cases=sum(part.cases for part in parts),

@@ -21,17 +21,26 @@ from refdot.cases.random_cases import case_at
 from refdot.cases.smoke import smoke_cases
 from refdot.targets.protocol import Target, unsupported_reason
 
-__all__ = ["PROFILES", "WHOLE", "Batch", "Campaign", "Configuration", "Profile", "Shard"]
+__all__ = [
+    "PROFILES",
+    "WHOLE",
+    "Batch",
+    "Campaign",
+    "Configuration",
+    "Profile",
+    "Shard",
+    "pattern_counts",
+]
 
 
 # Of more dims, a backend to which each graph is dear is given no case: it compiles their loops for
 # a minute.
-SLOW_DIMS = 8
+_SLOW_DIMS = 8
 # Of the patterns in its sample, it differentiates one in so many.
-SLOW_GRADIENTS = 4
+_SLOW_GRADIENTS = 4
 # The seeds that people give are nearer to each other.
-FAR = 2**20
-GOLDEN_RATIO = (5**0.5 - 1) / 2
+_FAR = 2**20
+_GOLDEN_RATIO = (5**0.5 - 1) / 2
 
 
 @dataclass(frozen=True)
@@ -170,7 +179,7 @@ class Campaign:
         """Give batches of drawn cases without end: those of seeds far from this one's."""
         drawn = replace(self.profile, exhaustive=None)
         for number in count(1):
-            further = replace(self, seed=self.seed + number * FAR, profile=drawn)
+            further = replace(self, seed=self.seed + number * _FAR, profile=drawn)
             yield from further.batches(target, shard)
 
     def sampled(self, target: Target) -> frozenset[str]:
@@ -202,7 +211,7 @@ class Campaign:
         # A target may be limited to so little that it is hardly ever drawn, or never.
         for index in range(100 * wanted):
             case = case_at(self.seed, index)
-            is_for_all = left > 0 and len({*case.x.dims, *case.y.dims}) <= SLOW_DIMS
+            is_for_all = left > 0 and len({*case.x.dims, *case.y.dims}) <= _SLOW_DIMS
             backends = [name for name in self.backends if is_for_all or name not in sampled]
             if case in seen or not backends:
                 continue
@@ -247,7 +256,7 @@ class Campaign:
                 if backend not in sampled:
                     cases = self.cases_of(pattern, lowering)
                 elif number in places[backend]:
-                    with_gradients = places[backend].index(number) % SLOW_GRADIENTS == 0
+                    with_gradients = places[backend].index(number) % _SLOW_GRADIENTS == 0
                     cases = self.cheap_cases_of(pattern, lowering, with_gradients)
                 else:
                     continue
@@ -311,6 +320,6 @@ def spread(count: int, total: int, seed: int) -> list[int]:
     ([12, 37, 62, 87], [2, 27, 52, 77])
     """
     # Multiples of the golden ratio fall evenly between 0 and 1, however many there are.
-    start = (0.5 + seed * GOLDEN_RATIO) % 1
+    start = (0.5 + seed * _GOLDEN_RATIO) % 1
     count = min(count, total)
     return [int((number + start) * total / count) for number in range(count)]

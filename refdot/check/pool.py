@@ -22,7 +22,7 @@ __all__ = ["WorkerPool", "results"]
 
 
 # How many tasks wait for a process at most: enough for any cluster, and few enough for memory.
-AHEAD = 1000
+_AHEAD = 1000
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -57,25 +57,25 @@ def results(
     if executor is None:
         yield from ((item, task(target, item)) for item in items)
         return
-    sent = pickled(target)
+    sent = _pickled(target)
     waiting: deque[tuple[Item, Future[Any]]] = deque()
     try:
         for item in items:
-            waiting.append((item, submitted(executor, task, sent, item)))
-            while len(waiting) > AHEAD or (waiting and waiting[0][1].done()):
+            waiting.append((item, _submitted(executor, task, sent, item)))
+            while len(waiting) > _AHEAD or (waiting and waiting[0][1].done()):
                 item, future = waiting[0]
-                yield item, result_of(future, executor, task, sent, item)
+                yield item, _result_of(future, executor, task, sent, item)
                 waiting.popleft()
         while waiting:
             item, future = waiting[0]
-            yield item, result_of(future, executor, task, sent, item)
+            yield item, _result_of(future, executor, task, sent, item)
             waiting.popleft()
     finally:
         for _, future in waiting:
             future.cancel()
 
 
-def pickled(target: Target) -> bytes:
+def _pickled(target: Target) -> bytes:
     """Write a target for other processes."""
     try:
         return pickle.dumps(target)
@@ -84,22 +84,22 @@ def pickled(target: Target) -> bytes:
         raise TargetError(" ".join(said.split())) from None
 
 
-def submitted(executor: Executor, task: Any, sent: bytes, item: Any) -> Future[Any]:
+def _submitted(executor: Executor, task: Any, sent: bytes, item: Any) -> Future[Any]:
     """Hand a task to an executor; one that is broken gives a future that says so."""
     try:
-        return executor.submit(done, task, sent, item)
+        return executor.submit(_done, task, sent, item)
     except RuntimeError as error:
         refused: Future[Any] = Future()
         refused.set_exception(error)
         return refused
 
 
-def result_of(future: Future[Any], executor: Executor, task: Any, sent: bytes, item: Any) -> Any:
+def _result_of(future: Future[Any], executor: Executor, task: Any, sent: bytes, item: Any) -> Any:
     """Wait for the result of a task; if its process dies, for that of a second try."""
     for second in (False, True):
-        waited_for = submitted(executor, task, sent, item) if second else future
+        waited_for = _submitted(executor, task, sent, item) if second else future
         wait([waited_for])
-        # `done` raises nothing: its process did not live to the end. The error is not raised here,
+        # `_done` raises nothing: its process did not live to the end. The error is not raised here,
         # or it would hold this frame, which holds its future, and with it what has died.
         if waited_for.cancelled() or waited_for.exception() is not None:
             continue
@@ -110,19 +110,19 @@ def result_of(future: Future[Any], executor: Executor, task: Any, sent: bytes, i
     return None
 
 
-def done(
+def _done(
     task: Callable[[Target, Item], Result], sent: bytes, item: Item
 ) -> tuple[Result | None, Exception | None]:
     """Do a task in the process that this is called in, and give its result or its error."""
     try:
-        return task(unpickled(sent), item), None
+        return task(_unpickled(sent), item), None
     except Exception as error:
         error.add_note(traceback.format_exc())
         return None, error
 
 
 @cache
-def unpickled(sent: bytes) -> Target:
+def _unpickled(sent: bytes) -> Target:
     """Read the target, once in each process, so that what it compiles is kept."""
     target: Target = pickle.loads(sent)
     return target
@@ -150,7 +150,7 @@ class WorkerPool(ThreadPoolExecutor):
 
     def new_process(self) -> ProcessPoolExecutor:
         """Start one that inherits nothing of this process, on every system."""
-        process = ProcessPoolExecutor(1, get_context("spawn"), heed_the_crew_alone)
+        process = ProcessPoolExecutor(1, get_context("spawn"), _heed_the_crew_alone)
         self.ids[process] = process.submit(os.getpid)
         return process
 
@@ -184,7 +184,7 @@ class WorkerPool(ThreadPoolExecutor):
             process.shutdown()
 
 
-def heed_the_crew_alone() -> None:
+def _heed_the_crew_alone() -> None:
     """Have an interrupt from the keyboard reach the crew, which then interrupts this process."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -15,12 +15,12 @@ from refdot.check.findings import Finding, Report
 from refdot.check.pool import results
 from refdot.targets.protocol import Target, unsupported_reason
 
-__all__ = ["shrink"]
+__all__ = ["Progress", "shrink_findings"]
 
 
 # How long making one counterexample smaller may take: unless a case takes very long, it ends
 # long before, at a minimum.
-SHRINK_SECONDS = 10.0
+_SHRINK_SECONDS = 10.0
 Progress = Callable[[str, int, int], None]
 
 
@@ -30,14 +30,14 @@ def shrink_findings(
     """Make the case of each finding as small as it can be."""
     report.forget_the_number_of_dims()
     found = list(report.findings)
-    shrunk = results(shrink, target, found, executor)
+    shrunk = results(_shrink, target, found, executor)
     for number, (finding, smaller) in enumerate(shrunk, 1):
         # What kills the process that shrinks it stays as it is.
         report.findings[number - 1] = smaller or finding
         progress("shrinking", number, len(found))
 
 
-def shrink(target: Target, finding: Finding) -> Finding:
+def _shrink(target: Target, finding: Finding) -> Finding:
     """Make the case of a finding as small as it can be with the same signature, and as new.
 
     What the finding is not about is not run: gradients, and stages after its own. A known
@@ -46,11 +46,11 @@ def shrink(target: Target, finding: Finding) -> Finding:
     if finding.mismatch.detail == DIED:
         return finding
     if finding.known is not None:
-        return with_example(target, finding)
+        return _with_example(target, finding)
     kind = finding.mismatch.kind
     about_gradients = kind in ("wrong-gradient", "structure") or finding.mismatch.order > 0
     until = "run" if kind == "accepted-invalid" else finding.mismatch.stage
-    deadline = time.monotonic() + SHRINK_SECONDS
+    deadline = time.monotonic() + _SHRINK_SECONDS
     configuration, smallest = finding.configuration, finding.mismatch
 
     @cache
@@ -70,7 +70,7 @@ def shrink(target: Target, finding: Finding) -> Finding:
     return replace(finding, mismatch=smallest)
 
 
-def with_example(target: Target, finding: Finding) -> Finding:
+def _with_example(target: Target, finding: Finding) -> Finding:
     """Give a known finding the witness of its deviation, if that shows the same."""
     (deviation,) = (each for each in target.deviations if each.id == finding.known)
     for found in found_in(target, [deviation.example], finding.configuration):

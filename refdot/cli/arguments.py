@@ -21,15 +21,20 @@ if TYPE_CHECKING:
 __all__ = [
     "INTERRUPTED",
     "UsageError",
+    "chosen_target",
     "exception",
     "layer_counts",
+    "make_folder",
     "natural",
+    "open_for",
     "positive",
     "positive_number",
     "read_dim",
     "read_sizes",
     "require",
+    "require_check_extra",
     "shard",
+    "write",
 ]
 
 
@@ -55,15 +60,15 @@ def positive_number(text: str) -> float:
 
 def positive(text: str) -> int:
     """Read a whole number from 1 on."""
-    return whole_number(text, 1)
+    return _whole_number(text, 1)
 
 
 def natural(text: str) -> int:
     """Read a whole number from 0 on."""
-    return whole_number(text, 0)
+    return _whole_number(text, 0)
 
 
-def whole_number(text: str, least: int) -> int:
+def _whole_number(text: str, least: int) -> int:
     """Read a whole number."""
     try:
         number = int(text)
@@ -91,15 +96,15 @@ def exception(name: str) -> type[BaseException]:
         found = getattr(import_module(module_name or "builtins"), class_name, None)
     except ImportError:
         found = None
-    if is_exception(found):
+    if _is_exception(found):
         return found
-    own = [known for known, found in vars(builtins).items() if is_exception(found)]
+    own = [known for known, found in vars(builtins).items() if _is_exception(found)]
     nearest = nearest_name(name, own)
     hint = f"; did you mean {nearest}?" if nearest and not module_name else ""
     raise argparse.ArgumentTypeError(f"no exception {name!r}{hint}")
 
 
-def is_exception(found: object) -> TypeGuard[type[BaseException]]:
+def _is_exception(found: object) -> TypeGuard[type[BaseException]]:
     """Whether something is a class of exceptions."""
     return isinstance(found, type) and issubclass(found, BaseException)
 

@@ -55,7 +55,7 @@ def run_check(arguments: argparse.Namespace) -> int:
         return 0
     require(arguments.only, tuple(ASPECTS), "--only")
     require([arguments.profile], tuple(PROFILES), "--profile")
-    profile = chosen_profile(arguments, target)
+    profile = _chosen_profile(arguments, target)
     make_folder(arguments.report)
     make_folder(arguments.database, "--database")
     console = Console()
@@ -84,10 +84,10 @@ def run_check(arguments: argparse.Namespace) -> int:
         raise UsageError(str(error)) from None
     finally:
         gc.unfreeze()
-    return reported(found, target, arguments, console)
+    return _reported(found, target, arguments, console)
 
 
-def chosen_profile(arguments: argparse.Namespace, target: Target) -> Profile:
+def _chosen_profile(arguments: argparse.Namespace, target: Target) -> Profile:
     """Say how much to judge: what is said exactly goes before the profile."""
     from refdot.check.plan import PROFILES
 
@@ -104,7 +104,7 @@ def chosen_profile(arguments: argparse.Namespace, target: Target) -> Profile:
     return profile
 
 
-def reported(
+def _reported(
     found: Report, target: Target | None, arguments: argparse.Namespace, console: Console
 ) -> int:
     """Print a report, write it if that is asked for, and give the exit code."""
@@ -151,7 +151,7 @@ def run_merge(arguments: argparse.Namespace) -> int:
     except (MergeError, TargetError) as error:
         raise UsageError(str(error)) from None
     make_folder(arguments.report)
-    return reported(found, target, arguments, Console())
+    return _reported(found, target, arguments, Console())
 
 
 def run_replay(arguments: argparse.Namespace) -> int:

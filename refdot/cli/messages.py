@@ -41,13 +41,13 @@ def run_errors(arguments: argparse.Namespace) -> int:
         others = ("target", "backend", "lowering", "situation", "json", "report")
         if any(getattr(arguments, other) for other in others):
             raise UsageError("--diff compares two files, and takes nothing else")
-        return run_diff(*arguments.diff)
+        return _run_diff(*arguments.diff)
     # What cannot be written is better known before messages are asked for, which takes time.
     make_folder(arguments.report)
     if arguments.json not in (None, "-"):
         open_for(arguments.json, "a", "--json").close()
     console = Console(stderr=arguments.json == "-")
-    found = surveyed(arguments, situations_named(arguments.situation), console)
+    found = _surveyed(arguments, _situations_named(arguments.situation), console)
     if arguments.json is not None:
         text = json.dumps(found.to_json(), indent=2, ensure_ascii=False) + "\n"
         if arguments.json == "-":
@@ -62,7 +62,7 @@ def run_errors(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def run_diff(before_path: Path, after_path: Path) -> int:
+def _run_diff(before_path: Path, after_path: Path) -> int:
     """Do `refdot errors --diff`."""
     from rich.console import Console
 
@@ -100,16 +100,16 @@ def run_regex(arguments: argparse.Namespace) -> int:
         check_pattern(arguments.pattern)
     except PatternError as error:
         raise UsageError(str(error)) from None
-    situations = situations_named(arguments.situation) or DEFAULT
+    situations = _situations_named(arguments.situation) or DEFAULT
     console = Console()
-    found = surveyed(arguments, (), console)
+    found = _surveyed(arguments, (), console)
     verdict = judge(arguments.pattern, found, situations, arguments.type)
     suggested = verdict.suggestion and judge(verdict.suggestion, found, situations, arguments.type)
     print_lines(verdict_lines(verdict, suggested or None, found), console)
     return 0 if verdict.is_right else 1
 
 
-def situations_named(patterns: Sequence[str]) -> tuple[str, ...]:
+def _situations_named(patterns: Sequence[str]) -> tuple[str, ...]:
     """Find situations by their names, in which `*` stands for anything."""
     from refdot.messages.scenarios import SCENARIOS
 
@@ -121,7 +121,7 @@ def situations_named(patterns: Sequence[str]) -> tuple[str, ...]:
     )
 
 
-def surveyed(arguments: argparse.Namespace, situations: Sequence[str], console: Console) -> Survey:
+def _surveyed(arguments: argparse.Namespace, situations: Sequence[str], console: Console) -> Survey:
     """Ask the target chosen for its messages, and show how far it has come."""
     from refdot.messages.survey import survey
 

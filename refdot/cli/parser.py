@@ -21,10 +21,10 @@ from refdot.cli.compile_time import run_compile_time
 from refdot.cli.explain import run_explain
 from refdot.cli.messages import run_errors, run_regex
 
-__all__ = []
+__all__ = ["parser"]
 
 
-class Parser(argparse.ArgumentParser):
+class _Parser(argparse.ArgumentParser):
     """A parser that says what is wrong in one line."""
 
     def error(self, message: str) -> NoReturn:
@@ -32,11 +32,11 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(message)
 
 
-def parser() -> Parser:
+def parser() -> _Parser:
     """Say which commands there are."""
-    top = Parser(prog="refdot", description="An oracle for named-dimension dot.")
+    top = _Parser(prog="refdot", description="An oracle for named-dimension dot.")
     top.add_argument("--version", action="version", version=f"refdot {__version__}")
-    commands = top.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
+    commands = top.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
 
     check = commands.add_parser(
         "check",
@@ -84,7 +84,7 @@ def parser() -> Parser:
     check.add_argument(
         "--database", type=Path, metavar="DIR", help="keep what is found, and judge it first"
     )
-    add_report_options(check)
+    _add_report_options(check)
     check.add_argument(
         "--statistics",
         action="store_true",
@@ -101,7 +101,7 @@ def parser() -> Parser:
         description="Joins the report.json of every shard to one report. Exit code: as of check.",
     )
     merge.add_argument("reports", type=Path, nargs="+", metavar="REPORT.json")
-    add_report_options(merge)
+    _add_report_options(merge)
     merge.set_defaults(command=run_merge)
 
     replay = commands.add_parser("replay", help="judge one case again, from a JSON file")
@@ -117,7 +117,7 @@ def parser() -> Parser:
         description="Lists the stage, type and message of every error, on every backend and "
         "lowering. Exit code: 0, or with --diff 1 if something changed; 2 for bad usage.",
     )
-    add_survey_options(errors, target)
+    _add_survey_options(errors, target)
     errors.add_argument("--json", metavar="FILE", help="write all messages, whole; - is stdout")
     errors.add_argument("--report", type=Path, metavar="DIR", help="write errors.html")
     errors.add_argument(
@@ -133,7 +133,7 @@ def parser() -> Parser:
         "usage.",
     )
     regex.add_argument("pattern", metavar="PATTERN")
-    add_survey_options(regex, target)
+    _add_survey_options(regex, target)
     regex.add_argument("--type", type=exception, default=Exception, metavar="T", help="exception")
     regex.set_defaults(command=run_regex)
 
@@ -146,17 +146,17 @@ def parser() -> Parser:
     explained.add_argument("--svg", type=Path, metavar="FILE", help="draw it into a file")
     explained.set_defaults(command=run_explain)
 
-    add_compile_time(commands)
+    _add_compile_time(commands)
     return top
 
 
-def add_report_options(command: argparse.ArgumentParser) -> None:
+def _add_report_options(command: argparse.ArgumentParser) -> None:
     """Add what says what to do with a report."""
     command.add_argument("--report", type=Path, metavar="DIR", help="write report and reproducers")
     command.add_argument("--strict", action="store_true", help="known deviations count too")
 
 
-def add_survey_options(command: argparse.ArgumentParser, target: str) -> None:
+def _add_survey_options(command: argparse.ArgumentParser, target: str) -> None:
     """Add what says which messages a command is about."""
     command.add_argument("target", nargs="?", help=target)
     command.add_argument("--backend", action="append", default=[], metavar="NAME")
@@ -165,7 +165,7 @@ def add_survey_options(command: argparse.ArgumentParser, target: str) -> None:
     command.add_argument("--situation", action="append", default=[], metavar="S", help=meant)
 
 
-def add_compile_time(commands: Any) -> None:
+def _add_compile_time(commands: Any) -> None:
     """Say what `refdot compile-time` takes."""
     timed = commands.add_parser(
         "compile-time",

@@ -14,8 +14,8 @@ from refdot.text import counted, in_columns, printable
 __all__ = ["explain", "parse_operands", "underlined", "with_culprit_underlined"]
 
 
-EINSUM_SYMBOLS = 52
-FLOAT64_BYTES = 8
+_EINSUM_SYMBOLS = 52
+_FLOAT64_BYTES = 8
 
 
 def parse_operands(text: str) -> tuple[Dims, Dims]:
@@ -87,17 +87,17 @@ def explain(lowering: Lowering, sizes: Mapping[str, int] | None = None) -> str:
     """
     sizes = sizes or {}
     parts = [
-        letter_by_letter(lowering),
-        legend(lowering, sizes),
-        [f"out = {einsum(lowering, lowering.subscripts, 'x', 'y')}"],
-        loops(lowering),
-        cost(lowering, sizes),
-        gradients(lowering),
+        _letter_by_letter(lowering),
+        _legend(lowering, sizes),
+        [f"out = {_einsum(lowering, lowering.subscripts, 'x', 'y')}"],
+        _loops(lowering),
+        _cost(lowering, sizes),
+        _gradients(lowering),
     ]
     return "\n\n".join("\n".join(part) for part in parts if part)
 
 
-def letter_by_letter(lowering: Lowering) -> list[str]:
+def _letter_by_letter(lowering: Lowering) -> list[str]:
     """Put under each dim its letter, and beside them the einsum as far as it is written."""
     operands = {"x": lowering.x_dims, "y": lowering.y_dims, "out": lowering.out_dims}
     rows, written = [], ""
@@ -105,17 +105,17 @@ def letter_by_letter(lowering: Lowering) -> list[str]:
         written += {"x": "", "y": ",", "out": "->"}[name]
         written += "".join(lowering.symbol[dim] for dim in dims)
         names = [printable(dim) for dim in dims] or ["(no dims)"]
-        letters = [padded(lowering.symbol[dim], in_columns(printable(dim))) for dim in dims]
+        letters = [_padded(lowering.symbol[dim], in_columns(printable(dim))) for dim in dims]
         rows.append((f"{name:<5}{'  '.join(names)}", f"     {'  '.join(letters)}", written))
     width = max(in_columns(row) for names, letters, _ in rows for row in (names, letters))
     return [
         line.rstrip()
         for names, letters, so_far in rows
-        for line in (names, padded(letters, width + 4) + so_far)
+        for line in (names, _padded(letters, width + 4) + so_far)
     ]
 
 
-def legend(lowering: Lowering, sizes: Mapping[str, int]) -> list[str]:
+def _legend(lowering: Lowering, sizes: Mapping[str, int]) -> list[str]:
     """List every dim with its letter, its size and its role."""
     named = {
         dim: f"{printable(dim)} = {sizes[dim]}" if dim in sizes else printable(dim)
@@ -124,28 +124,28 @@ def legend(lowering: Lowering, sizes: Mapping[str, int]) -> list[str]:
     width = max(map(in_columns, named.values()), default=0)
     roles = {dim: lowering.role(dim) for dim in lowering.all_dims}
     return [
-        f"{lowering.symbol[dim]}  {padded(named[dim], width)}  {role:<10}  {MEANING[role]}"
+        f"{lowering.symbol[dim]}  {_padded(named[dim], width)}  {role:<10}  {MEANING[role]}"
         for dim, role in roles.items()
     ]
 
 
-def padded(text: str, width: int) -> str:
+def _padded(text: str, width: int) -> str:
     """Fill a text with spaces up to a number of columns."""
     return text + " " * (width - in_columns(text))
 
 
-def einsum(lowering: Lowering, subscripts: str, first: str, second: str) -> str:
+def _einsum(lowering: Lowering, subscripts: str, first: str, second: str) -> str:
     """Write a call of einsum, or for more dims than it has letters the subscripts alone."""
-    if len(lowering.all_dims) > EINSUM_SYMBOLS:
+    if len(lowering.all_dims) > _EINSUM_SYMBOLS:
         return f"{subscripts} of {first} and {second} (more dims than einsum has letters)"
     return f'np.einsum("{subscripts}", {first}, {second})'
 
 
-def loops(lowering: Lowering) -> list[str]:
+def _loops(lowering: Lowering) -> list[str]:
     """Write the loops that a lowering stands for."""
-    out = element("out", lowering.out_dims)
+    out = _element("out", lowering.out_dims)
     summed_over = [dim for dim in lowering.all_dims if dim not in lowering.out_dims]
-    product = f"{element('x', lowering.x_dims)} * {element('y', lowering.y_dims)}"
+    product = f"{_element('x', lowering.x_dims)} * {_element('y', lowering.y_dims)}"
     statements = [
         *(f"for {printable(dim)}:" for dim in lowering.out_dims),
         f"{out} = 0",
@@ -159,12 +159,12 @@ def loops(lowering: Lowering) -> list[str]:
     return indented
 
 
-def element(name: str, dims: Dims) -> str:
+def _element(name: str, dims: Dims) -> str:
     """Write an element of an operand."""
     return f"{name}[{', '.join(map(printable, dims))}]" if dims else name
 
 
-def cost(lowering: Lowering, sizes: Mapping[str, int]) -> list[str]:
+def _cost(lowering: Lowering, sizes: Mapping[str, int]) -> list[str]:
     """Count the operations of the loops, and what must be read and written at least once."""
     if not set(lowering.all_dims) <= set(sizes):
         return []
@@ -180,11 +180,11 @@ def cost(lowering: Lowering, sizes: Mapping[str, int]) -> list[str]:
         f"{counted(products, 'multiplication')} + {counted(additions, 'addition')} "
         f"= {counted(products + additions, 'FLOP')}",
         f"{counted(x, 'element')} in x, {y:,} in y, {out:,} in out: "
-        f"{FLOAT64_BYTES * (x + y + out):,} bytes in float64",
+        f"{_FLOAT64_BYTES * (x + y + out):,} bytes in float64",
     ]
 
 
-def gradients(lowering: Lowering) -> list[str]:
+def _gradients(lowering: Lowering) -> list[str]:
     """Write the dots that pull `out_bar`, the cotangent of the output, back to x and to y (R8)."""
     calls, notes = [], []
     for operand, other in (("x", "y"), ("y", "x")):
@@ -193,18 +193,18 @@ def gradients(lowering: Lowering) -> list[str]:
         there = tuple(dict.fromkeys(lowering.out_dims + others))
         groups = lowering.out_dims, others, tuple(dim for dim in own if dim in there)
         out_bar, beside, bar = ("".join(lowering.symbol[dim] for dim in dims) for dims in groups)
-        call = einsum(lowering, f"{out_bar},{beside}->{bar}", "out_bar", other)
+        call = _einsum(lowering, f"{out_bar},{beside}->{bar}", "out_bar", other)
         calls.append(f"{operand}_bar = {call}")
-        note = names_after("summed over", [dim for dim in there if dim not in own])
-        spread = names_after("spread over", [dim for dim in own if dim not in there])
+        note = _names_after("summed over", [dim for dim in there if dim not in own])
+        spread = _names_after("spread over", [dim for dim in own if dim not in there])
         notes.append(", ".join(filter(None, (note, spread))))
     width = max(map(in_columns, calls))
     return [
-        f"{padded(call, width)}  {note}".rstrip() for call, note in zip(calls, notes, strict=True)
+        f"{_padded(call, width)}  {note}".rstrip() for call, note in zip(calls, notes, strict=True)
     ]
 
 
-def names_after(words: str, dims: list[str]) -> str:
+def _names_after(words: str, dims: list[str]) -> str:
     """Write words and the dims that they are about, or nothing if there are none."""
     return f"{words} {' '.join(map(printable, dims))}" if dims else ""
 

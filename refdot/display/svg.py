@@ -52,32 +52,32 @@ COLOURS = {
         "summed": "#e39bc6",
     },
 }
-LINES = {
+_LINES = {
     "contracted": "stroke-width: 4",
     "batch": "stroke-width: 2.5",
     "free": "stroke-width: 2.5; stroke-dasharray: 9 3",
     "summed": "stroke-width: 2.5; stroke-dasharray: 2 3",
 }
 # In pixels; a character is that of a monospaced font of 12 pixels.
-MARGIN, BOX, ROW, GAP, LINE, CHARACTER, SHORTEST_EDGE = 14, 72, 32, 10, 18, 7.3, 74
+_MARGIN, _BOX, _ROW, _GAP, _LINE, _CHARACTER, _SHORTEST_EDGE = 14, 72, 32, 10, 18, 7.3, 74
 # In characters.
-LONGEST_NAME, LETTERS_A_LINE, LEGEND = 32, 8, 36
+_LONGEST_NAME, _LETTERS_A_LINE, _LEGEND = 32, 8, 36
 
 
 def draw(lowering: Lowering, sizes: Mapping[str, int | str]) -> str:
     """Draw a lowering; `Lowering.to_svg` is the door to it for everybody else."""
     layout = Layout.of(lowering, sizes)
-    caption_top = layout.bottom + MARGIN
-    caption = in_lines(f'einsum "{lowering.subscripts}"', layout.characters)
-    legend_top = caption_top + LINE * len(caption) + GAP
+    caption_top = layout.bottom + _MARGIN
+    caption = _in_lines(f'einsum "{lowering.subscripts}"', layout.characters)
+    legend_top = caption_top + _LINE * len(caption) + _GAP
     roles = [role for role in MEANING if role in map(lowering.role, lowering.all_dims)]
-    drawn = [*boxes(lowering, layout), *edges(lowering, sizes, layout)]
+    drawn = [*_boxes(lowering, layout), *_edges(lowering, sizes, layout)]
     for number, words in enumerate(caption):
-        drawn.append(text(MARGIN, caption_top + LINE * (number + 0.7), words))
+        drawn.append(_text(_MARGIN, caption_top + _LINE * (number + 0.7), words))
     for number, role in enumerate(roles):
-        drawn += legend_entry(role, legend_top + LINE * (number + 0.5))
-    height = legend_top + LINE * len(roles) + (MARGIN if roles else 0)
-    return document(layout.width, height, description(lowering), drawn)
+        drawn += _legend_entry(role, legend_top + _LINE * (number + 0.5))
+    height = legend_top + _LINE * len(roles) + (_MARGIN if roles else 0)
+    return _document(layout.width, height, _description(lowering), drawn)
 
 
 @dataclass(frozen=True)
@@ -110,70 +110,70 @@ class Layout:
         """Lay a lowering out: as wide as its longest labels, as high as its dims are many."""
 
         def longest(dims: Sequence[str]) -> float:
-            labels = [2 + in_columns(label(dim, sizes)) for dim in dims]
-            return max(labels, default=0) * CHARACTER + 2 * GAP
+            labels = [2 + in_columns(_label(dim, sizes)) for dim in dims]
+            return max(labels, default=0) * _CHARACTER + 2 * _GAP
 
-        left = max(SHORTEST_EDGE, longest(lowering.batch + lowering.x_free + lowering.x_summed))
-        right = max(SHORTEST_EDGE, longest(lowering.y_free + lowering.y_summed))
+        left = max(_SHORTEST_EDGE, longest(lowering.batch + lowering.x_free + lowering.x_summed))
+        right = max(_SHORTEST_EDGE, longest(lowering.y_free + lowering.y_summed))
         # A contracted edge runs past the output; the legend needs its room in any case.
-        missing = longest(lowering.contracted) - (left + BOX + right)
-        missing = max(missing, LEGEND * CHARACTER - (left + right + 3 * BOX))
+        missing = longest(lowering.contracted) - (left + _BOX + right)
+        missing = max(missing, _LEGEND * _CHARACTER - (left + right + 3 * _BOX))
         left, right = left + max(0, missing / 2), right + max(0, missing / 2)
-        x_right = MARGIN + BOX
+        x_right = _MARGIN + _BOX
         out_left = x_right + left
-        out_top = MARGIN + ROW * len(lowering.contracted) + GAP
-        kept_top = out_top + LINE * (1 + len(letters(lowering, lowering.out_dims))) + GAP
+        out_top = _MARGIN + _ROW * len(lowering.contracted) + _GAP
+        kept_top = out_top + _LINE * (1 + len(_letters(lowering, lowering.out_dims))) + _GAP
         rows = len(lowering.batch) + max(len(lowering.x_free), len(lowering.y_free))
-        summed_top = kept_top + ROW * rows + GAP
+        summed_top = kept_top + _ROW * rows + _GAP
         return cls(
-            width=out_left + BOX + right + BOX + MARGIN,
+            width=out_left + _BOX + right + _BOX + _MARGIN,
             x_right=x_right,
             out_left=out_left,
-            out_right=out_left + BOX,
-            y_left=out_left + BOX + right,
-            contracted_top=MARGIN,
+            out_right=out_left + _BOX,
+            y_left=out_left + _BOX + right,
+            contracted_top=_MARGIN,
             out_top=out_top,
             kept_top=kept_top,
             summed_top=summed_top,
-            bottom=summed_top + ROW * max(len(lowering.x_summed), len(lowering.y_summed)) + GAP,
+            bottom=summed_top + _ROW * max(len(lowering.x_summed), len(lowering.y_summed)) + _GAP,
         )
 
     @property
     def characters(self) -> int:
         """How many characters a line has room for."""
-        return int((self.width - 2 * MARGIN) / CHARACTER)
+        return int((self.width - 2 * _MARGIN) / _CHARACTER)
 
 
-def boxes(lowering: Lowering, layout: Layout) -> list[str]:
+def _boxes(lowering: Lowering, layout: Layout) -> list[str]:
     """Draw the operands and the output, each with its letters in the order of its axes."""
     drawn = []
     for name, dims, left, top, bottom in (
-        ("x", lowering.x_dims, MARGIN, MARGIN, layout.bottom),
-        ("y", lowering.y_dims, layout.y_left, MARGIN, layout.bottom),
-        ("out", lowering.out_dims, layout.out_left, layout.out_top, layout.summed_top - GAP / 2),
+        ("x", lowering.x_dims, _MARGIN, _MARGIN, layout.bottom),
+        ("y", lowering.y_dims, layout.y_left, _MARGIN, layout.bottom),
+        ("out", lowering.out_dims, layout.out_left, layout.out_top, layout.summed_top - _GAP / 2),
     ):
         drawn.append(
-            f'<rect class="box" x="{left:g}" y="{top:g}" width="{BOX}" height="{bottom - top:g}" '
+            f'<rect class="box" x="{left:g}" y="{top:g}" width="{_BOX}" height="{bottom - top:g}" '
             'rx="8"/>'
         )
-        lines = letters(lowering, dims)
+        lines = _letters(lowering, dims)
         # Edges may run through the output, so its name stands above them.
-        first = top + LINE if name == "out" else (top + bottom - LINE * len(lines)) / 2 + 4
-        drawn.append(text(left + BOX / 2, first, name, "name"))
+        first = top + _LINE if name == "out" else (top + bottom - _LINE * len(lines)) / 2 + 4
+        drawn.append(_text(left + _BOX / 2, first, name, "name"))
         drawn += [
-            text(left + BOX / 2, first + LINE * number, line, "middle")
+            _text(left + _BOX / 2, first + _LINE * number, line, "middle")
             for number, line in enumerate(lines, 1)
         ]
     return drawn
 
 
-def edges(lowering: Lowering, sizes: Mapping[str, int | str], layout: Layout) -> list[str]:
+def _edges(lowering: Lowering, sizes: Mapping[str, int | str], layout: Layout) -> list[str]:
     """Draw an edge for each dim."""
     x, out_left, out_right, y = layout.x_right, layout.out_left, layout.out_right, layout.y_left
     left, middle, right = (x + out_left) / 2, (x + y) / 2, (out_right + y) / 2
     out = (out_left + out_right) / 2
-    x_end, y_end = out_left - GAP, out_right + GAP
-    free_top = layout.kept_top + ROW * len(lowering.batch)
+    x_end, y_end = out_left - _GAP, out_right + _GAP
+    free_top = layout.kept_top + _ROW * len(lowering.batch)
     # Each: the dims, the first row, from where to where, and where label and dot are.
     groups: list[tuple[Dims, float, float, float, float, float | None]] = [
         (lowering.contracted, layout.contracted_top, x, y, middle, None),
@@ -187,82 +187,82 @@ def edges(lowering: Lowering, sizes: Mapping[str, int | str], layout: Layout) ->
     for dims, top, start, end, label_at, dot_at in groups:
         for number, dim in enumerate(dims):
             # Below the middle of its row, for the label is above it.
-            role, height = lowering.role(dim), top + ROW * (number + 0.7)
+            role, height = lowering.role(dim), top + _ROW * (number + 0.7)
             letter = f'<tspan class="letter">{escape(lowering.symbol[dim])}</tspan> '
             drawn += [
                 f"<g><title>{escape(printable(dim))}: {role}, {MEANING[role]}</title>",
-                line(role, start, end, height),
-                "" if dot_at is None else dot(role, dot_at, height),
-                text(label_at, height - 6, label(dim, sizes), "middle", letter),
+                _line(role, start, end, height),
+                "" if dot_at is None else _dot(role, dot_at, height),
+                _text(label_at, height - 6, _label(dim, sizes), "middle", letter),
                 "</g>",
             ]
     return drawn
 
 
-def line(role: str, start: float, end: float, height: float) -> str:
+def _line(role: str, start: float, end: float, height: float) -> str:
     """Draw the line of an edge."""
     return f'<path class="{role}" d="M{start:g} {height:g}H{end:g}"/>'
 
 
-def dot(role: str, x: float, y: float) -> str:
+def _dot(role: str, x: float, y: float) -> str:
     """Draw a dot."""
     return f'<circle class="{role}" cx="{x:g}" cy="{y:g}" r="5"/>'
 
 
-def text(x: float, y: float, content: str, kind: str = "", letter: str = "") -> str:
+def _text(x: float, y: float, content: str, kind: str = "", letter: str = "") -> str:
     """Write a line of text; `letter` is an element to begin it with."""
     kind = f' class="{kind}"' if kind else ""
     return f'<text{kind} x="{x:g}" y="{y:g}">{letter}{escape(content)}</text>'
 
 
-def label(dim: str, sizes: Mapping[str, int | str]) -> str:
+def _label(dim: str, sizes: Mapping[str, int | str]) -> str:
     """Write the name of a dim, and its size if that is known."""
     name = printable(dim)
-    if len(name) > LONGEST_NAME:
-        half = LONGEST_NAME // 2
+    if len(name) > _LONGEST_NAME:
+        half = _LONGEST_NAME // 2
         name = f"{name[:half]}…{name[1 - half :]}"
     size = f" = {sizes[dim]}" if dim in sizes else ""
     return f"{name}{size}"
 
 
-def letters(lowering: Lowering, dims: Sequence[str]) -> list[str]:
+def _letters(lowering: Lowering, dims: Sequence[str]) -> list[str]:
     """Give the letters of an operand, in lines that fit into a box."""
-    return in_lines("".join(lowering.symbol[dim] for dim in dims), LETTERS_A_LINE)
+    return _in_lines("".join(lowering.symbol[dim] for dim in dims), _LETTERS_A_LINE)
 
 
-def in_lines(content: str, length: int) -> list[str]:
+def _in_lines(content: str, length: int) -> list[str]:
     """Cut a text into lines."""
     return [content[start : start + length] for start in range(0, len(content), length)]
 
 
-def legend_entry(role: str, height: float) -> list[str]:
+def _legend_entry(role: str, height: float) -> list[str]:
     """Draw a sample of the edges of a role, and say what it means."""
-    end = MARGIN + 34
-    sample = [line(role, MARGIN, end, height)]
+    end = _MARGIN + 34
+    sample = [_line(role, _MARGIN, end, height)]
     if role in ("batch", "summed"):
-        sample.append(dot(role, MARGIN + 17 if role == "batch" else end, height))
-    return [*sample, text(end + 12, height + 4, f"{role}: {MEANING[role]}")]
+        sample.append(_dot(role, _MARGIN + 17 if role == "batch" else end, height))
+    return [*sample, _text(end + 12, height + 4, f"{role}: {MEANING[role]}")]
 
 
-def description(lowering: Lowering) -> str:
+def _description(lowering: Lowering) -> str:
     """Say what the picture shows, for those who do not see it."""
     roles = [f"{printable(dim)} is {lowering.role(dim)}" for dim in lowering.all_dims]
     return f"{lowering.subscripts}. {', '.join(roles)}".rstrip(". ") + "."
 
 
-def document(width: float, height: float, title: str, drawn: Sequence[str]) -> str:
+def _document(width: float, height: float, title: str, drawn: Sequence[str]) -> str:
     """Put drawn elements together into an SVG document of its own."""
     body = "\n".join(filter(None, drawn))
-    lines = "\n".join(f".refdot path.{role} {{ {kind} }}" for role, kind in LINES.items())
+    lines = "\n".join(f".refdot path.{role} {{ {kind} }}" for role, kind in _LINES.items())
     return f"""\
 <svg xmlns="http://www.w3.org/2000/svg" class="refdot" role="img" \
 viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}" \
 style="max-width: 100%; height: auto">
 <title>{escape(title)}</title>
 <style>
-{style("light")}
+{_style("light")}
 @media screen and (prefers-color-scheme: dark) {{
-{style("dark")}
+{_style("dark")}
 }}
 .refdot text {{ font: 12px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace }}
 .refdot .name {{ font-size: 16px; font-weight: bold }}
@@ -277,7 +277,7 @@ style="max-width: 100%; height: auto">
 """
 
 
-def style(scheme: str) -> str:
+def _style(scheme: str) -> str:
     """Give the colours of a scheme as style rules."""
     colours = COLOURS[scheme]
     rules = [

@@ -30,7 +30,7 @@ def compare(case: DotCase, outcome: Outcome, target: Target) -> tuple[Mismatch, 
     Parameters
     ----------
     case : DotCase
-        None that is beyond the target's limits.
+        One that the target supports.
     outcome : Outcome
     target : Target
 
@@ -42,14 +42,14 @@ def compare(case: DotCase, outcome: Outcome, target: Target) -> tuple[Mismatch, 
     """
     error = expected_error(case)
     if error is not None:
-        found = judge_error(case, outcome, error, target.stages)
+        found = _judge_error(case, outcome, error, target.stages)
     else:
-        found = judge_answer(case, outcome) + judge_log(case, outcome)
-    found += judge_conduct(case, outcome)
+        found = _judge_answer(case, outcome) + _judge_log(case, outcome)
+    found += _judge_conduct(case, outcome)
     return tuple(mismatch for mismatch in found if mismatch.kind not in target.not_checked)
 
 
-def judge_error(
+def _judge_error(
     case: DotCase, outcome: Outcome, error: DotError, stages: tuple[str, ...]
 ) -> list[Mismatch]:
     """Judge the outcome of a case that breaks R1 to R4."""
@@ -63,7 +63,7 @@ def judge_error(
         culprits = known if earliest == "build" else error.sizes
     earliest = earliest if earliest in stages else stages[-1]
     expected = f"{type(error).__mro__[2].__name__} at {earliest}: {error}"
-    raised, what = outcome.raised, circumstances(case, error, culprits)
+    raised, what = outcome.raised, _circumstances(case, error, culprits)
 
     def mismatch(rule: str, kind: str, stage: str, detail: str, got: str) -> list[Mismatch]:
         return [Mismatch(rule, kind, stage, detail, expected, got, case, earliest)]
@@ -77,13 +77,13 @@ def judge_error(
     if not raised.expected_type:
         detail = f"{what}: {raised.type}"
         return mismatch("R13", "wrong-error", raised.stage, detail, str(raised))
-    if not names_culprit(error, raised):
+    if not _names_culprit(error, raised):
         detail = f"{what}: the message does not name the dim"
         return mismatch("R13", "wrong-error", raised.stage, detail, str(raised))
     return []
 
 
-def circumstances(case: DotCase, error: DotError, culprits: dict[str, tuple[int, int]]) -> str:
+def _circumstances(case: DotCase, error: DotError, culprits: dict[str, tuple[int, int]]) -> str:
     """Say under which circumstances a case breaks its rule, coarsely: it names the cause."""
     if isinstance(error, SizeMismatchError):
         low = lower_dot(case.x.dims, case.y.dims, case.dim.names)
@@ -105,7 +105,7 @@ def circumstances(case: DotCase, error: DotError, culprits: dict[str, tuple[int,
     return "an empty dim" if "" in case.x.dims else "a dim that is not a str"
 
 
-def names_culprit(error: DotError, raised: Raised) -> bool:
+def _names_culprit(error: DotError, raised: Raised) -> bool:
     """Whether a message says which dim it is about."""
     if isinstance(error, SizeMismatchError):
         return any(mentions(dim, raised.message) for dim in error.dims)
@@ -119,9 +119,9 @@ def mentions(dim: str, message: str) -> bool:
     return re.search(rf"(?<!\w){re.escape(dim)}(?!\w)", message) is not None
 
 
-def judge_answer(case: DotCase, outcome: Outcome) -> list[Mismatch]:
+def _judge_answer(case: DotCase, outcome: Outcome) -> list[Mismatch]:
     """Judge the outcome of a valid case."""
-    found = judge_declaration(case, outcome)
+    found = _judge_declaration(case, outcome)
     if (raised := outcome.raised) is not None:
         rule = "R11" if len({*case.x.dims, *case.y.dims}) > 26 else "R6"
         detail = f"{raised.type}: {fingerprint(raised, case)}"
@@ -130,17 +130,17 @@ def judge_answer(case: DotCase, outcome: Outcome) -> list[Mismatch]:
         found.append(Mismatch(rule, kind, raised.stage, detail, expected, str(raised), case))
         return found
     for replicate, value in enumerate(outcome.values):
-        wrong = judge_value(case, value, replicate)
-        found += [mismatch for mismatch in wrong if mismatch.signature not in signatures(found)]
-    return found + judge_gradients(case, outcome)
+        wrong = _judge_value(case, value, replicate)
+        found += [mismatch for mismatch in wrong if mismatch.signature not in _signatures(found)]
+    return found + _judge_gradients(case, outcome)
 
 
-def signatures(found: list[Mismatch]) -> set[str]:
+def _signatures(found: list[Mismatch]) -> set[str]:
     """Give the signatures of what was found."""
     return {mismatch.signature for mismatch in found}
 
 
-def judge_declaration(case: DotCase, outcome: Outcome) -> list[Mismatch]:
+def _judge_declaration(case: DotCase, outcome: Outcome) -> list[Mismatch]:
     """Judge what was said of the output beforehand: R5, R7 and R9."""
     declared = outcome.declared
     if declared is None:
@@ -175,7 +175,7 @@ def judge_declaration(case: DotCase, outcome: Outcome) -> list[Mismatch]:
     return found
 
 
-def judge_value(case: DotCase, value: NamedTensor, replicate: int) -> list[Mismatch]:
+def _judge_value(case: DotCase, value: NamedTensor, replicate: int) -> list[Mismatch]:
     """Judge one answer to a valid case."""
     x, y = case.tensors(replicate)
     return [
@@ -193,7 +193,7 @@ def judge_value(case: DotCase, value: NamedTensor, replicate: int) -> list[Misma
     ]
 
 
-class Flaw(NamedTuple):
+class _Flaw(NamedTuple):
     """What is wrong with an answer; the fields are those of `Mismatch`."""
 
     rule: str
@@ -203,7 +203,7 @@ class Flaw(NamedTuple):
     got: str
 
 
-def flaws(value: NamedTensor, x: NamedTensor, y: NamedTensor, dim: Dim = None) -> list[Flaw]:
+def flaws(value: NamedTensor, x: NamedTensor, y: NamedTensor, dim: Dim = None) -> list[_Flaw]:
     """List what is wrong with an answer to `dot(x, y, dim)`: R5, R6, R7 and R9.
 
     Parameters
@@ -216,25 +216,25 @@ def flaws(value: NamedTensor, x: NamedTensor, y: NamedTensor, dim: Dim = None) -
     dim = dim_set(dim)  # an iterator can be read once only
     oracle = dot(x, y, dim)
     if value.dims != oracle.dims:
-        return [Flaw("R5", "wrong-dims", "dims", str(oracle.dims), str(value.dims))]
+        return [_Flaw("R5", "wrong-dims", "dims", str(oracle.dims), str(value.dims))]
     if value.shape != oracle.shape:
-        return [Flaw("R9", "wrong-shape", "shape", str(oracle.shape), str(value.shape))]
+        return [_Flaw("R9", "wrong-shape", "shape", str(oracle.shape), str(value.shape))]
     found = []
     if value.dtype != oracle.dtype:
         detail = f"{x.dtype} and {y.dtype} gave {value.dtype}"
-        found = [Flaw("R7", "wrong-dtype", detail, str(oracle.dtype), str(value.dtype))]
+        found = [_Flaw("R7", "wrong-dtype", detail, str(oracle.dtype), str(value.dtype))]
         if value.dtype.kind not in "biufc":
             return found
     correct = correct_answers(x, y, dim)
     wrong = correct.wrong(value.data)
     if wrong.any():
-        detail = f"{family(oracle.dtype)} {manner(correct, value.data, wrong)}"
-        expected, got = first_wrong(oracle.dims, oracle.data, value.data, wrong)
-        found.append(Flaw("R6", "wrong-value", detail, expected, got))
+        detail = f"{_family(oracle.dtype)} {_manner(correct, value.data, wrong)}"
+        expected, got = _first_wrong(oracle.dims, oracle.data, value.data, wrong)
+        found.append(_Flaw("R6", "wrong-value", detail, expected, got))
     return found
 
 
-def judge_gradients(case: DotCase, outcome: Outcome) -> list[Mismatch]:
+def _judge_gradients(case: DotCase, outcome: Outcome) -> list[Mismatch]:
     """Judge the gradients that there are: R8."""
     if (raised := outcome.gradient_raised) is not None:
         detail = f"{raised.type}: {fingerprint(raised, case)}"
@@ -246,7 +246,7 @@ def judge_gradients(case: DotCase, outcome: Outcome) -> list[Mismatch]:
             "R8",
             "accepted-invalid",
             "lower",
-            f"the gradient of {family_of(case, name)} operand",
+            f"the gradient of {_family_of(case, name)} operand",
             f"an error: {name} has no gradient",
             "a gradient",
             case,
@@ -266,14 +266,14 @@ def judge_gradients(case: DotCase, outcome: Outcome) -> list[Mismatch]:
         wrong: Array | None = None
         if gradient.value.shape != operand.shape:
             detail, expected, got = "shape", str(operand.shape), str(gradient.value.shape)
-        elif is_wrong_dtype(gradient.value.dtype, operand.dtype, x.dtype == y.dtype):
+        elif _is_wrong_dtype(gradient.value.dtype, operand.dtype, x.dtype == y.dtype):
             detail, expected, got = "dtype", str(operand.dtype), str(gradient.value.dtype)
         else:
             wrong = correct.wrong(gradient.value)
-            detail = manner(correct, gradient.value, wrong)
+            detail = _manner(correct, gradient.value, wrong)
             with np.errstate(over="ignore"):
                 reference = correct.reference.astype(operand.dtype)
-            expected, got = first_wrong(operand.dims, reference, gradient.value, wrong)
+            expected, got = _first_wrong(operand.dims, reference, gradient.value, wrong)
         if wrong is None or wrong.any():
             mismatch = Mismatch(
                 "R8",
@@ -287,12 +287,12 @@ def judge_gradients(case: DotCase, outcome: Outcome) -> list[Mismatch]:
                 order=gradient.order,
                 operand=gradient.operand,
             )
-            if mismatch.signature not in signatures(found):
+            if mismatch.signature not in _signatures(found):
                 found.append(mismatch)
     return found
 
 
-def is_wrong_dtype(dtype: np.dtype[Any], own: np.dtype[Any], alike: bool) -> bool:
+def _is_wrong_dtype(dtype: np.dtype[Any], own: np.dtype[Any], alike: bool) -> bool:
     """Whether a gradient has lost precision, or where both operands are alike has any other dtype.
 
     Of operands of two dtypes it may be left in the wider of them.
@@ -302,13 +302,13 @@ def is_wrong_dtype(dtype: np.dtype[Any], own: np.dtype[Any], alike: bool) -> boo
     return bool(np.finfo(dtype).eps > np.finfo(own).eps)
 
 
-def family_of(case: DotCase, name: str) -> str:
+def _family_of(case: DotCase, name: str) -> str:
     """Name the family of an operand's dtype, with its article."""
     operand = case.x if name == "x" else case.y
-    return {"bool": "a bool", "integer": "an integer"}[family(np.dtype(operand.dtype))]
+    return {"bool": "a bool", "integer": "an integer"}[_family(np.dtype(operand.dtype))]
 
 
-def judge_log(case: DotCase, outcome: Outcome) -> list[Mismatch]:
+def _judge_log(case: DotCase, outcome: Outcome) -> list[Mismatch]:
     """Judge what went wrong with a valid case and was logged, but did not end it."""
     found: list[Mismatch] = []
     for raised in outcome.logged:
@@ -316,12 +316,12 @@ def judge_log(case: DotCase, outcome: Outcome) -> list[Mismatch]:
         mismatch = Mismatch(
             "R14", "structure", raised.stage, detail, "no rewrite that fails", str(raised), case
         )
-        if mismatch.signature not in signatures(found):
+        if mismatch.signature not in _signatures(found):
             found.append(mismatch)
     return found
 
 
-def judge_conduct(case: DotCase, outcome: Outcome) -> list[Mismatch]:
+def _judge_conduct(case: DotCase, outcome: Outcome) -> list[Mismatch]:
     """Judge what a target left behind, changed, or did otherwise when asked in other words."""
     found = [
         Mismatch("R14", "structure", "lower", what, "tensor operations alone", what, case)
@@ -335,12 +335,12 @@ def judge_conduct(case: DotCase, outcome: Outcome) -> list[Mismatch]:
     ]
     found += [
         Mismatch("R10", "nondeterminism", "build", what.split(": ")[0], "the same", what, case)
-        for what in outcome.variations
+        for what in outcome.nondeterminism
     ]
     return found
 
 
-def manner(correct: CorrectAnswers, answer: Array, wrong: Array) -> str:
+def _manner(correct: CorrectAnswers, answer: Array, wrong: Array) -> str:
     """Say in which manner an answer is wrong."""
     if correct.dtype.kind in "biu":
         return "wrong"
@@ -350,7 +350,7 @@ def manner(correct: CorrectAnswers, answer: Array, wrong: Array) -> str:
     return "wrong by more than rounding"
 
 
-def first_wrong(
+def _first_wrong(
     dims: tuple[str, ...], expected: Array, got: Array, wrong: Array
 ) -> tuple[str, str]:
     """Show the first wrong element, its place named by its dims."""
@@ -362,7 +362,7 @@ def first_wrong(
     return f"{expected[index]!s}{at}", f"{got[index]!s}{at}"
 
 
-def family(dtype: np.dtype[Any]) -> str:
+def _family(dtype: np.dtype[Any]) -> str:
     """Name the family that a dtype belongs to."""
     names = {"b": "bool", "i": "integer", "u": "integer", "f": "float", "c": "complex"}
     return names[dtype.kind]

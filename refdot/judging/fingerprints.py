@@ -8,16 +8,16 @@ from refdot.cases.case import DotCase
 from refdot.cases.strategies import NAMES
 from refdot.targets.outcome import Raised
 
-__all__ = ["normalised"]
+__all__ = ["PLACEHOLDER", "fingerprint", "normalised"]
 
 
-ADDRESS = re.compile(r"\b0x[0-9a-fA-F]+")
+_ADDRESS = re.compile(r"\b0x[0-9a-fA-F]+")
 # Brackets around numbers and further brackets. One number alone is an index, not an array.
-ARRAY = re.compile(
+_ARRAY = re.compile(
     r"\[(?=[^\]]*[\s.,\[])[-+\d\s.,\[\]]*(?:(?:nan|inf|True|False|e|j)[-+\d\s.,\[\]]*)*\]"
 )
-SHAPE = re.compile(r"\((?:\d+,\s*)+\d*\)|\(\)")
-NUMBER = re.compile(r"(?<![\w<])-?\d+(?:\.\d+)?(?:e[-+]?\d+)?(?!\w)")
+_SHAPE = re.compile(r"\((?:\d+,\s*)+\d*\)|\(\)")
+_NUMBER = re.compile(r"(?<![\w<])-?\d+(?:\.\d+)?(?:e[-+]?\d+)?(?!\w)")
 PLACEHOLDER = re.compile(r"<(?:dim|address|array|shape|n)>")
 
 
@@ -50,10 +50,10 @@ def normalised(text: str, case: DotCase) -> str:
         either = "|".join(map(re.escape, reversed(words)))
         text = re.sub(rf"(?<!\w)(?:{either})(?!\w)", "<dim>", text)
     for pattern, placeholder in (
-        (ADDRESS, "<address>"),
-        (ARRAY, "<array>"),
-        (SHAPE, "<shape>"),
-        (NUMBER, "<n>"),
+        (_ADDRESS, "<address>"),
+        (_ARRAY, "<array>"),
+        (_SHAPE, "<shape>"),
+        (_NUMBER, "<n>"),
     ):
         text = pattern.sub(placeholder, text)
     return " ".join(text.split())

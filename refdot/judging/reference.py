@@ -21,7 +21,7 @@ from refdot.tensor import Array, NamedTensor
 __all__ = ["dot_by_definition", "dot_by_records"]
 
 
-def split_dims(x: NamedTensor, y: NamedTensor, dim: Dim) -> tuple[list[str], list[str]]:
+def _split_dims(x: NamedTensor, y: NamedTensor, dim: Dim) -> tuple[list[str], list[str]]:
     """Tell the output's dims from those summed over, for a valid `dim`."""
     every = list(x.dims) + [name for name in y.dims if name not in x.dims]
     if dim is None:
@@ -45,7 +45,7 @@ def dot_by_definition(x: NamedTensor, y: NamedTensor, dim: Dim = None) -> NamedT
     >>> dot_by_definition(x, NamedTensor([10, 1], "b")).data.tolist()
     [12, 34]
     """
-    kept, summed = split_dims(x, y, dim)
+    kept, summed = _split_dims(x, y, dim)
     order = kept + summed
     dtype = np.result_type(x.data, y.data)
 
@@ -77,7 +77,7 @@ def dot_by_records(x: NamedTensor, y: NamedTensor, dim: Dim = None) -> dict[tupl
     >>> dot_by_records(x, x)[()] == Fraction(0.1) ** 2 + Fraction(0.2) ** 2
     True
     """
-    kept, summed = split_dims(x, y, dim)
+    kept, summed = _split_dims(x, y, dim)
     sizes = x.sizes | y.sizes
 
     def exact(tensor: NamedTensor, record: dict[str, int]) -> Fraction:

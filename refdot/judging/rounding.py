@@ -48,7 +48,14 @@ from refdot.evaluation import dot
 from refdot.lowering import Dim, dim_set, lower
 from refdot.tensor import Array, NamedTensor
 
-__all__ = ["CorrectAnswers", "correct_answers", "correct_gradients", "gamma", "unit_roundoff"]
+__all__ = [
+    "CorrectAnswers",
+    "correct_answers",
+    "correct_gradients",
+    "correct_pull_back",
+    "gamma",
+    "unit_roundoff",
+]
 
 
 def unit_roundoff(dtype: np.dtype[Any]) -> float:
@@ -73,7 +80,7 @@ def gamma(k: int, u: float) -> float:
     return k * u / (1 - k * u) if k * u < 1 else float("inf")
 
 
-def widened(dtype: np.dtype[Any]) -> np.dtype[Any]:
+def _widened(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """Give the dtype that the reference for answers of `dtype` is computed in."""
     complex_, small = dtype.kind == "c", unit_roundoff(dtype) > 2.0**-53
     if complex_:
@@ -271,7 +278,7 @@ def correct_answers(x: NamedTensor, y: NamedTensor, dim: Dim = None) -> CorrectA
             overflows_early=never,
         )
 
-    wide = widened(dtype)
+    wide = _widened(dtype)
     x_wide, y_wide = (NamedTensor.trusted(t.data.astype(wide), t.dims) for t in (x, y))
     x_finite, y_finite = (
         NamedTensor.trusted(np.where(np.isfinite(t.data), t.data, 0), t.dims)
@@ -289,10 +296,10 @@ def correct_answers(x: NamedTensor, y: NamedTensor, dim: Dim = None) -> CorrectA
         finite, zeros, surely, reassociates = reference, never, ~np.isfinite(reference), never
         if surely.any():
             finite = dot(x_finite, y_finite, dim).data
-            zeros = either(x_wide, y_wide, dim, is_zero, is_nonfinite)
-            surely = either(x_wide, y_wide, dim, is_nonzero, is_nonfinite)
+            zeros = _either(x_wide, y_wide, dim, _is_zero, _is_nonfinite)
+            surely = _either(x_wide, y_wide, dim, _is_nonzero, _is_nonfinite)
             if lowering.x_summed or lowering.y_summed:
-                of_nan = either(x_wide, y_wide, dim, np.isnan, is_anything)
+                of_nan = _either(x_wide, y_wide, dim, np.isnan, _is_anything)
                 reassociates = np.isnan(reference) & ~of_nan
         magnitude = dot(absolute(x_finite), absolute(y_finite), dim).data
         rises = falls = magnitude
@@ -307,9 +314,11 @@ def correct_answers(x: NamedTensor, y: NamedTensor, dim: Dim = None) -> CorrectA
             falls = dot(x_up, y_down, dim).data + dot(x_down, y_up, dim).data
         overflows_early = never
         if products and (lowering.x_summed or lowering.y_summed):
-            x_early = alone_may_overflow(x_finite, lowering.x_summed, largest / 2)
-            y_early = alone_may_overflow(y_finite, lowering.y_summed, largest / 2)
-            overflows_early = either(x_early, y_early, lowering.contracted, np.asarray, is_anything)
+            x_early = _alone_may_overflow(x_finite, lowering.x_summed, largest / 2)
+            y_early = _alone_may_overflow(y_finite, lowering.y_summed, largest / 2)
+            overflows_early = _either(
+                x_early, y_early, lowering.contracted, np.asarray, _is_anything
+            )
     return CorrectAnswers(
         dims=lowering.out_dims,
         dtype=dtype,
@@ -322,7 +331,7 @@ def correct_answers(x: NamedTensor, y: NamedTensor, dim: Dim = None) -> CorrectA
         surely_nonfinite=surely,
         roundings=roundings,
         products=products,
-        integers=holds_integers(x_finite) and holds_integers(y_finite),
+        integers=_holds_integers(x_finite) and _holds_integers(y_finite),
         reassociates=reassociates,
         overflows_early=overflows_early,
     )
@@ -375,7 +384,7 @@ def correct_pull_back(
     )
 
 
-def either(
+def _either(
     x: NamedTensor,
     y: NamedTensor,
     dim: Dim,
@@ -394,29 +403,29 @@ def either(
     return np.asarray(there.data | dot(where(x, other), where(y, one), dim).data)
 
 
-def alone_may_overflow(tensor: NamedTensor, dims: tuple[str, ...], most: float) -> NamedTensor:
+def _alone_may_overflow(tensor: NamedTensor, dims: tuple[str, ...], most: float) -> NamedTensor:
     """Tell which sums over `dims`, if there are any, have magnitudes that exceed `most`."""
     kept = tuple(dim for dim in tensor.dims if dim not in dims)
     sums = absolute(tensor).sum(*dims).data if dims else np.zeros(tensor.shape)
     return NamedTensor.trusted(np.asarray(sums > most), kept)
 
 
-def is_zero(values: Array) -> Array:
+def _is_zero(values: Array) -> Array:
     """Tell which values are 0."""
     return np.asarray(values == 0)
 
 
-def is_nonzero(values: Array) -> Array:
+def _is_nonzero(values: Array) -> Array:
     """Tell which values are not 0, NaN among them."""
     return np.asarray(values != 0)
 
 
-def is_anything(values: Array) -> Array:
+def _is_anything(values: Array) -> Array:
     """Tell of every value that it is one."""
     return np.ones(values.shape, bool)
 
 
-def is_nonfinite(values: Array) -> Array:
+def _is_nonfinite(values: Array) -> Array:
     """Tell which values are NaN or infinite."""
     return np.asarray(~np.isfinite(values))
 
@@ -426,6 +435,6 @@ def absolute(tensor: NamedTensor) -> NamedTensor:
     return NamedTensor.trusted(np.abs(tensor.data), tensor.dims)
 
 
-def holds_integers(tensor: NamedTensor) -> bool:
+def _holds_integers(tensor: NamedTensor) -> bool:
     """Whether every number of a tensor of finite numbers is an integer."""
     return bool((tensor.data == np.rint(tensor.data)).all())

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-__all__ = ["alternatives"]
+__all__ = ["alternatives", "outermost"]
 
 
 # Alternatives
 
 
-class Alternative(NamedTuple):
+class _Alternative(NamedTuple):
     """One side of a `|` in a pattern.
 
     Attributes
@@ -32,7 +32,7 @@ class Alternative(NamedTuple):
     alone: str
 
 
-TOKEN = r"""
+_TOKEN = r"""
     \\.                                 # an escape
   | \[\^?\]?(?:\\.|[^\]\\])*\]           # a set
   | \(\?\#[^)]*\)                        # a comment
@@ -44,15 +44,15 @@ TOKEN = r"""
   | (?P<bar>\|)
   | .
 """
-TOKENS = {
-    False: re.compile(TOKEN, re.VERBOSE | re.DOTALL),
-    True: re.compile(rf"\#[^\n]* | {TOKEN}", re.VERBOSE | re.DOTALL),
+_TOKENS = {
+    False: re.compile(_TOKEN, re.VERBOSE | re.DOTALL),
+    True: re.compile(rf"\#[^\n]* | {_TOKEN}", re.VERBOSE | re.DOTALL),
 }
-NEVER = "(?!)"
+_NEVER = "(?!)"
 
 
 @dataclass
-class Group:
+class _Group:
     """A group of a pattern, or the whole of it, while it is read.
 
     Attributes
@@ -70,7 +70,7 @@ class Group:
     is_verbose: bool
 
 
-def alternatives(pattern: str) -> list[Alternative]:
+def alternatives(pattern: str) -> list[_Alternative]:
     r"""List every alternative in a pattern, those within groups too.
 
     Examples
@@ -78,25 +78,25 @@ def alternatives(pattern: str) -> list[Alternative]:
     >>> [part.text for part in alternatives(r"size (1|n) differs|[|]|\|")]
     ['1', 'n', 'size (1|n) differs', '[|]', '\\|']
     """
-    found: list[Alternative] = []
-    groups = [Group([0], True, bool(re.compile(pattern).flags & re.VERBOSE))]
+    found: list[_Alternative] = []
+    groups = [_Group([0], True, bool(re.compile(pattern).flags & re.VERBOSE))]
     end = 0
-    while token := TOKENS[groups[-1].is_verbose].match(pattern, end):
+    while token := _TOKENS[groups[-1].is_verbose].match(pattern, end):
         start, end = token.span()
         innermost = groups[-1]
         if token.lastgroup == "flags":
             innermost.starts[0] = end
         elif token.lastgroup in ("open", "opaque"):
             is_matched = innermost.is_matched and token.lastgroup == "open"
-            groups.append(Group([end], is_matched, is_verbose_in(token[0], innermost)))
+            groups.append(_Group([end], is_matched, _is_verbose_in(token[0], innermost)))
         elif token.lastgroup == "bar":
             innermost.starts.append(end)
         elif token.lastgroup == "close":
-            found += divided(pattern, groups.pop(), start)
-    return found + divided(pattern, groups.pop(), len(pattern))
+            found += _divided(pattern, groups.pop(), start)
+    return found + _divided(pattern, groups.pop(), len(pattern))
 
 
-def is_verbose_in(opening: str, outer: Group) -> bool:
+def _is_verbose_in(opening: str, outer: _Group) -> bool:
     """Whether there may be comments in a group that opens so."""
     flags = re.fullmatch(r"\(\?(\w*)-?(\w*):", opening)
     if flags is None:
@@ -104,7 +104,7 @@ def is_verbose_in(opening: str, outer: Group) -> bool:
     return "x" in flags[1] or (outer.is_verbose and "x" not in flags[2])
 
 
-def divided(pattern: str, group: Group, end: int) -> list[Alternative]:
+def _divided(pattern: str, group: _Group, end: int) -> list[_Alternative]:
     """Divide a group at its bars, if it has any and its alternatives are ones to be matched."""
     starts = group.starts
     if not group.is_matched or len(starts) == 1:
@@ -116,12 +116,12 @@ def divided(pattern: str, group: Group, end: int) -> list[Alternative]:
         # From the right, so that what is put in does not move what is still to be found.
         for start in reversed(starts):
             if start != kept:
-                alone = alone[:start] + NEVER + alone[start:]
-        parts.append(Alternative(kept, kept_end, pattern[kept:kept_end], alone))
+                alone = alone[:start] + _NEVER + alone[start:]
+        parts.append(_Alternative(kept, kept_end, pattern[kept:kept_end], alone))
     return parts
 
 
-def outermost(parts: Sequence[Alternative]) -> list[Alternative]:
+def outermost(parts: Sequence[_Alternative]) -> list[_Alternative]:
     """Leave out alternatives within others, and put the rest in order."""
     return sorted(
         part

@@ -29,15 +29,15 @@ from refdot.messages.alternatives import alternatives, outermost
 from refdot.messages.suggestion import Miss, PatternError, Verdict, is_a, split, suggestion
 from refdot.messages.survey import Message, Survey
 
-__all__ = ["judge"]
+__all__ = ["TIME_LIMIT", "check_pattern", "judge"]
 
 
 # Seconds for all messages and probes together. A sound regex takes some thousandths of that.
 TIME_LIMIT = 5.0
 # Long enough that a regex with exponentially many ways to match never ends, and short enough
 # that one with cubically many ends at once.
-PROBE_LENGTH = 250
-LONG_MESSAGE = 2000
+_PROBE_LENGTH = 250
+_LONG_MESSAGE = 2000
 
 
 # Judging
@@ -86,7 +86,7 @@ def judge(
     asked, others = split(survey, situations)
     texts = list(dict.fromkeys(message.text for message in survey.messages if message.raised))
     parts = alternatives(pattern)
-    whole = [(pattern, text) for text in texts + probes(pattern, texts)]
+    whole = [(pattern, text) for text in texts + _probes(pattern, texts)]
     searches = whole + [(part.alone, text) for part in parts for text in texts]
     results = search(searches)
     found = dict(zip(searches, results, strict=False))
@@ -96,7 +96,7 @@ def judge(
         exception=exception.__name__,
         situations=tuple(situations),
         asked=len(asked),
-        missed=tuple(misses(pattern, asked, found, exception)),
+        missed=tuple(_misses(pattern, asked, found, exception)),
         too_wide=tuple(m for m in others if is_a(m, exception) and found.get((pattern, m.text))),
         dead=tuple(part.text for part in outermost(dead)),
         endless=whole[len(results)][1] if len(results) < len(whole) else "",
@@ -121,7 +121,7 @@ def check_pattern(pattern: str) -> None:
         raise PatternError(f"malformed pattern, {error}") from None
 
 
-def misses(
+def _misses(
     pattern: str,
     asked: Iterable[Message],
     found: dict[tuple[str, str], bool],
@@ -140,7 +140,7 @@ def misses(
 # Searching, in a process that can be stopped
 
 
-SEARCHER = """
+_SEARCHER = """
 import json, re, sys
 for pattern, text in json.load(sys.stdin):
     found = re.search(pattern, text)
@@ -158,7 +158,7 @@ def search(searches: Sequence[tuple[str, str]]) -> list[bool]:
     [True, False]
     """
     # A search holds the interpreter until it ends: no thread and no signal handler can stop it.
-    command = [sys.executable, "-I", "-S", "-W", "ignore", "-c", SEARCHER]
+    command = [sys.executable, "-I", "-S", "-W", "ignore", "-c", _SEARCHER]
     given = json.dumps(searches).encode()
     try:
         printed = subprocess.run(
@@ -169,15 +169,15 @@ def search(searches: Sequence[tuple[str, str]]) -> list[bool]:
     return [character == "1" for character in printed.decode()]
 
 
-def probes(pattern: str, texts: Sequence[str]) -> list[str]:
+def _probes(pattern: str, texts: Sequence[str]) -> list[str]:
     """Make long texts that a catastrophic pattern does not get through.
 
     Each repeats something that the pattern may repeat, and ends in what it may not expect.
     """
     words = re.findall(r"\w+", pattern)
     pieces = dict.fromkeys([*pattern, *"a0_ .", *words, *(f"{word} " for word in words)])
-    repeated = [piece * (1 + PROBE_LENGTH // len(piece)) + "\n\0\n" for piece in pieces]
+    repeated = [piece * (1 + _PROBE_LENGTH // len(piece)) + "\n\0\n" for piece in pieces]
     longest = sorted(texts, key=len)[-3:]
     return repeated + [
-        (text * (1 + LONG_MESSAGE // max(1, len(text))))[:LONG_MESSAGE] for text in longest
+        (text * (1 + _LONG_MESSAGE // max(1, len(text))))[:_LONG_MESSAGE] for text in longest
     ]

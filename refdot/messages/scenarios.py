@@ -42,187 +42,187 @@ class ErrorScenario:
         return self.rule == "R11"
 
 
-ALL_SHARED = DimArgument()
-NONE = DimArgument("tuple")
-ONLY_B = DimArgument("str", ("b",))
+_ALL_SHARED = DimArgument()
+_NONE = DimArgument("tuple")
+_ONLY_B = DimArgument("str", ("b",))
 
 
-def sizes(name: str, meaning: str, dim: DimArgument, *shapes: tuple[str, str]) -> ErrorScenario:
+def _sizes(name: str, meaning: str, dim: DimArgument, *shapes: tuple[str, str]) -> ErrorScenario:
     """Describe a situation in which sizes do not match (R4), by the operands' shapes."""
     cases = tuple(DotCase(operand(x), operand(y), dim) for x, y in shapes)
     return ErrorScenario(name, "R4", meaning, cases)
 
 
-def dims(name: str, rule: str, meaning: str, *arguments: DimArgument) -> ErrorScenario:
+def _dims(name: str, rule: str, meaning: str, *arguments: DimArgument) -> ErrorScenario:
     """Describe a situation in which the `dim` argument is wrong."""
     x, y = operand("r:2 b:3"), operand("b:3 c:4")
     return ErrorScenario(name, rule, meaning, tuple(DotCase(x, y, dim) for dim in arguments))
 
 
-def many_dims(count: int) -> DotCase:
+def _many_dims(count: int) -> DotCase:
     """Give a case with that many names, some of them in both operands."""
     names = tuple(f"d{number}" for number in range(count))
     x_dims, y_dims = names[: count // 2 + 3], names[count // 2 :]
     return DotCase(Operand(x_dims, (1,) * len(x_dims)), Operand(y_dims, (1,) * len(y_dims)))
 
 
-def gradient(x_dtype: str, y_dtype: str) -> DotCase:
+def _gradient(x_dtype: str, y_dtype: str) -> DotCase:
     """Give a case that asks for the gradient of operands of some dtypes."""
     x, y = operand("r:2 b:3", x_dtype), operand("b:3 c:4", y_dtype)
     return DotCase(x, y, gradient_order=1)
 
 
-SIZE_SCENARIOS = (
-    sizes(
+_SIZE_SCENARIOS = (
+    _sizes(
         "contracted-static",
         "a contracted dim of two sizes, both static",
-        ALL_SHARED,
+        _ALL_SHARED,
         ("r:2 b:3", "b:4 c:5"),
     ),
-    sizes(
+    _sizes(
         "contracted-mixed",
         "a contracted dim of two sizes, one of them static",
-        ALL_SHARED,
+        _ALL_SHARED,
         ("r:2 b:3", "b:4? c:5"),
         ("r:2? b:3?", "b:4 c:5?"),
     ),
-    sizes(
+    _sizes(
         "contracted-unknown",
         "a contracted dim of two sizes, neither static",
-        ALL_SHARED,
+        _ALL_SHARED,
         ("r:2 b:3?", "b:4? c:5"),
         ("r:2 b:3?", "b:4?"),
         ("b:3?", "b:4? c:5"),
         ("b:3?", "b:4?"),
         ("r:2? t:3? b:5?", "b:4? c:7?"),
     ),
-    sizes(
+    _sizes(
         "contracted-beside-batch",
         "a contracted dim of two sizes, neither static, beside a batch dim that agrees",
-        ONLY_B,
+        _ONLY_B,
         ("t:2 r:3 b:5?", "t:2 b:4? c:6"),
         ("t:2? b:5?", "t:2? b:4?"),
     ),
-    sizes(
+    _sizes(
         "contracted-to-0d",
         "two contracted dims and none left, so that the result is 0-d; one is of two sizes",
-        ALL_SHARED,
+        _ALL_SHARED,
         ("b:3? t:2?", "b:4? t:2?"),
     ),
-    sizes(
+    _sizes(
         "contracted-beside-0",
         "a contracted dim of two sizes, neither static, beside a free dim of size 0",
-        ALL_SHARED,
+        _ALL_SHARED,
         ("r:0? b:3?", "b:4? c:5?"),
         ("r:2 b:3?", "b:4? c:0"),
     ),
-    sizes(
+    _sizes(
         "contracted-0-unknown",
         "a contracted dim of sizes 0 and n, neither static",
-        ALL_SHARED,
+        _ALL_SHARED,
         ("r:2 b:0?", "b:4? c:5"),
     ),
-    sizes(
+    _sizes(
         "contracted-1-static",
         "a contracted dim of sizes 1 and n, both static",
-        ALL_SHARED,
+        _ALL_SHARED,
         ("r:2 b:1", "b:4 c:5"),
     ),
-    sizes(
+    _sizes(
         "contracted-1-mixed",
         "a contracted dim of sizes 1 and n, one of them static",
-        ALL_SHARED,
+        _ALL_SHARED,
         ("r:2 b:1", "b:4? c:5"),
         ("r:2 b:1?", "b:4 c:5"),
     ),
-    sizes(
+    _sizes(
         "contracted-1-unknown",
         "a contracted dim of sizes 1 and n, neither static",
-        ALL_SHARED,
+        _ALL_SHARED,
         ("r:2 b:1?", "b:4? c:5"),
         ("b:1?", "b:4?"),
     ),
-    sizes(
+    _sizes(
         "batch-static",
         "a batch dim of two sizes, both static",
-        NONE,
+        _NONE,
         ("b:3 r:2", "b:4 c:5"),
     ),
-    sizes(
+    _sizes(
         "batch-mixed",
         "a batch dim of two sizes, one of them static",
-        NONE,
+        _NONE,
         ("b:3 r:2", "b:4? c:5"),
     ),
-    sizes(
+    _sizes(
         "batch-unknown",
         "a batch dim of two sizes, neither static",
-        NONE,
+        _NONE,
         ("b:3? r:2", "b:4? c:5"),
         ("b:3?", "b:4?"),
     ),
-    sizes(
+    _sizes(
         "batch-1-static",
         "a batch dim of sizes 1 and n, both static",
-        NONE,
+        _NONE,
         ("b:1 r:2", "b:4 c:5"),
     ),
-    sizes(
+    _sizes(
         "batch-1-mixed",
         "a batch dim of sizes 1 and n, one of them static",
-        NONE,
+        _NONE,
         ("b:1 r:2", "b:4? c:5"),
     ),
-    sizes(
+    _sizes(
         "batch-1-unknown",
         "a batch dim of sizes 1 and n, neither static",
-        NONE,
+        _NONE,
         ("b:1? r:2", "b:4? c:5"),
     ),
-    sizes(
+    _sizes(
         "both-static",
         "a contracted and a batch dim, each of two sizes, all static",
-        ONLY_B,
+        _ONLY_B,
         ("t:2 r:3 b:5", "t:4 b:6 c:7"),
     ),
-    sizes(
+    _sizes(
         "both-mixed",
         "a contracted and a batch dim, each of two sizes, one of them static",
-        ONLY_B,
+        _ONLY_B,
         ("t:2 r:3 b:5", "t:4? b:6? c:7"),
     ),
-    sizes(
+    _sizes(
         "both-unknown",
         "a contracted and a batch dim, each of two sizes, none static",
-        ONLY_B,
+        _ONLY_B,
         ("t:2? r:3 b:5?", "t:4? b:6? c:7"),
     ),
-    sizes(
+    _sizes(
         "several-static",
         "two contracted dims, each of two sizes, all static",
-        ALL_SHARED,
+        _ALL_SHARED,
         ("r:2 b:3 t:5", "b:4 t:6 c:7"),
     ),
-    sizes(
+    _sizes(
         "several-unknown",
         "two contracted dims, each of two sizes, none static",
-        ALL_SHARED,
+        _ALL_SHARED,
         ("r:2 b:3? t:5?", "b:4? t:6? c:7"),
     ),
-    sizes(
+    _sizes(
         "products-static",
         "two contracted dims of sizes that differ but have one product, all static",
-        ALL_SHARED,
+        _ALL_SHARED,
         ("r:5 b:2 t:6", "b:3 t:4 c:7"),
     ),
-    sizes(
+    _sizes(
         "products-unknown",
         "two contracted dims of sizes that differ but have one product, none static",
-        ALL_SHARED,
+        _ALL_SHARED,
         ("r:5 b:2? t:6?", "b:3? t:4? c:7"),
     ),
 )
-OTHER_SCENARIOS = (
+_OTHER_SCENARIOS = (
     ErrorScenario(
         "dim-not-found",
         "R3",
@@ -245,7 +245,7 @@ OTHER_SCENARIOS = (
             ),
         ),
     ),
-    dims(
+    _dims(
         "dim-of-wrong-type",
         "R2",
         "dim is none of None, ..., a str and an iterable of str",
@@ -278,16 +278,16 @@ OTHER_SCENARIOS = (
         "gradient-of-integer",
         "R8",
         "the gradient of an integer or bool operand is asked for",
-        (gradient("int64", "int64"), gradient("int64", "float64"), gradient("bool", "bool")),
+        (_gradient("int64", "int64"), _gradient("int64", "float64"), _gradient("bool", "bool")),
     ),
     ErrorScenario(
         "dims-too-many",
         "R11",
         "more dims than there are letters: no error by the rules, though targets raise one",
-        (many_dims(27), many_dims(53)),
+        (_many_dims(27), _many_dims(53)),
     ),
 )
-SCENARIOS = {situation.name: situation for situation in SIZE_SCENARIOS + OTHER_SCENARIOS}
+SCENARIOS = {situation.name: situation for situation in _SIZE_SCENARIOS + _OTHER_SCENARIOS}
 # What tests of errors are about most often, PyTensor's own among them: what is known to be wrong
 # at the first call only, so that the message depends on the backend and the lowering.
 DEFAULT = ("contracted-unknown",)

@@ -12,10 +12,10 @@ from refdot.messages.scenarios import check_scenarios
 from refdot.messages.survey import Message, Survey
 from refdot.targets.outcome import qualified_name
 
-__all__ = ["Miss", "PatternError", "Verdict", "suggestion"]
+__all__ = ["Miss", "PatternError", "Verdict", "is_a", "split", "suggestion"]
 
 
-FEWEST_WORDS = 3
+_FEWEST_WORDS = 3
 
 
 class PatternError(ValueError):
@@ -157,11 +157,11 @@ def fragments(text: str, message: Message, others: Iterable[str]) -> set[str]:
     stable = list(stable_runs(message.normalised))
     whole = [message.raised.message.split()] if message.raised else []
     for runs in (stable, whole):
-        for fewest in range(FEWEST_WORDS, 0, -1):
+        for fewest in range(_FEWEST_WORDS, 0, -1):
             # What is written over several lines is not found as it is in one.
             telling = {
                 fragment
-                for fragment in parts_of(runs, fewest)
+                for fragment in _parts_of(runs, fewest)
                 if fragment in text and not any(fragment in other for other in others)
             }
             if telling:
@@ -169,7 +169,7 @@ def fragments(text: str, message: Message, others: Iterable[str]) -> set[str]:
     return set()
 
 
-def parts_of(runs: Iterable[Sequence[str]], fewest: int) -> Iterator[str]:
+def _parts_of(runs: Iterable[Sequence[str]], fewest: int) -> Iterator[str]:
     """Give all runs within runs of words that have no fewer than some number of words."""
     for run in runs:
         for start in range(len(run)):

@@ -18,10 +18,10 @@ from refdot.rules import STAGES
 from refdot.targets.outcome import Outcome, Raised
 from refdot.targets.protocol import Target, unsupported_reason
 
-__all__ = ["Change", "Message", "Survey", "SurveyError", "changes", "survey"]
+__all__ = ["Change", "Message", "Survey", "SurveyError", "by_stage", "changes", "survey"]
 
 
-Progress = Callable[[str, int, int], None]
+_Progress = Callable[[str, int, int], None]
 
 
 class SurveyError(Exception):
@@ -190,7 +190,7 @@ def survey(
     situations: Sequence[str] = (),
     backends: Sequence[str] = (),
     lowerings: Sequence[str] = (),
-    progress: Progress = lambda stage, done, total: None,
+    progress: _Progress = lambda stage, done, total: None,
 ) -> Survey:
     """Ask a target what it says in each situation.
 
@@ -234,7 +234,7 @@ def survey(
     messages = []
     for number, (situation, case) in enumerate(asked, 1):
         for backend, lowering in product(chosen, tuple(lowerings) or target.default_lowerings):
-            messages.append(ask(target, situation, case, backend, lowering))
+            messages.append(_ask(target, situation, case, backend, lowering))
         progress("asking", number, len(asked))
     return Survey(
         target.name,
@@ -247,7 +247,7 @@ def survey(
     )
 
 
-def ask(
+def _ask(
     target: Target, situation: ErrorScenario, case: DotCase, backend: str, lowering: str
 ) -> Message:
     """Run one case, and keep what was said."""
@@ -256,11 +256,11 @@ def ask(
     outcome = target.run(case, backend, lowering)
     raised, not_checked = outcome.raised, ""
     if raised is None and case.gradient_order:
-        raised, not_checked = raised_for_gradient(outcome)
+        raised, not_checked = _raised_for_gradient(outcome)
     return Message(situation, case, backend, lowering, raised, not_checked)
 
 
-def raised_for_gradient(outcome: Outcome) -> tuple[Raised | None, str]:
+def _raised_for_gradient(outcome: Outcome) -> tuple[Raised | None, str]:
     """Give what the gradient of a discrete operand raised, or why that is not known."""
     if outcome.discrete_gradients or outcome.discrete_gradient_raised:
         return outcome.discrete_gradient_raised, ""
@@ -286,8 +286,8 @@ def changes(before: Survey, after: Survey) -> tuple[Change, ...]:
     SurveyError
         The surveys have nothing in common.
     """
-    same_backend = both_one(before.backends, after.backends)
-    same_lowering = both_one(before.lowerings, after.lowerings)
+    same_backend = _both_one(before.backends, after.backends)
+    same_lowering = _both_one(before.lowerings, after.lowerings)
 
     def key(message: Message) -> tuple[str, DotCase, str, str]:
         backend = "" if same_backend else message.backend
@@ -305,7 +305,7 @@ def changes(before: Survey, after: Survey) -> tuple[Change, ...]:
     return tuple(Change(old, new) for old, new in pairs if old.essence != new.essence)
 
 
-def both_one(before: Sequence[str], after: Sequence[str]) -> bool:
+def _both_one(before: Sequence[str], after: Sequence[str]) -> bool:
     """Whether there is just one on either side, so that they can be compared as they are."""
     return len(before) == len(after) == 1
 

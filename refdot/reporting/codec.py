@@ -13,11 +13,11 @@ from refdot.check.findings import Coverage, Finding, Report
 from refdot.check.plan import Configuration, Profile, Shard
 from refdot.targets.mismatch import Mismatch
 
-__all__ = ["as_json", "from_json"]
+__all__ = ["as_json", "from_json", "reproducer_name"]
 
 
 # The fields of a report that are in its JSON as they are.
-AS_THEY_ARE = (
+_AS_THEY_ARE = (
     "target",
     "target_version",
     "python",
@@ -26,7 +26,6 @@ AS_THEY_ARE = (
     "skipped",
     "lost",
     "absent_backends",
-    "limits",
     "seconds",
     "interrupted",
 )
@@ -49,15 +48,15 @@ def as_json(report: Report) -> dict[str, Any]:
         "backends": list(report.backends),
         "lowerings": list(report.lowerings),
         "absent_backends": report.absent_backends,
-        "limits": report.limits,
-        "coverage": {name: coverage_as_json(of) for name, of in report.coverage.items()},
+        "limits": report.unsupported,
+        "coverage": {name: _coverage_as_json(of) for name, of in report.coverage.items()},
         "seconds": round(report.seconds, 3),
         "interrupted": report.interrupted,
-        "mismatches": [finding_as_json(finding) for finding in report.findings],
+        "mismatches": [_finding_as_json(finding) for finding in report.findings],
     }
 
 
-def coverage_as_json(coverage: Coverage) -> dict[str, Any]:
+def _coverage_as_json(coverage: Coverage) -> dict[str, Any]:
     """Give what a backend judged as what `json` can write."""
     return {
         "cases": coverage.cases,
@@ -69,7 +68,7 @@ def coverage_as_json(coverage: Coverage) -> dict[str, Any]:
     }
 
 
-def finding_as_json(finding: Finding) -> dict[str, Any]:
+def _finding_as_json(finding: Finding) -> dict[str, Any]:
     """Give one finding as what `json` can write."""
     mismatch = finding.mismatch
     return {
@@ -108,14 +107,15 @@ def from_json(data: Any) -> Report:
         raise ValueError(f"written by refdot {data['refdot']}, and this is {__version__}")
     try:
         return Report(
-            **{key: data[key] for key in AS_THEY_ARE},
+            **{key: data[key] for key in _AS_THEY_ARE},
+            unsupported=data["limits"],
             backends=tuple(data["backends"]),
             lowerings=tuple(data["lowerings"]),
             only=tuple(data["only"]),
             profile=Profile(**data["profile"]),
             shard=Shard(*map(int, data["shard"].split("/"))),
-            coverage={name: coverage_from_json(of) for name, of in data["coverage"].items()},
-            findings=[finding_from_json(found) for found in data["mismatches"]],
+            coverage={name: _coverage_from_json(of) for name, of in data["coverage"].items()},
+            findings=[_finding_from_json(found) for found in data["mismatches"]],
         )
     except KeyError as error:
         raise ValueError(f"not written by refdot check: it lacks {error}") from None
@@ -123,14 +123,14 @@ def from_json(data: Any) -> Report:
         raise ValueError(f"not written by refdot check: {error}") from None
 
 
-def coverage_from_json(data: dict[str, Any]) -> Coverage:
-    """Read what a backend judged from what `coverage_as_json` gave."""
+def _coverage_from_json(data: dict[str, Any]) -> Coverage:
+    """Read what a backend judged from what `_coverage_as_json` gave."""
     patterns = [(row["patterns"], row["of"]) for row in data["ranks"]]
     return Coverage(data["cases"], patterns, data["thorough"])
 
 
-def finding_from_json(data: dict[str, Any]) -> Finding:
-    """Read one finding from what `finding_as_json` gave."""
+def _finding_from_json(data: dict[str, Any]) -> Finding:
+    """Read one finding from what `_finding_as_json` gave."""
     names = {each.name for each in fields(Mismatch)} - {"case", "replicate"}
     mismatch = Mismatch(
         **{name: data[name] for name in names},

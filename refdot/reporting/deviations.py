@@ -20,7 +20,7 @@ def deviation_text(deviation: Deviation, target: Target) -> str:
     record = f"In the tracker: <{deviation.upstream}>" if deviation.upstream else ""
     lines = [str(deviation.example)]
     script = ""
-    if witnessed := shown_by_example(deviation, target):
+    if witnessed := _shown_by_example(deviation, target):
         mismatch, backend, lowering = witnessed
         lines += [f"expected  {mismatch.expected}", f"got       {mismatch.got}"]
         script = target.reproducer(mismatch, backend, lowering)
@@ -29,14 +29,14 @@ def deviation_text(deviation: Deviation, target: Target) -> str:
         f"**{deviation.title}** {breaks}, {target.name} {deviation.versions}.",
         deviation.cause,
         record,
-        fenced("\n".join(lines), "text"),
+        _fenced("\n".join(lines), "text"),
         script
-        and f"<details><summary>Script</summary>\n\n{fenced(script, 'python')}\n\n</details>",
+        and f"<details><summary>Script</summary>\n\n{_fenced(script, 'python')}\n\n</details>",
     ]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
-def shown_by_example(deviation: Deviation, target: Target) -> tuple[Mismatch, str, str] | None:
+def _shown_by_example(deviation: Deviation, target: Target) -> tuple[Mismatch, str, str] | None:
     """Run a deviation's witness; give what shows it, and the backend and lowering that do."""
     there = [backend.name for backend in target.backends() if not backend.absent]
     backend = next((name for name in deviation.backends or there if name in there), None)
@@ -50,6 +50,6 @@ def shown_by_example(deviation: Deviation, target: Target) -> tuple[Mismatch, st
     return None
 
 
-def fenced(text: str, language: str) -> str:
+def _fenced(text: str, language: str) -> str:
     """Write a block of code in Markdown."""
     return f"```{language}\n{text.rstrip()}\n```"

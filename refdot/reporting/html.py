@@ -53,7 +53,7 @@ FEW = 3  # mismatches that need no table of contents
 
 
 @dataclass(frozen=True)
-class Entry:
+class _Entry:
     """One finding with its script, and the known deviation that it is, if that is on record."""
 
     finding: Finding
@@ -93,22 +93,22 @@ def report_html(
     """
     on_record = {deviation.id: deviation for deviation in target.deviations}
     entries = [
-        Entry(finding, file, script, on_record.get(finding.known or ""))
+        _Entry(finding, file, script, on_record.get(finding.known or ""))
         for finding, (file, script) in zip(report.findings, scripts.items(), strict=True)
     ]
     entries.sort(key=lambda entry: entry.state == "known")
     title = f"{report.target} {report.target_version}".strip()
     body = "\n".join(
         [
-            verdict_html(report, title, entries),
-            facts_html(report, command),
-            grid_html(report, target, entries),
-            unjudged_html(report, target),
-            contents_html(entries),
-            *map(entry_html, entries),
+            _verdict_html(report, title, entries),
+            _facts_html(report, command),
+            _grid_html(report, target, entries),
+            _unjudged_html(report, target),
+            _contents_html(entries),
+            *map(_entry_html, entries),
         ]
     )
-    return document(f"{title} held against refdot", body, script=resource("page.js"))
+    return document(f"{title} held against refdot", body, script=_resource("page.js"))
 
 
 def document(title: str, body: str, script: str = "") -> str:
@@ -124,9 +124,9 @@ def document(title: str, body: str, script: str = "") -> str:
         JavaScript that the page runs.
     """
     style = f"""\
-:root {{ color-scheme: light dark; {variables("light")} }}
-@media screen and (prefers-color-scheme: dark) {{ :root {{ {variables("dark")} }} }}
-{resource("page.css")}"""
+:root {{ color-scheme: light dark; {_variables("light")} }}
+@media screen and (prefers-color-scheme: dark) {{ :root {{ {_variables("dark")} }} }}
+{_resource("page.css")}"""
     return f"""\
 <!DOCTYPE html>
 <html lang="en">
@@ -147,18 +147,18 @@ def document(title: str, body: str, script: str = "") -> str:
 """
 
 
-def variables(scheme: str) -> str:
+def _variables(scheme: str) -> str:
     """Give the colours of a scheme to the style."""
     colours = diagram.COLOURS[scheme] | COLOURS[scheme]
     return " ".join(f"--{name}: {colour};" for name, colour in colours.items())
 
 
-def resource(name: str) -> str:
+def _resource(name: str) -> str:
     """Read a file that is installed beside this module."""
     return files("refdot").joinpath(name).read_text(encoding="utf-8")
 
 
-def verdict_html(report: Report, title: str, entries: Sequence[Entry]) -> str:
+def _verdict_html(report: Report, title: str, entries: Sequence[_Entry]) -> str:
     """Say in one sentence how it went."""
     state = entries[0].state if entries else "nothing"
     interrupted = (
@@ -168,11 +168,11 @@ def verdict_html(report: Report, title: str, entries: Sequence[Entry]) -> str:
     )
     return (
         f"<h1>{escape(title)} held against the oracle</h1>\n"
-        f'<p class="verdict {state}">{sign(state)}{verdict(report, entries)}</p>\n{interrupted}'
+        f'<p class="verdict {state}">{_sign(state)}{_verdict(report, entries)}</p>\n{interrupted}'
     )
 
 
-def verdict(report: Report, entries: Sequence[Entry]) -> str:
+def _verdict(report: Report, entries: Sequence[_Entry]) -> str:
     """Give the sentence that the page begins with."""
     cases = counted(report.cases, "case")
     known = sum(entry.state == "known" for entry in entries)
@@ -185,12 +185,12 @@ def verdict(report: Report, entries: Sequence[Entry]) -> str:
     return f"Nothing but {deviations} in {cases}." if known else f"Nothing wrong in {cases}."
 
 
-def sign(state: str) -> str:
+def _sign(state: str) -> str:
     """Give the sign of a state, for the eye alone: words beside it say the same."""
     return f'<span class="sign" aria-hidden="true">{SIGNS[state]}</span> '
 
 
-def facts_html(report: Report, command: str) -> str:
+def _facts_html(report: Report, command: str) -> str:
     """Say what was run, and how to run it again."""
     judged = [covered(name, coverage) for name, coverage in report.coverage.items()]
     facts = {
@@ -209,13 +209,13 @@ def facts_html(report: Report, command: str) -> str:
     if command:
         again = (
             "<div><dt>made by</dt><dd>"
-            f'<code id="command">{escape(command)}</code> {copy_button("command", "command")}'
+            f'<code id="command">{escape(command)}</code> {_copy_button("command", "command")}'
             "</dd></div>"
         )
     return f'<dl class="facts">\n{rows}\n{again}</dl>'
 
 
-def copy_button(element: str, what: str) -> str:
+def _copy_button(element: str, what: str) -> str:
     """Give a button that copies the text of an element; the script shows it."""
     return (
         f'<button type="button" data-copies="{element}" hidden>'
@@ -223,13 +223,13 @@ def copy_button(element: str, what: str) -> str:
     )
 
 
-def unjudged_html(report: Report, target: Target) -> str:
+def _unjudged_html(report: Report, target: Target) -> str:
     """Say what the report is silent about, and why."""
     reasons = [f"backend {name}: {reason}" for name, reason in report.absent_backends.items()]
     if report.only:
         reasons.append(f"all but {listed(report.only)}: nothing else was asked for")
     reasons += [f"{kind}: {reason}" for kind, reason in target.not_checked.items()]
-    reasons += limit_lines(report.limits)
+    reasons += limit_lines(report.unsupported)
     if report.lost:
         reasons.append(
             f"{counted(report.lost, 'case')} in batches with others that kill the process"
@@ -240,7 +240,7 @@ def unjudged_html(report: Report, target: Target) -> str:
     return f"<h2>Not judged</h2>\n<ul>\n{items}\n</ul>"
 
 
-def grid_html(report: Report, target: Target, entries: Sequence[Entry]) -> str:
+def _grid_html(report: Report, target: Target, entries: Sequence[_Entry]) -> str:
     """Give the verdict on each rule, on each backend."""
     heads = "".join(f'<th scope="col">{escape(backend)}</th>' for backend in report.backends)
     kinds = {kind for aspect in report.only or ASPECTS for kind in ASPECTS[aspect]}
@@ -249,7 +249,7 @@ def grid_html(report: Report, target: Target, entries: Sequence[Entry]) -> str:
     for number, rule in RULES.items():
         of_rule = [entry for entry in entries if entry.finding.mismatch.rule == number]
         cells = "".join(
-            cell(
+            _cell(
                 [entry for entry in of_rule if backend in entry.finding.backends],
                 not judged.isdisjoint(rule.kinds),
             )
@@ -272,22 +272,22 @@ def grid_html(report: Report, target: Target, entries: Sequence[Entry]) -> str:
 </div>"""
 
 
-def cell(entries: Sequence[Entry], judged: bool) -> str:
+def _cell(entries: Sequence[_Entry], judged: bool) -> str:
     """Give one cell of the grid; counts lead to the first of those that they count."""
     parts = []
     for state in ("new", "known"):
         counting = [entry for entry in entries if entry.state == state]
         if counting:
             link = f'<a href="#{counting[0].anchor}">{len(counting)} {state}</a>'
-            parts.append(f"{sign(state)}{link}")
+            parts.append(f"{_sign(state)}{link}")
     if parts:
         return f'<td class="{entries[0].state}">{"<br>".join(parts)}</td>'
     if judged:
-        return f'<td class="nothing">{sign("nothing")}nothing</td>'
-    return f'<td class="unjudged">{sign("unjudged")}not judged</td>'
+        return f'<td class="nothing">{_sign("nothing")}nothing</td>'
+    return f'<td class="unjudged">{_sign("unjudged")}not judged</td>'
 
 
-def contents_html(entries: Sequence[Entry]) -> str:
+def _contents_html(entries: Sequence[_Entry]) -> str:
     """List the mismatches, if they are more than a few."""
     if not entries:
         return ""
@@ -296,28 +296,28 @@ def contents_html(entries: Sequence[Entry]) -> str:
         return heading
     items = "\n".join(
         f'<li><a href="#{entry.anchor}">{escape(entry.finding.mismatch.signature)}</a> '
-        f"{state_html(entry)}</li>"
+        f"{_state_html(entry)}</li>"
         for entry in entries
     )
     return f'{heading}\n<nav aria-label="Mismatches"><ul>\n{items}\n</ul></nav>'
 
 
-def state_html(entry: Entry) -> str:
+def _state_html(entry: _Entry) -> str:
     """Mark a finding as new, or name the known deviation that it is."""
     known = f"known: {escape(entry.finding.known)}" if entry.finding.known else "NEW"
-    return f'<strong class="state {entry.state}">{sign(entry.state)}{known}</strong>'
+    return f'<strong class="state {entry.state}">{_sign(entry.state)}{known}</strong>'
 
 
-def entry_html(entry: Entry) -> str:
+def _entry_html(entry: _Entry) -> str:
     """Show one finding."""
     mismatch, anchor = entry.finding.mismatch, entry.anchor
     picture = picture_of(mismatch.case)
     figure = f'<figure class="scroll" tabindex="0">{picture}</figure>\n' if picture else ""
     return f"""\
 <article id="{anchor}" aria-labelledby="{anchor}-title">
-<h3 id="{anchor}-title">{escape(mismatch.signature)} {state_html(entry)}</h3>
-<p class="where">{escape(where(entry.finding))}</p>
-{deviation_html(entry.deviation)}<p><code>{escape(str(mismatch.case))}</code></p>
+<h3 id="{anchor}-title">{escape(mismatch.signature)} {_state_html(entry)}</h3>
+<p class="where">{escape(_where(entry.finding))}</p>
+{_deviation_html(entry.deviation)}<p><code>{escape(str(mismatch.case))}</code></p>
 <p>{escape(in_words(mismatch.case))}</p>
 {figure}<dl class="pair">
 <div><dt>expected</dt><dd><code>{escape(mismatch.expected)}</code></dd></div>
@@ -327,18 +327,18 @@ def entry_html(entry: Entry) -> str:
 <summary>Reproducer</summary>
 <pre tabindex="0"><code id="{anchor}-script">{escape(entry.script)}</code></pre>
 </details>
-<p class="script">{copy_button(f"{anchor}-script", "reproducer")} \
+<p class="script">{_copy_button(f"{anchor}-script", "reproducer")} \
 <a href="{entry.file}">{entry.file}</a></p>
 </article>"""
 
 
-def where(finding: Finding) -> str:
+def _where(finding: Finding) -> str:
     """Say how often a mismatch was seen, and where."""
     seen = "once" if finding.count == 1 else f"{finding.count:,} times"
     return f"Seen {seen} on {listed(finding.backends)}, lowered by {listed(finding.lowerings)}."
 
 
-def deviation_html(deviation: Deviation | None) -> str:
+def _deviation_html(deviation: Deviation | None) -> str:
     """Say what is on record of a known deviation."""
     if deviation is None:
         return ""
@@ -362,7 +362,7 @@ def in_words(case: DotCase) -> str:
     Contracted: b. Free: a. A ? marks a size that is unknown until it is run. The numbers are small
     integers: every order of summation gives the same bits.
     """
-    sentences = [f"{role.capitalize()}: {', '.join(dims)}." for role, dims in roles(case).items()]
+    sentences = [f"{role.capitalize()}: {', '.join(dims)}." for role, dims in _roles(case).items()]
     if not all(case.x.static + case.y.static):
         sentences.append("A ? marks a size that is unknown until it is run.")
     if case.same_variable:
@@ -374,7 +374,7 @@ def in_words(case: DotCase) -> str:
     return " ".join(sentences)
 
 
-def roles(case: DotCase) -> dict[str, list[str]]:
+def _roles(case: DotCase) -> dict[str, list[str]]:
     """Give the dims of each role that there is, if the case has a lowering."""
     try:
         lowering = lower_dot(case.x.dims, case.y.dims, case.dim.value)

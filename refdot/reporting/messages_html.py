@@ -24,13 +24,13 @@ def errors_html(survey: Survey) -> str:
     str
         What a target said is escaped. Each message has its whole text folded away behind it.
     """
-    blocks = "\n".join(map(situation_html, by_situation(survey.messages)))
+    blocks = "\n".join(map(_situation_html, by_situation(survey.messages)))
     title = f"Error messages of {survey.target} {survey.version}".strip()
     absent = "".join(
         f"<p>backend {escape(name)} is absent: {escape(reason)}</p>\n"
         for name, reason in survey.absent.items()
     )
-    body = PAGE.format(
+    body = _PAGE.format(
         title=escape(title),
         survey=escape(str(survey)),
         summary=escape(summary(survey)),
@@ -41,7 +41,7 @@ def errors_html(survey: Survey) -> str:
     return document(title, body)
 
 
-def situation_html(messages: list[Message]) -> str:
+def _situation_html(messages: list[Message]) -> str:
     """Give one situation as rows of a table."""
     situation = messages[0].situation
     rows = [
@@ -53,30 +53,30 @@ def situation_html(messages: list[Message]) -> str:
         silent = ' class="silent"' if group[0].is_silent else ""
         rows.append(
             f"<tr{silent}><td>{escape(stage)}</td><td>{escape(exception)}</td>"
-            f"<td>{escape(line)}{details_html(group)}</td>"
+            f"<td>{escape(line)}{_details_html(group)}</td>"
             f"<td>{escape(where(group, messages))}</td></tr>"
         )
     return "\n".join(rows)
 
 
-def details_html(group: Sequence[Message]) -> str:
+def _details_html(group: Sequence[Message]) -> str:
     """Give the whole text of each case of a message, folded away behind the first of them."""
     # Of those that say the same of one case the first is kept.
     distinct = {(message.case, message.text): message for message in reversed(group)}
     shown = list(reversed(distinct.values()))
     more = f", and {len(shown) - 1} more" if len(shown) > 1 else ""
     texts = "".join(
-        f"<p>{case_html(message)}</p><pre>{escape(message.text)}</pre>" for message in shown
+        f"<p>{_case_html(message)}</p><pre>{escape(message.text)}</pre>" for message in shown
     )
-    return f"<details><summary>{case_html(shown[0])}{more}</summary>{texts}</details>"
+    return f"<details><summary>{_case_html(shown[0])}{more}</summary>{texts}</details>"
 
 
-def case_html(message: Message) -> str:
+def _case_html(message: Message) -> str:
     """Name a case, and where it was asked."""
     return escape(f"{message.case}, {message.backend} {message.lowering}")
 
 
-PAGE = """\
+_PAGE = """\
 <h1>{title}</h1>
 <p>{survey}<br><strong>{summary}</strong></p>
 <p><small>{legend}; unfold a case to see its message whole.</small></p>

@@ -15,15 +15,15 @@ from refdot.check.findings import Coverage, Finding, Report
 from refdot.check.plan import WHOLE
 from refdot.text import counted, shortened
 
-__all__ = ["print_report", "print_statistics"]
+__all__ = ["covered", "limit_lines", "print_report", "print_statistics"]
 
 
 def print_report(report: Report, console: Console) -> None:
     """Print what was judged and, on a terminal as a table, what is wrong."""
     if report.findings and console.is_terminal:
-        console.print(table(report))
+        console.print(_table(report))
     for number, finding in enumerate(report.findings, 1):
-        print_finding(number, finding, console)
+        _print_finding(number, finding, console)
     version = f" {report.target_version}" if report.target_version else ""
     cases = counted(report.cases, "case")
     console.print(
@@ -37,7 +37,7 @@ def print_report(report: Report, console: Console) -> None:
         console.print(f"this is shard {report.shard}", highlight=False)
     for name, coverage in report.coverage.items():
         console.print(covered(name, coverage), highlight=False, soft_wrap=True)
-    for line in limit_lines(report.limits):
+    for line in limit_lines(report.unsupported):
         console.print(escape(line), highlight=False, soft_wrap=True)
     for name, reason in report.absent_backends.items():
         console.print(f"backend {name} is absent: {reason}", highlight=False)
@@ -48,10 +48,10 @@ def print_report(report: Report, console: Console) -> None:
         )
     if report.interrupted:
         console.print("interrupted: this is what was found until then")
-    console.print(summary(report), style="bold", highlight=False)
+    console.print(_summary(report), style="bold", highlight=False)
 
 
-def summary(report: Report) -> str:
+def _summary(report: Report) -> str:
     """Say in one line how it went."""
     if not report.findings:
         return "no mismatch"
@@ -65,7 +65,7 @@ def summary(report: Report) -> str:
     return f"{mismatches}: {new} new, {known} known"
 
 
-def table(report: Report) -> Table:
+def _table(report: Report) -> Table:
     """Give the overview: one row for each signature."""
     overview = Table(title="mismatches", show_lines=False, expand=False)
     for heading in ("", "rule", "kind", "stage", "cause", "backends", "lowerings", "count", ""):
@@ -86,7 +86,7 @@ def table(report: Report) -> Table:
     return overview
 
 
-def print_finding(number: int, finding: Finding, console: Console) -> None:
+def _print_finding(number: int, finding: Finding, console: Console) -> None:
     """Print one finding: its signature, its smallest case, and what is expected."""
     mismatch = finding.mismatch
     where = f"{', '.join(finding.backends)}; {', '.join(finding.lowerings)}"
@@ -135,7 +135,7 @@ def covered(backend: str, coverage: Coverage) -> str:
     return f"{line}, of the patterns of dims {parts}{thoroughly}"
 
 
-def limit_lines(limits: dict[str, dict[str, int]]) -> list[str]:
+def limit_lines(unsupported: dict[str, dict[str, int]]) -> list[str]:
     """Say how many cases each limit kept away, and from which backends.
 
     Examples
@@ -144,7 +144,7 @@ def limit_lines(limits: dict[str, dict[str, int]]) -> list[str]:
     ['not judged on c, jax: 3 cases, no float16', 'not judged on jax: 1 case, no int64']
     """
     backends: dict[tuple[str, int], list[str]] = {}
-    for backend, reasons in limits.items():
+    for backend, reasons in unsupported.items():
         for reason, count in reasons.items():
             backends.setdefault((reason, count), []).append(backend)
     return [

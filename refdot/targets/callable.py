@@ -18,12 +18,12 @@ from refdot.tensor import NamedTensor
 __all__ = ["CallableTarget"]
 
 
-def breaks_r1(case: DotCase) -> bool:
+def _breaks_r1(case: DotCase) -> bool:
     """Whether the dims of an operand break R1."""
-    return not are_names(case.x.dims) or not are_names(case.y.dims)
+    return not _are_names(case.x.dims) or not _are_names(case.y.dims)
 
 
-def are_names(dims: tuple[Any, ...]) -> bool:
+def _are_names(dims: tuple[Any, ...]) -> bool:
     """Whether dims obey R1."""
     return len(set(dims)) == len(dims) and all(isinstance(dim, str) and dim for dim in dims)
 
@@ -50,8 +50,8 @@ class CallableTarget:
     stages: tuple[str, ...] = ("run",)
     lowerings: tuple[str, ...] = ("stock",)
     default_lowerings: tuple[str, ...] = ("stock",)
-    limits: tuple[Unsupported, ...] = (
-        Unsupported("dims that break R1 cannot reach it: NamedTensor refuses them", breaks_r1),
+    unsupported: tuple[Unsupported, ...] = (
+        Unsupported("dims that break R1 cannot reach it: NamedTensor refuses them", _breaks_r1),
     )
     not_checked: Mapping[str, str] = field(default_factory=dict)
     deviations: tuple[Deviation, ...] = ()
@@ -118,7 +118,7 @@ class CallableTarget:
         """Give the first gradients of both operands, if they are continuous."""
         vjp = getattr(self.function, "vjp", None)
         # Read off basis vectors, 0 times inf would be NaN where there should be nothing.
-        if not differentiable(case) or (vjp is None and case.regime == "special"):
+        if not _differentiable(case) or (vjp is None and case.regime == "special"):
             return []
         cotangent, _, _ = case.cotangents(replicate)
         if vjp is not None:
@@ -151,17 +151,17 @@ class CallableTarget:
 
     def reproducer(self, mismatch: Mismatch, backend: str, lowering: str) -> str:
         """Write a script that replays the case on the function."""
-        return CALLABLE_REPRODUCER.format(
+        return _CALLABLE_REPRODUCER.format(
             mismatch=as_comment(mismatch), json=case_to_json(mismatch.case), target=self.name
         )
 
 
-def differentiable(case: DotCase) -> bool:
+def _differentiable(case: DotCase) -> bool:
     """Whether both operands are real and continuous."""
     return all(np.dtype(operand.dtype).kind == "f" for operand in (case.x, case.y))
 
 
-CALLABLE_REPRODUCER = """\
+_CALLABLE_REPRODUCER = """\
 {mismatch}
 #
 # Runs this case on {target}, and exits 1 while it is answered wrongly.

@@ -11,7 +11,7 @@ from refdot.errors import DotError
 from refdot.lowering import lower_dot
 from refdot.targets.outcome import Outcome
 
-__all__ = ["Deviation", "Mismatch"]
+__all__ = ["Deviation", "Mismatch", "as_comment", "picture_of"]
 
 
 @dataclass(frozen=True)

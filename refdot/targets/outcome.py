@@ -8,7 +8,7 @@ import numpy as np
 
 from refdot.tensor import Array, NamedTensor
 
-__all__ = ["Declared", "Gradient", "Outcome", "Raised"]
+__all__ = ["REPLICATES", "Declared", "Gradient", "Outcome", "Raised", "effects", "qualified_name"]
 
 
 REPLICATES = 2  # How often one case is run, each time on other numbers.
@@ -127,7 +127,7 @@ class Outcome:
         What its lowered graph should not contain.
     side_effects : tuple of str
         What it changed, or shares, that is not its own.
-    variations : tuple of str
+    nondeterminism : tuple of str
         What came out otherwise although the same was asked in other words.
     logged : tuple of Raised
         What went wrong inside and was logged, but did not end it.
@@ -142,7 +142,7 @@ class Outcome:
     discrete_gradient_raised: Raised | None = None
     unlowered_nodes: tuple[str, ...] = ()
     side_effects: tuple[str, ...] = ()
-    variations: tuple[str, ...] = ()
+    nondeterminism: tuple[str, ...] = ()
     logged: tuple[Raised, ...] = ()
 
 

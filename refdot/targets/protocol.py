@@ -35,7 +35,7 @@ class Backend:
     dear : bool
         Whether it is given a sample of graphs alone, since a graph takes it long to compile or
         what it does with each graph is much the same.
-    limits : tuple of Unsupported
+    unsupported : tuple of Unsupported
         What it does not claim to do, beside the limits of its target.
     """
 
@@ -43,7 +43,7 @@ class Backend:
     absent: str = ""
     default: bool = True
     slow_to_compile: bool = False
-    limits: tuple[Unsupported, ...] = ()
+    unsupported: tuple[Unsupported, ...] = ()
 
 
 class Target(Protocol):
@@ -58,7 +58,7 @@ class Target(Protocol):
         Its lowerings by name, the standard one first.
     default_lowerings : tuple of str
         Those that run unless others are asked for.
-    limits : tuple of Unsupported
+    unsupported : tuple of Unsupported
         What it does not claim to do.
     not_checked : mapping of str to str
         Kinds of mismatch that say nothing about it, each with the reason.
@@ -71,7 +71,7 @@ class Target(Protocol):
     stages: tuple[str, ...]
     lowerings: tuple[str, ...]
     default_lowerings: tuple[str, ...]
-    limits: tuple[Unsupported, ...]
+    unsupported: tuple[Unsupported, ...]
     not_checked: Mapping[str, str]
     deviations: tuple[Deviation, ...]
 
@@ -96,10 +96,12 @@ class TargetError(Exception):
 
 def unsupported_reason(target: Target, case: DotCase, backend: str | None = None) -> str | None:
     """Say why a case is not judged on a target, or on a backend of it, if it is not."""
-    limits = target.limits
+    unsupported = target.unsupported
     if backend is not None:
-        limits += next(there.limits for there in target.backends() if there.name == backend)
-    return next((limit.reason for limit in limits if limit.applies(case)), None)
+        unsupported += next(
+            there.unsupported for there in target.backends() if there.name == backend
+        )
+    return next((each.reason for each in unsupported if each.applies(case)), None)
 
 
 def deviation_of(

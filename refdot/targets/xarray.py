@@ -36,7 +36,7 @@ class XarrayTarget(CallableTarget):
 
     def __init__(self) -> None:
         super().__init__(_xarray_dot, "xarray", version=version("xarray"))
-        self.limits = (*self.limits, *self.XARRAY_LIMITS)
+        self.unsupported = (*self.unsupported, *self.XARRAY_LIMITS)
         self.not_checked = {
             **self.not_checked,
             "wrong-error": "xarray's errors are of types of its own",

@@ -12,7 +12,7 @@ from refdot.cases.shrinking import STEPS, simplified
 from refdot.cases.strategies import dot_cases
 from refdot.judging.expected import expected_error
 
-STEP = {step.__name__: step for step in STEPS}
+STEP = {step.__name__.removeprefix("_"): step for step in STEPS}
 X = Operand(("time", "embd"), (2, 5), "float32", (True, False), "strided")
 Y = Operand(("embd", "time"), (5, 3))
 CASE = DotCase(X, Y, DimArgument("set", ("embd", "time")), "special", 7, gradient_order=2)

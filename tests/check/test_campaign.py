@@ -820,7 +820,7 @@ class Fleet(CallableTarget):
 
     def backends(self) -> tuple[Backend, ...]:
         few = Unsupported("more than two dims", lambda case: len(case.x.dims) > 2)
-        return (Backend("a"), Backend("b", limits=(few,)), Backend("c", slow_to_compile=True))
+        return (Backend("a"), Backend("b", unsupported=(few,)), Backend("c", slow_to_compile=True))
 
 
 R1_LIMIT = "dims that break R1 cannot reach it: NamedTensor refuses them"
@@ -828,9 +828,9 @@ R1_LIMIT = "dims that break R1 cannot reach it: NamedTensor refuses them"
 
 def test_a_report_says_what_each_backend_judged_and_what_was_kept_from_it():
     report = check.run(Fleet(rd.dot, "fleet"), cases=40, exhaustive=1, thorough=False, sample=3)
-    everywhere = report.limits["a"][R1_LIMIT]
-    few = report.limits["b"].pop("more than two dims")
-    assert report.limits["a"] == report.limits["b"] == {R1_LIMIT: everywhere}
+    everywhere = report.unsupported["a"][R1_LIMIT]
+    few = report.unsupported["b"].pop("more than two dims")
+    assert report.unsupported["a"] == report.unsupported["b"] == {R1_LIMIT: everywhere}
     assert report.skipped == everywhere
     a, b, c = (report.coverage[name] for name in "abc")
     assert (a.cases, b.cases) == (report.cases, report.cases - few)

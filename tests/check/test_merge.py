@@ -41,7 +41,7 @@ def shard(number: int, *findings: Finding, **fields) -> Report:
         cases=20 * number,
         skipped=3,
         lost=number,
-        limits={"numba": {"no float16": number}},
+        unsupported={"numba": {"no float16": number}},
         coverage={
             "c": Coverage(20, [(0, 1), (5, 10)]),
             "numba": Coverage(number, [(0, 1), (0, 10)]),
@@ -60,7 +60,7 @@ def test_what_was_counted_is_added():
         cases=60,
         skipped=6,
         lost=3,
-        limits={"numba": {"no float16": 3}},
+        unsupported={"numba": {"no float16": 3}},
         coverage={"c": Coverage(40, [(0, 1), (10, 10)]), "numba": Coverage(3, [(0, 1), (0, 10)])},
         seconds=3.0,
     )

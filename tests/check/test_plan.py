@@ -78,7 +78,7 @@ def test_each_says_how_far_it_is():
 
 def test_a_case_that_no_backend_does_is_in_the_batch_of_the_next():
     odd = Unsupported("odd", lambda case: len(case.x.dims) % 2 == 1)
-    target = replace(FLEET, fleet=(Backend("cheap", limits=(odd,)),))
+    target = replace(FLEET, fleet=(Backend("cheap", unsupported=(odd,)),))
     batches = list(campaign(Profile(10), "cheap").batches(target))
     assert len(batches) == 10
     for batch in batches:
@@ -89,7 +89,7 @@ def test_a_case_that_no_backend_does_is_in_the_batch_of_the_next():
 
 
 def test_a_target_that_does_nothing_is_asked_for_an_end():
-    nothing = replace(FLEET, limits=(Unsupported("nothing", lambda case: True),))
+    nothing = replace(FLEET, unsupported=(Unsupported("nothing", lambda case: True),))
     (batch,) = campaign(Profile(1), "cheap").batches(nothing)
     assert (batch.number, batch.of, len(batch.work)) == (0, 1, 2)
     assert len(batch.work[0][1]) > 90

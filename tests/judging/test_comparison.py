@@ -495,7 +495,7 @@ PLANTED = {
     ),
     "a variation": (
         MATRICES,
-        lambda of: replace(right(of), variations=("the op: Dot{b} and Dot{c}",)),
+        lambda of: replace(right(of), nondeterminism=("the op: Dot{b} and Dot{c}",)),
         ["R10 nondeterminism at build: the op"],
     ),
     "conduct beside an error": (

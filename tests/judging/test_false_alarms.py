@@ -209,8 +209,12 @@ RIGHT = {
     "Fortran-ordered": target(adding(fortran_ordered)),
     "laid out backwards": target(adding(laid_out_backwards)),
     "matmul": target(matmul),
-    "tensordot": replace(target(tensordot), limits=(*CallableTarget.limits, ZEROS_LEFT_OUT)),
-    "opt_einsum": replace(target(optimized_einsum), limits=(*CallableTarget.limits, FEW_NAMES)),
+    "tensordot": replace(
+        target(tensordot), unsupported=(*CallableTarget.unsupported, ZEROS_LEFT_OUT)
+    ),
+    "opt_einsum": replace(
+        target(optimized_einsum), unsupported=(*CallableTarget.unsupported, FEW_NAMES)
+    ),
     "xarray": XarrayTarget(),
 }
 CHEAP = ("pairwise", "fused", "matmul")

@@ -64,7 +64,7 @@ def test_arrays_are_left_out_however_they_are_written(array, write):
 class Speaking:
     """A target that raises what it is told to, on each backend, and keeps what it was asked."""
 
-    name, version, stages, limits, not_checked = "speaking", "1.2", ("build", "run"), (), {}
+    name, version, stages, unsupported, not_checked = "speaking", "1.2", ("build", "run"), (), {}
 
     def __init__(self, answer, backends=("one", "two"), lowerings=("stock",)):
         self.answer, self.lowerings, self.asked = answer, lowerings, []

@@ -175,7 +175,7 @@ LIMITS = {
 
 def test_every_limit_has_its_case_and_no_other_backend_has_it():
     assert list(LIMITS) == [
-        (name, limit.reason) for name, backend in BACKENDS.items() for limit in backend.limits
+        (name, limit.reason) for name, backend in BACKENDS.items() for limit in backend.unsupported
     ]
     for (name, reason), (beyond, within) in LIMITS.items():
         assert unsupported_reason(TARGET, beyond, name) == reason

@@ -98,7 +98,7 @@ def test_what_takes_too_long_is_stopped_and_not_tried_with_more(monkeypatch):
         return Measurement(dict.fromkeys(PHASES, 1.0), answers=[np.zeros(())])
 
     monkeypatch.setattr(compile_time, "measure", slow)
-    monkeypatch.setattr(compile_time, "hold_to_each_other", lambda *_: None)
+    monkeypatch.setattr(compile_time, "_hold_to_each_other", lambda *_: None)
     comparison = compare_lowerings([3, 1, 2], ["stock"], [Setting(limit=0.05)], 2)
     stopped = {(r.variant, r.layers): r.stopped for r in comparison.results}
     assert stopped == {
@@ -121,7 +121,7 @@ def test_variants_take_turns(monkeypatch):
         return Measurement(dict.fromkeys(PHASES, 1.0), answers=[np.zeros(())])
 
     monkeypatch.setattr(compile_time, "measure", quick)
-    monkeypatch.setattr(compile_time, "hold_to_each_other", lambda *_: None)
+    monkeypatch.setattr(compile_time, "_hold_to_each_other", lambda *_: None)
     told = []
     compare_lowerings([1], ["direct"], [Setting()], 2, lambda *progress: told.append(progress))
     assert tried == [(1, "plain"), (1, "direct")] * 3

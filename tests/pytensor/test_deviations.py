@@ -179,7 +179,9 @@ class Anything:
             values,
             () if gradient_raised else gradients,
             gradient_raised,
-            variations=(self.among("the op differs: Dot{dims=('a',)}, then Dot{dims=}", "other"),),
+            nondeterminism=(
+                self.among("the op differs: Dot{dims=('a',)}, then Dot{dims=}", "other"),
+            ),
             logged=(self.raised(),),
         )
 

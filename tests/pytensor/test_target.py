@@ -23,7 +23,7 @@ from refdot.cases.codec import case_to_json
 from refdot.cases.notation import dot_case
 from refdot.judging.comparison import compare
 from refdot.judging.expected import correct_gradient, expected_answer
-from refdot.pytensor.target.determinism import HashedName, variations
+from refdot.pytensor.target.determinism import HashedName, check_determinism
 from refdot.pytensor.target.target import PyTensorTarget
 
 TARGET = PyTensorTarget()
@@ -284,7 +284,7 @@ VARIED = {
 
 @pytest.mark.parametrize(("case", "what"), VARIED.values(), ids=VARIED)
 def test_what_depends_on_hashes_is_found(case, what):
-    found = variations(case)
+    found = check_determinism(case)
     assert [text.split(":")[0] for text in found] == ([what] if what else [])
 
 
@@ -292,9 +292,9 @@ def test_variations_are_the_same_under_every_hash_seed():
     code = (
         "import json\n"
         "from refdot.cases.codec import case_from_json\n"
-        "from refdot.pytensor.target.determinism import variations\n"
+        "from refdot.pytensor.target.determinism import check_determinism\n"
         "cases = [case_from_json(case) for case in json.loads(input())]\n"
-        "print(json.dumps([variations(case) for case in cases]))"
+        "print(json.dumps([check_determinism(case) for case in cases]))"
     )
     cases = json.dumps([case_to_json(case) for case, _ in VARIED.values()])
     outputs = {
@@ -309,7 +309,9 @@ def test_variations_are_the_same_under_every_hash_seed():
         for seed in ("0", "1", "2")
     }
     assert len(outputs) == 1
-    assert json.loads(outputs.pop()) == [list(variations(case)) for case, _ in VARIED.values()]
+    assert json.loads(outputs.pop()) == [
+        list(check_determinism(case)) for case, _ in VARIED.values()
+    ]
 
 
 def test_no_file_is_left_behind_among_others(tmp_path, monkeypatch):

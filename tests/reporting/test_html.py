@@ -53,7 +53,7 @@ class Target(CallableTarget):
     """A function on two backends, one of which has a limit."""
 
     def backends(self):
-        return (Backend("py"), Backend("c", limits=(Unsupported("c has no <complex>", bool),)))
+        return (Backend("py"), Backend("c", unsupported=(Unsupported("c has no <complex>", bool),)))
 
 
 TARGET = Target(rd.dot, "m:<dot>", version="1.2", deviations=(DEVIATION,))
@@ -242,7 +242,7 @@ def test_the_run_is_told():
 
 
 def test_what_is_not_judged_is_told_with_its_reason():
-    root = read(text_of(report_of(only=("values", "errors"), limits=LIMITS, lost=2)))
+    root = read(text_of(report_of(only=("values", "errors"), unsupported=LIMITS, lost=2)))
     (reasons,) = root.iter("ul")
     assert [words(reason) for reason in reasons] == [
         "backend jax: no <jax>",
@@ -261,7 +261,7 @@ def test_a_report_knows_what_was_asked_for():
 
 
 def test_without_limits_nothing_is_said_of_them():
-    target = Target(rd.dot, "dot", gradients=True, limits=())
+    target = Target(rd.dot, "dot", gradients=True, unsupported=())
     target.not_checked = {}
     report = report_of(absent_backends={}, backends=("py",))
     assert "Not judged" not in text_of(report, target)

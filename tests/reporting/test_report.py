@@ -45,7 +45,7 @@ def report_of(*mismatches: Mismatch, **fields) -> Report:
         python="3.11.9",
         cases=20,
         skipped=3,
-        limits={"c": {"no float16": 3}, "py": {"no float16": 3, "no int8": 1}},
+        unsupported={"c": {"no float16": 3}, "py": {"no float16": 3, "no int8": 1}},
         coverage={
             "c": Coverage(20, [(1, 1), (10, 10)], thorough=True),
             "py": Coverage(19, [(1, 1), (2, 10)]),

@@ -23,7 +23,7 @@ from refdot.evaluation import dot as oracle_dot
 from refdot.evaluation import dot_vjp
 from refdot.tensor import Array, NamedTensor
 
-__all__ = ["Model", "draw_values", "in_tensors", "in_xtensors", "loss_by_oracle"]
+__all__ = ["Values", "draw_values", "in_tensors", "in_xtensors", "loss_by_oracle"]
 
 
 BATCH, BLOCK, EMBD, HEADS, HEAD_DIM = 4, 32, 64, 4, 16
@@ -52,7 +52,7 @@ class Values:
 
 
 @dataclass(frozen=True)
-class Model:
+class _Model:
     """A stack of layers as symbols.
 
     Attributes
@@ -85,35 +85,35 @@ def draw_values(layers: int) -> Values:
     )
 
 
-def share(value: Array, static: bool) -> Any:
+def _share(value: Array, static: bool) -> Any:
     """Make a shared variable whose static shape is known or, as by default, is not."""
     return pytensor.shared(value, shape=value.shape if static else (None,) * value.ndim)
 
 
-def in_tensors(values: Values, static: bool) -> Model:
+def in_tensors(values: Values, static: bool) -> _Model:
     """Build the stack as one writes it by hand: each projection is a matrix."""
     x = out = pt.tensor("x", shape=values.x.shape)
     weights = []
     for into, back in values.layers:
-        into_matrix = share(into.reshape(EMBD, -1), static)
-        back_matrix = share(back.reshape(-1, EMBD), static)
+        into_matrix = _share(into.reshape(EMBD, -1), static)
+        back_matrix = _share(back.reshape(-1, EMBD), static)
         weights += [into_matrix, back_matrix]
         qkv = (out @ into_matrix).reshape((BATCH, BLOCK, 3, HEADS, HEAD_DIM))
         q, k, v = (qkv[:, :, i].transpose(0, 2, 1, 3) for i in range(3))
         scores = q @ k.mT * SCALE + CAUSAL
         attended = (pt.special.softmax(scores, axis=-1) @ v).transpose(0, 2, 1, 3)
         out = out + attended.reshape((BATCH, BLOCK, HEADS * HEAD_DIM)) @ back_matrix
-    return Model(x, weights, (out**2).mean())
+    return _Model(x, weights, (out**2).mean())
 
 
-def in_xtensors(values: Values, static: bool) -> Model:
+def in_xtensors(values: Values, static: bool) -> _Model:
     """Build the stack with names of dims."""
     x = pt.tensor("x", shape=values.x.shape)
     causal = as_xtensor(CAUSAL, dims=("time", "time_k"))
     out = as_xtensor(x, dims=INPUT_DIMS)
     weights = []
     for into, back in values.layers:
-        shared = [share(into, static), share(back, static)]
+        shared = [_share(into, static), _share(back, static)]
         weights += shared
         into_named, back_named = map(as_xtensor, shared, (IN_DIMS, OUT_DIMS))
         qkv = dot(out, into_named, dim="embd")
@@ -122,7 +122,7 @@ def in_xtensors(values: Values, static: bool) -> Model:
         scores = dot(q, k, dim="head_dim") * SCALE + causal
         attended = dot(softmax(scores, dim="time_k"), v, dim="time_k")
         out = out + dot(attended, back_named, dim=("head", "head_dim"))
-    return Model(x, weights, (out**2).mean().values)
+    return _Model(x, weights, (out**2).mean().values)
 
 
 def loss_by_oracle(values: Values) -> tuple[float, list[Array]]:
@@ -131,7 +131,7 @@ def loss_by_oracle(values: Values) -> tuple[float, list[Array]]:
     Every dot, and the gradient of every dot, is the oracle's.
     """
     out = NamedTensor(values.x, INPUT_DIMS)
-    layers = [OracleLayer(*layer) for layer in values.layers]
+    layers = [_OracleLayer(*layer) for layer in values.layers]
     for layer in layers:
         out = layer.forward(out)
     loss = float((out.data**2).mean())
@@ -143,7 +143,7 @@ def loss_by_oracle(values: Values) -> tuple[float, list[Array]]:
     return loss, [bar.data, *gradients]
 
 
-class OracleLayer:
+class _OracleLayer:
     """One layer by the oracle; it keeps what its gradient needs."""
 
     def __init__(self, into: Array, back: Array) -> None:
@@ -171,12 +171,12 @@ class OracleLayer:
         scores_bar = weighted - self.weights.data * weighted.sum(axis=-1, keepdims=True)
         scaled_bar = NamedTensor(scores_bar * SCALE, self.weights.dims)
         q_bar, k_bar = dot_vjp(self.q, self.k, scaled_bar, "head_dim")
-        qkv_bar = stack([q_bar, k_bar.rename(time_k="time"), v_bar.rename(time_k="time")])
+        qkv_bar = _stack([q_bar, k_bar.rename(time_k="time"), v_bar.rename(time_k="time")])
         x_bar, into_bar = dot_vjp(self.x, self.into, qkv_bar, "embd")
         return NamedTensor(x_bar.data + bar.data, x_bar.dims), into_bar, back_bar
 
 
-def stack(parts: Sequence[NamedTensor]) -> NamedTensor:
+def _stack(parts: Sequence[NamedTensor]) -> NamedTensor:
     """Put queries, keys and values into one tensor again."""
     dims = ("batch", "time", "head", "head_dim")
     data = np.stack([part.transpose(*dims).data for part in parts])

@@ -15,12 +15,12 @@ __all__ = ["as_json", "plot", "print_comparison"]
 
 
 # Seconds by layers, published with pymc-devs/pytensor#2164; the proposal is what is "inlined" here.
-PUBLISHED = {
+_PUBLISHED = {
     "plain": {1: 0.94, 2: 2.03},
     "stock": {1: 3.04, 2: 72.50},
     "inlined": {1: 1.12, 2: 4.07},
 }
-COMPILED_AND_CALLED = (*COMPILING, "code generation", "first call")
+_COMPILED_AND_CALLED = (*COMPILING, "code generation", "first call")
 
 
 def print_comparison(comparison: Comparison, console: Console) -> None:
@@ -32,7 +32,7 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
             f"gradient of the {comparison.gradient}; medians of {comparison.repeats}"
         )
         console.print(title, highlight=False, soft_wrap=True)
-        console.print(table(comparison, backend))
+        console.print(_table(comparison, backend))
     console.print(
         "Seconds, and in brackets how many times plain's. Compile is lower, grad and rewrite; "
         "whole is that, code generation and the first call. Inner graphs: nodes that are an "
@@ -42,7 +42,7 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
     )
 
 
-def table(comparison: Comparison, backend: str) -> Table:
+def _table(comparison: Comparison, backend: str) -> Table:
     """Give one row for each number of layers and each variant."""
     rows = Table()
     headings = ["layers", "variant", *PHASES, "compile", "whole"]
@@ -51,11 +51,11 @@ def table(comparison: Comparison, backend: str) -> Table:
         rows.add_column(heading, justify="left" if heading == "variant" else "right")
     for result in comparison.results:
         if result.backend == backend:
-            rows.add_row(str(result.layers), result.variant, *cells(comparison, result))
+            rows.add_row(str(result.layers), result.variant, *_cells(comparison, result))
     return rows
 
 
-def cells(comparison: Comparison, result: Result) -> list[str]:
+def _cells(comparison: Comparison, result: Result) -> list[str]:
     """Give what a row says of its variant."""
     if result.stopped:
         # In the column of what it is about.
@@ -63,16 +63,16 @@ def cells(comparison: Comparison, result: Result) -> list[str]:
     last = result.measurements[-1]
     differences = (result.difference, result.difference_from_plain)
     return [
-        *(with_ratio(comparison, result, phase) for phase in PHASES),
-        with_ratio(comparison, result, *COMPILING),
-        with_ratio(comparison, result, *COMPILED_AND_CALLED),
+        *(_with_ratio(comparison, result, phase) for phase in PHASES),
+        _with_ratio(comparison, result, *COMPILING),
+        _with_ratio(comparison, result, *_COMPILED_AND_CALLED),
         " ".join(map(str, last.nodes.values())),
         " ".join(map(str, last.inner_graphs.values())),
         " ".join("?" if found is None else f"{found:.2e}" for found in differences),
     ]
 
 
-def with_ratio(comparison: Comparison, result: Result, *phases: str) -> str:
+def _with_ratio(comparison: Comparison, result: Result, *phases: str) -> str:
     """Write seconds, and how many times plain's they are."""
     seconds, ratio = result.seconds(*phases), comparison.ratio(result, *phases)
     if ratio is None or result.variant == "plain":
@@ -89,11 +89,11 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
         "gradient": comparison.gradient,
         "limit": comparison.limit,
         "repeats": comparison.repeats,
-        "results": [result_as_json(comparison, result) for result in comparison.results],
+        "results": [_result_as_json(comparison, result) for result in comparison.results],
     }
 
 
-def result_as_json(comparison: Comparison, result: Result) -> dict[str, Any]:
+def _result_as_json(comparison: Comparison, result: Result) -> dict[str, Any]:
     """Give one variant at one number of layers as what `json` can write."""
     head = {"backend": result.backend, "layers": result.layers, "variant": result.variant}
     if result.stopped:
@@ -105,8 +105,8 @@ def result_as_json(comparison: Comparison, result: Result) -> dict[str, Any]:
         "ratios": {phase: comparison.ratio(result, phase) for phase in PHASES},
         "compile": result.seconds(*COMPILING),
         "compile_ratio": comparison.ratio(result, *COMPILING),
-        "whole": result.seconds(*COMPILED_AND_CALLED),
-        "whole_ratio": comparison.ratio(result, *COMPILED_AND_CALLED),
+        "whole": result.seconds(*_COMPILED_AND_CALLED),
+        "whole_ratio": comparison.ratio(result, *_COMPILED_AND_CALLED),
         "passes": result.passes,
         "nodes": last.nodes,
         "inner_graphs": last.inner_graphs,
@@ -151,7 +151,7 @@ def draw(axes: Any, comparison: Comparison, backend: str) -> None:
             axes.plot(stopped, comparison.limit, marker="^", markersize=10, color=color)
             there.append((stopped, comparison.limit))
         axes.plot(*zip(*there, strict=True), marker=".", color=color, label=variant)
-        published = PUBLISHED.get(variant, {}) if not comparison.static else {}
+        published = _PUBLISHED.get(variant, {}) if not comparison.static else {}
         if published:
             axes.plot(*zip(*published.items(), strict=True), "o", color=color, fillstyle="none")
     axes.set_yscale("log")

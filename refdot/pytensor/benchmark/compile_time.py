@@ -44,15 +44,15 @@ from refdot.pytensor.target.backends import BACKENDS
 from refdot.pytensor.target.target import quiet
 from refdot.tensor import Array
 
-__all__ = ["GRADIENTS", "PHASES", "Comparison", "Result", "Setting", "compare_lowerings", "inspect"]
+__all__ = ["COMPILING", "PHASES", "Comparison", "Result", "Setting", "compare_lowerings", "inspect"]
 
 
 PHASES = ("build", "lower", "grad", "rewrite", "code generation", "first call", "steady call")
 # What refdot's README and upstream's proposal call compile time: all before code is generated.
 COMPILING = ("lower", "grad", "rewrite")
-COUNTED_AFTER = ("lower", "grad", "rewrite")
-GRADIENTS = ("input", "weights")
-PLAIN = "plain"
+_COUNTED_AFTER = ("lower", "grad", "rewrite")
+_GRADIENTS = ("input", "weights")
+_PLAIN = "plain"
 STEADY_CALLS, STEADY_SECONDS = 30, 1.0
 
 
@@ -188,7 +188,7 @@ class Comparison:
             other
             for other in self.results
             if (other.backend, other.layers, other.variant)
-            == (result.backend, result.layers, PLAIN)
+            == (result.backend, result.layers, _PLAIN)
         )
         mine, its = result.seconds(*phases), plain.seconds(*phases)
         return None if mine is None or not its else mine / its
@@ -224,7 +224,7 @@ def compare_lowerings(
     comparison = Comparison(
         str(pytensor.__version__), common.static, common.gradient, common.limit, repeats
     )
-    variants = (PLAIN, *lowerings)
+    variants = (_PLAIN, *lowerings)
     done, total = 0, len(settings) * len(variants) * (1 + repeats * len(layers))
     for setting in settings:
         stopped: dict[str, str] = {}
@@ -232,16 +232,16 @@ def compare_lowerings(
             results = [Result(setting.backend, count or min(layers), name) for name in variants]
             for _ in range(repeats if count else 1):
                 for result in results:
-                    measure_within_limit(result, setting, stopped)
+                    _measure_within_limit(result, setting, stopped)
                     done += 1
                     progress("measuring", done, total)
             if count:
-                hold_to_each_other(results, setting)
+                _hold_to_each_other(results, setting)
                 comparison.results += results
     return comparison
 
 
-def measure_within_limit(result: Result, setting: Setting, stopped: dict[str, str]) -> None:
+def _measure_within_limit(result: Result, setting: Setting, stopped: dict[str, str]) -> None:
     """Measure once more, unless the variant has been stopped at this or a smaller size."""
     result.stopped = stopped.get(result.variant, "")
     if result.stopped:
@@ -274,7 +274,7 @@ def at_most(seconds: float) -> Iterator[None]:
 
 
 @contextmanager
-def installed(variant: str, setting: Setting) -> Iterator[None]:
+def _installed(variant: str, setting: Setting) -> Iterator[None]:
     """Configure PyTensor for a variant: its lowering, and the compiler where one is needed."""
     backend = BACKENDS[setting.backend]
     compiler = pytensor.config.cxx if backend.compiles_c else ""
@@ -284,7 +284,7 @@ def installed(variant: str, setting: Setting) -> Iterator[None]:
         warnings.catch_warnings(action="ignore"),
         quiet(),
         pytensor.config.change_flags(**flags),
-        use_lowering("stock" if variant == PLAIN else variant),
+        use_lowering("stock" if variant == _PLAIN else variant),
     ):
         yield
 
@@ -293,16 +293,16 @@ def measure(variant: str, layers: int, setting: Setting) -> Measurement:
     """Take one variant through all phases."""
     found = Measurement()
     values = draw_values(layers)
-    with installed(variant, setting):
-        function = compiled(variant, values, setting, found)
+    with _installed(variant, setting):
+        function = _compiled(variant, values, setting, found)
         with found.phase("first call"):
             answers = function(values.x)
-        found.seconds["steady call"] = steady_call(partial(function, values.x))
+        found.seconds["steady call"] = _steady_call(partial(function, values.x))
     found.answers = [np.asarray(answer) for answer in answers]
     return found
 
 
-def steady_call(call: Callable[[], Any]) -> float:
+def _steady_call(call: Callable[[], Any]) -> float:
     """Give the median time of some calls: few of them where they are slow."""
     times: list[float] = []
     while not times or (len(times) < STEADY_CALLS and sum(times) < STEADY_SECONDS):
@@ -312,10 +312,10 @@ def steady_call(call: Callable[[], Any]) -> float:
     return median(times)
 
 
-def compiled(variant: str, values: Values, setting: Setting, found: Measurement) -> Any:
+def _compiled(variant: str, values: Values, setting: Setting, found: Measurement) -> Any:
     """Build, lower, differentiate, rewrite and generate code."""
-    x, outputs = differentiated(variant, values, setting, found)
-    mode = ObservedMode.of(BACKENDS[setting.backend].make_mode())
+    x, outputs = _differentiated(variant, values, setting, found)
+    mode = _ObservedMode.of(BACKENDS[setting.backend].make_mode())
     started = perf_counter()
     function = pytensor.function([x], outputs, mode=mode)
     whole = perf_counter() - started
@@ -326,32 +326,32 @@ def compiled(variant: str, values: Values, setting: Setting, found: Measurement)
     return function
 
 
-def differentiated(
+def _differentiated(
     variant: str, values: Values, setting: Setting, found: Measurement
 ) -> tuple[Any, list[Any]]:
     """Build and lower the loss, and differentiate it: give the input, and the outputs."""
     with found.phase("build"):
-        model = (in_tensors if variant == PLAIN else in_xtensors)(values, setting.static)
+        model = (in_tensors if variant == _PLAIN else in_xtensors)(values, setting.static)
     loss = model.loss
     found.seconds["lower"] = 0.0
-    if variant != PLAIN:
+    if variant != _PLAIN:
         with found.phase("lower"):
             loss = rewrite_graph(loss, include=("lower_xtensor",), clone=True)
-    found.count("lower", ops_before([loss]))
+    found.count("lower", _ops_before([loss]))
     wrt = [model.x] if setting.gradient == "input" else model.weights
     with found.phase("grad"):
         outputs = [loss, *pytensor.grad(loss, wrt)]
-    found.count("grad", ops_before(outputs))
+    found.count("grad", _ops_before(outputs))
     return model.x, outputs
 
 
-def ops_before(outputs: Sequence[Any]) -> list[Any]:
+def _ops_before(outputs: Sequence[Any]) -> list[Any]:
     """List the operation of each node that leads to some outputs."""
     nodes = {variable.owner for variable in ancestors(outputs) if variable.owner}
     return [node.op for node in nodes]
 
 
-class ObservedRewriter(GraphRewriter):  # type: ignore[misc]  # PyTensor has no types
+class _ObservedRewriter(GraphRewriter):  # type: ignore[misc]  # PyTensor has no types
     """A rewriter that keeps how long it took the first time, and its passes."""
 
     def __init__(self) -> None:
@@ -379,26 +379,26 @@ class ObservedRewriter(GraphRewriter):  # type: ignore[misc]  # PyTensor has no 
         return profile
 
 
-class ObservedMode(Mode):  # type: ignore[misc]  # PyTensor has no types
+class _ObservedMode(Mode):  # type: ignore[misc]  # PyTensor has no types
     """A compilation mode whose rewriting is observed."""
 
-    observed: ObservedRewriter
+    observed: _ObservedRewriter
 
     @classmethod
-    def of(cls, mode: Mode) -> ObservedMode:
+    def of(cls, mode: Mode) -> _ObservedMode:
         """Give a mode like another one."""
         observing = cls(linker=mode.linker, optimizer=mode.provided_optimizer)
-        observing.observed = ObservedRewriter()
+        observing.observed = _ObservedRewriter()
         return observing
 
     @property
-    def optimizer(self) -> ObservedRewriter:
+    def optimizer(self) -> _ObservedRewriter:
         """The rewriter, as it is registered now."""
         self.observed.rewriter = super().optimizer
         return self.observed
 
 
-def hold_to_each_other(results: Sequence[Result], setting: Setting) -> None:
+def _hold_to_each_other(results: Sequence[Result], setting: Setting) -> None:
     """Compare the answers of all variants with the oracle's and with each other."""
     loss, gradients = loss_by_oracle(draw_values(results[0].layers))
     wanted = gradients[:1] if setting.gradient == "input" else gradients[1:]
@@ -444,20 +444,20 @@ def inspect(
     """
     for variant in variants:
         try:
-            with at_most(setting.limit), installed(variant, setting):
-                texts = inspect_one(variant, layers, setting, profile, dprint)
+            with at_most(setting.limit), _installed(variant, setting):
+                texts = _inspect_one(variant, layers, setting, profile, dprint)
         except LimitReached:
             texts = [(f"{variant}, {layers} layers", f"over {setting.limit:g} s")]
         yield from texts
 
 
-def inspect_one(
+def _inspect_one(
     variant: str, layers: int, setting: Setting, profile: bool, dprint: bool
 ) -> list[tuple[str, str]]:
     """Look into one variant."""
     values, profiler = draw_values(layers), cProfile.Profile()
     profiler.enable()
-    _, outputs = differentiated(variant, values, setting, Measurement())
+    _, outputs = _differentiated(variant, values, setting, Measurement())
     before = pytensor.dprint(outputs, file="str", print_type=True)
     fgraph = FunctionGraph(outputs=outputs, clone=True)
     BACKENDS[setting.backend].make_mode().optimizer.rewrite(fgraph)

@@ -15,10 +15,23 @@ from refdot.targets.mismatch import Deviation, Mismatch
 from refdot.targets.outcome import Outcome
 from refdot.tensor import Array
 
-__all__ = ["DEVIATIONS"]
+__all__ = [
+    "DEVIATIONS",
+    "answer_of",
+    "correct_of",
+    "disagreeing",
+    "has_lowering",
+    "has_size_0",
+    "has_wrong_elements",
+    "is_as_declared",
+    "known_sizes",
+    "lowering_of",
+    "on_record",
+    "raised",
+]
 
 
-Explanation = Callable[[Mismatch, Outcome], bool]
+_Explanation = Callable[[Mismatch, Outcome], bool]
 DEVIATIONS: list[Deviation] = []
 
 
@@ -30,13 +43,13 @@ def on_record(
     versions: str = ">=3.0",
     backends: tuple[str, ...] = (),
     upstream: str = "",
-) -> Callable[[Explanation], Explanation]:
+) -> Callable[[_Explanation], _Explanation]:
     """Put a deviation on record: its name is its id, its docstring its title and its cause.
 
     It explains mismatches of the given rules and kinds alone.
     """
 
-    def record(matches: Explanation) -> Explanation:
+    def record(matches: _Explanation) -> _Explanation:
         title, _, cause = cleandoc(matches.__doc__ or "").partition("\n\n")
         name = matches.__name__.replace("_", "-")
         DEVIATIONS.append(

@@ -32,7 +32,7 @@ from refdot.targets.mismatch import Mismatch
 from refdot.targets.outcome import Outcome
 from refdot.tensor import Array, NamedTensor
 
-__all__ = []
+__all__ = ["answers_of_sums_first", "dtype_of_sum", "summed_alone"]
 
 
 # --- answers

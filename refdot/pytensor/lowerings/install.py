@@ -20,18 +20,18 @@ from pytensor.xtensor.rewriting.utils import lower_xtensor_db
 from refdot.pytensor.lowerings.direct import lower_dot as direct_lower_dot
 from refdot.pytensor.lowerings.direct import lower_elemwise_and_softmax
 
-__all__ = ["LOWERINGS", "use_lowering"]
+__all__ = ["LOWERINGS", "use_lowering", "without_inner_graphs"]
 
 
 try:
     from pytensor.compile.rewriting import inline_ofg_node
 except ImportError:  # PyTensor 3.0 has it elsewhere
     from pytensor.tensor.rewriting.ofg import inline_ofg_node
-Rewrite = Callable[[Any, Any], Any]
-Wrapping = Callable[[Rewrite], Rewrite]
+_Rewrite = Callable[[Any, Any], Any]
+_Wrapping = Callable[[_Rewrite], _Rewrite]
 
 
-def inlined(rewrite: Rewrite) -> Rewrite:
+def _inlined(rewrite: _Rewrite) -> _Rewrite:
     """Give PyTensor's own lowering with every `OpFromGraph` that it makes inlined."""
 
     def lower_dot(fgraph: Any, node: Any) -> Any:
@@ -41,7 +41,7 @@ def inlined(rewrite: Rewrite) -> Rewrite:
     return lower_dot
 
 
-def direct(rewrite: Rewrite) -> Rewrite:
+def _direct(rewrite: _Rewrite) -> _Rewrite:
     """Give the lowering without an einsum, whatever PyTensor's own is."""
     for package in filter(find_spec, ("numba", "jax")):
         import_module(
@@ -55,13 +55,13 @@ def direct(rewrite: Rewrite) -> Rewrite:
 
 
 # For each lowering: which of PyTensor's rewrites it wraps, and in what.
-LOWERINGS: dict[str, dict[str, Wrapping]] = {
+LOWERINGS: dict[str, dict[str, _Wrapping]] = {
     "stock": {},
-    "inlined": {"lower_dot": inlined},
-    "direct": {"lower_dot": direct, "lower_elemwise": lower_elemwise_and_softmax},
+    "inlined": {"lower_dot": _inlined},
+    "direct": {"lower_dot": _direct, "lower_elemwise": lower_elemwise_and_softmax},
 }
 # What any of them wraps, and so must give back where another is installed.
-WRAPPED = tuple(dict.fromkeys(name for wrappings in LOWERINGS.values() for name in wrappings))
+_WRAPPED = tuple(dict.fromkeys(name for wrappings in LOWERINGS.values() for name in wrappings))
 
 
 @contextmanager
@@ -93,7 +93,7 @@ def use_lowering(name: str) -> Iterator[None]:
     """
     if name not in LOWERINGS:
         raise ValueError(f"no lowering {name!r}: there are {', '.join(LOWERINGS)}")
-    rewriters = {rewrite: lower_xtensor_db[rewrite] for rewrite in WRAPPED}
+    rewriters = {rewrite: lower_xtensor_db[rewrite] for rewrite in _WRAPPED}
     before = {rewrite: rewriter.fn for rewrite, rewriter in rewriters.items()}
     for rewrite, rewriter in rewriters.items():
         # An outer block may have wrapped PyTensor's own: start from that, not from the wrapping.

@@ -18,7 +18,7 @@ from pytensor.graph.replace import _vectorize_node
 from pytensor.tensor.blockwise import Blockwise
 from pytensor.tensor.math import Dot
 
-__all__ = ["EqualSizes", "discrete_matmul"]
+__all__ = ["DiscreteDot", "EqualSizes", "discrete_matmul", "unequal_sizes"]
 
 
 def unequal_sizes(dim: str, x_size: int, y_size: int) -> ValueError:

@@ -26,7 +26,7 @@ from refdot.tensor import Array
 __all__ = ["BACKENDS", "PyTensorBackend"]
 
 
-def numba_in(folder: Path) -> AbstractContextManager[Any]:
+def _numba_in(folder: Path) -> AbstractContextManager[Any]:
     """Keep numba from finding on disk what it compiled for another PyTensor.
 
     PyTensor's keys for it are made of operations and their parameters alone, so that code which
@@ -35,7 +35,7 @@ def numba_in(folder: Path) -> AbstractContextManager[Any]:
     return patch("pytensor.link.numba.cache.NUMBA_CACHE_PATH", folder)
 
 
-def c_by_its_text(folder: Path) -> AbstractContextManager[Any]:
+def _c_by_its_text(folder: Path) -> AbstractContextManager[Any]:
     """Keep PyTensor from finding what it compiled from another text.
 
     Its keys for C are made of operations and the versions that these claim, which nobody need
@@ -71,7 +71,7 @@ class PyTensorBackend:
         all of them, and the others differ from it in how they execute, not in what is lowered.
     default : bool
         Whether it runs unless others are asked for.
-    limits : tuple of Unsupported
+    unsupported : tuple of Unsupported
         What it does not claim to do.
     afresh : callable
         Given a folder of one's own, gives the context in which nothing is found that was compiled
@@ -84,7 +84,7 @@ class PyTensorBackend:
     compiles_c: bool = False
     slow_to_compile: bool = False
     default: bool = True
-    limits: tuple[Unsupported, ...] = ()
+    unsupported: tuple[Unsupported, ...] = ()
     afresh: Callable[[Path], AbstractContextManager[Any]] = nullcontext
 
     @property
@@ -113,21 +113,21 @@ def unusable(package: str, dispatch: str) -> str:
     return ""
 
 
-def result_dtype(case: DotCase) -> np.dtype[Any]:
+def _result_dtype(case: DotCase) -> np.dtype[Any]:
     """Give the dtype that R7 asks for."""
     return np.result_type(np.dtype(case.x.dtype), np.dtype(case.y.dtype))
 
 
-def contracts(case: DotCase) -> bool:
+def _contracts(case: DotCase) -> bool:
     """Whether a case sums over a dim that both operands have."""
     shared, names = {*case.x.dims}.intersection(case.y.dims), case.dim.names
     return bool(shared if names is None or names is ... else shared.intersection(names))
 
 
-def holds_subnormals(case: DotCase) -> bool:
+def _holds_subnormals(case: DotCase) -> bool:
     """Whether an operand holds a number below the smallest normal one, other than 0."""
     return case.regime == "special" and any(
-        are_subnormal(part).any()
+        _are_subnormal(part).any()
         for replicate in range(REPLICATES)
         for array in case.arrays(replicate)
         if array.dtype.kind in "fc"
@@ -135,17 +135,17 @@ def holds_subnormals(case: DotCase) -> bool:
     )
 
 
-def are_subnormal(values: Array) -> Array:
+def _are_subnormal(values: Array) -> Array:
     """Tell which real numbers are subnormal."""
     return np.asarray((values != 0) & (np.abs(values) < np.finfo(values.dtype).smallest_normal))
 
 
-def holds_reversed(case: DotCase) -> bool:
+def _holds_reversed(case: DotCase) -> bool:
     """Whether an operand lies backwards in memory."""
     return any(operand.layout == "reversed" and operand.dims for operand in (case.x, case.y))
 
 
-def sums_nothing(case: DotCase) -> bool:
+def _sums_nothing(case: DotCase) -> bool:
     """Whether an operand without elements is summed alone."""
     shared, names = {*case.x.dims}.intersection(case.y.dims), case.dim.names
     return names is not None and any(
@@ -154,28 +154,28 @@ def sums_nothing(case: DotCase) -> bool:
     )
 
 
-OF_NUMBA = (
+_OF_NUMBA = (
     Unsupported(
         "numba has no float16",
         lambda case: "float16" in (case.x.dtype, case.y.dtype),
     ),
 )
-OF_JAX = (Unsupported("XLA takes subnormal numbers for 0", holds_subnormals),)
-OF_MLX = (
+_OF_JAX = (Unsupported("XLA takes subnormal numbers for 0", _holds_subnormals),)
+_OF_MLX = (
     Unsupported(
         "MLX has no complex128: PyTensor gives it complex64",
-        lambda case: result_dtype(case) == "complex128",
+        lambda case: _result_dtype(case) == "complex128",
     ),
     Unsupported(
         "MLX multiplies no matrices of integers or bools",
-        lambda case: result_dtype(case).kind in "biu" and contracts(case),
+        lambda case: _result_dtype(case).kind in "biu" and _contracts(case),
     ),
     Unsupported(
-        "MLX comes to no end, or to garbage, where it sums an array of size 0", sums_nothing
+        "MLX comes to no end, or to garbage, where it sums an array of size 0", _sums_nothing
     ),
 )
-OF_TORCH = (
-    Unsupported("torch takes no array with negative strides", holds_reversed),
+_OF_TORCH = (
+    Unsupported("torch takes no array with negative strides", _holds_reversed),
     Unsupported(
         "torch promotes uint16, uint32 and uint64 to no other dtype",
         lambda case: (
@@ -185,7 +185,7 @@ OF_TORCH = (
     ),
     Unsupported(
         "torch multiplies no matrices of bools",
-        lambda case: result_dtype(case) == "bool" and contracts(case),
+        lambda case: _result_dtype(case) == "bool" and _contracts(case),
     ),
 )
 BACKENDS = {
@@ -198,18 +198,22 @@ BACKENDS = {
         'Mode(linker="cvm", optimizer="fast_run")',
         compiles_c=True,
         slow_to_compile=True,
-        afresh=c_by_its_text,
+        afresh=_c_by_its_text,
     ),
     "numba": PyTensorBackend(
         'get_mode("NUMBA")',
         "numba",
         "pytensor.link.numba.dispatch",
         slow_to_compile=True,
-        limits=OF_NUMBA,
-        afresh=numba_in,
+        unsupported=_OF_NUMBA,
+        afresh=_numba_in,
     ),
     "jax": PyTensorBackend(
-        'get_mode("JAX")', "jax", "pytensor.link.jax.dispatch", slow_to_compile=True, limits=OF_JAX
+        'get_mode("JAX")',
+        "jax",
+        "pytensor.link.jax.dispatch",
+        slow_to_compile=True,
+        unsupported=_OF_JAX,
     ),
     # What it does with arrays of size 0 may never end, and cannot be stopped.
     "mlx": PyTensorBackend(
@@ -218,7 +222,7 @@ BACKENDS = {
         "pytensor.link.mlx.dispatch",
         slow_to_compile=True,
         default=False,
-        limits=OF_MLX,
+        unsupported=_OF_MLX,
     ),
     # Its compiler takes half a minute and more for a graph.
     "torch": PyTensorBackend(
@@ -227,6 +231,6 @@ BACKENDS = {
         "pytensor.link.pytorch.dispatch",
         slow_to_compile=True,
         default=False,
-        limits=OF_TORCH,
+        unsupported=_OF_TORCH,
     ),
 }

@@ -10,7 +10,7 @@ from refdot.cases.case import DimArgument, DotCase
 from refdot.pytensor.target import graph as graphs
 from refdot.pytensor.target.stages import StageError, stage
 
-__all__ = ["HashedName", "over_other_dims", "variations"]
+__all__ = ["HashedName", "check_determinism", "over_other_dims"]
 
 
 class HashedName(str):
@@ -25,7 +25,7 @@ class HashedName(str):
     __eq__ = str.__eq__
 
 
-def hashed(case: DotCase, order: Callable[[int], int]) -> DotCase:
+def _hashed(case: DotCase, order: Callable[[int], int]) -> DotCase:
     """Give the same case as if the hash seed had been another one."""
     dims = [dim for dim in {**case.x.sizes, **case.y.sizes} if isinstance(dim, str)]
     dims += [item for item in case.dim.items if isinstance(item, str)]
@@ -36,7 +36,7 @@ def hashed(case: DotCase, order: Callable[[int], int]) -> DotCase:
     return case.renamed(names)
 
 
-def variations(case: DotCase) -> tuple[str, ...]:
+def check_determinism(case: DotCase) -> tuple[str, ...]:
     """Ask the same in other words (R10), and list what comes out otherwise.
 
     The words are: the hashes of the names in rising and in falling order, and all alike with
@@ -49,18 +49,18 @@ def variations(case: DotCase) -> tuple[str, ...]:
     if written and all(isinstance(item, str) for item in items):
         backwards = replace(case, dim=DimArgument("list", (*items[::-1], *items[:1])))
     asked = [
-        hashed(case, lambda position: position),
-        hashed(case, lambda position: 0xFFFF - position),
-        hashed(backwards, lambda position: 0),
+        _hashed(case, lambda position: position),
+        _hashed(case, lambda position: 0xFFFF - position),
+        _hashed(backwards, lambda position: 0),
     ]
-    first, *others = map(answer, asked)
+    first, *others = map(_answer, asked)
     found = [
         f"the {what} differs: {first.get(what, 'none')}, then {other.get(what, 'none')}"
         for other in others
         for what in ("op", "dims", "error")
         if first.get(what) != other.get(what)
     ][:1]
-    other = answer(over_other_dims(case))
+    other = _answer(over_other_dims(case))
     if "op" in first and first["op"] == other.get("op") and first["dims"] != other["dims"]:
         # Equal operations on the same operands are merged into one.
         found.append(f"the op is that of other dims: {first['op']} for {other['dims']}")
@@ -74,7 +74,7 @@ def over_other_dims(case: DotCase) -> DotCase:
     return replace(case, dim=other, call="function")
 
 
-def answer(case: DotCase) -> dict[str, Any]:
+def _answer(case: DotCase) -> dict[str, Any]:
     """Build the graph of a case, and give what of it must not depend on the words."""
     try:
         with stage("build"):

@@ -14,17 +14,17 @@ from pytensor.compile.mode import Mode
 
 from refdot.cases.case import DotCase, Operand
 from refdot.pytensor.target import graph as graphs
-from refdot.pytensor.target.determinism import variations
+from refdot.pytensor.target.determinism import check_determinism
 from refdot.pytensor.target.stages import StageError, stage
 from refdot.pytensor.target.structure import unlowered_nodes
 from refdot.targets.outcome import REPLICATES, Declared, Gradient, Outcome, Raised, effects
 from refdot.tensor import Array, NamedTensor
 
-__all__ = []
+__all__ = ["Preparation"]
 
 
 @dataclass(frozen=True)
-class Prepared:
+class _Prepared:
     """A graph that was taken as far as it goes, or as far as was asked for.
 
     Attributes
@@ -38,7 +38,7 @@ class Prepared:
 
     outcome: Outcome
     function: Callable[..., Any] | None = None
-    gradient: GradientGraph | None = None
+    gradient: _GradientGraph | None = None
 
 
 @dataclass
@@ -49,7 +49,7 @@ class Preparation:
     lowering: str
     until: str
     in_other_words: bool
-    done: dict[DotCase, Prepared] = field(default_factory=dict)
+    done: dict[DotCase, _Prepared] = field(default_factory=dict)
 
     def run(self, case: DotCase) -> Outcome:
         """Take a case through the stages."""
@@ -60,10 +60,10 @@ class Preparation:
         outcome = prepared.outcome
         if prepared.function is not None:
             try:
-                outcome = called(prepared.function, case, prepared)
+                outcome = _called(prepared.function, case, prepared)
             except StageError as stopped:
                 outcome = replace(outcome, raised=stopped.raised)
-        if outcome.raised is None or not case.gradient_order or not differentiated(case):
+        if outcome.raised is None or not case.gradient_order or not _differentiated(case):
             return outcome
         # Either the gradient's fault or the dot's own: without a gradient it shows.
         alone = self.run(replace(case, gradient_order=0))
@@ -75,37 +75,37 @@ class Preparation:
             discrete_gradient_raised=outcome.discrete_gradient_raised,
         )
 
-    def prepare(self, case: DotCase) -> Prepared:
+    def prepare(self, case: DotCase) -> _Prepared:
         """Build, lower, differentiate and compile."""
         outcome, gradient = Outcome(), None
         if self.in_other_words:
-            outcome = replace(outcome, variations=variations(case))
+            outcome = replace(outcome, nondeterminism=check_determinism(case))
         try:
             with stage("build"):
                 graph = graphs.build(case)
             out = graph.out.type
             outcome = replace(outcome, declared=Declared(out.dims, out.dtype, out.shape))
             if self.until == "build":
-                return Prepared(outcome)
+                return _Prepared(outcome)
             with stage("lower"):
                 lowered = graphs.lower(graph)
             found = unlowered_nodes([lowered], self.lowering, "the forward graph")
             outcome = replace(outcome, unlowered_nodes=found)
             if case.gradient_order:
-                given, refused = discrete_gradients(case, graph, lowered)
+                given, refused = _discrete_gradients(case, graph, lowered)
                 outcome = replace(
                     outcome, discrete_gradients=given, discrete_gradient_raised=refused
                 )
-            if case.gradient_order and differentiated(case):
-                gradient = GradientGraph.build(case, graph, lowered)
+            if case.gradient_order and _differentiated(case):
+                gradient = _GradientGraph.build(case, graph, lowered)
                 found += unlowered_nodes(gradient.outputs, self.lowering, "the gradient graph")
                 outcome = replace(outcome, unlowered_nodes=found)
             if self.until == "lower":
-                return Prepared(outcome)
-            function, logged = compiled(self.mode, graph, lowered, gradient)
-            return Prepared(replace(outcome, logged=logged), function, gradient)
+                return _Prepared(outcome)
+            function, logged = _compiled(self.mode, graph, lowered, gradient)
+            return _Prepared(replace(outcome, logged=logged), function, gradient)
         except StageError as stopped:
-            return Prepared(replace(outcome, raised=stopped.raised))
+            return _Prepared(replace(outcome, raised=stopped.raised))
 
 
 def graph_alone(case: DotCase) -> DotCase:
@@ -118,7 +118,7 @@ def graph_alone(case: DotCase) -> DotCase:
     return replace(case, x=told(case.x), y=told(case.y), regime="exact", seed=0)
 
 
-def discrete_gradients(
+def _discrete_gradients(
     case: DotCase, graph: graphs.Graph, lowered: Any
 ) -> tuple[tuple[str, ...], Raised | None]:
     """Differentiate by the operands that are not continuous.
@@ -143,7 +143,7 @@ def discrete_gradients(
     return tuple(given), refused
 
 
-def differentiated(case: DotCase) -> tuple[str, ...]:
+def _differentiated(case: DotCase) -> tuple[str, ...]:
     """Name the operands that gradients are taken of: those of real continuous dtypes.
 
     PyTensor's convention for complex gradients is its own.
@@ -157,7 +157,7 @@ def differentiated(case: DotCase) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class GradientGraph:
+class _GradientGraph:
     """The gradients of a lowered dot, and what they are fed with beside the operands.
 
     Attributes
@@ -174,9 +174,9 @@ class GradientGraph:
     labels: list[tuple[int, str]]
 
     @classmethod
-    def build(cls, case: DotCase, graph: graphs.Graph, lowered: Any) -> GradientGraph:
+    def build(cls, case: DotCase, graph: graphs.Graph, lowered: Any) -> _GradientGraph:
         """Differentiate once or twice, as the case asks."""
-        names = differentiated(case)
+        names = _differentiated(case)
         with stage("lower"):
             operands = [dict(zip("xy", graph.inputs, strict=False))[name] for name in names]
             cotangent = pt.tensor("cotangent", dtype=lowered.dtype, shape=lowered.type.shape)
@@ -203,17 +203,17 @@ class GradientGraph:
         ]
 
 
-def compiled(
-    mode: Mode, graph: graphs.Graph, lowered: Any, gradient: GradientGraph | None
+def _compiled(
+    mode: Mode, graph: graphs.Graph, lowered: Any, gradient: _GradientGraph | None
 ) -> tuple[Callable[..., Any], tuple[Raised, ...]]:
     """Compile a lowered graph and its gradients into one function."""
     inputs = graph.inputs + (gradient.inputs if gradient else [])
     outputs = [lowered, *(gradient.outputs if gradient else [])]
     compiling = partial(pytensor.function, inputs, outputs, mode=mode, on_unused_input="ignore")
-    return run_with_rewrite_fallback("compile", compiling)
+    return _run_with_rewrite_fallback("compile", compiling)
 
 
-def called(function: Callable[..., Any], case: DotCase, prepared: Prepared) -> Outcome:
+def _called(function: Callable[..., Any], case: DotCase, prepared: _Prepared) -> Outcome:
     """Call what was compiled on each replicate of numbers, unless it raises."""
     outcome, gradient = prepared.outcome, prepared.gradient
     dims = outcome.declared.dims if outcome.declared else ()
@@ -224,7 +224,7 @@ def called(function: Callable[..., Any], case: DotCase, prepared: Prepared) -> O
         before = tuple(array.copy() for array in arrays)
         fed = [*arrays, *(gradient.values(case, replicate) if gradient else [])]
         # The inner graph of an OpFromGraph is compiled at the first call.
-        results, logged_at_run = run_with_rewrite_fallback("run", partial(function, *fed))
+        results, logged_at_run = _run_with_rewrite_fallback("run", partial(function, *fed))
         results, logged = [np.asarray(result) for result in results], logged + logged_at_run
         side_effects += effects(arrays, before, results[0])
         values.append(NamedTensor.trusted(results[0].copy(), dims))
@@ -245,7 +245,7 @@ def called(function: Callable[..., Any], case: DotCase, prepared: Prepared) -> O
     )
 
 
-def run_with_rewrite_fallback(
+def _run_with_rewrite_fallback(
     name: str, action: Callable[[], Any]
 ) -> tuple[Any, tuple[Raised, ...]]:
     """Do what a stage does; if a rewrite fails, do it as users have it, without that rewrite.

@@ -25,14 +25,14 @@ from refdot.tensor import Array
 __all__ = ["reproducer"]
 
 
-LAYOUT = {
+_LAYOUT = {
     "c": "{}",
     "fortran": 'np.array({}, order="F")',
     "reversed": "np.flip(np.flip({}).copy())",
     "strided": "np.stack([{0}, {0}], axis=-1)[..., 0]",
     "read-only": "np.broadcast_to({0}, {0}.shape)",
 }
-HASHED = {
+_HASHED = {
     "str": "{}[0]",
     "tuple": "{}",
     "list": "list({})",
@@ -60,74 +60,74 @@ def reproducer(mismatch: Mismatch, mode: str, lowering: str) -> str:
         A script that prints what is expected and what it got, and exits 1 while they differ.
     """
     parts = []
-    if lowering == "inlined" and not built_alone(mismatch):
-        parts.append(INLINED.format(source=inspect.getsource(without_inner_graphs)))
-    direct = lowering == "direct" and not built_alone(mismatch)
+    if lowering == "inlined" and not _built_alone(mismatch):
+        parts.append(_INLINED.format(source=inspect.getsource(without_inner_graphs)))
+    direct = lowering == "direct" and not _built_alone(mismatch)
     if direct:
-        parts.append(DIRECT)
-    if mismatch.kind == "structure" and not rewrite_fails(mismatch):
-        parts.append(UNLOWERED.format(source=inspect.getsource(unlowered_nodes)))
+        parts.append(_DIRECT)
+    if mismatch.kind == "structure" and not _rewrite_fails(mismatch):
+        parts.append(_UNLOWERED.format(source=inspect.getsource(unlowered_nodes)))
     if mismatch.kind == "nondeterminism":
-        parts.append(NAMES)
-    elif not built_alone(mismatch):
-        parts.append(values(mismatch))
-    parts += [steps(mismatch, mode), verdict(mismatch, lowering)]
+        parts.append(_NAMES)
+    elif not _built_alone(mismatch):
+        parts.append(_values(mismatch))
+    parts += [_steps(mismatch, mode), _verdict(mismatch, lowering)]
     body = "\n".join(parts)
     groups = [
         [line for name, line in group.items() if re.search(rf"\b{name}\b", body)]
-        for group in (STANDARD_LIBRARY, PACKAGES)
+        for group in (_STANDARD_LIBRARY, _PACKAGES)
     ]
     imports = "\n\n".join("\n".join(group) for group in groups)
     needs = "PyTensor, NumPy and refdot" if direct else "PyTensor and NumPy alone"
-    return HEAD.format(mismatch=as_comment(mismatch), needs=needs, imports=imports) + body
+    return _HEAD.format(mismatch=as_comment(mismatch), needs=needs, imports=imports) + body
 
 
-def built_alone(mismatch: Mismatch) -> bool:
+def _built_alone(mismatch: Mismatch) -> bool:
     """Whether a mismatch shows when the graph is built, without any numbers."""
     return mismatch.stage == "build" and mismatch.kind != "accepted-invalid"
 
 
-def literal(array: Array) -> str:
+def _literal(array: Array) -> str:
     """Write an array as code: flat, then shaped, so that sizes 0 and many dims read well."""
     if array.dtype.kind == "c":
         parts = array.ravel().view(array.real.dtype)
-        return f'{literal(parts)}.view("{array.dtype}").reshape({array.shape})'
+        return f'{_literal(parts)}.view("{array.dtype}").reshape({array.shape})'
     flat = ", ".join(repr(value) for value in array.ravel().tolist())
     code = f'np.array([{flat}], dtype="{array.dtype}")'
     return code if array.ndim == 1 else f"{code}.reshape({array.shape})"
 
 
-def values(mismatch: Mismatch) -> str:
+def _values(mismatch: Mismatch) -> str:
     """Write the operands' values, and what is drawn beside them for gradients."""
     case, replicate = mismatch.case, mismatch.replicate
-    named = dict(zip(operands(mismatch), case.arrays(replicate), strict=False))
+    named = dict(zip(_operands(mismatch), case.arrays(replicate), strict=False))
     lines = []
     for (name, array), operand in zip(named.items(), (case.x, case.y), strict=False):
-        lines.append(f"{name}_value = {literal(np.ascontiguousarray(array).reshape(array.shape))}")
+        lines.append(f"{name}_value = {_literal(np.ascontiguousarray(array).reshape(array.shape))}")
         if operand.layout != "c":
-            lines.append(f"{name}_value = {LAYOUT[operand.layout].format(f'{name}_value')}")
+            lines.append(f"{name}_value = {_LAYOUT[operand.layout].format(f'{name}_value')}")
     if mismatch.kind == "side-effect":
         lines += [f"{name}_before = {name}_value.copy()" for name in named]
-    if about_gradient(mismatch):
+    if _about_gradient(mismatch):
         drawn = zip(("cotangent", "v", "w"), case.cotangents(replicate), strict=True)
-        lines += [f"{name}_value = {literal(tensor.data)}" for name, tensor in drawn]
+        lines += [f"{name}_value = {_literal(tensor.data)}" for name, tensor in drawn]
     return "\n".join(lines) + "\n"
 
 
-def operands(mismatch: Mismatch) -> dict[str, Operand]:
+def _operands(mismatch: Mismatch) -> dict[str, Operand]:
     """Name the variables of a case: one where both operands are the same."""
     case = mismatch.case
     return {"x": case.x} if case.same_variable else {"x": case.x, "y": case.y}
 
 
-def steps(mismatch: Mismatch, mode: str) -> str:
+def _steps(mismatch: Mismatch, mode: str) -> str:
     """Write the stages, as far as the mismatch needs them."""
     case = mismatch.case
-    names = operands(mismatch)
+    names = _operands(mismatch)
     y = "x" if case.same_variable else "y"
     hashed = mismatch.kind == "nondeterminism"
-    case = replace(case, call="function") if is_merged(mismatch) else case
-    dims = {name: dims_code(operand.dims, hashed) for name, operand in names.items()}
+    case = replace(case, call="function") if _is_merged(mismatch) else case
+    dims = {name: _dims_code(operand.dims, hashed) for name, operand in names.items()}
     lines = [
         f'{name} = pt.tensor("{name}", dtype="{operand.dtype}", shape={operand.static_shape})'
         for name, operand in names.items()
@@ -142,43 +142,45 @@ def steps(mismatch: Mismatch, mode: str) -> str:
     lines.append(f"out = {calls[case.call]}")
     if hashed:
         code = indent("\n".join(lines), "    ")
-        if is_merged(mismatch):
-            return MERGED.format(
-                steps=code, dim=hashed_dim(case.dim), other=over_other_dims(case).dim
+        if _is_merged(mismatch):
+            return _MERGED.format(
+                steps=code, dim=_hashed_dim(case.dim), other=over_other_dims(case).dim
             )
-        return SPELLED.format(steps=code, dim=hashed_dim(case.dim), backwards=backwards(case.dim))
-    if built_alone(mismatch):
-        return BUILT.format(steps=indent("\n".join(lines), "    "))
+        return _SPELLED.format(
+            steps=code, dim=_hashed_dim(case.dim), backwards=_backwards(case.dim)
+        )
+    if _built_alone(mismatch):
+        return _BUILT.format(steps=indent("\n".join(lines), "    "))
     lines += [
         'stage = "lower"',
         'lowered = rewrite_graph(out.values, include=("lower_xtensor",), clone=True)',
     ]
     inputs, fed, outputs = list(names), [f"{name}_value" for name in names], "lowered"
     unused = ""
-    if about_gradient(mismatch):
+    if _about_gradient(mismatch):
         unused = ', on_unused_input="ignore"'
-        more, lines_of_gradient, outputs = gradient_code(mismatch, list(names))
+        more, lines_of_gradient, outputs = _gradient_code(mismatch, list(names))
         lines += lines_of_gradient
         inputs += more
-        outputs = "[lowered, *bars]" if rewrite_fails(mismatch) else outputs
+        outputs = "[lowered, *bars]" if _rewrite_fails(mismatch) else outputs
         fed += [f"{name}_value" for name in more]
     if mismatch.kind == "structure" and mismatch.stage == "lower":
-        return STEPS.format(flags=flags_code(mismatch, mode), steps=indented(lines))
+        return _STEPS.format(flags=_flags_code(mismatch, mode), steps=_indented(lines))
     lines += [
         'stage = "compile"',
         f"function = pytensor.function([{', '.join(inputs)}], {outputs}, mode={mode}{unused})",
         'stage = "run"',
-        f"answer = {'' if rewrite_fails(mismatch) else 'np.asarray'}(function({', '.join(fed)}))",
+        f"answer = {'' if _rewrite_fails(mismatch) else 'np.asarray'}(function({', '.join(fed)}))",
     ]
-    return STEPS.format(flags=flags_code(mismatch, mode), steps=indented(lines))
+    return _STEPS.format(flags=_flags_code(mismatch, mode), steps=_indented(lines))
 
 
-def indented(lines: list[str]) -> str:
+def _indented(lines: list[str]) -> str:
     """Indent the stages to where they stand in a script."""
     return indent("\n".join(lines), " " * 8)
 
 
-def flags_code(mismatch: Mismatch, mode: str) -> str:
+def _flags_code(mismatch: Mismatch, mode: str) -> str:
     """Write PyTensor's configuration as the check has it."""
     # A rewrite that fails is what this is about, or else it is left out, as it is for users.
     on_error = "raise" if mismatch.stage == "lower" or mismatch.kind == "structure" else "ignore"
@@ -186,33 +188,33 @@ def flags_code(mismatch: Mismatch, mode: str) -> str:
     return flags if "cvm" in mode else f'cxx="", {flags}'
 
 
-def is_merged(mismatch: Mismatch) -> bool:
+def _is_merged(mismatch: Mismatch) -> bool:
     """Whether a mismatch is that dots over other dims are one operation."""
     return mismatch.detail == "the op is that of other dims"
 
 
-def dims_code(dims: tuple[Any, ...], hashed: bool) -> str:
+def _dims_code(dims: tuple[Any, ...], hashed: bool) -> str:
     """Write dims as code, as plain names or as names whose hash is chosen."""
     return f"names({list(dims)!r})" if hashed else repr(dims)
 
 
-def hashed_dim(dim: DimArgument) -> str:
+def _hashed_dim(dim: DimArgument) -> str:
     """Write the `dim` argument as code, of names whose hash is chosen."""
-    if dim.spelling not in HASHED:
+    if dim.spelling not in _HASHED:
         return str(dim)
-    return HASHED[dim.spelling].format(f"names({list(dim.items)!r})")
+    return _HASHED[dim.spelling].format(f"names({list(dim.items)!r})")
 
 
-def backwards(dim: DimArgument) -> str:
+def _backwards(dim: DimArgument) -> str:
     """Write the same `dim` argument backwards, with a name twice."""
-    if dim.spelling not in HASHED or dim.spelling == "str":
-        return hashed_dim(dim)
-    return hashed_dim(DimArgument("list", (*dim.items[::-1], *dim.items[:1])))
+    if dim.spelling not in _HASHED or dim.spelling == "str":
+        return _hashed_dim(dim)
+    return _hashed_dim(DimArgument("list", (*dim.items[::-1], *dim.items[:1])))
 
 
-def gradient_code(mismatch: Mismatch, names: list[str]) -> tuple[list[str], list[str], str]:
+def _gradient_code(mismatch: Mismatch, names: list[str]) -> tuple[list[str], list[str], str]:
     """Write the gradient: its inputs, its lines, and the output that is wrong."""
-    wanted = differentiated(mismatch)
+    wanted = _differentiated(mismatch)
     wrt = ", ".join(wanted)
     lines = [
         'cotangent = pt.tensor("cotangent", dtype=lowered.dtype, shape=lowered.type.shape)',
@@ -232,43 +234,45 @@ def gradient_code(mismatch: Mismatch, names: list[str]) -> tuple[list[str], list
     return inputs + tangents, lines, f"bars[{which}]"
 
 
-def about_gradient(mismatch: Mismatch) -> bool:
+def _about_gradient(mismatch: Mismatch) -> bool:
     """Whether a mismatch is about a gradient rather than the dot itself."""
     of_gradient = "gradient graph" in mismatch.detail or (
-        rewrite_fails(mismatch) and bool(differentiated(mismatch)) and mismatch.case.gradient_order
+        _rewrite_fails(mismatch)
+        and bool(_differentiated(mismatch))
+        and mismatch.case.gradient_order
     )
     in_graph = mismatch.kind == "structure" and of_gradient
     return mismatch.kind == "wrong-gradient" or mismatch.order > 0 or bool(in_graph)
 
 
-def rewrite_fails(mismatch: Mismatch) -> bool:
+def _rewrite_fails(mismatch: Mismatch) -> bool:
     """Whether a mismatch is that a rewrite raises, which PyTensor only logs."""
     return mismatch.detail.startswith("a rewrite fails")
 
 
-def differentiated(mismatch: Mismatch) -> list[str]:
+def _differentiated(mismatch: Mismatch) -> list[str]:
     """Name the operands to differentiate by: the continuous ones, or the one that is not."""
-    kinds = {name: np.dtype(operand.dtype).kind for name, operand in operands(mismatch).items()}
+    kinds = {name: np.dtype(operand.dtype).kind for name, operand in _operands(mismatch).items()}
     if mismatch.operand and kinds[mismatch.operand] != "f":
         return [mismatch.operand]
     return [name for name, kind in kinds.items() if kind == "f"]
 
 
-def verdict(mismatch: Mismatch, lowering: str) -> str:
+def _verdict(mismatch: Mismatch, lowering: str) -> str:
     """Write how the script tells whether the defect is there."""
-    code = VERDICTS.get("rejected-valid" if rewrite_fails(mismatch) else mismatch.kind)
-    code = MERGED_VERDICT if is_merged(mismatch) else code
+    code = _VERDICTS.get("rejected-valid" if _rewrite_fails(mismatch) else mismatch.kind)
+    code = _MERGED_VERDICT if _is_merged(mismatch) else code
     fields: dict[str, Any] = {}
     if code is None and mismatch.stage == "build":
-        code, fields = DECLARED, declared(mismatch)
+        code, fields = _DECLARED, _declared(mismatch)
     elif code is None:
-        code, fields = NUMBERS, numbers(mismatch)
+        code, fields = _NUMBERS, _numbers(mismatch)
     later = STAGES[STAGES.index(mismatch.earliest_stage) + 1 :] if mismatch.earliest_stage else ()
     gradient = "gradient graph" in mismatch.detail
-    names = list(operands(mismatch))
+    names = list(_operands(mismatch))
     return dedent(code).format(
         later=later,
-        culprits=culprits(mismatch),
+        culprits=_culprits(mismatch),
         expected=repr(mismatch.expected),
         detail=mismatch.detail,
         looked_at="bars" if gradient else "[lowered]",
@@ -280,12 +284,12 @@ def verdict(mismatch: Mismatch, lowering: str) -> str:
     )
 
 
-def numbers(mismatch: Mismatch) -> dict[str, Any]:
+def _numbers(mismatch: Mismatch) -> dict[str, Any]:
     """Give what the answer is compared with."""
     case, replicate = mismatch.case, mismatch.replicate
     correct: CorrectAnswers
     if mismatch.kind == "wrong-gradient":
-        operand = mismatch.operand or differentiated(mismatch)[0]
+        operand = mismatch.operand or _differentiated(mismatch)[0]
         correct = correct_gradient(case, mismatch.order or 1, operand, replicate)
     else:
         correct = correct_value(case, replicate)
@@ -298,15 +302,15 @@ def numbers(mismatch: Mismatch) -> dict[str, Any]:
             float(precision.eps) / 2, precision.nmant + 1, float(precision.smallest_subnormal)
         ).astype(float)
     return {
-        "reference": literal(np.asarray(reference)),
-        "bound": literal(np.asarray(bound)),
+        "reference": _literal(np.asarray(reference)),
+        "bound": _literal(np.asarray(bound)),
         "dtype": repr(str(correct.dtype)),
         "dims": correct.dims,
-        "about_the_dot": not about_gradient(mismatch),
+        "about_the_dot": not _about_gradient(mismatch),
     }
 
 
-def declared(mismatch: Mismatch) -> dict[str, Any]:
+def _declared(mismatch: Mismatch) -> dict[str, Any]:
     """Give what is declared of the output, and what should be."""
     case = mismatch.case
     lowering = lower_dot(case.x.dims, case.y.dims, case.dim.names)
@@ -317,7 +321,7 @@ def declared(mismatch: Mismatch) -> dict[str, Any]:
     return {"should_be": repr((lowering.out_dims, str(dtype), tuple(known)))}
 
 
-def culprits(mismatch: Mismatch) -> tuple[str, ...]:
+def _culprits(mismatch: Mismatch) -> tuple[str, ...]:
     """Name the dims of which an error message must mention one."""
     error = expected_error(mismatch.case)
     if isinstance(error, SizeMismatchError):
@@ -325,7 +329,7 @@ def culprits(mismatch: Mismatch) -> tuple[str, ...]:
     return error.missing if isinstance(error, DimNotFoundError) else ()
 
 
-HEAD = """\
+_HEAD = """\
 {mismatch}
 #
 # Needs {needs}; exits 1 while the defect is there.
@@ -334,9 +338,9 @@ HEAD = """\
 
 """
 # What a script imports, if it mentions the name.
-STANDARD_LIBRARY = {name: f"import {name}" for name in ("logging", "re", "sys", "warnings")}
-STANDARD_LIBRARY["defaultdict"] = "from collections import defaultdict"
-PACKAGES = {
+_STANDARD_LIBRARY = {name: f"import {name}" for name in ("logging", "re", "sys", "warnings")}
+_STANDARD_LIBRARY["defaultdict"] = "from collections import defaultdict"
+_PACKAGES = {
     "np": "import numpy as np",
     "pytensor": "import pytensor",
     "pt": "import pytensor.tensor as pt",
@@ -347,7 +351,7 @@ PACKAGES = {
     "inf": "from numpy import inf",
     "as_xtensor": "from pytensor.xtensor import as_xtensor, dot",
 }
-INLINED = """\
+_INLINED = """\
 # The lowering under test inlines the Einsum that PyTensor's own makes.
 from collections.abc import Sequence
 from typing import Any
@@ -369,14 +373,14 @@ lower_xtensor_db["lower_dot"].fn = lambda fgraph, node: without_inner_graphs(
     stock(fgraph, node), node.inputs
 )
 """
-DIRECT = """\
+_DIRECT = """\
 # The lowering under test is refdot's own; it stays installed for as long as this name is held.
 from refdot.pytensor.lowerings.install import use_lowering
 
 installed = use_lowering("direct")
 installed.__enter__()
 """
-UNLOWERED = """\
+_UNLOWERED = """\
 from pytensor.compile.builders import OpFromGraph
 from pytensor.graph.traversal import ancestors
 from pytensor.tensor.blockwise import Blockwise
@@ -388,7 +392,7 @@ from typing import Any
 
 {source}
 """
-NAMES = '''
+_NAMES = '''
 class Name(str):
     """A dim whose hash is chosen, as if PYTHONHASHSEED were another."""
 
@@ -402,7 +406,7 @@ def names(dims):
     return tuple(Name(dim) for dim in dims)
 
 '''
-MERGED = """\
+_MERGED = """\
 def build(dim):
 {steps}
     return out.owner.op, out.type.dims
@@ -411,7 +415,7 @@ def build(dim):
 hashes = defaultdict(int)
 first, other = build({dim}), build({other})
 """
-SPELLED = """\
+_SPELLED = """\
 def build(dim):
 {steps}
     return out.owner.op, out.type.dims
@@ -435,7 +439,7 @@ for rule, dim in (
     except Exception as error:
         seen.append(f"{{type(error).__name__}}: {{error}}")
 """
-BUILT = """\
+_BUILT = """\
 out = raised = None
 try:
 {steps}
@@ -444,7 +448,7 @@ except BaseException as error:
 
 got = f"{{type(raised).__name__}} at build: {{raised}}" if raised else out.type
 """
-STEPS = """\
+_STEPS = """\
 warnings.simplefilter("ignore")
 logging.getLogger("pytensor").setLevel(logging.CRITICAL + 1)
 stage, raised, out, answer = "build", None, None, None
@@ -456,12 +460,12 @@ with pytensor.config.change_flags({flags}):
 
 got = f"{{type(raised).__name__}} at {{stage}}: {{raised}}" if raised else answer
 """
-FINISH = """
+_FINISH = """
 print("expected", {expected})
 print("got     ", got)
 sys.exit(1 if defect else 0)
 """
-NUMBERS = """\
+_NUMBERS = """\
 expected = {reference}
 bound = {bound}
 
@@ -484,7 +488,7 @@ print("expected", expected.dtype, expected)
 print("got     ", got if raised else (out.type.dims, answer.dtype, answer))
 sys.exit(1 if defect else 0)
 """
-DECLARED = """\
+_DECLARED = """\
 should_be = {should_be}
 got = raised or (out.type.dims, out.type.dtype, out.type.shape)
 defect = got != should_be
@@ -493,16 +497,16 @@ print("expected", should_be)
 print("got     ", got)
 sys.exit(1 if defect else 0)
 """
-MERGED_VERDICT = (
+_MERGED_VERDICT = (
     """\
 got = f"{{first[0]}} for the dims {{first[1]}} and for {{other[1]}}"
 defect = first[0] == other[0] and first[1] != other[1]
 """
-    + FINISH
+    + _FINISH
 )
-VERDICTS = {
-    "accepted-invalid": "defect = raised is None\n" + FINISH,
-    "late-error": "defect = raised is None or stage in {later}\n" + FINISH,
+_VERDICTS = {
+    "accepted-invalid": "defect = raised is None\n" + _FINISH,
+    "late-error": "defect = raised is None or stage in {later}\n" + _FINISH,
     "wrong-error": """\
 message = str(raised).split("\\nApply node that caused the error")[0]
 names_the_dim = not {culprits} or any(
@@ -512,13 +516,13 @@ defect = raised is not None and not (
     isinstance(raised, ValueError | TypeError) and names_the_dim
 )
 """
-    + FINISH,
-    "rejected-valid": "defect = raised is not None\n" + FINISH,
+    + _FINISH,
+    "rejected-valid": "defect = raised is not None\n" + _FINISH,
     "structure": """\
 got = raised or unlowered_nodes({looked_at}, {lowering!r}, {where!r})
 defect = raised is None and {detail!r} in got
 """
-    + FINISH,
+    + _FINISH,
     "side-effect": """\
 first, inputs = answer.copy(), [{fed}]
 untouched = all(map(np.array_equal, inputs, [{before}], [True] * len(inputs)))
@@ -527,10 +531,10 @@ function(*map(np.ones_like, inputs))
 defect = shared or not untouched or not np.array_equal(answer, first, equal_nan=True)
 got = f"untouched {{untouched}}, shared memory {{shared}}, then {{answer}}"
 """
-    + FINISH,
+    + _FINISH,
     "nondeterminism": """\
 got = "; ".join(map(str, seen))
 defect = any(other != seen[0] for other in seen[1:])
 """
-    + FINISH,
+    + _FINISH,
 }

@@ -27,7 +27,7 @@ from refdot.targets.mismatch import Deviation, Mismatch
 from refdot.targets.outcome import Outcome
 from refdot.targets.protocol import Backend, Unsupported
 
-__all__ = ["PyTensorTarget"]
+__all__ = ["PyTensorTarget", "quiet"]
 
 
 @contextmanager
@@ -44,7 +44,7 @@ def quiet() -> Iterator[None]:
 
 
 @contextmanager
-def temporary_files_in(folder: Path) -> Iterator[None]:
+def _temporary_files_in(folder: Path) -> Iterator[None]:
     """Have temporary files there: of each function that numba compiles, PyTensor leaves one."""
     before, tempfile.tempdir = tempfile.tempdir, str(folder)
     try:
@@ -61,7 +61,7 @@ class PyTensorTarget:
     lowerings: tuple[str, ...] = tuple(LOWERINGS)
     # "direct" is refdot's own: what is wrong with it says nothing about PyTensor.
     default_lowerings: tuple[str, ...] = ("stock", "inlined")
-    limits: tuple[Unsupported, ...] = ()
+    unsupported: tuple[Unsupported, ...] = ()
     not_checked: Mapping[str, str] = {}
 
     @cached_property
@@ -88,7 +88,9 @@ class PyTensorTarget:
     def backends(self) -> tuple[Backend, ...]:
         """List PyTensor's backends."""
         return tuple(
-            Backend(name, backend.absent, backend.default, backend.slow_to_compile, backend.limits)
+            Backend(
+                name, backend.absent, backend.default, backend.slow_to_compile, backend.unsupported
+            )
             for name, backend in BACKENDS.items()
         )
 
@@ -105,7 +107,7 @@ class PyTensorTarget:
         with (
             warnings.catch_warnings(),
             quiet(),
-            temporary_files_in(self.folder),
+            _temporary_files_in(self.folder),
             way.afresh(self.folder),
         ):
             warnings.simplefilter("ignore")
