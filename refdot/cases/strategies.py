@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from refdot.cases.case import DTYPES, FLOATS, LAYOUTS, DimArgument, DotCase, Operand
+from refdot.cases.names import NAME_POOLS
 
-__all__ = ["NAMES", "choices", "dim_arguments", "dot_cases", "invalid_dim_arguments"]
+__all__ = ["choices", "dim_arguments", "dot_cases", "invalid_dim_arguments"]
 
 
 T = TypeVar("T")
@@ -39,11 +40,6 @@ _STRUCTURES = (
 )
 _SUMMED_OVER = {"contracted", "x_summed", "y_summed"}
 _SHARED = {"contracted", "batch"}
-NAMES = (
-    ("a", "b", "c", "d", "e", "f", "g", "h"),
-    ("time", "time_k", "t", "tim", "time_q", "k", "q", "batch"),
-    ("embd", "head", "é", "dim 0", "x", "y", "Head", "dim"),
-)
 # Small first for shrinking; 0, 1 and squares are there, distinct sizes are likely.
 _SIZES = (1, 2, 3, 0, 4, 5, 7, 2, 3, 4, 5, 7, 2, 3, 5, 7)
 _PRODUCT_LIMIT = 3000
@@ -212,7 +208,7 @@ def dot_cases(draw: DrawFn, valid: bool | None = None) -> DotCase:
     roles += _ROLES[:2] * (3 if fault == "sizes" else 0)
     drawn = draw(st.lists(_DRAWN_DIMS, min_size=max(least, int(fault == "sizes")), max_size=most))
     equal_sizes = draw(choices((False,) * 4 + (True,)))
-    names = draw(choices((NAMES[0], NAMES[0], NAMES[1], NAMES[2])))
+    names = draw(choices((NAME_POOLS[0], *NAME_POOLS)))
 
     dims = dict(zip(names, drawn, strict=False))
     role = {name: roles[drawn_dim.role % len(roles)] for name, drawn_dim in dims.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from refdot.cases.case import DotCase
-from refdot.cases.strategies import NAMES
+from refdot.cases.names import NAME_POOLS
 from refdot.targets.outcome import Raised
 
 __all__ = ["PLACEHOLDER", "fingerprint", "normalised"]
@@ -65,7 +65,7 @@ def fingerprint(raised: Raised, case: DotCase) -> str:
     Names that cases are drawn with are left out of every message, whether or not this case has
     them: some are words of English too, and would tell one cause from itself.
     """
-    names = {name for pool in NAMES for name in pool}.union(case.x.dims, case.y.dims)
+    names = {name for pool in NAME_POOLS for name in pool}.union(case.x.dims, case.y.dims)
     # Of two names that begin alike the longer one comes first, and is left out whole.
     words = sorted((str(name) for name in names if name != ""), reverse=True)
     line = next((line for line in raised.message.splitlines() if line.strip()), "")

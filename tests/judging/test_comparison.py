@@ -1,5 +1,7 @@
 """The comparison: a table of what went wrong, and the rule, kind and stage that it is told as."""
 
+import subprocess
+import sys
 import warnings
 from dataclasses import replace
 
@@ -744,3 +746,8 @@ def test_gradients_are_those_of_the_oracle():
             correct = correct_gradient(of, gradient.order, gradient.operand)
             assert not correct.wrong(gradient.value).any()
             assert np.allclose(np.asarray(correct.reference, float), gradient.value)
+
+
+def test_judging_does_not_need_hypothesis():
+    blocked = "import sys; sys.modules['hypothesis'] = None; import refdot.judging.comparison"
+    subprocess.run([sys.executable, "-c", blocked], check=True)
