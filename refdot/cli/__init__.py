@@ -6,8 +6,10 @@ import shlex
 import sys
 from collections.abc import Sequence
 
-from refdot.cli.arguments import INTERRUPTED, UsageError
+from refdot.cli.arguments import UsageError
+from refdot.cli.check import INTERRUPTED
 from refdot.cli.parser import parser
+from refdot.cli.targets import check_installed
 
 __all__ = ["main"]
 
@@ -23,12 +25,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 if nothing is wrong but known deviations, 1 if something is (of errors with --diff: if
-        something changed), 2 for bad usage, 130 if interrupted before anything was found.
+        0 if there are only known deviations, 1 if there are other mismatches (for `errors --diff`:
+        if a message changed), 2 for bad usage, 130 if interrupted before a mismatch was found.
     """
     try:
         arguments = parser().parse_args(argv)
         arguments.line = shlex.join(["refdot", *(sys.argv[1:] if argv is None else argv)])
+        check_installed(*arguments.packages)
         result: int = arguments.command(arguments)
     except UsageError as error:
         print(f"refdot: {error}", file=sys.stderr)

@@ -1,14 +1,12 @@
-"""What the words on the command line mean, and how they are refused."""
+"""Read the words of the command line."""
 
 from __future__ import annotations
 
 import argparse
 import builtins
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from importlib import import_module
-from importlib.util import find_spec
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from refdot.display.explanation import underlined
 from refdot.errors import SizeMismatchError
@@ -16,81 +14,64 @@ from refdot.lowering import Lowering
 from refdot.text import nearest_name
 
 if TYPE_CHECKING:
-    from refdot.check.plan import Shard
+    from refdot.check import Shard
 
 __all__ = [
-    "INTERRUPTED",
     "UsageError",
-    "chosen_target",
+    "check_choices",
     "exception",
     "layer_counts",
-    "make_folder",
-    "natural",
-    "open_for",
-    "positive",
     "positive_number",
     "read_dim",
     "read_sizes",
-    "require",
-    "require_check_extra",
     "shard",
-    "write",
+    "whole_number",
 ]
 
 
 class UsageError(Exception):
-    """Something asked for that cannot be had: what is wrong, and what is accepted."""
+    """Bad usage: the message says in one line what is wrong and what is accepted."""
+
+
+def whole_number(least: int) -> Callable[[str], int]:
+    """Return a reader of whole numbers from `least` on."""
+
+    def read(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"expected a whole number from {least}, got {text!r}")
+        return int(text)
+
+    return read
 
 
 def layer_counts(text: str) -> tuple[int, ...]:
-    """Read whole numbers with commas between them."""
-    return tuple(sorted({positive(part.strip()) for part in text.split(",")}))
+    """Read positive whole numbers separated by commas."""
+    return tuple(sorted({whole_number(1)(part.strip()) for part in text.split(",")}))
 
 
 def positive_number(text: str) -> float:
-    """Read a positive number."""
+    """Read a positive, finite number."""
     try:
         number = float(text)
     except ValueError:
         number = 0.0
     if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"a positive number, not {text!r}")
-    return number
-
-
-def positive(text: str) -> int:
-    """Read a whole number from 1 on."""
-    return _whole_number(text, 1)
-
-
-def natural(text: str) -> int:
-    """Read a whole number from 0 on."""
-    return _whole_number(text, 0)
-
-
-def _whole_number(text: str, least: int) -> int:
-    """Read a whole number."""
-    try:
-        number = int(text)
-    except ValueError:
-        number = least - 1
-    if number < least:
-        raise argparse.ArgumentTypeError(f"a whole number from {least} on, not {text!r}")
+        raise argparse.ArgumentTypeError(f"expected a positive number, got {text!r}")
     return number
 
 
 def shard(text: str) -> Shard:
-    """Read which part of a campaign is asked for."""
-    from refdot.check.plan import Shard
+    """Read a shard, such as 2/8."""
+    from refdot.check import Shard
 
     number, _, of = text.partition("/")
     if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
-        raise argparse.ArgumentTypeError(f"I/N with I from 1 to N, not {text!r}")
+        raise argparse.ArgumentTypeError(f"expected I/N with I from 1 to N, got {text!r}")
     return Shard(int(number), int(of))
 
 
 def exception(name: str) -> type[BaseException]:
-    """Read the name of an exception: one of Python's own, or one with its module."""
+    """Read the name of an exception: a built-in one, or one with its module."""
     module_name, _, class_name = name.rpartition(".")
     try:
         found = getattr(import_module(module_name or "builtins"), class_name, None)
@@ -98,19 +79,32 @@ def exception(name: str) -> type[BaseException]:
         found = None
     if _is_exception(found):
         return found
-    own = [known for known, found in vars(builtins).items() if _is_exception(found)]
-    nearest = nearest_name(name, own)
-    hint = f"; did you mean {nearest}?" if nearest and not module_name else ""
+    built_in = [each for each, value in vars(builtins).items() if _is_exception(value)]
+    hint = "" if module_name else _hint(nearest_name(name, built_in))
     raise argparse.ArgumentTypeError(f"no exception {name!r}{hint}")
 
 
 def _is_exception(found: object) -> TypeGuard[type[BaseException]]:
-    """Whether something is a class of exceptions."""
     return isinstance(found, type) and issubclass(found, BaseException)
 
 
+def _hint(name: str | None) -> str:
+    return f"; did you mean {name}?" if name else ""
+
+
+def check_choices(option: str, names: Iterable[str], choices: Iterable[str]) -> None:
+    """Raise a `UsageError` for a name that is not one of the choices."""
+    accepted = tuple(choices)
+    for name in names:
+        if name not in accepted:
+            hint = _hint(nearest_name(name, accepted))
+            raise UsageError(
+                f"{option} {name}: choose from {', '.join(accepted) or 'nothing'}{hint}"
+            )
+
+
 def read_dim(text: str | None) -> Any:
-    """Read the `dim` argument from the shell."""
+    """Read the `dim` argument: names separated by commas or spaces, or `...`."""
     if text is None:
         return None
     if text.strip() == "...":
@@ -119,14 +113,14 @@ def read_dim(text: str | None) -> Any:
 
 
 def read_sizes(text: str, lowering: Lowering) -> dict[str, int]:
-    """Read sizes from the shell; a dim of both operands that is given two has one in each."""
+    """Read sizes such as `a=2,b=3`; two sizes for a shared dim are one in each operand."""
     sizes: dict[str, int] = {}
     for part in filter(None, text.split(",")):
         name, _, size = (piece.strip() for piece in part.partition("="))
         if not (name and size.isdecimal()):
-            raise UsageError(f"--sizes takes name=size with commas between, not {part!r}")
+            raise UsageError(f"--sizes takes name=size separated by commas, not {part!r}")
         try:
-            require([name], lowering.all_dims, "--sizes")
+            check_choices("--sizes", [name], lowering.all_dims)
         except UsageError as error:
             raise UsageError(f"{error}\n{underlined('--sizes', text, name)}") from None
         if sizes.setdefault(name, int(size)) == int(size):
@@ -137,72 +131,3 @@ def read_sizes(text: str, lowering: Lowering) -> dict[str, int]:
             f"--sizes gives {name} two sizes\n{underlined('--sizes', text, name, occurrence=1)}"
         )
     return sizes
-
-
-def require(names: Sequence[str], accepted: Sequence[str], option: str) -> None:
-    """Refuse names that are not among those accepted."""
-    for name in names:
-        if name not in accepted:
-            nearest = nearest_name(name, accepted)
-            hint = f" (did you mean {nearest}?)" if nearest else ""
-            raise UsageError(
-                f"{option} {name}: there is only {', '.join(accepted) or 'none'}{hint}"
-            )
-
-
-INTERRUPTED = 130
-
-
-def write(text: str, path: Path, option: str) -> None:
-    """Write a file that an option asks for."""
-    with open_for(path, "w", option) as file:
-        file.write(text)
-
-
-def open_for(path: Path | str, mode: str, option: str) -> IO[str]:
-    """Open a file that an option names."""
-    try:
-        return Path(path).open(mode, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{option} {path}: {error.strerror}") from None
-
-
-def make_folder(folder: Path | None, option: str = "--report") -> None:
-    """Make the folder that an option names, if it names one that is not there."""
-    if folder is None:
-        return
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except FileExistsError:
-        raise UsageError(f"{option} {folder}: not a folder") from None
-    except OSError as error:
-        raise UsageError(f"{option} {folder}: {error.strerror}") from None
-
-
-def require_check_extra() -> None:
-    """Refuse what needs more than the core where that is not installed."""
-    missing = [name for name in ("hypothesis", "rich") if find_spec(name) is None]
-    if missing:
-        raise UsageError(f"{' and '.join(missing)} not installed; pip install 'refdot[check]'")
-
-
-def chosen_target(arguments: argparse.Namespace) -> Any:
-    """Find the target, and check that it has the backends and lowerings asked for."""
-    from refdot.targets.protocol import TargetError
-    from refdot.targets.registry import find_target
-
-    name = arguments.target
-    if name is None:
-        name = "pytensor" if find_spec("pytensor") else "xarray"
-    try:
-        target = find_target(name)
-    except TargetError as error:
-        raise UsageError(str(error)) from None
-    backends = target.backends()
-    require(arguments.backend, tuple(backend.name for backend in backends), "--backend")
-    absent = {backend.name: backend.absent for backend in backends if backend.absent}
-    for backend in arguments.backend:
-        if backend in absent:
-            raise UsageError(f"--backend {backend}: {absent[backend]}")
-    require(arguments.lowering, target.lowerings, "--lowering")
-    return target

@@ -4,38 +4,32 @@ from __future__ import annotations
 
 import argparse
 import json
-from importlib.util import find_spec
-from typing import TYPE_CHECKING
 
-from refdot.cli.arguments import UsageError, chosen_target, require_check_extra
+from refdot.cli.files import usage_errors, write_text
 from refdot.cli.progress import ProgressDisplay
-
-if TYPE_CHECKING:
-    pass
+from refdot.cli.targets import check_installed, requested_target
 
 __all__ = ["run_compile_time"]
 
 
 def run_compile_time(arguments: argparse.Namespace) -> int:
-    """Do `refdot compile-time`."""
-    require_check_extra()
-    if arguments.plot is not None and find_spec("matplotlib") is None:
-        raise UsageError("matplotlib not installed; pip install 'refdot[plot]'")
+    """Run `refdot compile-time`."""
+    if arguments.plot is not None:
+        check_installed("matplotlib", extra="plot")
+    arguments.target = "pytensor"
+    target = requested_target(arguments)
     from rich.console import Console
 
-    arguments.target = "pytensor"
-    target = chosen_target(arguments)
     from refdot.pytensor.benchmark import compile_report, compile_time
 
-    backends = arguments.backend or ["python"]
     lowerings = tuple(arguments.lowering) or target.lowerings
     settings = [
         compile_time.Setting(
             backend, arguments.weights == "static", arguments.gradient, arguments.limit
         )
-        for backend in backends
+        for backend in arguments.backend or ["python"]
     ]
-    # A table is as wide as it is, wherever it is printed.
+    # The table is never cut, wherever it is printed.
     console = Console(width=None if Console().is_terminal else 240)
     with ProgressDisplay(console) as progress:
         comparison = compile_time.compare_lowerings(
@@ -51,14 +45,10 @@ def run_compile_time(arguments: argparse.Namespace) -> int:
             dprint=arguments.dprint,
         ):
             print(f"\n{heading}\n\n{text}")
-    try:
-        if arguments.json is not None:
-            found = json.dumps(compile_report.as_json(comparison), indent=2)
-            arguments.json.write_text(found + "\n", encoding="utf-8")
-        if arguments.plot is not None:
+    if arguments.json is not None:
+        text = json.dumps(compile_report.as_json(comparison), indent=2) + "\n"
+        write_text(arguments.json, text, "--json")
+    if arguments.plot is not None:
+        with usage_errors(f"--plot {arguments.plot}"):
             compile_report.plot(comparison, arguments.plot)
-    except OSError as error:
-        raise UsageError(f"{error.filename}: {error.strerror}") from None
-    except ValueError as error:  # a format that matplotlib does not know
-        raise UsageError(f"--plot {arguments.plot}: {error}") from None
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from refdot.cli.arguments import UsageError, read_dim, read_sizes
+from refdot.cli.files import write_text
 from refdot.display.explanation import explain, parse_operands, with_culprit_underlined
 from refdot.errors import DotError
 from refdot.lowering import lower_dot
@@ -13,7 +14,7 @@ __all__ = ["run_explain"]
 
 
 def run_explain(arguments: argparse.Namespace) -> int:
-    """Do `refdot explain`."""
+    """Run `refdot explain`."""
     texts = {
         "operands": arguments.operands,
         "--dim": arguments.dim or "",
@@ -28,9 +29,6 @@ def run_explain(arguments: argparse.Namespace) -> int:
     except ValueError as error:
         raise UsageError(str(error)) from None
     if arguments.svg is not None:
-        try:
-            arguments.svg.write_text(lowering.to_svg(sizes), encoding="utf-8")
-        except OSError as error:
-            raise UsageError(f"--svg {arguments.svg}: {error.strerror}") from None
+        write_text(arguments.svg, lowering.to_svg(sizes), "--svg")
     print(explain(lowering, sizes))
     return 0

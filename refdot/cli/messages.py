@@ -5,21 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
-from fnmatch import filter as filter_names
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from refdot.cli.arguments import (
-    UsageError,
-    chosen_target,
-    make_folder,
-    open_for,
-    require,
-    require_check_extra,
-    write,
-)
+from refdot.cli.arguments import UsageError, check_choices
+from refdot.cli.files import make_folder, read_text, usage_errors, write_text
 from refdot.cli.progress import ProgressDisplay
+from refdot.cli.targets import requested_target
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,106 +24,99 @@ __all__ = ["run_errors", "run_regex"]
 
 
 def run_errors(arguments: argparse.Namespace) -> int:
-    """Do `refdot errors`."""
-    require_check_extra()
+    """Run `refdot errors`."""
+    if arguments.diff is not None:
+        return _run_diff(arguments)
+    # A file that cannot be written is refused before the survey, which takes time.
+    make_folder(arguments.report)
+    to_stdout = arguments.json == "-"
+    json_path = Path(arguments.json) if arguments.json and not to_stdout else None
+    if json_path is not None:
+        with usage_errors(f"--json {json_path}"):
+            json_path.open("a").close()
     from rich.console import Console
 
     from refdot.reporting.messages import print_lines, survey_lines
     from refdot.reporting.messages_html import errors_html
 
-    if arguments.diff is not None:
-        others = ("target", "backend", "lowering", "situation", "json", "report")
-        if any(getattr(arguments, other) for other in others):
-            raise UsageError("--diff compares two files, and takes nothing else")
-        return _run_diff(*arguments.diff)
-    # What cannot be written is better known before messages are asked for, which takes time.
-    make_folder(arguments.report)
-    if arguments.json not in (None, "-"):
-        open_for(arguments.json, "a", "--json").close()
-    console = Console(stderr=arguments.json == "-")
-    found = _surveyed(arguments, _situations_named(arguments.situation), console)
-    if arguments.json is not None:
-        text = json.dumps(found.to_json(), indent=2, ensure_ascii=False) + "\n"
-        if arguments.json == "-":
-            sys.stdout.write(text)
-        else:
-            write(text, Path(arguments.json), "--json")
-    if arguments.json != "-":
-        print_lines(survey_lines(found), console)
+    console = Console(stderr=to_stdout)
+    survey = _survey(arguments, _scenario_names(arguments.situation), console)
+    text = json.dumps(survey.to_json(), indent=2, ensure_ascii=False) + "\n"
+    if to_stdout:
+        sys.stdout.write(text)
+    else:
+        print_lines(survey_lines(survey), console)
+    if json_path is not None:
+        write_text(json_path, text, "--json")
     if arguments.report is not None:
-        write(errors_html(found), arguments.report / "errors.html", "--report")
+        write_text(arguments.report / "errors.html", errors_html(survey), "--report")
         console.print(f"report in {arguments.report}", highlight=False, soft_wrap=True)
     return 0
 
 
-def _run_diff(before_path: Path, after_path: Path) -> int:
-    """Do `refdot errors --diff`."""
+def _run_diff(arguments: argparse.Namespace) -> int:
+    others = ("target", "backend", "lowering", "situation", "json", "report")
+    if any(getattr(arguments, other) for other in others):
+        raise UsageError("--diff compares two files and takes no other option")
     from rich.console import Console
 
     from refdot.messages.survey import Survey, SurveyError, changes
     from refdot.reporting.messages import change_lines, print_lines
 
     surveys = []
-    for path in (before_path, after_path):
+    for path in arguments.diff:
         try:
-            surveys.append(Survey.from_json(path.read_text(encoding="utf-8")))
-        except OSError as error:
-            raise UsageError(f"{path}: {error.strerror}") from None
-        except (SurveyError, UnicodeDecodeError) as error:
+            surveys.append(Survey.from_json(read_text(path)))
+        except SurveyError as error:
             raise UsageError(f"{path}: {error}") from None
     before, after = surveys
     try:
         found = changes(before, after)
     except SurveyError as error:
-        raise UsageError(f"{before_path}, {after_path}: {error}") from None
+        raise UsageError(f"{', '.join(map(str, arguments.diff))}: {error}") from None
     print_lines(change_lines(found, before, after), Console())
     return 1 if found else 0
 
 
 def run_regex(arguments: argparse.Namespace) -> int:
-    """Do `refdot regex`."""
-    require_check_extra()
+    """Run `refdot regex`."""
     from rich.console import Console
 
-    from refdot.messages.regex import check_pattern, judge
-    from refdot.messages.scenarios import DEFAULT
-    from refdot.messages.suggestion import PatternError
+    from refdot.messages.regex import PatternError, check_pattern, judge
+    from refdot.messages.scenarios import DEFAULT_SCENARIOS
     from refdot.reporting.messages import print_lines, verdict_lines
 
     try:
         check_pattern(arguments.pattern)
     except PatternError as error:
         raise UsageError(str(error)) from None
-    situations = _situations_named(arguments.situation) or DEFAULT
+    scenarios = _scenario_names(arguments.situation) or DEFAULT_SCENARIOS
     console = Console()
-    found = _surveyed(arguments, (), console)
-    verdict = judge(arguments.pattern, found, situations, arguments.type)
-    suggested = verdict.suggestion and judge(verdict.suggestion, found, situations, arguments.type)
-    print_lines(verdict_lines(verdict, suggested or None, found), console)
-    return 0 if verdict.is_right else 1
+    survey = _survey(arguments, (), console)
+    verdict = judge(arguments.pattern, survey, scenarios, arguments.type)
+    suggested = verdict.suggestion and judge(verdict.suggestion, survey, scenarios, arguments.type)
+    print_lines(verdict_lines(verdict, suggested or None, survey), console)
+    return 0 if verdict.is_correct else 1
 
 
-def _situations_named(patterns: Sequence[str]) -> tuple[str, ...]:
-    """Find situations by their names, in which `*` stands for anything."""
+def _scenario_names(patterns: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of the error scenarios that match a pattern such as `batch-*`."""
     from refdot.messages.scenarios import SCENARIOS
 
     for pattern in patterns:
-        if not filter_names(SCENARIOS, pattern):
-            require([pattern], tuple(SCENARIOS), "--situation")
-    return tuple(
-        name for name in SCENARIOS if any(filter_names([name], pattern) for pattern in patterns)
-    )
+        if not any(fnmatch(name, pattern) for name in SCENARIOS):
+            check_choices("--situation", [pattern], SCENARIOS)
+    return tuple(name for name in SCENARIOS if any(fnmatch(name, each) for each in patterns))
 
 
-def _surveyed(arguments: argparse.Namespace, situations: Sequence[str], console: Console) -> Survey:
-    """Ask the target chosen for its messages, and show how far it has come."""
+def _survey(arguments: argparse.Namespace, scenarios: Sequence[str], console: Console) -> Survey:
     from refdot.messages.survey import survey
 
-    target = chosen_target(arguments)
+    target = requested_target(arguments)
     with ProgressDisplay(console) as progress:
         return survey(
             target,
-            situations=situations,
+            scenarios=scenarios,
             backends=arguments.backend,
             lowerings=arguments.lowering,
             progress=progress,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -11,182 +12,307 @@ from refdot.cli.arguments import (
     UsageError,
     exception,
     layer_counts,
-    natural,
-    positive,
     positive_number,
     shard,
+    whole_number,
 )
 from refdot.cli.check import run_check, run_merge, run_replay
 from refdot.cli.compile_time import run_compile_time
 from refdot.cli.explain import run_explain
 from refdot.cli.messages import run_errors, run_regex
+from refdot.cli.targets import CHECK_PACKAGES
 
 __all__ = ["parser"]
 
+_TARGET = "pytensor (default if installed), xarray, or module:function"
+
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that says what is wrong in one line."""
+    """A parser that reports bad usage in one line."""
 
     def error(self, message: str) -> NoReturn:
-        """Raise instead of printing pages and leaving."""
+        """Raise instead of printing the usage and exiting."""
         raise UsageError(message)
 
 
 def parser() -> _Parser:
-    """Say which commands there are."""
+    """Return the parser of the command line."""
     top = _Parser(prog="refdot", description="An oracle for named-dimension dot.")
     top.add_argument("--version", action="version", version=f"refdot {__version__}")
     commands = top.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
+    for add in (
+        _add_check,
+        _add_merge,
+        _add_replay,
+        _add_errors,
+        _add_regex,
+        _add_explain,
+        _add_compile_time,
+    ):
+        add(commands)
+    return top
 
-    check = commands.add_parser(
+
+def _command(commands: Any, name: str, run: Callable[..., int], **texts: str) -> _Parser:
+    command: _Parser = commands.add_parser(name, **texts)
+    command.set_defaults(command=run, packages=CHECK_PACKAGES)
+    return command
+
+
+def _add_check(commands: Any) -> None:
+    check = _command(
+        commands,
         "check",
-        help="hold an implementation against the oracle",
-        description="Draws cases, judges each on every backend and lowering, groups what is "
-        "wrong, and shrinks each cause to its smallest case. Exit code: 0 if nothing but known "
-        "deviations was found, 1 if something else was, 2 for bad usage.",
+        run_check,
+        help="check an implementation against the oracle",
+        description="Judges cases on every backend and lowering, groups the mismatches by cause, "
+        "and shrinks each to its smallest case. Exit code: 0 if there are only known deviations, "
+        "1 if there are other mismatches, 2 for bad usage.",
     )
-    target = "pytensor (default where it is installed), xarray, or module:function"
-    check.add_argument("target", nargs="?", help=target)
-    check.add_argument("--backend", action="append", default=[], metavar="NAME")
-    check.add_argument("--lowering", action="append", default=[], metavar="NAME")
+    _add_target(check)
     check.add_argument(
         "--profile",
         default="quick",
         metavar="NAME",
-        help="quick (default), standard or deep: how many cases to draw, and up to which rank "
-        "to judge every pattern of dims",
+        help="quick (default), standard or deep: the number of random cases, and the highest rank "
+        "of the dim patterns",
     )
     check.add_argument(
-        "--cases", type=positive, metavar="N", help="draw so many, instead of a profile"
+        "--cases",
+        type=whole_number(1),
+        metavar="N",
+        help="number of random cases, instead of the cases of a profile",
     )
     check.add_argument(
-        "--exhaustive", type=natural, metavar="RANK", help="judge every pattern up to that rank"
+        "--exhaustive",
+        type=whole_number(0),
+        metavar="RANK",
+        help="check every dim pattern up to this rank",
     )
-    check.add_argument("--seed", type=natural, default=0, metavar="N")
-    aspects = "values, gradients, errors or structure"
-    check.add_argument("--only", action="append", default=[], metavar="ASPECT", help=aspects)
+    check.add_argument(
+        "--seed", type=whole_number(0), default=0, metavar="N", help="seed of the random cases"
+    )
+    check.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="ASPECT",
+        help="values, gradients, errors or structure; may be repeated",
+    )
     check.add_argument(
         "--hours",
         type=positive_number,
         metavar="HOURS",
-        help="judge for so long: leave out what is left then, or draw on",
+        help="check for this time: stop early, or go on with more random cases",
     )
     check.add_argument(
         "--jobs",
-        type=positive,
+        type=whole_number(1),
         metavar="N",
-        help="judge in so many processes; each imports the target anew, and does not see what is "
-        "patched in this one",
+        help="number of worker processes; each imports the target, without changes made to it in "
+        "this process",
     )
     check.add_argument(
-        "--shard", type=shard, metavar="I/N", help="judge every N-th batch; refdot merge joins them"
+        "--shard", type=shard, metavar="I/N", help="check part I of N; refdot merge joins the parts"
     )
     check.add_argument(
-        "--database", type=Path, metavar="DIR", help="keep what is found, and judge it first"
+        "--database",
+        type=Path,
+        metavar="DIR",
+        help="folder that keeps failing cases; they are checked first",
     )
-    _add_report_options(check)
+    _add_report(check)
     check.add_argument(
         "--statistics",
         action="store_true",
-        help="count how many of the cases drawn (1000, or --cases) are of which kind, and end",
+        help="print the share of each category among random cases (1000, or --cases), and exit",
     )
     check.add_argument(
-        "--list", action="store_true", help="print the known deviations of the target, and end"
+        "--list", action="store_true", help="print the known deviations of the target, and exit"
     )
-    check.set_defaults(command=run_check)
 
-    merge = commands.add_parser(
+
+def _add_merge(commands: Any) -> None:
+    merge = _command(
+        commands,
         "merge",
+        run_merge,
         help="join the reports of the shards of a check",
-        description="Joins the report.json of every shard to one report. Exit code: as of check.",
+        description="Joins the report.json of every shard into one report. Exit code: as for "
+        "check.",
     )
     merge.add_argument("reports", type=Path, nargs="+", metavar="REPORT.json")
-    _add_report_options(merge)
-    merge.set_defaults(command=run_merge)
+    _add_report(merge)
 
-    replay = commands.add_parser("replay", help="judge one case again, from a JSON file")
-    replay.add_argument("case", type=Path, metavar="CASE.json")
-    replay.add_argument("target", nargs="?", help=target)
-    replay.add_argument("--backend", action="append", default=[], metavar="NAME")
-    replay.add_argument("--lowering", action="append", default=[], metavar="NAME")
-    replay.set_defaults(command=run_replay)
 
-    errors = commands.add_parser(
-        "errors",
-        help="list what is raised in each situation in which a dot goes wrong",
-        description="Lists the stage, type and message of every error, on every backend and "
-        "lowering. Exit code: 0, or with --diff 1 if something changed; 2 for bad usage.",
+def _add_replay(commands: Any) -> None:
+    replay = _command(
+        commands,
+        "replay",
+        run_replay,
+        help="judge one case again",
+        description="Judges the case in a JSON file. Exit code: 0 if every answer is right, 1 if "
+        "not, 2 for bad usage.",
     )
-    _add_survey_options(errors, target)
-    errors.add_argument("--json", metavar="FILE", help="write all messages, whole; - is stdout")
+    replay.add_argument("case", type=Path, metavar="CASE.json")
+    _add_target(replay)
+
+
+def _add_errors(commands: Any) -> None:
+    errors = _command(
+        commands,
+        "errors",
+        run_errors,
+        help="list the error messages in each error scenario",
+        description="Lists the stage, type and message of every error, on every backend and "
+        "lowering. Exit code: 0; with --diff, 1 if a message changed; 2 for bad usage.",
+    )
+    _add_target(errors)
+    _add_scenarios(errors)
+    errors.add_argument(
+        "--json", metavar="FILE", help="write the complete messages to a file, or to stdout if -"
+    )
     errors.add_argument("--report", type=Path, metavar="DIR", help="write errors.html")
     errors.add_argument(
         "--diff", nargs=2, type=Path, metavar=("A.json", "B.json"), help="compare two --json files"
     )
-    errors.set_defaults(command=run_errors)
 
-    regex = commands.add_parser(
+
+def _add_regex(commands: Any) -> None:
+    regex = _command(
+        commands,
         "regex",
+        run_regex,
         help="judge a regex for error messages, and suggest one",
         description="Judges a pattern as pytest.raises(TYPE, match=PATTERN) would use it. Exit "
-        "code: 0 if it matches every message asked for and no other error, 1 if not, 2 for bad "
-        "usage.",
+        "code: 0 if it matches every message of the error scenarios and no other error, 1 if not, "
+        "2 for bad usage.",
     )
     regex.add_argument("pattern", metavar="PATTERN")
-    _add_survey_options(regex, target)
-    regex.add_argument("--type", type=exception, default=Exception, metavar="T", help="exception")
-    regex.set_defaults(command=run_regex)
-
-    explained = commands.add_parser("explain", help="show how names become an einsum")
-    explained.add_argument("operands", metavar="'a b, b c'")
-    explained.add_argument(
-        "--dim", help="names with commas or spaces between them, or ...", metavar="DIM"
+    _add_target(regex)
+    _add_scenarios(regex)
+    regex.add_argument(
+        "--type",
+        type=exception,
+        default=Exception,
+        metavar="TYPE",
+        help="exception that must be raised (default: Exception)",
     )
-    explained.add_argument("--sizes", help="such as a=2,b=3", default="", metavar="SIZES")
-    explained.add_argument("--svg", type=Path, metavar="FILE", help="draw it into a file")
-    explained.set_defaults(command=run_explain)
-
-    _add_compile_time(commands)
-    return top
 
 
-def _add_report_options(command: argparse.ArgumentParser) -> None:
-    """Add what says what to do with a report."""
-    command.add_argument("--report", type=Path, metavar="DIR", help="write report and reproducers")
-    command.add_argument("--strict", action="store_true", help="known deviations count too")
-
-
-def _add_survey_options(command: argparse.ArgumentParser, target: str) -> None:
-    """Add what says which messages a command is about."""
-    command.add_argument("target", nargs="?", help=target)
-    command.add_argument("--backend", action="append", default=[], metavar="NAME")
-    command.add_argument("--lowering", action="append", default=[], metavar="NAME")
-    meant = "a situation, or several as in 'batch-*'"
-    command.add_argument("--situation", action="append", default=[], metavar="S", help=meant)
+def _add_explain(commands: Any) -> None:
+    explain = _command(
+        commands,
+        "explain",
+        run_explain,
+        help="show how names become an einsum",
+        description="Shows the einsum of a dot, its loops, its cost and its gradients.",
+    )
+    explain.set_defaults(packages=())
+    explain.add_argument("operands", metavar="'a b, b c'", help="the dims of both operands")
+    explain.add_argument(
+        "--dim", metavar="DIM", help="dims to sum over, separated by commas or spaces, or ..."
+    )
+    explain.add_argument("--sizes", default="", metavar="SIZES", help="such as a=2,b=3")
+    explain.add_argument("--svg", type=Path, metavar="FILE", help="write the picture to a file")
 
 
 def _add_compile_time(commands: Any) -> None:
-    """Say what `refdot compile-time` takes."""
-    timed = commands.add_parser(
+    timed = _command(
+        commands,
         "compile-time",
-        help="what a lowering costs to compile, against hand-written tensor code",
-        description="Compiles stacked attention, its loss and gradient, in hand-written tensor "
-        "code and in xtensor by each lowering, and shows the time by phase.",
+        run_compile_time,
+        help="measure the compile time of each lowering",
+        description="Compiles stacked attention layers, their loss and its gradient, in "
+        "hand-written tensor code and in xtensor with each lowering, and shows the time of each "
+        "phase.",
     )
-    timed.add_argument("--layers", type=layer_counts, default=(1, 2, 3), metavar="N,N,...")
-    timed.add_argument("--lowering", action="append", default=[], metavar="NAME")
-    timed.add_argument("--backend", action="append", default=[], metavar="NAME")
-    shapes = "whether the shapes of the weights are static or, as by default, unknown"
-    timed.add_argument("--weights", choices=("static", "unknown"), default="unknown", help=shapes)
-    of = "what the gradient is of"
-    timed.add_argument("--gradient", choices=("input", "weights"), default="input", help=of)
-    limit = "what one measurement may take; what takes longer is stopped, and shown as such"
     timed.add_argument(
-        "--limit", type=positive_number, default=120.0, metavar="SECONDS", help=limit
+        "--layers",
+        type=layer_counts,
+        default=(1, 2, 3),
+        metavar="N,N,...",
+        help="numbers of layers (default: 1,2,3)",
     )
-    timed.add_argument("--repeats", type=positive, default=3, metavar="N")
-    timed.add_argument("--plot", type=Path, metavar="FILE", help="such as out.png or out.svg")
-    timed.add_argument("--json", type=Path, metavar="FILE")
+    _add_lowering(timed)
+    _add_backend(timed, "python")
+    timed.add_argument(
+        "--weights",
+        choices=("static", "unknown"),
+        default="unknown",
+        help="whether the shapes of the weights are static (default: unknown)",
+    )
+    timed.add_argument(
+        "--gradient",
+        choices=("input", "weights"),
+        default="input",
+        help="what to differentiate with respect to (default: input)",
+    )
+    timed.add_argument(
+        "--limit",
+        type=positive_number,
+        default=120.0,
+        metavar="SECONDS",
+        help="time limit of one measurement (default: 120)",
+    )
+    timed.add_argument(
+        "--repeats",
+        type=whole_number(1),
+        default=3,
+        metavar="N",
+        help="number of measurements, of which the median is shown (default: 3)",
+    )
+    timed.add_argument(
+        "--plot", type=Path, metavar="FILE", help="plot the times, as PNG, SVG or PDF"
+    )
+    timed.add_argument("--json", type=Path, metavar="FILE", help="write all measurements")
     timed.add_argument("--profile", action="store_true", help="list the slowest functions")
-    timed.add_argument("--dprint", action="store_true", help="print graphs before and after")
-    timed.set_defaults(command=run_compile_time)
+    timed.add_argument("--dprint", action="store_true", help="print the graphs before and after")
+
+
+def _add_target(command: _Parser) -> None:
+    command.add_argument("target", nargs="?", help=_TARGET)
+    _add_backend(command, "every one that can run here")
+    _add_lowering(command)
+
+
+def _add_backend(command: _Parser, default: str) -> None:
+    command.add_argument(
+        "--backend",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help=f"backend of the target (default: {default}); may be repeated",
+    )
+
+
+def _add_lowering(command: _Parser) -> None:
+    command.add_argument(
+        "--lowering",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="lowering of the target; may be repeated",
+    )
+
+
+def _add_report(command: _Parser) -> None:
+    command.add_argument(
+        "--report",
+        type=Path,
+        metavar="DIR",
+        help="write the report and reproducers to a folder",
+    )
+    command.add_argument(
+        "--strict", action="store_true", help="exit with 1 for known deviations too"
+    )
+
+
+def _add_scenarios(command: _Parser) -> None:
+    command.add_argument(
+        "--situation",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="error scenario, or several such as 'batch-*'; may be repeated",
+    )

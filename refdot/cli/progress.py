@@ -1,4 +1,4 @@
-"""How far it has come, on a terminal."""
+"""The progress of a command."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ __all__ = ["ProgressDisplay"]
 
 
 class ProgressDisplay:
-    """Show progress: a bar on a terminal, a plain line now and then elsewhere."""
+    """A progress bar on a terminal; elsewhere a line for each fifth of a stage."""
 
     def __init__(self, console: Console) -> None:
         from rich import progress
 
-        self.tasks: dict[str, progress.TaskID] = {}
-        self.told: dict[str, int] = {}
-        self.bar = progress.Progress(
+        self._tasks: dict[str, progress.TaskID] = {}
+        self._fifths: dict[str, int] = {}
+        self._bar = progress.Progress(
             progress.TextColumn("{task.description}"),
             progress.BarColumn(),
             progress.MofNCompleteColumn(),
@@ -29,18 +29,18 @@ class ProgressDisplay:
         )
 
     def __enter__(self) -> ProgressDisplay:
-        self.bar.start()
+        self._bar.start()
         return self
 
     def __call__(self, stage: str, done: int, total: int) -> None:
-        """Tell how far it has come."""
+        """Show how much of a stage is done."""
         fifth = 5 * done // total
-        if self.bar.disable and fifth > self.told.get(stage, 0):
-            self.told[stage] = fifth
-            self.bar.console.print(f"{stage}: {done} of {total}", highlight=False)
-        if stage not in self.tasks:
-            self.tasks[stage] = self.bar.add_task(stage, total=total)
-        self.bar.update(self.tasks[stage], completed=done)
+        if self._bar.disable and fifth > self._fifths.get(stage, 0):
+            self._fifths[stage] = fifth
+            self._bar.console.print(f"{stage}: {done} of {total}", highlight=False)
+        if stage not in self._tasks:
+            self._tasks[stage] = self._bar.add_task(stage, total=total)
+        self._bar.update(self._tasks[stage], completed=done)
 
     def __exit__(self, *_: object) -> None:
-        self.bar.stop()
+        self._bar.stop()

@@ -1,0 +1,43 @@
+"""Files that the command line reads and writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from refdot.cli.arguments import UsageError
+
+__all__ = ["make_folder", "read_text", "usage_errors", "write_text"]
+
+
+@contextmanager
+def usage_errors(label: object) -> Iterator[None]:
+    """Turn errors of files and of their content into a `UsageError` that names the file."""
+    try:
+        yield
+    except FileExistsError:
+        raise UsageError(f"{label}: not a folder") from None
+    except OSError as error:
+        raise UsageError(f"{label}: {error.strerror}") from None
+    except ValueError as error:
+        raise UsageError(f"{label}: {error}") from None
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file in UTF-8."""
+    with usage_errors(path):
+        return path.read_text(encoding="utf-8")
+
+
+def write_text(path: Path, text: str, option: str) -> None:
+    """Write a file that an option names."""
+    with usage_errors(f"{option} {path}"):
+        path.write_text(text, encoding="utf-8")
+
+
+def make_folder(path: Path | None, option: str = "--report") -> None:
+    """Make the folder that an option names, unless the option is absent."""
+    if path is not None:
+        with usage_errors(f"{option} {path}"):
+            path.mkdir(parents=True, exist_ok=True)
