@@ -1,8 +1,7 @@
-"""What mkdocs does beside rendering: pages that are made, not written.
+"""Hooks of mkdocs: pages that are generated.
 
-Each example becomes a page: it is run as a notebook, and shown with what it printed and drew. The
-specification and the changes are taken from the project's root, and the command line's help is
-what `--help` prints.
+Each example becomes a page with its output: it is run as a notebook. The specification and the
+changelog come from the project's root, and the page of the command line shows `--help`.
 """
 
 from __future__ import annotations
@@ -22,16 +21,16 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 DEVIATIONS_HEAD = """\
 # Known deviations of PyTensor
 
-Where PyTensor's dot breaks a rule, the oracle keeps the rule. What is understood is on record in
-`refdot/pytensor/deviations.py`: {count} causes, each with the smallest case that shows it, run here
-with PyTensor {version}. `refdot check` counts what they explain as known, and anything else as new;
-with `--strict`, known ones count too. `refdot check --list` prints this list.
+PyTensor's dot breaks some of the rules. `refdot/pytensor/deviations/` has the {count} causes that are
+understood, each with the smallest case that shows it, run here with PyTensor {version}. `refdot check`
+reports mismatches of these causes as known, and all others as NEW; with `--strict`, known ones count
+too. `refdot check --list` prints this list.
 
 """
 
 
 def on_files(files: Any, config: Any) -> Any:
-    """Add the pages that are made."""
+    """Add the generated pages."""
     from mkdocs.structure.files import File
 
     def add(uri: str, content: str | bytes) -> None:
@@ -52,12 +51,12 @@ def on_files(files: Any, config: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Append each command's help to the page of the command line."""
+    """Append the help of each command to the page of the command line."""
     return markdown + command_help() if page.file.src_uri == "command-line.md" else markdown
 
 
 def command_help() -> str:
-    """Give what `--help` prints of each command."""
+    """Return the output of `--help` for each command."""
     from refdot.cli.parser import parser
 
     os.environ["COLUMNS"] = "80"  # argparse fills lines up to the width of the terminal
@@ -73,7 +72,7 @@ def command_help() -> str:
 
 
 def deviations_page() -> str:
-    """List the known deviations of the PyTensor that is installed, each as an issue for it."""
+    """Return the known deviations of the installed PyTensor, each as an issue."""
     from refdot.pytensor.target.target import PyTensorTarget
     from refdot.reporting.deviations import deviation_text
 
@@ -83,7 +82,7 @@ def deviations_page() -> str:
 
 
 def example_page(path: Path) -> tuple[str, dict[str, bytes]]:
-    """Run an example as a notebook: give its page, and the pictures that it draws."""
+    """Run an example as a notebook; return its page and its pictures."""
     import jupytext
     from nbclient import NotebookClient
 
@@ -96,10 +95,10 @@ def example_page(path: Path) -> tuple[str, dict[str, bytes]]:
             extra_arguments=["--log-level=ERROR"],
             coalesce_streams=True,
         )
-        # No BLAS and no compiler: PyTensor would warn that it looked for them in vain.
+        # Without these flags, PyTensor warns that it found no BLAS and no compiler.
         flags = {"PYTENSOR_FLAGS": "cxx=,blas__ldflags="}
-        # What goes wrong in a cell is raised here; on its own stderr a kernel has but last words,
-        # if it is shut down in the middle of something.
+        # An error in a cell is raised here. The stderr of the kernel has only messages about its
+        # shutdown.
         client.execute(env=os.environ | flags, stderr=DEVNULL)
         pictures = {
             picture.name: picture.read_bytes()
@@ -117,19 +116,19 @@ def example_page(path: Path) -> tuple[str, dict[str, bytes]]:
 
 
 def shown(output: Any, name: str, pictures: dict[str, bytes]) -> str:
-    """Give an output of a cell as Markdown; a figure is added to the pictures."""
+    """Return the output of a cell as Markdown; add a figure to the pictures."""
     if output.output_type == "stream":
         return f"```text\n{output.text.rstrip()}\n```" if output.name == "stdout" else ""
     if "text/html" in output.data:
         return f'<div class="output">{output.data["text/html"]}</div>'
     if "image/png" in output.data:
         pictures[Path(name).name] = base64.b64decode(output.data["image/png"])
-        return f"![What this cell draws]({name})"
+        return f"![The figure of this cell]({name})"
     return f"```text\n{output.data['text/plain']}\n```"
 
 
 def gallery_entry(stem: str, page: str, pictures: Iterable[str]) -> str:
-    """Give an example's title, which leads to it, its first words and its first picture."""
+    """Return the title of an example as a link, its first paragraph and its first picture."""
     title, words, *_ = page.removeprefix("# ").split("\n\n")
     first = next(iter(pictures), None)
     picture = f"\n\n![{title}]({stem}/{first})" if first else ""

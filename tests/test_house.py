@@ -1,0 +1,111 @@
+"""The house: its list is complete and true, and every room works with only its own packages."""
+
+from __future__ import annotations
+
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+HOUSE = runpy.run_path(str(ROOT / "docs" / "house.py"))
+PACKAGE = ROOT / "refdot"
+ROOMS = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+LIMIT = 500
+
+# The third-party packages that every module of a room may import when it is imported.
+CORE = {"numpy"}
+CHECK = CORE | {"hypothesis", "jinja2", "msgspec", "pebble", "rich"}
+ALLOWED = {
+    "display": CORE,
+    "cases": CORE | {"hypothesis", "msgspec"},
+    "targets": CORE,
+    "judging": CORE,
+    "check": CORE | {"hypothesis", "msgspec", "pebble"},
+    "messages": CORE | {"msgspec"},
+    "reporting": CORE | {"hypothesis", "jinja2", "msgspec", "pebble", "rich"},
+    "cli": CORE,
+    # Those that PyTensor imports itself are of its own installation.
+    "pytensor": CHECK | {"pytensor", "packaging", "numba", "scipy"},
+}
+# fmt: off
+OPTIONAL = {
+    "dask", "hypothesis", "jax", "jinja2", "matplotlib", "mlx", "msgspec", "numba", "numpy",
+    "packaging", "pebble", "pytensor", "pytest", "rich", "scipy", "torch", "xarray",
+}
+# fmt: on
+
+IMPORT_ALL = """
+import importlib, importlib.abc, pathlib, sys
+
+class Block(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {blocked!r}:
+            raise ModuleNotFoundError(f"{{name}} is blocked", name=name)
+
+sys.meta_path.insert(0, Block())
+for name in {modules!r}:
+    importlib.import_module(name)
+"""
+
+
+def modules_of(room: Path) -> list[str]:
+    paths = room.rglob("*.py") if room.is_dir() else [room]
+    # The operations of a backend are imported when the backend is.
+    names = [path for path in paths if path.name not in ("jax_ops.py", "numba_ops.py")]
+    dotted = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in names]
+    return sorted(name.removesuffix(".__init__") for name in dotted)
+
+
+def import_with(modules: list[str], allowed: set[str]) -> subprocess.CompletedProcess[str]:
+    code = IMPORT_ALL.format(blocked=sorted(OPTIONAL - allowed), modules=modules)
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+
+
+def test_contributing_lists_every_module_with_its_summary() -> None:
+    (listed,) = HOUSE["BLOCK"].findall((ROOT / "CONTRIBUTING.md").read_text("utf-8"))
+    assert listed == HOUSE["house"](), "run python docs/house.py"
+
+
+def test_every_module_and_room_is_in_a_layer() -> None:
+    found = ROOMS | {path.stem for path in PACKAGE.glob("*.py")} - {"__init__", "__main__"}
+    assert set(HOUSE["layers"]()) == found
+
+
+def test_tests_mirror_the_rooms() -> None:
+    folders = {path.name for path in (ROOT / "tests").iterdir() if any(path.glob("*.py"))}
+    assert ROOMS <= folders
+    assert folders - ROOMS == {"benchmarks", "faults"}
+
+
+def test_every_module_has_a_summary_that_fits_on_a_line() -> None:
+    for path in PACKAGE.rglob("*.py"):
+        summary = HOUSE["summary"](path)
+        assert summary.endswith((".", "`")), path
+        assert len(summary) <= 100, path
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.stem)
+def test_no_module_is_too_long(path: Path) -> None:
+    assert len(path.read_text("utf-8").splitlines()) <= LIMIT
+
+
+@pytest.mark.parametrize("room", sorted(ALLOWED))
+def test_a_room_imports_only_the_packages_of_its_extra(room: str) -> None:
+    imported = import_with(modules_of(PACKAGE / room), ALLOWED[room])
+    assert (imported.returncode, imported.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", ["text", "rules", "errors", "lowering"])
+def test_the_lowest_modules_need_no_package(name: str) -> None:
+    imported = import_with(modules_of(PACKAGE / f"{name}.py"), CORE)
+    assert (imported.returncode, imported.stderr) == (0, "")
+
+
+def test_the_core_needs_numpy_alone() -> None:
+    imported = import_with(["refdot", "refdot.evaluation", "refdot.tensor"], CORE)
+    assert (imported.returncode, imported.stderr) == (0, "")
