@@ -1,4 +1,4 @@
-"""Scripts for bug reports: alone, they show a defect that is there, and only while it is."""
+"""Scripts for bug reports: each runs alone and shows its defect, only while it is there."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def mismatches(case, lowering="stock") -> tuple[Mismatch, ...]:
 
 
 def new_mismatches(fault: Fault) -> list[Mismatch]:
-    """List what is wrong with a fault's witness that is right without the fault."""
+    """Return the mismatches of a fault's example that it does not have without the fault."""
     with planted(fault):
         found = mismatches(fault.example, fault.lowering)
     known = released(fault.example, fault.lowering)
@@ -41,8 +41,8 @@ def new_mismatches(fault: Fault) -> list[Mismatch]:
 
 
 @contextmanager
-def undoing() -> Iterator[None]:
-    """Take back what a script sets for good, since its process ends with it."""
+def restored_settings() -> Iterator[None]:
+    """Undo the settings of a script, which expects its process to end with it."""
     rewriter, logger = lower_xtensor_db["lower_dot"], logging.getLogger("pytensor")
     before = rewriter.fn, logger.level
     try:
@@ -55,7 +55,7 @@ def undoing() -> Iterator[None]:
 
 def exit_code(path) -> int:
     """Run a script in this process."""
-    with undoing(), pytest.raises(SystemExit) as left:
+    with restored_settings(), pytest.raises(SystemExit) as left:
         runpy.run_path(str(path), run_name="__main__")
     return left.value.code
 
@@ -65,7 +65,7 @@ def fault(request: pytest.FixtureRequest) -> Fault:
     return request.param
 
 
-def test_a_script_shows_a_fault_and_only_that(fault, tmp_path, capsys):
+def test_a_script_shows_its_fault_only_while_it_is_planted(fault, tmp_path, capsys):
     found = new_mismatches(fault)
     assert found
     for number, mismatch in enumerate(found):
@@ -76,12 +76,12 @@ def test_a_script_shows_a_fault_and_only_that(fault, tmp_path, capsys):
         printed = capsys.readouterr().out.splitlines()
         assert printed[0].startswith("expected ")
         assert any(line.startswith("got ") for line in printed)
-        if (mismatch.kind, mismatch.rule) not in still_there(fault):
+        if (mismatch.kind, mismatch.rule) not in also_released(fault):
             assert exit_code(path) == 0, mismatch
 
 
-def still_there(fault: Fault) -> set[tuple[str, str]]:
-    """List which kinds of mismatch PyTensor shows on a witness without the fault, too."""
+def also_released(fault: Fault) -> set[tuple[str, str]]:
+    """Return the kinds of mismatch that released PyTensor shows on a fault's example, too."""
     found = mismatches(fault.example, fault.lowering)
     return {(mismatch.kind, mismatch.rule) for mismatch in found}
 
@@ -90,7 +90,7 @@ def test_every_kind_of_mismatch_is_among_the_faults():
     assert {mismatch.kind for fault in FAULTS for mismatch in new_mismatches(fault)} == set(KINDS)
 
 
-# Each: a case that released PyTensor answers wrongly, the kind of that, and the lowering.
+# Each: a case that released PyTensor answers wrongly, the kind of mismatch, and the lowering.
 RELEASED = {
     "an empty dim": (dot_case(":2?", ":2?"), "accepted-invalid", "stock"),
     "many dims": (
@@ -98,16 +98,16 @@ RELEASED = {
         "rejected-valid",
         "inlined",
     ),
-    "known batch sizes": (dot_case("a:2", "a:3", ()), "late-error", "stock"),
+    "static batch sizes": (dot_case("a:2", "a:3", ()), "late-error", "stock"),
     "a dim that is no dim": (dot_case("a?", "a?", 5), "wrong-error", "stock"),
     "run-time sizes": (dot_case("a? b:2?", "b:3?"), "wrong-error", "inlined"),
     "two dims": (dot_case("a? b?", "a? b?", ("a", "b")), "nondeterminism", "stock"),
     "two names not there": (dot_case("a?", "a?", ("y", "z")), "nondeterminism", "stock"),
-    "a known batch size": (dot_case("a", "a?", ()), "wrong-shape", "stock"),
+    "a static batch size": (dot_case("a", "a?", ()), "wrong-shape", "stock"),
 }
 
 
-def test_a_script_of_refdots_own_lowering_says_what_it_needs(tmp_path):
+def test_a_script_for_the_direct_lowering_says_that_it_needs_refdot(tmp_path):
     case = dot_case("a:2", "a:3", ())
     [mismatch] = mismatches(case, "direct")
     text = TARGET.reproducer(mismatch, "python", "direct")
@@ -152,7 +152,7 @@ def test_a_script_about_another_backend_runs_alone(backend, tmp_path):
     assert ran.stdout.startswith("expected ValueError at run: Size of dim 'time' does")
 
 
-# Each: a case that PyTensor answers rightly. A script about it says so, whatever is asked.
+# Each: a case that PyTensor answers correctly; a script about it exits 0, whatever the kind.
 RIGHT = {
     "float": dot_case("a? b?", "b? c?"),
     "float16, rounding": dot_case(
@@ -189,7 +189,7 @@ ABOUT = {
 @pytest.mark.parametrize("lowering", TARGET.lowerings)
 @pytest.mark.parametrize("kind", ABOUT)
 @pytest.mark.parametrize("case", RIGHT.values(), ids=RIGHT)
-def test_a_script_about_what_is_right_says_so(case, kind, lowering, tmp_path):
+def test_a_script_about_a_correct_answer_exits_0(case, kind, lowering, tmp_path):
     if kind == "wrong-gradient":
         case = replace(case, gradient_order=1)
         if "float" not in case.x.dtype:
@@ -200,3 +200,14 @@ def test_a_script_about_what_is_right_says_so(case, kind, lowering, tmp_path):
     path = tmp_path / "reproducer.py"
     path.write_text(TARGET.reproducer(mismatch, "python", lowering), encoding="utf-8")
     assert exit_code(path) == 0
+
+
+def test_names_and_messages_cannot_become_code(tmp_path):
+    names = {"a": "{{ 1 / 0 }}", "b": "'\"\nraise SystemExit(3)\n", "c": "\u2028{% include %}"}
+    case = dot_case("a? b?", "b? c?").renamed(names)
+    said = "".join(names.values())
+    for kind, about in ABOUT.items():
+        mismatch = Mismatch(kind=kind, detail=said, expected=said, got=said, case=case, **about)
+        path = tmp_path / "reproducer.py"
+        path.write_text(TARGET.reproducer(mismatch, "python", "stock"), encoding="utf-8")
+        assert exit_code(path) == 0
