@@ -1,25 +1,24 @@
-"""PyTensor's known deviations: each one cause, the case that shows it, and what comes from it.
+"""PyTensor's known deviations: one cause each, with an example.
 
-A deviation is a function of a mismatch and of the outcome that it was found in: whether the cause
-that its docstring tells explains them. It is as narrow as that cause, and where a wrong answer is
-explained, it is worked out what the cause would have made of it. What is wrong beside a known
-deviation is thus still new.
+A deviation matches a mismatch if its cause explains it. The matcher is as narrow as the cause: for
+a wrong answer, it computes the answer that the cause leads to. Any other mismatch in the same case
+is therefore still new. If several deviations match, the first one on record is reported.
 """
 
 from __future__ import annotations
 
 from packaging.specifiers import SpecifierSet
 
-# Importing these puts their deviations on record.
-from refdot.pytensor.deviations import graphs, names, products, sizes, values
+# Importing these registers their deviations.
+from refdot.pytensor.deviations import dtypes, failures, names, sizes, values
 from refdot.pytensor.deviations.record import DEVIATIONS
 from refdot.targets.mismatch import Deviation
 
-__all__ = ["DEVIATIONS", "graphs", "known_deviations", "names", "products", "sizes", "values"]
+__all__ = ["DEVIATIONS", "dtypes", "failures", "known_deviations", "names", "sizes", "values"]
 
 
 def known_deviations(version: str) -> tuple[Deviation, ...]:
-    """Give the deviations that are on record for a version of PyTensor.
+    """Return the deviations on record for a version of PyTensor.
 
     Examples
     --------

@@ -1,18 +1,17 @@
-"""Known deviations about sizes that disagree."""
+"""Known deviations: static sizes, and sizes that differ."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import prod
 
+from refdot.cases.case import DotCase, Operand
 from refdot.cases.notation import dot_case
 from refdot.pytensor.deviations.record import (
-    disagreeing,
-    has_size_0,
-    is_as_declared,
-    known_sizes,
-    lowering_of,
-    on_record,
-    raised,
+    has_raised,
+    known_deviation,
+    static_sizes,
+    unequal_dims,
 )
 from refdot.targets.mismatch import Mismatch
 from refdot.targets.outcome import Outcome
@@ -20,201 +19,203 @@ from refdot.targets.outcome import Outcome
 __all__ = []
 
 
-# --- sizes that disagree
+@known_deviation("R9 wrong-shape", example=dot_case("a:2", "a:2?", ()), upstream="issues/163")
+def known_length_forgotten(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """The static size of a batch dim is lost if only x has one.
+
+    `Dot.make_node` (xtensor/math.py) merges `{**x_shape_dict, **y_shape_dict}`, in which y's None
+    replaces x's size.
+    """
+    declared = outcome.declared
+    if mismatch.stage != "build" or declared is None:
+        return False
+    merged = mismatch.case.x.static_sizes | mismatch.case.y.static_sizes
+    return declared.shape == tuple(merged[dim] for dim in declared.dims)
 
 
-@on_record(
-    "R13",
-    "late-error",
-    example=dot_case("a:2", "a:3", ()),
-    upstream="https://github.com/pymc-devs/pytensor/issues/203",
-)
+@known_deviation("R13 late-error", example=dot_case("a:2", "a:3", ()), upstream="issues/203")
 def batch_sizes_compared_late(mismatch: Mismatch, outcome: Outcome) -> bool:
-    """Known sizes of a batch dim that differ are no error before the dot is lowered, or run.
+    """Static sizes of a batch dim that differ are accepted when the graph is built.
 
-    `Dot.make_node` (xtensor/math.py) compares the sizes of the dims in `self.dims` alone, which
-    are those that are summed over. What is raised later comes from einsum, from the rewriter or
-    from the operation that fails, and knows letters or no names at all.
+    `Dot.make_node` (xtensor/math.py) only compares the sizes of the dims in `self.dims`, which are
+    summed over. The later error comes from einsum, from the rewriter or from the operation that
+    fails, and names a letter or no dim at all.
     """
-    known = [dim for dim in disagreeing(mismatch.case) if None not in known_sizes(mismatch, dim)]
-    return bool(known) and {*known} <= {*lowering_of(mismatch.case).batch}
+    case = mismatch.case
+    both_static = {dim for dim in unequal_dims(case) if None not in static_sizes(case, dim)}
+    return bool(both_static) and both_static <= {*case.lowering.batch}
 
 
-@on_record(
-    "R4",
-    "accepted-invalid",
-    example=dot_case("a:1", "a:2?"),
-    upstream="https://github.com/pymc-devs/pytensor/issues/408",
-)
+@known_deviation("R4 accepted-invalid", example=dot_case("a:1", "a:2?"), upstream="issues/408")
 def static_one_broadcasts(mismatch: Mismatch, outcome: Outcome) -> bool:
-    """A size that is known to be 1 broadcasts against any other.
+    """A dim of static size 1 broadcasts against any other size.
 
-    `einsum` (tensor/einsum.py) squeezes such dims in `filter_singleton_dims`, and nobody has
-    compared sizes before: `Dot.make_node` leaves out batch dims, and sizes that are not known.
+    `einsum` (tensor/einsum.py) squeezes such dims in `filter_singleton_dims`. Nothing compares the
+    sizes before that: `Dot.make_node` skips batch dims, and sizes that are not static.
     """
-    differing = disagreeing(mismatch.case)
-    return is_as_declared(outcome) and all(broadcasts(mismatch, dim) for dim in differing)
+    case = mismatch.case
+    return _has_declared_shape(outcome) and all(
+        _broadcasts(case, dim) for dim in unequal_dims(case)
+    )
 
 
-def broadcasts(mismatch: Mismatch, dim: str) -> bool:
-    """Whether a dim is known to be 1 in one operand, and compared by nobody."""
-    known, low = known_sizes(mismatch, dim), lowering_of(mismatch.case)
-    return 1 in known and (dim in low.batch or None in known)
-
-
-@on_record(
-    "R4",
-    "accepted-invalid",
+@known_deviation(
+    "R4 accepted-invalid",
     example=dot_case("a:2? b:5? c:3?", "a:5? b:2? c:3?", ("c",)),
-    upstream="https://github.com/pymc-devs/pytensor/pull/558",
+    upstream="pull/558",
 )
 def batch_dims_joined(mismatch: Mismatch, outcome: Outcome) -> bool:
-    """Sizes of several batch dims are not compared one by one, but their products.
+    """Of several batch dims only the product of the sizes is compared.
 
-    A rewrite joins the batch dims of a matrix product into one, by a reshape to (-1, …), for
-    `BatchedDot`. Sizes (2, 5) against (5, 2) are then both 10, and sizes (2, 0) against (3, 0) both
-    0, and the result has the shape of x.
+    A rewrite joins the batch dims of a matrix product into one for `BatchedDot`, by a reshape to
+    (-1, …). Sizes (2, 5) and (5, 2) both become 10, and sizes (2, 0) and (3, 0) both become 0. The
+    result has the shape of x.
     """
-    batch = lowering_of(mismatch.case).batch
-    differing = [dim for dim in disagreeing(mismatch.case) if not broadcasts(mismatch, dim)]
-    joined = [dim for dim in batch if not broadcasts(mismatch, dim)]
-    x_sizes, y_sizes = mismatch.case.x.sizes, mismatch.case.y.sizes
-    alike = prod(x_sizes[dim] for dim in joined) == prod(y_sizes[dim] for dim in joined)
-    unknown = all(None in known_sizes(mismatch, dim) for dim in differing)
-    return bool(differing) and {*differing} <= {*batch} and alike and unknown
+    case = mismatch.case
+    joined = {dim for dim in case.lowering.batch if not _broadcasts(case, dim)}
+    unequal = {dim for dim in unequal_dims(case) if not _broadcasts(case, dim)}
+    equal_products = _has_equal_products(case, joined)
+    return bool(unequal) and unequal <= joined and equal_products and _is_dynamic(case, unequal)
 
 
-@on_record(
-    "R13",
-    "wrong-error",
-    example=dot_case("a:2? b:3?", "a:3? b:2?"),
-    upstream="https://github.com/pymc-devs/pytensor/pull/607",
-)
+@known_deviation("R13 wrong-error", example=dot_case("a:2? b:3?", "a:3? b:2?"), upstream="pull/607")
 def sizes_as_assertion(mismatch: Mismatch, outcome: Outcome) -> bool:
-    """Sizes that differ at run time are an AssertionError.
+    """Sizes that differ at run time raise an AssertionError.
 
-    From the `Assert` of `tensordot` (tensor/math.py), from `SpecifyShape` (tensor/shape.py), or
-    from `broadcast_shape` (tensor/extra_ops.py); none of them knows the names of the dims.
+    The error comes from the `Assert` of `tensordot` (tensor/math.py), from `SpecifyShape`
+    (tensor/shape.py) or from `broadcast_shape` (tensor/extra_ops.py). None of them knows the names
+    of the dims.
     """
-    return mismatch.stage == "run" and raised(outcome, "AssertionError", "")
+    return mismatch.stage == "run" and has_raised(outcome, "AssertionError")
 
 
-@on_record("R13", "wrong-error", example=dot_case("i:2?", "i:3?"))
+@known_deviation("R13 wrong-error", example=dot_case("i:2?", "i:3?"))
 def sizes_without_names(mismatch: Mismatch, outcome: Outcome) -> bool:
-    """The error of sizes that differ at run time does not say which dim it is about.
+    """The error for sizes that differ at run time does not name the dim.
 
-    After `lower_dot` (xtensor/rewriting/math.py) no operation knows names: the message is that of
-    NumPy, or of the operation that fails.
+    After `lower_dot` (xtensor/rewriting/math.py) no operation knows the names of dims. The message
+    is that of NumPy, or of the operation that fails.
     """
-    unnamed = mismatch.detail.endswith(": the message does not name the dim")
-    by_name = raised(outcome, "ValueError", "Size of dim")
-    return mismatch.stage == "run" and unnamed and not by_name
+    is_unnamed = mismatch.detail.endswith(": the message does not name the dim")
+    is_pytensors = has_raised(outcome, "ValueError", "Size of dim")
+    return mismatch.stage == "run" and is_unnamed and not is_pytensors
 
 
-@on_record("R4", "accepted-invalid", example=dot_case("a:2? b:0?", "b:0? a:1?"))
+@known_deviation("R4 accepted-invalid", example=dot_case("a:2? b:0?", "b:0? a:1?"))
 def first_contracted_size_unchecked(mismatch: Mismatch, outcome: Outcome) -> bool:
-    """Of several contracted dims the sizes of one are not compared, which shows beside size 0.
+    """Sizes of the first contracted dim may differ if another contracted dim has size 0.
 
-    `tensordot` (tensor/math.py) asserts at run time that the sizes of all pairs but the first are
-    equal, and leaves that one to the matrix product, in which all are one. With a size 0 among
-    them it is 0 in both operands, whatever the first sizes are.
+    `tensordot` (tensor/math.py) asserts at run time that the sizes of all pairs of dims but the
+    first are equal. It leaves the first pair to the matrix product, in which all pairs are joined.
+    With a size 0 among them, the joined size is 0 in both operands.
     """
-    differing = disagreeing(mismatch.case)
-    contracted = {*lowering_of(mismatch.case).contracted}
-    sizes = mismatch.case.x.sizes
-    beside = any(sizes[dim] == 0 for dim in contracted.difference(differing))
-    # What is known to be 1 is squeezed, and is not among the pairs.
-    pairs = {dim for dim in differing if not broadcasts(mismatch, dim)}
-    unknown = all(None in known_sizes(mismatch, dim) for dim in pairs)
-    return len(pairs) == 1 and pairs <= contracted and beside and unknown
+    case = mismatch.case
+    unequal, contracted = unequal_dims(case), {*case.lowering.contracted}
+    # A static size 1 is squeezed, and is not among the pairs.
+    pairs = {dim for dim in unequal if not _broadcasts(case, dim)}
+    is_one_contracted = len(pairs) == 1 and pairs <= contracted
+    return (
+        is_one_contracted and _is_empty(case.x, contracted - unequal) and _is_dynamic(case, pairs)
+    )
 
 
-@on_record(
-    "R4",
-    "accepted-invalid",
+@known_deviation(
+    "R4 accepted-invalid",
     example=dot_case("a:2? b:3? c:0?", "a:3? b:2? c:0?", ("a", "b")),
     versions=">=3.0,<3.1",
 )
 def assertions_in_no_batch(mismatch: Mismatch, outcome: Outcome) -> bool:
-    """Over a batch dim of size 0, sizes of several contracted dims are compared as products.
+    """Over a batch dim of size 0, only the product of the contracted sizes is compared.
 
-    What compares them one by one is the `Assert` of `tensordot` (tensor/math.py), which is run for
-    each place in the batch.
+    The `Assert` of `tensordot` (tensor/math.py) compares the sizes one by one, but it runs once for
+    each element of the batch.
     """
-    low, differing = lowering_of(mismatch.case), disagreeing(mismatch.case)
-    x_sizes, y_sizes = mismatch.case.x.sizes, mismatch.case.y.sizes
-    no_batch = any(x_sizes[dim] == 0 for dim in low.batch)
-    products = {prod(sizes[dim] for dim in low.contracted) for sizes in (x_sizes, y_sizes)}
-    unknown = all(None in known_sizes(mismatch, dim) for dim in differing)
-    return {*differing} <= {*low.contracted} and no_batch and len(products) == 1 and unknown
+    return _is_empty(mismatch.case.x, mismatch.case.lowering.batch) and _have_equal_products_alone(
+        mismatch.case
+    )
 
 
-@on_record(
-    "R4",
-    "accepted-invalid",
-    example=dot_case("a:2? b:3?", "a:3? b:3?", ("b",)),
-    backends=("numba",),
+@known_deviation(
+    "R4 accepted-invalid", example=dot_case("a:2? b:3?", "a:3? b:3?", ("b",)), backends=("numba",)
 )
 def batch_sizes_unchecked_in_numba(mismatch: Mismatch, outcome: Outcome) -> bool:
     """Numba multiplies batches of different sizes, and reads past the end of the shorter one.
 
-    `numba_funcify_BatchedDot` (link/numba/dispatch/elemwise.py) loops over the first axis of x,
-    and looks at no size of y.
+    `numba_funcify_BatchedDot` (link/numba/dispatch/elemwise.py) loops over the first axis of x, and
+    checks no size of y.
     """
-    differing, low = disagreeing(mismatch.case), lowering_of(mismatch.case)
-    unknown = all(None in known_sizes(mismatch, dim) for dim in differing)
-    x_sizes, y_sizes = mismatch.case.x.sizes, mismatch.case.y.sizes
-    # Over no batch at all the other sizes are not looked at either; nor is that of the first
-    # contracted dim beside one of size 0.
-    no_batch = any(x_sizes[dim] == 0 for dim in low.batch)
-    nothing = any(x_sizes[dim] == 0 == y_sizes[dim] for dim in low.contracted)
-    elsewhere = {*differing}.difference(low.batch)
-    return bool(low.batch) and unknown and (not elsewhere or no_batch or nothing)
+    case, low = mismatch.case, mismatch.case.lowering
+    unequal = unequal_dims(case)
+    # An empty batch hides any other size, and an empty contracted dim that of the first one.
+    hides_others = _is_empty(case.x, low.batch) or _is_empty(case.x, {*low.contracted} - unequal)
+    is_unchecked = hides_others or unequal <= {*low.batch}
+    return bool(low.batch) and is_unchecked and _is_dynamic(case, unequal)
 
 
-@on_record(
-    "R4",
-    "accepted-invalid",
+@known_deviation(
+    "R4 accepted-invalid",
     example=dot_case("a:0?", "a:3?"),
     versions=">=3.0,<3.3",
     backends=("numba",),
 )
 def sums_of_nothing_in_numba(mismatch: Mismatch, outcome: Outcome) -> bool:
-    """A contracted size that is 0 in x is not compared with the one in y.
+    """On Numba, a contracted dim of size 0 in x may have any size in y.
 
-    Numba's own `np.dot` of matrices with nothing to sum is zeros, whatever the other one is; with
-    batch dims, of which no sizes are compared, too.
+    Numba's own `np.dot` gives zeros if x has nothing to sum, whatever the size of y. With batch
+    dims, the sizes of which are not compared, the same happens.
     """
-    differing, low = disagreeing(mismatch.case), lowering_of(mismatch.case)
-    unknown = all(None in known_sizes(mismatch, dim) for dim in differing)
-    empty = any(mismatch.case.x.sizes[dim] == 0 for dim in low.contracted)
-    return {*differing} <= {*low.contracted, *low.batch} and empty and unknown
+    case, low = mismatch.case, mismatch.case.lowering
+    unequal = unequal_dims(case)
+    is_shared = unequal <= {*low.contracted, *low.batch}
+    return is_shared and _is_empty(case.x, low.contracted) and _is_dynamic(case, unequal)
 
 
-@on_record("R4", "accepted-invalid", example=dot_case("a:2? b:3?", "a:3? b:2?"), backends=("jax",))
-def assertions_dropped_in_jax(mismatch: Mismatch, outcome: Outcome) -> bool:
-    """Sizes of several contracted dims are not compared one by one in JAX, but their products.
-
-    The `Assert` of `tensordot` (tensor/math.py) is what compares them, and
-    `jax_funcify_CheckAndRaise` (link/jax/dispatch/basic.py) leaves it out.
-    """
-    case, contracted = mismatch.case, lowering_of(mismatch.case).contracted
-    differing = disagreeing(case)
-    unknown = all(None in known_sizes(mismatch, dim) for dim in differing)
-    products = {prod(sizes[dim] for dim in contracted) for sizes in (case.x.sizes, case.y.sizes)}
-    return {*differing} <= {*contracted} and len(products) == 1 and unknown
-
-
-@on_record(
-    "R6 R8 R13",
-    "rejected-valid wrong-gradient wrong-error",
-    example=dot_case("a:1? b:0? c:1?", "a:2? b:2? c:1?", ("b",)),
-    backends=("jax",),
+@known_deviation(
+    "R4 accepted-invalid", example=dot_case("a:2? b:3?", "a:3? b:2?"), backends=("jax",)
 )
-def division_by_zero_in_jax(mismatch: Mismatch, outcome: Outcome) -> bool:
-    """A dot with a size 0 is a ZeroDivisionError.
+def assertions_dropped_in_jax(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """On JAX, only the product of the contracted sizes is compared.
 
-    JAX divides by the product of the other sizes to reshape to (-1, …), which is how dims are
-    joined for `BatchedDot` and by `tensordot`.
+    The `Assert` of `tensordot` (tensor/math.py) compares the sizes one by one, and
+    `jax_funcify_CheckAndRaise` (link/jax/dispatch/basic.py) drops it.
     """
-    return has_size_0(mismatch.case) and raised(outcome, "ZeroDivisionError", "")
+    return _have_equal_products_alone(mismatch.case)
+
+
+def _broadcasts(case: DotCase, dim: str) -> bool:
+    """Return whether a dim has the static size 1 in one operand, and nothing compares it."""
+    static = static_sizes(case, dim)
+    return 1 in static and (dim in case.lowering.batch or None in static)
+
+
+def _is_dynamic(case: DotCase, dims: Iterable[str]) -> bool:
+    """Return whether the sizes of shared dims can be compared at run time only."""
+    return all(None in static_sizes(case, dim) for dim in dims)
+
+
+def _is_empty(operand: Operand, dims: Iterable[str]) -> bool:
+    return any(operand.sizes[dim] == 0 for dim in dims)
+
+
+def _has_equal_products(case: DotCase, dims: Iterable[str]) -> bool:
+    x_product, y_product = (
+        prod(operand.sizes[dim] for dim in dims) for operand in (case.x, case.y)
+    )
+    return x_product == y_product
+
+
+def _have_equal_products_alone(case: DotCase) -> bool:
+    """Return whether contracted sizes, none of them static, differ but have the same product."""
+    unequal, contracted = unequal_dims(case), case.lowering.contracted
+    is_contracted = unequal <= {*contracted}
+    return is_contracted and _has_equal_products(case, contracted) and _is_dynamic(case, unequal)
+
+
+def _has_declared_shape(outcome: Outcome) -> bool:
+    """Return whether there is an answer, of the shape that the graph declares."""
+    declared = outcome.declared
+    return declared is not None and all(
+        len(declared.shape) == value.ndim
+        and all(map(lambda length, size: length in (None, size), declared.shape, value.shape))
+        for value in outcome.values
+    )

@@ -1,0 +1,214 @@
+"""Known deviations: products and sums in another dtype, and gradients of integers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from refdot.cases.case import DotCase, Operand
+from refdot.cases.notation import dot_case
+from refdot.evaluation import dot
+from refdot.judging.rounding import correct_answers
+from refdot.pytensor.deviations.record import (
+    has_raised,
+    has_valid_names,
+    known_deviation,
+    static_sizes,
+)
+from refdot.pytensor.deviations.values import summed_alone
+from refdot.targets.mismatch import Mismatch
+from refdot.targets.outcome import Outcome
+from refdot.tensor import NamedTensor
+
+__all__ = []
+
+_DType = np.dtype[Any]
+
+
+@known_deviation(
+    "R6 R13 rejected-valid wrong-error",
+    example=dot_case("", "a:2?", ("a",), ("int8", "int8")),
+    upstream="pull/1879",
+)
+def small_integers_do_not_lower(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """A dot that sums a dim of one operand cannot be lowered for small integers or bools.
+
+    `einsum` (tensor/einsum.py) sums them with `.sum`, which returns int64 or uint64. The result
+    then has another dtype than `Dot.make_node` declares, and the rewriter rejects it.
+    """
+    case = mismatch.case
+    if not has_valid_names(case):
+        return False
+    low = case.lowering
+    # A dim of static size 1 in one operand is squeezed there, and then summed in the other alone.
+    static = {dim: static_sizes(case, dim) for dim in low.contracted}
+    x_ones = [dim for dim, (x_size, y_size) in static.items() if y_size == 1 != x_size]
+    y_ones = [dim for dim, (x_size, y_size) in static.items() if x_size == 1 != y_size]
+    dtype = np.result_type(
+        _dtype_of_sum(case.x, [*low.x_summed, *x_ones]),
+        _dtype_of_sum(case.y, [*low.y_summed, *y_ones]),
+    )
+    is_declared = outcome.declared is not None and outcome.declared.dtype == dtype
+    message = rf"Cannot convert Type XTensorType{{dtype='{dtype}'"
+    return not is_declared and has_raised(outcome, "TypeError", message)
+
+
+@known_deviation(
+    "R6 wrong-value", example=dot_case("", "", None, ("uint32", "int8")), backends=("c",)
+)
+def products_in_types_of_c(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """Operands of two dtypes are multiplied in the type to which C converts them.
+
+    `Mul.c_code` (scalar/basic.py) writes `x * y` without a cast to the wider dtype of the result.
+    In C, uint32 times int8 is unsigned; so is uint64 times int8, for which NumPy gives float64; and
+    int64 times float32 is a float32.
+    """
+    dtype = _dtype_in_c(*_dtypes_after_sums(mismatch.case))
+    return dtype is not None and _is_product_in(dtype, mismatch, outcome)
+
+
+@known_deviation(
+    "R6 R7 wrong-value wrong-dtype",
+    example=dot_case("", "", None, ("uint64", "int8"), regime="rounding"),
+    backends=("numba",),
+)
+def products_in_types_of_numba(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """Numba multiplies uint64 with a signed integer or a bool as int64.
+
+    This is Numba's own promotion. The graph declares float64, or with a bool uint64, and the result
+    is not always cast to that.
+    """
+    dtypes = _dtypes_after_sums(mismatch.case)
+    has_uint64 = np.dtype("uint64") in dtypes
+    if not has_uint64 or {dtype.kind for dtype in dtypes} not in ({"u", "i"}, {"u", "b"}):
+        return False
+    return mismatch.got == "int64" or _is_product_in(np.dtype("int64"), mismatch, outcome)
+
+
+@known_deviation(
+    "R7 R8 wrong-dtype wrong-gradient",
+    example=dot_case("", "a:2", ("a",), ("float32", "float32")),
+    backends=("jax",),
+)
+def sums_widened_in_jax(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """On JAX, a sum of float16, float32 or complex64 has a wider dtype.
+
+    `jax_funcify_CAReduce` (link/jax/dispatch/elemwise.py) casts to the dtype in which PyTensor
+    accumulates, and never back to the dtype of the result.
+    """
+    case, low = mismatch.case, mismatch.case.lowering
+    # A gradient is also summed over the free dims of the other operand. And an operand is summed
+    # alone where the other one has the static size 1.
+    free = (low.x_free, low.y_free) if mismatch.kind == "wrong-gradient" else ()
+    beside_one = any(1 in static_sizes(case, dim) for dim in low.contracted)
+    is_summed = beside_one or any((low.x_summed, low.y_summed, *free))
+    dtypes = {case.x.dtype, case.y.dtype}
+    wider = {"float64", "complex128"} if dtypes & {"float16", "float32", "complex64"} else set()
+    if "float16" in dtypes:
+        wider.add("float32")
+    return is_summed and mismatch.got in wider
+
+
+@known_deviation(
+    "R6 R7 R8 wrong-value wrong-dtype wrong-gradient",
+    example=dot_case("", "", None, ("float32", "int64")),
+    backends=("jax",),
+)
+def promotion_of_jax(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """On JAX, two dtypes give the dtype of JAX's own promotion, such as float32 with int64.
+
+    PyTensor's dispatch for JAX casts neither operands nor result to the dtype that the graph
+    declares. An integer that is converted to float32 also loses digits.
+    """
+    from jax.numpy import promote_types
+
+    dtypes = (mismatch.case.x.dtype, mismatch.case.y.dtype)
+    promoted = np.dtype(promote_types(*dtypes))
+    if mismatch.kind != "wrong-value":
+        return dtypes[0] != dtypes[1] and mismatch.got == str(promoted)
+    is_promoted = outcome.values[mismatch.replicate].dtype == promoted
+    return is_promoted and _is_product_in(promoted, mismatch, outcome)
+
+
+@known_deviation(
+    "R7 R8 wrong-dtype wrong-gradient",
+    example=dot_case("", "", None, ("bool", "bool"), same_variable=True),
+    backends=("jax",),
+)
+def products_of_bools_in_jax(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """On JAX, the product of two bools may be an integer.
+
+    `jax_funcify_scalar_Mul` (link/jax/dispatch/scalar.py) multiplies 0-d operands with 1. And the
+    product of a variable with itself becomes `sqr`, which is `jax.numpy.square`.
+    """
+    case = mismatch.case
+    if not case.x.dtype == case.y.dtype == "bool":
+        return False
+    are_scalars = case.x.shape == case.y.shape == ()
+    is_square = case.same_variable and mismatch.got == "int32"
+    return is_square or (are_scalars and mismatch.got == "int64")
+
+
+@known_deviation(
+    "R8 accepted-invalid",
+    example=dot_case("", "", None, ("int64", "float64"), gradient_order=1),
+    upstream="issues/1827",
+)
+def gradient_of_integers(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """An integer or bool operand has a gradient.
+
+    `pytensor.grad` differentiates with respect to discrete variables if the operations allow it.
+    """
+    return True
+
+
+def _dtypes_after_sums(case: DotCase) -> tuple[_DType, _DType]:
+    low = case.lowering
+    return _dtype_of_sum(case.x, low.x_summed), _dtype_of_sum(case.y, low.y_summed)
+
+
+def _dtype_of_sum(operand: Operand, dims: Sequence[str]) -> _DType:
+    """Return the dtype that an operand has after PyTensor sums it over dims, if there are any."""
+    dtype = np.dtype(operand.dtype)
+    if not dims or dtype.kind not in "biu":
+        return dtype
+    return np.dtype("uint64" if dtype.kind == "u" else "int64")
+
+
+def _is_product_in(dtype: _DType, mismatch: Mismatch, outcome: Outcome) -> bool:
+    """Return whether operands summed alone, then multiplied in a dtype, give the answer."""
+    value, low = outcome.values[mismatch.replicate].data, mismatch.case.lowering
+    operands = mismatch.case.tensors(mismatch.replicate)
+    with np.errstate(all="ignore"):
+        x, y = (
+            NamedTensor(tensor.data.astype(dtype), tensor.dims)
+            for tensor in map(summed_alone, operands, (low.x_summed, low.y_summed))
+        )
+        dims = {*x.dims, *y.dims}.difference(low.out_dims)
+        if dtype.kind in "iu":
+            return np.array_equal(dot(x, y, dims).data.astype(value.dtype), value)
+    return not correct_answers(x, y, dims).wrong(value).any()
+
+
+def _dtype_in_c(x: _DType, y: _DType) -> _DType | None:
+    """Return the dtype in which C multiplies two dtypes, if it is not NumPy's.
+
+    Examples
+    --------
+    >>> _dtype_in_c(np.dtype("uint32"), np.dtype("int8"))
+    dtype('uint32')
+    >>> _dtype_in_c(np.dtype("int64"), np.dtype("float32"))
+    dtype('float32')
+    >>> _dtype_in_c(np.dtype("uint16"), np.dtype("int8")) is None
+    True
+    """
+    wide = [dtype for dtype in (x, y) if dtype.itemsize >= 4]
+    if {x.kind, y.kind} == {"u", "i"}:
+        unsigned, signed = (x, y) if x.kind == "u" else (y, x)
+        wins = unsigned in wide and unsigned.itemsize >= signed.itemsize
+        return unsigned if wins else None
+    single = np.dtype("float32")
+    with_integer = {x.kind, y.kind} in ({"f", "i"}, {"f", "u"})
+    return single if with_integer and single in (x, y) and len(wide) == 2 else None
