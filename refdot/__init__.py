@@ -1,4 +1,4 @@
-"""refdot: an oracle for named-dimension dot.
+"""A pure-NumPy oracle for the dot of named-dimension arrays.
 
 >>> import numpy as np, refdot as rd
 >>> x = rd.NamedTensor(np.arange(6.0).reshape(2, 3), ("time", "embd"))
@@ -8,7 +8,7 @@
 >>> rd.lower_dot(x.dims, w.dims).subscripts
 'ab,bc->ac'
 
-The core, which this module shows, needs NumPy alone.
+This module needs only NumPy.
 """
 
 from refdot.errors import (

@@ -1,4 +1,4 @@
-"""`python -m refdot` is `refdot`."""
+"""Run the command line: `python -m refdot` is the same as `refdot`."""
 
 import sys
 

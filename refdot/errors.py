@@ -1,9 +1,9 @@
-"""What goes wrong with a dot, one class for each rule that can be broken.
+"""The errors of a dot: at least one class for each rule that invalid input can break.
 
-Every message begins with PyTensor's own words where PyTensor has words, so that a regex written
-for PyTensor's graph-building errors matches these too. Each error knows the number of its rule
-(`rule`, see SPEC.md), holds what it says as fields, and is stable: names are listed in an order
-that does not depend on the hash seed.
+Where PyTensor raises an error while it builds a graph, the message here begins with PyTensor's
+words, so that a regex written for PyTensor matches both. Each error has the number of its rule in
+SPEC.md (`rule`) and the contents of its message as attributes. The order of the names in a message
+does not depend on the hash seed.
 """
 
 from __future__ import annotations
@@ -26,32 +26,32 @@ __all__ = [
 
 
 class DotError(Exception):
-    """Any broken rule of dot; never raised itself."""
+    """Base class of the errors in this module; never raised itself."""
 
     rule: ClassVar[str]
 
     def note_operands(self, x_sizes: Mapping[str, int], y_sizes: Mapping[str, int]) -> None:
-        """Note both operands' named shapes, which a traceback shows below the message."""
-        self.add_note(f"x is {named_shape(x_sizes)}, y is {named_shape(y_sizes)}")
+        """Add a note with both named shapes, which a traceback shows below the message."""
+        self.add_note(f"x is {_named_shape(x_sizes)}, y is {_named_shape(y_sizes)}")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Exceptions are otherwise pickled as if their arguments were their messages.
+        # The default would call the class with the message as its only argument.
         return type(self).__new__, (type(self), *self.args), self.__dict__
 
 
 class DimNameError(DotError, ValueError):
-    """R1: an operand's dims are distinct, non-empty `str`, one for each axis.
+    """R1: the dims of an operand are not distinct, non-empty `str`, one for each axis.
 
     Parameters
     ----------
     problem : str
-        What is wrong, in words that name the dim.
+        A description of the problem that names the dim.
     operand : str
-        Which operand: "x", "y", or "tensor" where there is only one.
+        "x", "y", or "tensor" if there is only one.
     dims : sequence
-        The dims as they were given.
+        The dims of the operand, as passed by the caller.
     opening : str, optional
-        PyTensor's own words, where it has some, up to the dims.
+        The beginning of PyTensor's message, if it has one.
     """
 
     rule = "R1"
@@ -68,36 +68,36 @@ class DimNameError(DotError, ValueError):
 
 
 class DimTypeError(DotError, TypeError):
-    """R2: `dim` is None, `...`, a `str` or an iterable of `str`.
+    """R2: `dim` is not None, `...`, a `str` or an iterable of `str`.
 
     Parameters
     ----------
     dim : object
-        What was given instead.
-    culprit : object, optional
-        The member of `dim` that is not a `str`, where `dim` itself is an iterable.
+        The invalid argument.
+    member : object, optional
+        The member of `dim` that is not a `str`, if `dim` is an iterable.
     """
 
     rule = "R2"
-    _whole = object()
+    _no_member = object()
 
-    def __init__(self, dim: object, culprit: object = _whole) -> None:
+    def __init__(self, dim: object, member: object = _no_member) -> None:
         self.dim = dim
-        within = "" if culprit is self._whole else f": {one_line(culprit)} is not a str"
+        reason = "" if member is self._no_member else f": {one_line(member)} is not a str"
         super().__init__(
-            f"dim must be None, ..., a str or an iterable of str, got {one_line(dim)}{within}"
+            f"dim must be None, ..., a str or an iterable of str, got {one_line(dim)}{reason}"
         )
 
 
 class DimNotFoundError(DotError, ValueError):
-    """R3: every name in `dim` is a dim of x or of y.
+    """R3: `dim` has a name that is not a dim of x or of y.
 
     Parameters
     ----------
     missing : iterable of str
-        The names that neither operand has.
+        The names that are not dims of either operand.
     dims : sequence of str
-        The names there are, x's first.
+        The dims of the operands, x's first.
     """
 
     rule = "R3"
@@ -105,29 +105,28 @@ class DimNotFoundError(DotError, ValueError):
     def __init__(self, missing: Iterable[str], dims: Sequence[str]) -> None:
         self.missing, self.dims = tuple(sorted(missing)), tuple(dims)
         first, *rest = self.missing
-        nor = f" (nor {', '.join(rest)})" if rest else ""
-        there_are = f"the dims are {', '.join(self.dims)}" if self.dims else "there are no dims"
-        nearest = dict.fromkeys(
-            filter(None, (nearest_name(name, self.dims) for name in self.missing))
-        )
-        hint = f"; did you mean {', '.join(nearest)}?" if nearest else ""
-        super().__init__(f"Dimension {first} not found in either input{nor}; {there_are}{hint}")
+        others = f" (also not found: {', '.join(rest)})" if rest else ""
+        choices = f"the dims are {', '.join(self.dims)}" if self.dims else "there are no dims"
+        nearest = filter(None, (nearest_name(name, self.dims) for name in self.missing))
+        names = ", ".join(dict.fromkeys(nearest))
+        hint = f"; did you mean {names}?" if names else ""
+        super().__init__(f"Dimension {first} not found in either input{others}; {choices}{hint}")
 
 
 class SizeMismatchError(DotError, ValueError):
-    """R4: a dim that both operands have has one size in both; 1 never broadcasts against n.
+    """R4: a shared dim has different sizes in x and y; size 1 never broadcasts.
 
     Parameters
     ----------
     x_sizes, y_sizes : mapping of str to int
-        Each operand's named shape, in the order of its dims.
+        The named shape of each operand, in the order of its dims.
 
     Attributes
     ----------
     dims : tuple of str
         Every dim whose sizes differ, in x's order.
     sizes : dict of str to (int, int)
-        For each of those, its size in x and in y.
+        The sizes of each such dim, in x and in y.
     """
 
     rule = "R4"
@@ -148,7 +147,7 @@ class SizeMismatchError(DotError, ValueError):
 
 
 class DTypeError(DotError, TypeError):
-    """R7: a dot takes bool, integer, floating-point and complex operands only."""
+    """R7: the dtype of an operand is not bool, integer, floating-point or complex."""
 
     rule = "R7"
 
@@ -158,7 +157,7 @@ class DTypeError(DotError, TypeError):
 
 
 class NoGradientError(DotError, TypeError):
-    """R8: an integer or bool operand has no gradient."""
+    """R8: the dtype of an operand is integer or bool, so the operand has no gradient."""
 
     rule = "R8"
 
@@ -168,7 +167,7 @@ class NoGradientError(DotError, TypeError):
 
 
 class CotangentError(DotError, ValueError):
-    """R8: a cotangent has the shape of what it is a cotangent of, and a tangent likewise."""
+    """R8: a tangent or cotangent does not have the shape of its primal."""
 
     rule = "R8"
 
@@ -177,17 +176,10 @@ class CotangentError(DotError, ValueError):
     ) -> None:
         self.name, self.sizes, self.expected = name, dict(sizes), dict(expected)
         super().__init__(
-            f"{name} must have the shape of {of}, {named_shape(expected)}, "
-            f"but it is {named_shape(sizes)}"
+            f"{name} must have the shape of {of}, {_named_shape(expected)}, "
+            f"but it is {_named_shape(sizes)}"
         )
 
 
-def named_shape(sizes: Mapping[str, int]) -> str:
-    """Write a named shape as the errors do.
-
-    Examples
-    --------
-    >>> named_shape({"batch": 2, "time": 3})
-    '(batch: 2, time: 3)'
-    """
+def _named_shape(sizes: Mapping[str, int]) -> str:
     return "(" + ", ".join(f"{dim}: {size}" for dim, size in sizes.items()) + ")"

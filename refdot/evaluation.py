@@ -1,7 +1,8 @@
-"""Evaluates a lowering: dot, and its derivatives, which are dots again."""
+"""The dot of two named tensors, and its derivatives, which are dots themselves."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import prod
 
 import numpy as np
@@ -13,7 +14,7 @@ from refdot.errors import (
     NoGradientError,
     SizeMismatchError,
 )
-from refdot.lowering import Dim, Lowering, dim_set, lower
+from refdot.lowering import EINSUM_SYMBOLS, Dim, Lowering, dim_set, lower
 from refdot.tensor import Array, NamedTensor
 
 __all__ = ["dot", "dot_jvp", "dot_vjp", "evaluate", "pull_back"]
@@ -21,35 +22,32 @@ __all__ = ["dot", "dot_jvp", "dot_vjp", "evaluate", "pull_back"]
 
 _NUMERIC = frozenset("?bhilqBHILQefdgFDG")
 _CONTINUOUS = frozenset("efdgFDG")
-_EINSUM_SYMBOLS = 52
-# Multiply-adds from which BLAS earns back what aligning the operands for it costs.
-WORTH_A_MATMUL = 1 << 15
+# From this number of multiplications on, BLAS saves more time than aligning the operands costs.
+MATMUL_THRESHOLD = 1 << 15
 
 
 def dot(x: NamedTensor, y: NamedTensor, dim: Dim = None) -> NamedTensor:
-    """Multiply two tensors, aligned by name, and sum over `dim`.
+    """Multiply two tensors, aligned by the names of their dims, and sum over `dim`.
 
     Parameters
     ----------
     x, y : NamedTensor
-        Operands of any shapes in which the dims that both have are of one size, and of any bool,
-        integer, floating-point or complex dtypes.
+        The operands, of bool, integer, floating-point or complex dtypes.
     dim : None, ..., str or iterable of str, optional
-        What to sum over. None: every dim that both operands have; `...`: every dim there is;
-        otherwise the dims named.
+        The dims to sum over. None means every dim in both operands, and `...` means every dim.
 
     Returns
     -------
     NamedTensor
-        Dims: x's in order, then those that only y has, less those summed over (R5). Dtype:
-        `np.result_type(x, y)`, also while accumulating (R7). Shares no memory with x or y (R12).
+        Its dims are x's dims, then the dims only in y, without those summed over (R5). Its dtype
+        is `np.result_type(x, y)` (R7). It shares no memory with x or y (R12).
 
     Raises
     ------
     DimTypeError, DimNotFoundError
-        R2, R3: `dim` is of the wrong type, or names something that neither operand has.
+        R2, R3: `dim` has the wrong type, or has a name that is not a dim of either operand.
     SizeMismatchError
-        R4: a dim that both operands have is of two sizes.
+        R4: a dim in both operands has two sizes.
     DTypeError
         R7: an operand is neither numeric nor bool.
 
@@ -69,15 +67,14 @@ def dot(x: NamedTensor, y: NamedTensor, dim: Dim = None) -> NamedTensor:
         wrong = type(y if isinstance(x, NamedTensor) else x).__name__
         raise TypeError(f"dot takes two NamedTensors, got {wrong}")
     lowering = checked_lowering(x, y, dim)
-    if x.data.dtype.char not in _NUMERIC:
-        raise DTypeError("x", x.data.dtype)
-    if y.data.dtype.char not in _NUMERIC:
-        raise DTypeError("y", y.data.dtype)
+    for name, operand in (("x", x), ("y", y)):
+        if operand.data.dtype.char not in _NUMERIC:
+            raise DTypeError(name, operand.data.dtype)
     return NamedTensor.trusted(evaluate(lowering, x.data, y.data), lowering.out_dims)
 
 
 def checked_lowering(x: NamedTensor, y: NamedTensor, dim: Dim) -> Lowering:
-    """Lower a dot of two tensors, if `dim` and their sizes are right (R2 to R4)."""
+    """Lower the dot of two tensors, after checking `dim` and the sizes (R2 to R4)."""
     try:
         lowering = lower(x.dims, y.dims, dim_set(dim))
     except DimNotFoundError as error:
@@ -93,56 +90,42 @@ def checked_lowering(x: NamedTensor, y: NamedTensor, dim: Dim) -> Lowering:
 def evaluate(lowering: Lowering, x: Array, y: Array) -> Array:
     """Evaluate a lowering on arrays whose sizes have been checked.
 
-    One of two readings of the same lowering: the einsum that it spells, or for much work in a
-    floating-point dtype one (batched) matrix product, so that BLAS does it.
-
-    Parameters
-    ----------
-    lowering : Lowering
-    x, y : ndarray
-        Axes as `lowering.x_dims` and `lowering.y_dims`.
-
-    Returns
-    -------
-    ndarray
-        Axes as `lowering.out_dims`, dtype `np.result_type(x, y)`, new memory.
+    The result is that of the einsum. For large operands of a floating-point dtype it is computed
+    as one (batched) matrix product, so that BLAS does the work.
+    The axes of x, y and the result are `x_dims`, `y_dims` and `out_dims` of the lowering.
     """
     if not (x.size and y.size):
-        # Nothing to add up, or nowhere to put it. Einsum would multiply 0 by what there is.
+        # An empty sum is 0, but einsum would multiply it by the other operand, perhaps infinity.
         sizes = _sizes_of(lowering, x, y)
         return np.zeros([sizes[dim] for dim in lowering.out_dims], np.result_type(x, y))
-    if len(lowering.x_dims) + len(lowering.y_dims) > _EINSUM_SYMBOLS:
-        return _as_einsum_of_long_dims(lowering, x, y)
+    if len(lowering.x_dims) + len(lowering.y_dims) > EINSUM_SYMBOLS:
+        return _evaluate_without_unit_dims(lowering, x, y)
     if (lowering.x_summed or lowering.y_summed) and not _may_sum_first(x, y):
-        return _as_contractions_alone(lowering, x, y)
-    if (
-        lowering.contracted
-        and x.size * y.size >= WORTH_A_MATMUL
-        and _worth_a_matmul(lowering, x, y)
-    ):
+        return _evaluate_product_first(lowering, x, y)
+    if _is_matmul_faster(lowering, x, y):
         return as_matmul(lowering, x, y)
     return np.asarray(np.einsum(lowering.subscripts, x, y))
 
 
 def _sizes_of(lowering: Lowering, x: Array, y: Array) -> dict[str, int]:
-    """Give the size of every dim."""
-    x_sizes = dict(zip(lowering.x_dims, x.shape, strict=True))
-    return x_sizes | dict(zip(lowering.y_dims, y.shape, strict=True))
+    return dict(zip(lowering.x_dims + lowering.y_dims, x.shape + y.shape, strict=True))
 
 
-def _worth_a_matmul(lowering: Lowering, x: Array, y: Array) -> bool:
-    """Whether BLAS would do this lowering faster."""
+def _is_matmul_faster(lowering: Lowering, x: Array, y: Array) -> bool:
+    # First an upper bound on the work, since it is quick to compute.
+    if not lowering.contracted or x.size * y.size < MATMUL_THRESHOLD:
+        return False
     if x.dtype.char not in "fdFD" or y.dtype.char != x.dtype.char:
         return False
     y_free = prod(y.shape[lowering.y_dims.index(dim)] for dim in lowering.y_free)
-    return x.size * y_free >= WORTH_A_MATMUL
+    return x.size * y_free >= MATMUL_THRESHOLD
 
 
 def _may_sum_first(x: Array, y: Array) -> bool:
-    """Whether a dim may be summed alone before the product is taken.
+    """Return whether a dim of one operand may be summed over before multiplying.
 
-    That is right for numbers only: (1 - 1) * inf is not inf - inf, and a sum of large numbers can
-    overflow where a sum of their small products does not.
+    This changes the result if a value is not finite, since (1 - 1) * inf differs from inf - inf,
+    or if a sum of values overflows where the sum of their products does not.
     """
     if x.dtype.kind not in "fc" and y.dtype.kind not in "fc":
         return True
@@ -150,10 +133,11 @@ def _may_sum_first(x: Array, y: Array) -> bool:
         return all(bool(np.isfinite(np.abs(operand).sum())) for operand in (x, y))
 
 
-def _as_contractions_alone(lowering: Lowering, x: Array, y: Array) -> Array:
-    """Read a lowering with no dim summed alone: the other operand is spread over each such dim.
+def _evaluate_product_first(lowering: Lowering, x: Array, y: Array) -> Array:
+    """Evaluate a lowering with every product taken before any sum.
 
-    Einsum too sums such a dim before it multiplies, unless the other operand has it in memory.
+    Einsum may sum over a dim of one operand before it multiplies. So the other operand is
+    broadcast over each such dim first, which makes it a contracted dim.
     """
     sizes = _sizes_of(lowering, x, y)
 
@@ -171,32 +155,25 @@ def _as_contractions_alone(lowering: Lowering, x: Array, y: Array) -> Array:
 
 
 def as_matmul(lowering: Lowering, x: Array, y: Array) -> Array:
-    """Read a lowering as a batched matrix product: (batch, free, contracted) by the like."""
+    """Evaluate as a matrix product: (batch, x free, contracted) by (batch, contracted, y free)."""
     x, x_dims = sum_over(x, lowering.x_dims, lowering.x_summed)
     y, y_dims = sum_over(y, lowering.y_dims, lowering.y_summed)
-    x_sizes = dict(zip(x_dims, x.shape, strict=True))
-    y_sizes = dict(zip(y_dims, y.shape, strict=True))
+    sizes = dict(zip(x_dims + y_dims, x.shape + y.shape, strict=True))
     batch, contracted = lowering.batch, lowering.contracted
 
-    def extent(dims: tuple[str, ...], sizes: dict[str, int]) -> int:
-        return prod(sizes[dim] for dim in dims)
-
-    def aligned(
+    def matrices(
         operand: Array, dims: tuple[str, ...], rows: tuple[str, ...], columns: tuple[str, ...]
     ) -> Array:
-        sizes = dict(zip(dims, operand.shape, strict=True))
         order = [dims.index(dim) for dim in batch + rows + columns]
-        return operand.transpose(order).reshape(
-            *(sizes[dim] for dim in batch), extent(rows, sizes), extent(columns, sizes)
-        )
+        extents = [prod(sizes[dim] for dim in group) for group in (rows, columns)]
+        return operand.transpose(order).reshape(*(sizes[dim] for dim in batch), *extents)
 
-    # Einsum does not warn of what overflows or is not a number; neither shall this reading.
+    # Einsum does not warn of overflow or invalid values, so this must not warn either.
     with np.errstate(all="ignore"):
         product: Array = np.matmul(
-            aligned(x, x_dims, lowering.x_free, contracted),
-            aligned(y, y_dims, contracted, lowering.y_free),
+            matrices(x, x_dims, lowering.x_free, contracted),
+            matrices(y, y_dims, contracted, lowering.y_free),
         )
-    sizes = x_sizes | y_sizes
     dims = batch + lowering.x_free + lowering.y_free
     order = [dims.index(dim) for dim in lowering.out_dims]
     return product.reshape([sizes[dim] for dim in dims]).transpose(order)
@@ -205,58 +182,56 @@ def as_matmul(lowering: Lowering, x: Array, y: Array) -> Array:
 def sum_over(
     operand: Array, dims: tuple[str, ...], summed: tuple[str, ...]
 ) -> tuple[Array, tuple[str, ...]]:
-    """Sum over some dims of an operand that BLAS knows; give what is left, and its dims."""
+    """Sum over some dims of a floating-point array; return the sums and the dims that are left."""
     if not summed:
         return operand, dims
     axes = tuple(dims.index(dim) for dim in summed)
-    kept = tuple(dim for dim in dims if dim not in summed)
-    return np.asarray(operand.sum(axis=axes)), kept
+    return np.asarray(operand.sum(axis=axes)), tuple(dim for dim in dims if dim not in summed)
 
 
-def _as_einsum_of_long_dims(lowering: Lowering, x: Array, y: Array) -> Array:
-    """Read a lowering as the einsum of those dims alone whose size is not 1 (R11).
+def _evaluate_without_unit_dims(lowering: Lowering, x: Array, y: Array) -> Array:
+    """Evaluate a lowering without its dims of size 1, since einsum has only 52 symbols (R11).
 
-    Einsum's symbols end at 52, but a dim of size 1 needs none: it adds neither a product nor a
-    place. What still has more than 52 dims of size 2 and above does not fit into any memory.
+    An array with more than 52 dims of size 2 or more would not fit into memory.
     """
     sizes = _sizes_of(lowering, x, y)
-    shape = [sizes[dim] for dim in lowering.out_dims]
 
-    def long(dims: tuple[str, ...]) -> tuple[str, ...]:
+    def without_unit_dims(dims: Iterable[str]) -> tuple[str, ...]:
         return tuple(dim for dim in dims if sizes[dim] != 1)
 
-    summed_over = frozenset(sizes).difference(lowering.out_dims)
-    short = lower(long(lowering.x_dims), long(lowering.y_dims), frozenset(long(tuple(summed_over))))
-    return evaluate(short, x.squeeze(), y.squeeze()).reshape(shape)
+    summed_over = set(sizes).difference(lowering.out_dims)
+    shorter = lower(
+        without_unit_dims(lowering.x_dims),
+        without_unit_dims(lowering.y_dims),
+        frozenset(without_unit_dims(summed_over)),
+    )
+    out_shape = [sizes[dim] for dim in lowering.out_dims]
+    return evaluate(shorter, x.squeeze(), y.squeeze()).reshape(out_shape)
 
 
 def dot_jvp(
-    x: NamedTensor,
-    y: NamedTensor,
-    x_dot: NamedTensor,
-    y_dot: NamedTensor,
-    dim: Dim = None,
+    x: NamedTensor, y: NamedTensor, x_dot: NamedTensor, y_dot: NamedTensor, dim: Dim = None
 ) -> NamedTensor:
-    """Push tangents through a dot: `dot(x_dot, y) + dot(x, y_dot)`, for dot is bilinear (R8).
+    """Push tangents through a dot: `dot(x_dot, y) + dot(x, y_dot)`, since dot is bilinear (R8).
 
     Parameters
     ----------
     x, y : NamedTensor
         The primals, of floating-point or complex dtypes.
     x_dot, y_dot : NamedTensor
-        Their tangents, of the same dims (in any order) and sizes.
+        The tangents of x and y, with the same dims (in any order) and sizes.
     dim : None, ..., str or iterable of str, optional
         As for `dot`.
 
     Returns
     -------
     NamedTensor
-        The tangent of `dot(x, y, dim)`, of the same dims.
+        The tangent of `dot(x, y, dim)`, with the same dims.
 
     Raises
     ------
     NoGradientError, CotangentError
-        R8: an operand is of a discrete dtype, or a tangent is not of its primal's shape.
+        R8: an operand is integer or bool, or a tangent does not have the shape of its primal.
 
     Examples
     --------
@@ -266,10 +241,10 @@ def dot_jvp(
     >>> float(dot_jvp(x, y, x_dot, y_dot).data)
     5.0
     """
-    dim = dim_set(dim)  # an iterator can be read once only
+    dim = dim_set(dim)  # an iterator can be read only once
     _check_continuous(x, y)
-    x_dot = _aligned_to(x_dot, x, "the tangent of x", "x")
-    y_dot = _aligned_to(y_dot, y, "the tangent of y", "y")
+    x_dot = _aligned(x_dot, x.sizes, "the tangent of x", "x")
+    y_dot = _aligned(y_dot, y.sizes, "the tangent of y", "y")
     from_x, from_y = dot(x_dot, y, dim), dot(x, y_dot, dim)
     return NamedTensor.trusted(np.asarray(from_x.data + from_y.data), from_x.dims)
 
@@ -279,30 +254,30 @@ def dot_vjp(
 ) -> tuple[NamedTensor, NamedTensor]:
     """Pull a cotangent back through a dot, to both operands (R8).
 
-    The cotangent of x is again a dot: of the cotangent with y, over the dims that x lacks,
-    spread over the dims of x that were summed alone. For y likewise. No complex conjugate is
-    taken: this is the transpose of a linear map, as in JAX; a real operand beside a complex one
-    gets the real part.
+    The cotangent of x is itself a dot: the dot of `cotangent` and y over the dims that are not in
+    x, broadcast over the dims that were summed over in x alone. The cotangent of y is analogous.
+    No complex conjugate is taken, since this is the transpose of a linear map, as in JAX. If one
+    operand is real and the other complex, the real one gets the real part.
 
     Parameters
     ----------
     x, y : NamedTensor
         The primals, of floating-point or complex dtypes.
     cotangent : NamedTensor
-        Of the dims (in any order) and sizes of `dot(x, y, dim)`.
+        The cotangent of `dot(x, y, dim)`, with the same dims (in any order) and sizes.
     dim : None, ..., str or iterable of str, optional
         As for `dot`.
 
     Returns
     -------
     x_bar, y_bar : NamedTensor
-        Of the dims, in order, the sizes and the dtype of x and y. If both operands are one
-        variable, its cotangent is their sum.
+        The cotangents of x and y, with the same dims (in order), sizes and dtypes. If x and y are
+        the same variable, its cotangent is the sum of the two.
 
     Raises
     ------
     NoGradientError, CotangentError
-        R8: an operand is of a discrete dtype, or the cotangent is not of the output's shape.
+        R8: an operand is integer or bool, or the cotangent does not have the output's shape.
 
     Examples
     --------
@@ -315,21 +290,17 @@ def dot_vjp(
     _check_continuous(x, y)
     lowering = checked_lowering(x, y, dim)
     sizes = x.sizes | y.sizes
-    out_shape = tuple(sizes[dim] for dim in lowering.out_dims)
-    out = NamedTensor.trusted(np.broadcast_to(0.0, out_shape), lowering.out_dims)
-    cotangent = _aligned_to(cotangent, out, "the cotangent", "the output")
+    out_sizes = {dim: sizes[dim] for dim in lowering.out_dims}
+    cotangent = _aligned(cotangent, out_sizes, "the cotangent", "the output")
     return pull_back(cotangent, y, x), pull_back(cotangent, x, y)
 
 
 def pull_back(cotangent: NamedTensor, other: NamedTensor, operand: NamedTensor) -> NamedTensor:
-    """Give the cotangent of one operand, from the output's and the other operand."""
-    there = set(cotangent.dims) | set(other.dims)
-    product = dot(cotangent, other, there.difference(operand.dims))
-    summed_alone = [dim for dim in operand.dims if dim not in product.dims]
+    """Return the cotangent of an operand, given the output's cotangent and the other operand."""
+    product = dot(cotangent, other, {*cotangent.dims, *other.dims}.difference(operand.dims))
     order = [product.dims.index(dim) for dim in operand.dims if dim in product.dims]
-    aligned = np.expand_dims(
-        product.data.transpose(order), tuple(operand.dims.index(dim) for dim in summed_alone)
-    )
+    absent = tuple(axis for axis, dim in enumerate(operand.dims) if dim not in product.dims)
+    aligned = np.expand_dims(product.data.transpose(order), absent)
     if operand.dtype.kind != "c":
         aligned = aligned.real
     spread = np.broadcast_to(aligned, operand.shape).astype(operand.dtype)
@@ -337,14 +308,13 @@ def pull_back(cotangent: NamedTensor, other: NamedTensor, operand: NamedTensor) 
 
 
 def _check_continuous(x: NamedTensor, y: NamedTensor) -> None:
-    """Refuse the gradient of operands that cannot vary continuously (R8)."""
     for name, operand in (("x", x), ("y", y)):
         if operand.dtype.char not in _CONTINUOUS:
             raise NoGradientError(name, operand.dtype)
 
 
-def _aligned_to(tensor: NamedTensor, primal: NamedTensor, name: str, of: str) -> NamedTensor:
-    """Transpose a tangent or cotangent to its primal's dims, if it is of its primal's shape."""
-    if tensor.sizes != primal.sizes:
-        raise CotangentError(name, tensor.sizes, of, primal.sizes)
-    return tensor.transpose(*primal.dims)
+def _aligned(tensor: NamedTensor, sizes: dict[str, int], name: str, of: str) -> NamedTensor:
+    """Transpose a tangent or cotangent to the shape of its primal, after checking it (R8)."""
+    if tensor.sizes != sizes:
+        raise CotangentError(name, tensor.sizes, of, sizes)
+    return tensor.transpose(*sizes)

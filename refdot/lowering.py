@@ -1,8 +1,8 @@
-"""From names to positions: which einsum a named-dimension dot is.
+"""Lower a named-dimension dot: from the names of dims to the subscripts of an einsum.
 
-The whole idea of refdot is in this module. Two operands with named dims and a `dim` argument go
-in; out comes a `Lowering`, which gives each dim its role and says the same thing in subscripts.
-It is a pure function of names: sizes, dtypes and values play no part, and NumPy is not needed.
+This module holds the central idea of refdot. `lower_dot` takes the dims of two operands and a
+`dim` argument, and returns a `Lowering`: the role of each dim, and the einsum that computes the
+dot. The result depends on the names alone, not on sizes, dtypes or values.
 """
 
 from __future__ import annotations
@@ -16,33 +16,44 @@ from typing import TypeAlias
 
 from refdot.errors import DimNameError, DimNotFoundError, DimTypeError
 
-__all__ = ["Dim", "Dims", "Lowering", "dim_names", "dim_set", "lower", "lower_dot"]
-
+__all__ = [
+    "EINSUM_SYMBOLS",
+    "Dim",
+    "Dims",
+    "Lowering",
+    "dim_names",
+    "dim_set",
+    "lower",
+    "lower_dot",
+]
 
 Dim: TypeAlias = EllipsisType | str | Iterable[str] | None
 Dims: TypeAlias = tuple[str, ...]
+EINSUM_SYMBOLS = len(ascii_letters)
 
 
 @dataclass(frozen=True, slots=True)
 class Lowering:
-    """A named-dimension dot, lowered: the role of each dim, and the einsum.
+    """The lowering of a named-dimension dot: the role of each dim, and the einsum.
 
     Attributes
     ----------
     x_dims, y_dims : tuple of str
-        The operands' dims, one for each axis.
+        The dims of each operand, one for each axis.
     contracted : tuple of str
-        In both operands, summed over; in x's order.
+        The dims in both operands that are summed over, in x's order.
     batch : tuple of str
-        In both operands, kept; in x's order.
+        The dims in both operands that are kept, in x's order.
     x_free, y_free : tuple of str
-        In one operand, kept.
+        The dims in one operand that are kept.
     x_summed, y_summed : tuple of str
-        In one operand, summed over alone.
+        The dims in one operand that are summed over.
     out_dims : tuple of str
-        The output's dims: x's in order, then those that only y has, less those summed over.
+        The dims of the output: x's dims, then the dims only in y, without those summed over.
     subscripts : str
-        The same as an einsum string, one symbol a dim.
+        The einsum string, with one symbol for each dim.
+    shared_axes : tuple of (int, int)
+        For each dim in both operands, its axis in x and its axis in y.
 
     Examples
     --------
@@ -75,7 +86,7 @@ class Lowering:
 
     @property
     def all_dims(self) -> Dims:
-        """Every dim once, x's first: the dim of each symbol in turn."""
+        """Every dim once, x's first; the order of the symbols."""
         return tuple(dict.fromkeys(self.x_dims + self.y_dims))
 
     @property
@@ -84,63 +95,49 @@ class Lowering:
         return dict(zip(self.all_dims, symbols(len(self.all_dims)), strict=True))
 
     def role(self, dim: str) -> str:
-        """Say what becomes of `dim`: "contracted", "batch", "free" or "summed".
+        """Return the role of a dim: "contracted", "batch", "free" or "summed".
 
         Examples
         --------
         >>> lower_dot(("a", "b"), ("b", "c"), dim=("a", "b")).role("a")
         'summed'
         """
-        if dim in self.contracted:
-            return "contracted"
-        if dim in self.batch:
-            return "batch"
-        return "free" if dim in self.x_free + self.y_free else "summed"
+        is_kept = dim in self.out_dims
+        if dim in self.x_dims and dim in self.y_dims:
+            return "batch" if is_kept else "contracted"
+        return "free" if is_kept else "summed"
 
     def to_svg(self, sizes: Mapping[str, int | str] | None = None) -> str:
-        """Draw the dot as a tensor network: boxes for the operands, an edge for each dim.
+        """Render the dot as a tensor network, with a box for each operand and an edge for each dim.
 
         Parameters
         ----------
         sizes : mapping of str to int or str, optional
-            What to write beside the names of dims; some may be left out.
+            The sizes to show beside the names of some or all dims.
 
         Returns
         -------
         str
-            An SVG document, readable on light and on dark pages.
+            An SVG document with colours for light and dark pages.
 
         Examples
         --------
         >>> lower_dot(("a", "b"), ("b", "c")).to_svg({"a": 2})[:4]
         '<svg'
         """
-        from refdot.display.svg import draw
+        from refdot.display.svg import render
 
-        return draw(self, sizes or {})
+        return render(self, sizes or {})
 
     def _repr_html_(self) -> str:
         return self.to_svg()
 
     def __str__(self) -> str:
-        rows = {
-            "x": self.x_dims,
-            "y": self.y_dims,
-            "out": self.out_dims,
-            "contracted": self.contracted,
-            "batch": self.batch,
-            "x free": self.x_free,
-            "y free": self.y_free,
-            "x summed": self.x_summed,
-            "y summed": self.y_summed,
-        }
-        always = {"x", "y", "out"}
-        lines = [
-            f"{label:<12}{' '.join(dims) or '(none)'}"
-            for label, dims in rows.items()
-            if dims or label in always
-        ]
-        return "\n".join([self.subscripts, *lines])
+        roles = ("contracted", "batch", "x_free", "y_free", "x_summed", "y_summed")
+        rows = {"x": self.x_dims, "y": self.y_dims, "out": self.out_dims}
+        rows |= {role.replace("_", " "): dims for role in roles if (dims := getattr(self, role))}
+        table = [f"{label:<12}{' '.join(dims) or '(none)'}" for label, dims in rows.items()]
+        return "\n".join([self.subscripts, *table])
 
 
 def lower_dot(x_dims: Iterable[str], y_dims: Iterable[str], dim: Dim = None) -> Lowering:
@@ -149,25 +146,24 @@ def lower_dot(x_dims: Iterable[str], y_dims: Iterable[str], dim: Dim = None) -> 
     Parameters
     ----------
     x_dims, y_dims : iterable of str
-        Each operand's dims, one for each axis.
+        The dims of each operand, one for each axis.
     dim : None, ..., str or iterable of str, optional
-        What to sum over. None: every dim that both operands have; `...`: every dim there is;
-        otherwise the dims named, in any order, as often as you like. An empty iterable
-        contracts nothing.
+        The dims to sum over. None means every dim in both operands, and `...` means every dim.
+        In an iterable, order and repeats do not matter; if it is empty, no dim is summed over.
 
     Returns
     -------
     Lowering
-        Equal arguments give one and the same object.
+        Results are cached: equal arguments return the same object.
 
     Raises
     ------
     DimNameError
-        R1: an operand's dims are not distinct, non-empty `str`.
+        R1: the dims of an operand are not distinct, non-empty `str`.
     DimTypeError
-        R2: `dim` is none of the above.
+        R2: `dim` has another type.
     DimNotFoundError
-        R3: `dim` names something that neither operand has.
+        R3: `dim` has a name that is not a dim of either operand.
 
     Examples
     --------
@@ -180,12 +176,7 @@ def lower_dot(x_dims: Iterable[str], y_dims: Iterable[str], dim: Dim = None) -> 
 
 
 def dim_names(dims: Iterable[str], operand: str = "tensor") -> Dims:
-    """Check one operand's dims (R1) and give them back as a tuple; one `str` is one dim.
-
-    Raises
-    ------
-    DimNameError
-        R1: a dim is not a `str`, is empty, or comes twice.
+    """Return the dims of an operand as a tuple, after checking them (R1); a `str` is one dim.
 
     Examples
     --------
@@ -194,7 +185,7 @@ def dim_names(dims: Iterable[str], operand: str = "tensor") -> Dims:
     >>> dim_names(("a", "b", "a"), "x")
     Traceback (most recent call last):
     refdot.errors.DimNameError: Dimensions must be unique. Found duplicates in ('a', 'b', 'a'):
-    'a' comes twice in x
+    'a' appears twice in x
     """
     if isinstance(dims, str):
         dims = (dims,)
@@ -209,19 +200,19 @@ def dim_names(dims: Iterable[str], operand: str = "tensor") -> Dims:
             raise DimNameError("Dim '' is empty", operand, names)
         if name in seen:
             opening = "Dimensions must be unique. Found duplicates in"
-            raise DimNameError(f"{name!r} comes twice", operand, names, opening)
+            raise DimNameError(f"{name!r} appears twice", operand, names, opening)
         seen.add(name)
-    # Plain str, so that what is cached for equal names does not depend on who came first.
+    # Plain str: otherwise a cached lowering would hold the str subclass of the first call.
     return tuple(map(str, names))
 
 
 def dim_set(dim: Dim) -> EllipsisType | frozenset[str] | None:
-    """Read a `dim` argument (R2): None and `...` as they are, anything else as a set of names."""
+    """Return a `dim` argument as None, `...` or a set of names, after checking its type (R2)."""
     if dim is None or isinstance(dim, EllipsisType):
         return dim
     if isinstance(dim, str):
         return frozenset((str(dim),))
-    # Arrays and bytes iterate too, but whoever passes one meant something else.
+    # Arrays and bytes are iterable too, but passing one is a mistake.
     if hasattr(dim, "__array__") or isinstance(dim, bytes | bytearray | memoryview):
         raise DimTypeError(dim)
     try:
@@ -230,18 +221,17 @@ def dim_set(dim: Dim) -> EllipsisType | frozenset[str] | None:
         raise DimTypeError(dim) from None
     names = tuple(members)
     if not_str := [name for name in names if not isinstance(name, str)]:
-        # The members of a set come in an order that depends on the hash seed.
-        culprit = min(not_str, key=repr) if isinstance(dim, Set) else not_str[0]
-        raise DimTypeError(dim if dim is not members else names, culprit)
+        # The order of a set depends on the hash seed.
+        member = min(not_str, key=repr) if isinstance(dim, Set) else not_str[0]
+        raise DimTypeError(dim if dim is not members else names, member)
     return frozenset(map(str, names))
 
 
 @lru_cache(maxsize=4096)
 def lower(x_dims: Dims, y_dims: Dims, dim: EllipsisType | frozenset[str] | None) -> Lowering:
-    """Lower checked names; `lower_dot` is the door to it for everybody else."""
+    """Lower names that have been checked already; the public entry point is `lower_dot`."""
     all_dims = tuple(dict.fromkeys(x_dims + y_dims))
     in_x, in_y = frozenset(x_dims), frozenset(y_dims)
-
     if dim is None:
         summed_over = in_x & in_y
     elif isinstance(dim, EllipsisType):
@@ -251,27 +241,30 @@ def lower(x_dims: Dims, y_dims: Dims, dim: EllipsisType | frozenset[str] | None)
     if missing := summed_over - in_x - in_y:
         raise DimNotFoundError(missing, all_dims)
 
-    out_dims = tuple(dim for dim in all_dims if dim not in summed_over)
+    def select(dims: Dims, members: frozenset[str]) -> Dims:
+        return tuple(dim for dim in dims if dim in members)
+
+    kept = (in_x | in_y) - summed_over
+    out_dims = select(all_dims, kept)
     symbol = dict(zip(all_dims, symbols(len(all_dims)), strict=True))
     x, y, out = ("".join(symbol[dim] for dim in dims) for dims in (x_dims, y_dims, out_dims))
-    y_axis = {dim: axis for axis, dim in enumerate(y_dims)}
     return Lowering(
         x_dims=x_dims,
         y_dims=y_dims,
-        contracted=tuple(dim for dim in x_dims if dim in in_y and dim in summed_over),
-        batch=tuple(dim for dim in x_dims if dim in in_y and dim not in summed_over),
-        x_free=tuple(dim for dim in x_dims if dim not in in_y and dim not in summed_over),
-        y_free=tuple(dim for dim in y_dims if dim not in in_x and dim not in summed_over),
-        x_summed=tuple(dim for dim in x_dims if dim not in in_y and dim in summed_over),
-        y_summed=tuple(dim for dim in y_dims if dim not in in_x and dim in summed_over),
+        contracted=select(x_dims, in_y & summed_over),
+        batch=select(x_dims, in_y & kept),
+        x_free=select(x_dims, kept - in_y),
+        y_free=select(y_dims, kept - in_x),
+        x_summed=select(x_dims, summed_over - in_y),
+        y_summed=select(y_dims, summed_over - in_x),
         out_dims=out_dims,
         subscripts=f"{x},{y}->{out}",
-        shared_axes=tuple((axis, y_axis[dim]) for axis, dim in enumerate(x_dims) if dim in y_axis),
+        shared_axes=tuple((x_dims.index(dim), y_dims.index(dim)) for dim in select(x_dims, in_y)),
     )
 
 
 def symbols(count: int) -> str:
-    """Give `count` distinct symbols: einsum's 52 letters, then letters it does not know.
+    """Return distinct symbols: the 52 letters of einsum, then other letters.
 
     Examples
     --------

@@ -1,4 +1,13 @@
-"""The vocabulary of a verdict: rules, kinds of mismatch, aspects and stages."""
+"""The vocabulary of verdicts: the rules, and how and where a target can break them.
+
+A mismatch between a target and the oracle is described with these terms:
+
+- a *rule* of SPEC.md that the target breaks, such as R4;
+- a *kind*, which is how the target breaks it, such as "accepted-invalid";
+- a *stage*, which is where the mismatch shows, such as "run".
+
+An *aspect* is a group of kinds that a user can select, as in `refdot check --only gradients`.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +17,22 @@ __all__ = ["ASPECTS", "KINDS", "RULES", "STAGES"]
 
 
 class Rule(NamedTuple):
-    """A rule's name, and the kinds of mismatch without which it is not judged."""
+    """A rule of SPEC.md.
+
+    Attributes
+    ----------
+    name : str
+        The title of its section.
+    kinds : tuple of str
+        The kinds of mismatch that break this rule. A run that selects none of them does not
+        judge the rule.
+    """
 
     name: str
     kinds: tuple[str, ...]
 
 
+# By number, in the order of SPEC.md.
 RULES = {
     "R1": Rule("Operands", ("accepted-invalid",)),
     "R2": Rule("The argument dim", ("accepted-invalid",)),
@@ -30,7 +49,7 @@ RULES = {
     "R13": Rule("Earliest stage", ("late-error", "wrong-error")),
     "R14": Rule("Structure", ("structure",)),
 }
-# What `--only` selects by, and the kinds of mismatch that belong to it.
+# The choices of `--only`, each with the kinds of mismatch that it selects.
 ASPECTS = {
     "values": (
         "wrong-value",
@@ -45,4 +64,5 @@ ASPECTS = {
     "structure": ("structure", "nondeterminism"),
 }
 KINDS = tuple(kind for kinds in ASPECTS.values() for kind in kinds)
+# In order: building the graph, lowering names to positions, compiling, and running.
 STAGES = ("build", "lower", "compile", "run")

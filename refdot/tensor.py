@@ -10,6 +10,7 @@ import numpy as np
 
 from refdot.errors import DimNameError, DimNotFoundError
 from refdot.lowering import dim_names
+from refdot.text import printable
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -17,19 +18,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Array", "NamedTensor"]
 
-
 Array: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[Any]]
 
 
 class NamedTensor:
-    """An array whose axes have names, and nothing more: no coordinates, no alignment.
+    """An array whose axes have names. It has no coordinates and does no alignment.
 
     Parameters
     ----------
     data : array_like
-        The values. An array is kept as it is, not copied.
+        The values. An array is not copied.
     dims : iterable of str
-        One distinct, non-empty name for each axis; a `str` alone names one axis.
+        A distinct, non-empty name for each axis. A single `str` names one axis.
 
     Raises
     ------
@@ -49,9 +49,9 @@ class NamedTensor:
     """
 
     __slots__ = ("data", "dims")
-    # NumPy's operators would take an array beside a tensor by position; with this they decline.
+    # Without this, NumPy's operators would combine an array and a tensor by position.
     __array_ufunc__ = None
-    __hash__ = None  # type: ignore[assignment]  # equal by value, and the values can change
+    __hash__ = None  # type: ignore[assignment]  # the values of `data` can change
     data: Array
     dims: tuple[str, ...]
 
@@ -68,7 +68,7 @@ class NamedTensor:
 
     @classmethod
     def trusted(cls, data: Array, dims: tuple[str, ...]) -> NamedTensor:
-        """Name the axes of `data` without a check: for dims that have been checked before."""
+        """Make a tensor without checking `dims`, which must have been checked already."""
         tensor = cls.__new__(cls)
         _set_data(tensor, data)
         _set_dims(tensor, dims)
@@ -104,12 +104,7 @@ class NamedTensor:
         return self.data.ndim
 
     def transpose(self, *dims: str | EllipsisType) -> NamedTensor:
-        """Put the dims into another order; `...` stands for those not named.
-
-        Returns
-        -------
-        NamedTensor
-            A view of the same data.
+        """Return a view with the dims in another order; `...` stands for all other dims.
 
         Examples
         --------
@@ -128,19 +123,19 @@ class NamedTensor:
         return NamedTensor(self.data.transpose([self.dims.index(dim) for dim in order]), order)
 
     def rename(self, /, **names: str) -> NamedTensor:
-        """Give dims other names: `x.rename(time="t")`."""
+        """Rename dims: `x.rename(time="t")`."""
         self._check_has(names)
         return NamedTensor(self.data, [names.get(dim, dim) for dim in self.dims])
 
     def isel(self, /, **indices: int | slice) -> NamedTensor:
-        """Select by position: an integer drops its dim, a slice keeps it."""
+        """Select by position: an integer removes its dim, a slice keeps it."""
         self._check_has(indices)
         key = tuple(indices.get(dim, slice(None)) for dim in self.dims)
         kept = [dim for dim in self.dims if isinstance(indices.get(dim, slice(None)), slice)]
         return NamedTensor(self.data[key], kept)
 
     def sum(self, *dims: str) -> NamedTensor:
-        """Sum over the dims named, or over all of them if none is; the dtype is kept (R7)."""
+        """Sum over the given dims, or over all dims if none is given; the dtype is kept (R7)."""
         self._check_has(dims)
         axes = tuple(self.dims.index(dim) for dim in dims or self.dims)
         summed = self.data.sum(axis=axes, dtype=self.dtype)
@@ -151,7 +146,7 @@ class NamedTensor:
             raise DimNotFoundError(missing, self.dims)
 
     def dot(self, other: NamedTensor, dim: Any = None) -> NamedTensor:
-        """Contract with another tensor: `refdot.dot(self, other, dim)`."""
+        """Return `refdot.dot(self, other, dim)`."""
         from refdot.evaluation import dot
 
         return dot(self, other, dim)
@@ -160,7 +155,7 @@ class NamedTensor:
         return self.dot(other) if isinstance(other, NamedTensor) else NotImplemented
 
     def __eq__(self, other: object) -> bool:
-        """Whether dims (in order), dtype and values are the same; NaN is the same as NaN."""
+        """Return whether dims (in order), dtype and values are equal; NaN equals NaN."""
         if not isinstance(other, NamedTensor):
             return NotImplemented
         return (
@@ -177,31 +172,29 @@ class NamedTensor:
         return f"NamedTensor({shape + '; ' if shape else ''}{self.dtype})\n{self.data}"
 
     def _repr_html_(self) -> str:
-        # Imported here because they are slow to import and only a notebook needs them.
+        # Imported here because `html` is slow to import and only a notebook needs it.
         from html import escape
-
-        from refdot.text import printable
 
         sizes = "".join(
             f"<tr><th>{escape(printable(dim))}</th><td>{size}</td></tr>"
             for dim, size in self.sizes.items()
         )
         table = f"<table>{sizes}</table>" if sizes else ""
-        values = escape(str(self.data))
-        return f"<b>NamedTensor</b> of {escape(str(self.dtype))}{table}<pre>{values}</pre>"
+        dtype, values = escape(str(self.dtype)), escape(str(self.data))
+        return f"<b>NamedTensor</b> of {dtype}{table}<pre>{values}</pre>"
 
     @classmethod
     def from_xarray(cls, array: xarray.DataArray) -> NamedTensor:
-        """Take the values and dims of an `xarray.DataArray`; its coordinates are left behind."""
+        """Make a tensor of the values and dims of an `xarray.DataArray`; ignore its coordinates."""
         return cls(array.values, dim_names(map(str, array.dims)))
 
     def to_xarray(self) -> xarray.DataArray:
-        """Give an `xarray.DataArray` of the same values and dims, without coordinates."""
+        """Return an `xarray.DataArray` of the same values and dims, without coordinates."""
         import xarray
 
         return xarray.DataArray(self.data, dims=self.dims)
 
 
-# The slots' own setters: the one way past `__setattr__`, and half the price of `object`'s.
+# The setters of the slots bypass `__setattr__`, in half the time of `object.__setattr__`.
 _set_data = NamedTensor.__dict__["data"].__set__
 _set_dims = NamedTensor.__dict__["dims"].__set__

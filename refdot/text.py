@@ -1,15 +1,23 @@
-"""Write values, names and counts as text on one line."""
+"""Format values, names and counts as text on one line."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from unicodedata import east_asian_width
 
-__all__ = ["counted", "in_columns", "listed", "nearest_name", "one_line", "printable", "shortened"]
+__all__ = [
+    "counted",
+    "display_width",
+    "listed",
+    "nearest_name",
+    "one_line",
+    "printable",
+    "shortened",
+]
 
 
 def one_line(value: object) -> str:
-    """Show `value` on one line, whatever its `repr` does, and a set in a settled order.
+    """Return the `repr` of a value on one line, with the members of sets sorted.
 
     Examples
     --------
@@ -26,7 +34,7 @@ def one_line(value: object) -> str:
 
 
 def nearest_name(name: str, names: Sequence[str]) -> str | None:
-    """Give the one of `names` that is spelt most like `name`, if any is at all like it.
+    """Return the member of `names` that is spelled most like `name`, if one is close enough.
 
     Examples
     --------
@@ -40,7 +48,7 @@ def nearest_name(name: str, names: Sequence[str]) -> str | None:
 
 
 def counted(number: int, noun: str) -> str:
-    """Write a number of things.
+    """Return a number and a noun, in the plural if needed.
 
     Examples
     --------
@@ -51,7 +59,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def listed(words: Iterable[str]) -> str:
-    """Join words as a sentence does.
+    """Join words with commas and "and".
 
     Examples
     --------
@@ -63,12 +71,12 @@ def listed(words: Iterable[str]) -> str:
 
 
 def shortened(text: str, limit: int = 300) -> str:
-    """Cut the middle out of a long line."""
+    """Replace the middle of a long text with an ellipsis."""
     return text if len(text) <= limit else f"{text[: limit - 60]} … {text[-50:]}"
 
 
 def printable(name: str) -> str:
-    r"""Write a name so that no character of it can break a line or a document.
+    r"""Escape a name that has line breaks or other characters that cannot be printed.
 
     Examples
     --------
@@ -78,12 +86,12 @@ def printable(name: str) -> str:
     return name if name.isprintable() else repr(name)[1:-1]
 
 
-def in_columns(text: str) -> int:
-    """Count the columns that a text takes in a monospaced font.
+def display_width(text: str) -> int:
+    """Return the number of columns that a text takes in a monospaced font.
 
     Examples
     --------
-    >>> in_columns("time"), in_columns("時間")
+    >>> display_width("time"), display_width("時間")
     (4, 4)
     """
     return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)

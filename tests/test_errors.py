@@ -17,7 +17,6 @@ from refdot.errors import (
     DTypeError,
     NoGradientError,
     SizeMismatchError,
-    named_shape,
 )
 from refdot.text import nearest_name, one_line
 
@@ -30,11 +29,11 @@ ERRORS = {
         "Dim '' is empty in x: ('a', '')",
         {"operand": "x", "dims": ("a", "")},
     ),
-    "a dim comes twice": (
-        DimNameError("'a' comes twice", "y", ["a", "b", "a"], "Found duplicates in"),
+    "a dim appears twice": (
+        DimNameError("'a' appears twice", "y", ["a", "b", "a"], "Found duplicates in"),
         "R1",
         ValueError,
-        "Found duplicates in ('a', 'b', 'a'): 'a' comes twice in y",
+        "Found duplicates in ('a', 'b', 'a'): 'a' appears twice in y",
         {"operand": "y", "dims": ("a", "b", "a")},
     ),
     "a dim of the wrong type": (
@@ -84,14 +83,14 @@ ERRORS = {
         DimNotFoundError({"z", "x", "y"}, ("a",)),
         "R3",
         ValueError,
-        "Dimension x not found in either input (nor y, z); the dims are a",
+        "Dimension x not found in either input (also not found: y, z); the dims are a",
         {"missing": ("x", "y", "z"), "dims": ("a",)},
     ),
     "several misspelt dims": (
         DimNotFoundError(["zone", "tiem", "ebmd", "embt"], ("time", "embd")),
         "R3",
         ValueError,
-        "Dimension ebmd not found in either input (nor embt, tiem, zone); "
+        "Dimension ebmd not found in either input (also not found: embt, tiem, zone); "
         "the dims are time, embd; did you mean embd, time?",
         {"missing": ("ebmd", "embt", "tiem", "zone"), "dims": ("time", "embd")},
     ),
@@ -199,7 +198,8 @@ def test_a_dim_that_is_not_found_notes_both_named_shapes(take):
     ("sizes", "text"), [({}, "()"), ({"a": 0}, "(a: 0)"), ({"b": 1, "a": 2}, "(b: 1, a: 2)")]
 )
 def test_a_named_shape_keeps_the_order_of_its_dims(sizes, text):
-    assert named_shape(sizes) == text
+    error = CotangentError("the cotangent", sizes, "the output", {"c": 3})
+    assert str(error).endswith(f"(c: 3), but it is {text}")
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ WITH_A_MATMUL = ("float32", "float64", "complex64", "complex128")
 SIZES = (2, 3, 5, 1, 0)
 
 # The work from which a dot is read as a matmul: as it is, for every dot, and for none.
-AS_IT_IS, ALWAYS, NEVER = evaluation.WORTH_A_MATMUL, 0, 1 << 62
+AS_IT_IS, ALWAYS, NEVER = evaluation.MATMUL_THRESHOLD, 0, 1 << 62
 either_reading = pytest.mark.parametrize("worth", [ALWAYS, NEVER], ids=["matmul", "einsum"])
 quickly = settings(deadline=None, max_examples=60)
 
@@ -41,7 +41,7 @@ quickly = settings(deadline=None, max_examples=60)
 def matmul_from(worth):
     """Read as a matmul what takes this many multiply-adds."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(evaluation, "WORTH_A_MATMUL", worth)
+        patch.setattr(evaluation, "MATMUL_THRESHOLD", worth)
         yield
 
 

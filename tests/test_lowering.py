@@ -134,8 +134,8 @@ DUPLICATES = "Dimensions must be unique. Found duplicates in"
 
 # Each: the dims of one operand, and the message, in which {} is the operand.
 WRONG_DIMS = [
-    (("a", "b", "a"), f"{DUPLICATES} ('a', 'b', 'a'): 'a' comes twice in {{}}"),
-    (("a", "b", "b", "a"), f"{DUPLICATES} ('a', 'b', 'b', 'a'): 'b' comes twice in {{}}"),
+    (("a", "b", "a"), f"{DUPLICATES} ('a', 'b', 'a'): 'a' appears twice in {{}}"),
+    (("a", "b", "b", "a"), f"{DUPLICATES} ('a', 'b', 'b', 'a'): 'b' appears twice in {{}}"),
     (("a", ""), "Dim '' is empty in {}: ('a', '')"),
     (("",), "Dim '' is empty in {}: ('',)"),
     (("a", 5), "Dim 5 is not a str in {}: ('a', 5)"),
@@ -158,7 +158,7 @@ NOT_FOUND = [
     (
         {"z", "heads", "q"},
         ("heads", "q", "z"),
-        "Dimension heads not found in either input (nor q, z); the dims are time, embd, head; "
+        "Dimension heads not found in either input (also not found: q, z); the dims are time, embd, head; "
         "did you mean head?",
     ),
 ]
@@ -333,7 +333,7 @@ def test_dims_alone_are_those_of_a_tensor():
     assert dim_names(iter(["b", "a"])) == ("b", "a")
     with pytest.raises(DimNameError) as info:
         dim_names(["a", "a"])
-    assert str(info.value) == f"{DUPLICATES} ('a', 'a'): 'a' comes twice in tensor"
+    assert str(info.value) == f"{DUPLICATES} ('a', 'a'): 'a' appears twice in tensor"
 
 
 @pytest.mark.parametrize(
@@ -356,8 +356,8 @@ def test_a_dim_of_two_scalars_is_refused():
 @pytest.mark.parametrize(
     ("x_dims", "y_dims", "dim", "message"),
     [
-        (["a", "a"], ["b", "b"], 5, f"{DUPLICATES} ('a', 'a'): 'a' comes twice in x"),
-        (["a"], ["b", "b"], 5, f"{DUPLICATES} ('b', 'b'): 'b' comes twice in y"),
+        (["a", "a"], ["b", "b"], 5, f"{DUPLICATES} ('a', 'a'): 'a' appears twice in x"),
+        (["a"], ["b", "b"], 5, f"{DUPLICATES} ('b', 'b'): 'b' appears twice in y"),
         (["a"], ["b"], [5, "e"], f"{TAKES}[5, 'e']: 5 is not a str"),
         (["a"], ["b"], ["e", 5], f"{TAKES}['e', 5]: 5 is not a str"),
     ],

@@ -90,7 +90,7 @@ def total(x: NamedTensor, y: NamedTensor):
 BAD_DIMS = {
     "twice": (
         ("a", "b", "a"),
-        "Dimensions must be unique. Found duplicates in ('a', 'b', 'a'): 'a' comes twice in {}",
+        "Dimensions must be unique. Found duplicates in ('a', 'b', 'a'): 'a' appears twice in {}",
     ),
     "empty": (("a", ""), "Dim '' is empty in {}: ('a', '')"),
     "a number": (("a", 0), "Dim 0 is not a str in {}: ('a', 0)"),
@@ -219,7 +219,7 @@ MISSING = {
         "ba",
         "bc",
         ["g", "e", "f"],
-        "Dimension e not found in either input (nor f, g); the dims are b, a, c",
+        "Dimension e not found in either input (also not found: f, g); the dims are b, a, c",
     ),
     "misspelt": (
         ["batch", "time"],

@@ -27,7 +27,7 @@ WRONG_DIMS = [
     (
         NUMBERS[0],
         ("a", "a"),
-        "Dimensions must be unique. Found duplicates in ('a', 'a'): 'a' comes twice in tensor",
+        "Dimensions must be unique. Found duplicates in ('a', 'a'): 'a' appears twice in tensor",
     ),
     (NUMBERS[0], ("a", ""), "Dim '' is empty in tensor: ('a', '')"),
     (NUMBERS[0], ("a", 1), "Dim 1 is not a str in tensor: ('a', 1)"),
@@ -146,7 +146,7 @@ def test_rename_keeps_names_distinct(tensor):
         tensor.rename(time="batch")
     assert str(info.value) == (
         "Dimensions must be unique. Found duplicates in ('batch', 'batch', 'embd'): "
-        "'batch' comes twice in tensor"
+        "'batch' appears twice in tensor"
     )
 
 

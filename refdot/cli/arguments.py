@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from refdot.display.explanation import underlined
+from refdot.display.explanation import underline
 from refdot.errors import SizeMismatchError
 from refdot.lowering import Lowering
 from refdot.text import nearest_name
@@ -122,12 +122,12 @@ def read_sizes(text: str, lowering: Lowering) -> dict[str, int]:
         try:
             check_choices("--sizes", [name], lowering.all_dims)
         except UsageError as error:
-            raise UsageError(f"{error}\n{underlined('--sizes', text, name)}") from None
+            raise UsageError(f"{error}\n{underline('--sizes', text, name)}") from None
         if sizes.setdefault(name, int(size)) == int(size):
             continue
         if name in lowering.contracted + lowering.batch:
             raise SizeMismatchError(sizes, {name: int(size)})
         raise UsageError(
-            f"--sizes gives {name} two sizes\n{underlined('--sizes', text, name, occurrence=1)}"
+            f"--sizes gives {name} two sizes\n{underline('--sizes', text, name, occurrence=1)}"
         )
     return sizes

@@ -6,7 +6,7 @@ import argparse
 
 from refdot.cli.arguments import UsageError, read_dim, read_sizes
 from refdot.cli.files import write_text
-from refdot.display.explanation import explain, parse_operands, with_culprit_underlined
+from refdot.display.explanation import explain, message_with_underline, parse_operands
 from refdot.errors import DotError
 from refdot.lowering import lower_dot
 
@@ -25,7 +25,7 @@ def run_explain(arguments: argparse.Namespace) -> int:
         lowering = lower_dot(x_dims, y_dims, read_dim(arguments.dim))
         sizes = read_sizes(arguments.sizes, lowering)
     except DotError as error:
-        raise UsageError(with_culprit_underlined(error, texts)) from None
+        raise UsageError(message_with_underline(error, texts)) from None
     except ValueError as error:
         raise UsageError(str(error)) from None
     if arguments.svg is not None:

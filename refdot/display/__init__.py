@@ -1,1 +1,1 @@
-"""Show a lowering: as text and as a picture."""
+"""Display a lowering: as text and as a picture."""

@@ -1,4 +1,4 @@
-"""A lowering, explained as text."""
+"""Explain a lowering as text."""
 
 from __future__ import annotations
 
@@ -8,23 +8,21 @@ from math import prod
 
 from refdot.display.svg import MEANING
 from refdot.errors import DimNameError, DimNotFoundError, DotError, SizeMismatchError
-from refdot.lowering import Dims, Lowering
-from refdot.text import counted, in_columns, printable
+from refdot.lowering import EINSUM_SYMBOLS, Dims, Lowering
+from refdot.text import counted, display_width, printable
 
-__all__ = ["explain", "parse_operands", "underlined", "with_culprit_underlined"]
+__all__ = ["explain", "message_with_underline", "parse_operands", "underline"]
 
-
-_EINSUM_SYMBOLS = 52
 _FLOAT64_BYTES = 8
 
 
 def parse_operands(text: str) -> tuple[Dims, Dims]:
-    """Read two operands' dims: names between spaces, one comma between the operands.
+    """Parse the dims of two operands: names separated by spaces, operands by a comma.
 
     Raises
     ------
     ValueError
-        There is not just one comma.
+        The text does not have exactly one comma.
 
     Examples
     --------
@@ -34,26 +32,26 @@ def parse_operands(text: str) -> tuple[Dims, Dims]:
     operands = text.split(",")
     if len(operands) != 2:
         raise ValueError(
-            f"two operands with one comma between them, such as 'a b, b c', not {text!r}"
+            f"expected two operands separated by one comma, such as 'a b, b c', got {text!r}"
         )
     x, y = operands
     return tuple(x.split()), tuple(y.split())
 
 
 def explain(lowering: Lowering, sizes: Mapping[str, int] | None = None) -> str:
-    """Explain a lowering: how the einsum is made, what it computes, costs and differentiates to.
+    """Explain a lowering: its letters, roles, einsum, loops, cost and gradients.
 
     Parameters
     ----------
     lowering : Lowering
     sizes : mapping of str to int, optional
-        Sizes of dims, to be shown beside them. If all are given, the work is counted.
+        The sizes to show beside the dims. The cost is shown if every size is given.
 
     Returns
     -------
     str
-        The letters of each operand, the einsum as it grows by them, the role of each dim, the
-        loops that it stands for, what they cost, and the two dots that pull a cotangent back.
+        In this order: the letters of each operand and the subscripts up to there, the role of
+        each dim, the einsum, the equivalent loops, their cost, and the gradients of the dot.
 
     Examples
     --------
@@ -87,8 +85,8 @@ def explain(lowering: Lowering, sizes: Mapping[str, int] | None = None) -> str:
     """
     sizes = sizes or {}
     parts = [
-        _letter_by_letter(lowering),
-        _legend(lowering, sizes),
+        _letters(lowering),
+        _roles(lowering, sizes),
         [f"out = {_einsum(lowering, lowering.subscripts, 'x', 'y')}"],
         _loops(lowering),
         _cost(lowering, sizes),
@@ -97,17 +95,17 @@ def explain(lowering: Lowering, sizes: Mapping[str, int] | None = None) -> str:
     return "\n\n".join("\n".join(part) for part in parts if part)
 
 
-def _letter_by_letter(lowering: Lowering) -> list[str]:
-    """Put under each dim its letter, and beside them the einsum as far as it is written."""
+def _letters(lowering: Lowering) -> list[str]:
+    """Return each operand with a letter below each dim, and beside them the subscripts so far."""
     operands = {"x": lowering.x_dims, "y": lowering.y_dims, "out": lowering.out_dims}
-    rows, written = [], ""
+    rows, subscripts = [], ""
     for name, dims in operands.items():
-        written += {"x": "", "y": ",", "out": "->"}[name]
-        written += "".join(lowering.symbol[dim] for dim in dims)
-        names = [printable(dim) for dim in dims] or ["(no dims)"]
-        letters = [_padded(lowering.symbol[dim], in_columns(printable(dim))) for dim in dims]
-        rows.append((f"{name:<5}{'  '.join(names)}", f"     {'  '.join(letters)}", written))
-    width = max(in_columns(row) for names, letters, _ in rows for row in (names, letters))
+        subscripts += {"x": "", "y": ",", "out": "->"}[name]
+        subscripts += "".join(lowering.symbol[dim] for dim in dims)
+        names = "  ".join(map(printable, dims)) or "(no dims)"
+        letters = [_padded(lowering.symbol[dim], display_width(printable(dim))) for dim in dims]
+        rows.append((f"{name:<5}{names}", f"     {'  '.join(letters)}", subscripts))
+    width = max(display_width(line) for *lines, _ in rows for line in lines)
     return [
         line.rstrip()
         for names, letters, so_far in rows
@@ -115,34 +113,32 @@ def _letter_by_letter(lowering: Lowering) -> list[str]:
     ]
 
 
-def _legend(lowering: Lowering, sizes: Mapping[str, int]) -> list[str]:
-    """List every dim with its letter, its size and its role."""
-    named = {
-        dim: f"{printable(dim)} = {sizes[dim]}" if dim in sizes else printable(dim)
+def _roles(lowering: Lowering, sizes: Mapping[str, int]) -> list[str]:
+    """Return a line for each dim, with its letter, size and role."""
+    names = [
+        f"{printable(dim)} = {sizes[dim]}" if dim in sizes else printable(dim)
         for dim in lowering.all_dims
-    }
-    width = max(map(in_columns, named.values()), default=0)
-    roles = {dim: lowering.role(dim) for dim in lowering.all_dims}
+    ]
+    width = max(map(display_width, names), default=0)
     return [
-        f"{lowering.symbol[dim]}  {_padded(named[dim], width)}  {role:<10}  {MEANING[role]}"
-        for dim, role in roles.items()
+        f"{lowering.symbol[dim]}  {_padded(name, width)}  {role:<10}  {MEANING[role]}"
+        for dim, name in zip(lowering.all_dims, names, strict=True)
+        for role in [lowering.role(dim)]
     ]
 
 
 def _padded(text: str, width: int) -> str:
-    """Fill a text with spaces up to a number of columns."""
-    return text + " " * (width - in_columns(text))
+    return text + " " * (width - display_width(text))
 
 
 def _einsum(lowering: Lowering, subscripts: str, first: str, second: str) -> str:
-    """Write a call of einsum, or for more dims than it has letters the subscripts alone."""
-    if len(lowering.all_dims) > _EINSUM_SYMBOLS:
+    """Return a call of einsum, or only the subscripts if einsum has too few letters."""
+    if len(lowering.all_dims) > EINSUM_SYMBOLS:
         return f"{subscripts} of {first} and {second} (more dims than einsum has letters)"
     return f'np.einsum("{subscripts}", {first}, {second})'
 
 
 def _loops(lowering: Lowering) -> list[str]:
-    """Write the loops that a lowering stands for."""
     out = _element("out", lowering.out_dims)
     summed_over = [dim for dim in lowering.all_dims if dim not in lowering.out_dims]
     product = f"{_element('x', lowering.x_dims)} * {_element('y', lowering.y_dims)}"
@@ -152,20 +148,20 @@ def _loops(lowering: Lowering) -> list[str]:
         *(f"for {printable(dim)}:" for dim in summed_over),
         f"{out} += {product}",
     ]
-    depth, indented = 0, []
+    lines, indent = [], ""
     for statement in statements:
-        indented.append("    " * depth + statement)
-        depth += statement.startswith("for ")
-    return indented
+        lines.append(indent + statement)
+        if statement.startswith("for "):
+            indent += "    "
+    return lines
 
 
 def _element(name: str, dims: Dims) -> str:
-    """Write an element of an operand."""
     return f"{name}[{', '.join(map(printable, dims))}]" if dims else name
 
 
 def _cost(lowering: Lowering, sizes: Mapping[str, int]) -> list[str]:
-    """Count the operations of the loops, and what must be read and written at least once."""
+    """Return the number of operations, and the sizes of the operands and the output."""
     if not set(lowering.all_dims) <= set(sizes):
         return []
 
@@ -174,7 +170,7 @@ def _cost(lowering: Lowering, sizes: Mapping[str, int]) -> list[str]:
 
     x, y, out = map(elements, (lowering.x_dims, lowering.y_dims, lowering.out_dims))
     products = elements(lowering.all_dims)
-    # A sum of k products takes k - 1 additions, and one of none takes none.
+    # A sum of k products takes k - 1 additions; an empty sum takes none.
     additions = max(0, products - out)
     return [
         f"{counted(products, 'multiplication')} + {counted(additions, 'addition')} "
@@ -185,74 +181,64 @@ def _cost(lowering: Lowering, sizes: Mapping[str, int]) -> list[str]:
 
 
 def _gradients(lowering: Lowering) -> list[str]:
-    """Write the dots that pull `out_bar`, the cotangent of the output, back to x and to y (R8)."""
+    """Return the dots that pull `out_bar`, the cotangent of the output, back to x and y (R8)."""
     calls, notes = [], []
-    for operand, other in (("x", "y"), ("y", "x")):
-        own = lowering.x_dims if operand == "x" else lowering.y_dims
-        others = lowering.y_dims if operand == "x" else lowering.x_dims
-        there = tuple(dict.fromkeys(lowering.out_dims + others))
-        groups = lowering.out_dims, others, tuple(dim for dim in own if dim in there)
+    for operand, own, other, others in (
+        ("x", lowering.x_dims, "y", lowering.y_dims),
+        ("y", lowering.y_dims, "x", lowering.x_dims),
+    ):
+        available = tuple(dict.fromkeys(lowering.out_dims + others))
+        groups = lowering.out_dims, others, [dim for dim in own if dim in available]
         out_bar, beside, bar = ("".join(lowering.symbol[dim] for dim in dims) for dims in groups)
         call = _einsum(lowering, f"{out_bar},{beside}->{bar}", "out_bar", other)
         calls.append(f"{operand}_bar = {call}")
-        note = _names_after("summed over", [dim for dim in there if dim not in own])
-        spread = _names_after("spread over", [dim for dim in own if dim not in there])
-        notes.append(", ".join(filter(None, (note, spread))))
-    width = max(map(in_columns, calls))
+        changes = {
+            "summed over": [dim for dim in available if dim not in own],
+            "broadcast over": [dim for dim in own if dim not in available],
+        }
+        lists = [
+            f"{words} {' '.join(map(printable, dims))}" for words, dims in changes.items() if dims
+        ]
+        notes.append(", ".join(lists))
+    width = max(map(display_width, calls))
     return [
         f"{_padded(call, width)}  {note}".rstrip() for call, note in zip(calls, notes, strict=True)
     ]
 
 
-def _names_after(words: str, dims: list[str]) -> str:
-    """Write words and the dims that they are about, or nothing if there are none."""
-    return f"{words} {' '.join(map(printable, dims))}" if dims else ""
-
-
-def with_culprit_underlined(error: DotError, texts: Mapping[str, str]) -> str:
-    """Give an error's message, and below it the text that it is about with a caret.
+def message_with_underline(error: DotError, texts: Mapping[str, str]) -> str:
+    """Return the message of an error, and below it the wrong name underlined.
 
     Parameters
     ----------
     error : DotError
     texts : mapping of str to str
-        What was written where: "operands" as `parse_operands` reads them, "--dim" and "--sizes".
+        The text of each argument: "operands" (see `parse_operands`), "--dim" and "--sizes".
 
     Examples
     --------
     >>> error = DimNotFoundError(["emdb"], ("time", "embd"))
-    >>> print(with_culprit_underlined(error, {"--dim": "time,emdb"}))
+    >>> print(message_with_underline(error, {"--dim": "time,emdb"}))
     Dimension emdb not found in either input; the dims are time, embd; did you mean embd?
       --dim time,emdb
                  ^^^^
     """
     if isinstance(error, DimNotFoundError):
-        return f"{error}\n{underlined('--dim', texts['--dim'], error.missing[0])}"
+        return f"{error}\n{underline('--dim', texts['--dim'], error.missing[0])}"
     if isinstance(error, SizeMismatchError):
-        return f"{error}\n{underlined('--sizes', texts['--sizes'], error.dims[0], occurrence=1)}"
+        return f"{error}\n{underline('--sizes', texts['--sizes'], error.dims[0], occurrence=1)}"
     if isinstance(error, DimNameError):
         operands = texts["operands"]
-        culprit = next(str(dim) for dim in error.dims if error.dims.count(dim) > 1)
-        before = operands.partition(",")[0].split().count(culprit) if error.operand == "y" else 0
-        return f"{error}\n{underlined('', operands, culprit, occurrence=before + 1)}"
+        name = next(str(dim) for dim in error.dims if error.dims.count(dim) > 1)
+        in_x = operands.partition(",")[0].split().count(name) if error.operand == "y" else 0
+        return f"{error}\n{underline('', operands, name, occurrence=in_x + 1)}"
     return str(error)
 
 
-def underlined(option: str, text: str, name: str, occurrence: int = 0) -> str:
-    """Show what was written, with a caret under a name in it.
-
-    Parameters
-    ----------
-    option : str
-        What the text was given to, to be shown before it.
-    text : str
-        Names between spaces, commas and equals signs.
-    name : str
-    occurrence : int, optional
-        Which of the places where the name stands, from 0.
-    """
+def underline(option: str, text: str, name: str, occurrence: int = 0) -> str:
+    """Return the text of an argument, with carets below an occurrence (from 0) of a name."""
     shown = f"  {option} {text}" if option else f"  {text}"
     whole_name = rf"(?<![^\s,=]){re.escape(name)}(?![^\s,=])"
-    places = [match.start() for match in re.finditer(whole_name, text)]
-    start = len(shown) - len(text) + places[occurrence]
-    return f"{shown}\n{' ' * in_columns(shown[:start])}{'^' * in_columns(name)}"
+    starts = [match.start() for match in re.finditer(whole_name, text)]
+    start = len(shown) - len(text) + starts[occurrence]
+    return f"{shown}\n{' ' * display_width(shown[:start])}{'^' * display_width(name)}"

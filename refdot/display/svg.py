@@ -1,15 +1,15 @@
-"""A lowering as a picture: a tensor network, in SVG.
+"""Render a lowering as a tensor network, in SVG.
 
-The picture has two columns of edges with the output between them, so that no two edges cross:
+The edges are in two columns with the output between them, so that no two edges cross:
 
     x ──────── contracted ──────── y
     x ── batch ──── out ── batch ── y
     x ── free ───── out ── free ─── y
     x ── summed ●          ● summed ── y
 
-It brings its own background, light or dark as the reader prefers and light on paper, so that it
-reads well on any page. Roles differ in colour, which is safe for colour-blind readers, and in the
-kind of line.
+The picture has its own background, so that it can be read on any page: light or dark as the reader
+prefers, and light on paper. Each role has its own line style, and a colour that colour-blind
+readers can tell from the others.
 """
 
 from __future__ import annotations
@@ -19,19 +19,17 @@ from dataclasses import dataclass
 from html import escape
 
 from refdot.lowering import Dims, Lowering
-from refdot.text import in_columns, printable
+from refdot.text import display_width, printable
 
-__all__ = ["COLOURS", "MEANING", "draw"]
-
+__all__ = ["COLOURS", "MEANING", "render"]
 
 MEANING = {
     "contracted": "in both, summed over",
     "batch": "in both, kept",
     "free": "in one, kept",
-    "summed": "in one, summed over alone",
+    "summed": "in one, summed over",
 }
-# By scheme: the page, what is written and framed, and the edges by role. The suite simulates what
-# colour-blind readers see of them.
+# The tests simulate how colour-blind readers see these.
 COLOURS = {
     "light": {
         "page": "#ffffff",
@@ -58,40 +56,43 @@ _LINES = {
     "free": "stroke-width: 2.5; stroke-dasharray: 9 3",
     "summed": "stroke-width: 2.5; stroke-dasharray: 2 3",
 }
-# In pixels; a character is that of a monospaced font of 12 pixels.
+# Lengths in pixels; _CHARACTER is the width of a character in a monospaced font of 12 pixels.
 _MARGIN, _BOX, _ROW, _GAP, _LINE, _CHARACTER, _SHORTEST_EDGE = 14, 72, 32, 10, 18, 7.3, 74
-# In characters.
-_LONGEST_NAME, _LETTERS_A_LINE, _LEGEND = 32, 8, 36
+# Lengths in characters.
+_LONGEST_NAME, _BOX_LETTERS, _LEGEND = 32, 8, 36
 
 
-def draw(lowering: Lowering, sizes: Mapping[str, int | str]) -> str:
-    """Draw a lowering; `Lowering.to_svg` is the door to it for everybody else."""
+def render(lowering: Lowering, sizes: Mapping[str, int | str]) -> str:
+    """Return a lowering as an SVG document. `Lowering.to_svg` is the public entry point."""
     layout = Layout.of(lowering, sizes)
     caption_top = layout.bottom + _MARGIN
-    caption = _in_lines(f'einsum "{lowering.subscripts}"', layout.characters)
+    line_length = int((layout.width - 2 * _MARGIN) / _CHARACTER)
+    caption = _in_lines(f'einsum "{lowering.subscripts}"', line_length)
     legend_top = caption_top + _LINE * len(caption) + _GAP
     roles = [role for role in MEANING if role in map(lowering.role, lowering.all_dims)]
-    drawn = [*_boxes(lowering, layout), *_edges(lowering, sizes, layout)]
-    for number, words in enumerate(caption):
-        drawn.append(_text(_MARGIN, caption_top + _LINE * (number + 0.7), words))
+    elements = [*_boxes(lowering, layout), *_edges(lowering, sizes, layout)]
+    for number, line in enumerate(caption):
+        elements.append(_text(_MARGIN, caption_top + _LINE * (number + 0.7), line))
     for number, role in enumerate(roles):
-        drawn += _legend_entry(role, legend_top + _LINE * (number + 0.5))
+        elements += _legend_entry(role, legend_top + _LINE * (number + 0.5))
     height = legend_top + _LINE * len(roles) + (_MARGIN if roles else 0)
-    return _document(layout.width, height, _description(lowering), drawn)
+    dims = ", ".join(f"{printable(dim)} is {lowering.role(dim)}" for dim in lowering.all_dims)
+    title = f"{lowering.subscripts}. {dims}".rstrip(". ") + "."
+    return _document(layout.width, height, title, elements)
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where everything is.
+    """The positions of boxes and edges.
 
     Attributes
     ----------
     width : float
-        Of the whole picture.
+        The width of the picture.
     x_right, out_left, out_right, y_left : float
-        The sides of the boxes that edges are fixed to.
+        The sides of the boxes to which edges are attached.
     contracted_top, out_top, kept_top, summed_top, bottom : float
-        Where the rows of each kind begin, from the top down.
+        The top of the rows of each kind, and the bottom of the last row.
     """
 
     width: float
@@ -107,15 +108,15 @@ class Layout:
 
     @classmethod
     def of(cls, lowering: Lowering, sizes: Mapping[str, int | str]) -> Layout:
-        """Lay a lowering out: as wide as its longest labels, as high as its dims are many."""
+        """Compute the width from the longest labels and the height from the number of dims."""
 
         def longest(dims: Sequence[str]) -> float:
-            labels = [2 + in_columns(_label(dim, sizes)) for dim in dims]
+            labels = [2 + display_width(_label(dim, sizes)) for dim in dims]
             return max(labels, default=0) * _CHARACTER + 2 * _GAP
 
         left = max(_SHORTEST_EDGE, longest(lowering.batch + lowering.x_free + lowering.x_summed))
         right = max(_SHORTEST_EDGE, longest(lowering.y_free + lowering.y_summed))
-        # A contracted edge runs past the output; the legend needs its room in any case.
+        # A contracted edge passes the output, and the legend needs a minimum width.
         missing = longest(lowering.contracted) - (left + _BOX + right)
         missing = max(missing, _LEGEND * _CHARACTER - (left + right + 3 * _BOX))
         left, right = left + max(0, missing / 2), right + max(0, missing / 2)
@@ -138,105 +139,91 @@ class Layout:
             bottom=summed_top + _ROW * max(len(lowering.x_summed), len(lowering.y_summed)) + _GAP,
         )
 
-    @property
-    def characters(self) -> int:
-        """How many characters a line has room for."""
-        return int((self.width - 2 * _MARGIN) / _CHARACTER)
-
 
 def _boxes(lowering: Lowering, layout: Layout) -> list[str]:
-    """Draw the operands and the output, each with its letters in the order of its axes."""
-    drawn = []
+    """Render the operands and the output, each with its letters in the order of its axes."""
+    elements = []
     for name, dims, left, top, bottom in (
         ("x", lowering.x_dims, _MARGIN, _MARGIN, layout.bottom),
         ("y", lowering.y_dims, layout.y_left, _MARGIN, layout.bottom),
         ("out", lowering.out_dims, layout.out_left, layout.out_top, layout.summed_top - _GAP / 2),
     ):
-        drawn.append(
+        elements.append(
             f'<rect class="box" x="{left:g}" y="{top:g}" width="{_BOX}" height="{bottom - top:g}" '
             'rx="8"/>'
         )
         lines = _letters(lowering, dims)
-        # Edges may run through the output, so its name stands above them.
+        # Batch edges may cross the output, so its name is above them.
         first = top + _LINE if name == "out" else (top + bottom - _LINE * len(lines)) / 2 + 4
-        drawn.append(_text(left + _BOX / 2, first, name, "name"))
-        drawn += [
-            _text(left + _BOX / 2, first + _LINE * number, line, "middle")
-            for number, line in enumerate(lines, 1)
-        ]
-    return drawn
+        elements.append(_text(left + _BOX / 2, first, name, "name"))
+        for number, line in enumerate(lines, 1):
+            elements.append(_text(left + _BOX / 2, first + _LINE * number, line, "middle"))
+    return elements
 
 
 def _edges(lowering: Lowering, sizes: Mapping[str, int | str], layout: Layout) -> list[str]:
-    """Draw an edge for each dim."""
     x, out_left, out_right, y = layout.x_right, layout.out_left, layout.out_right, layout.y_left
-    left, middle, right = (x + out_left) / 2, (x + y) / 2, (out_right + y) / 2
-    out = (out_left + out_right) / 2
     x_end, y_end = out_left - _GAP, out_right + _GAP
+    left, middle, right = (x + out_left) / 2, (x + y) / 2, (out_right + y) / 2
     free_top = layout.kept_top + _ROW * len(lowering.batch)
-    # Each: the dims, the first row, from where to where, and where label and dot are.
+    # For each group: its dims, its top, the ends of its edges, and where the labels and dots are.
     groups: list[tuple[Dims, float, float, float, float, float | None]] = [
         (lowering.contracted, layout.contracted_top, x, y, middle, None),
-        (lowering.batch, layout.kept_top, x, y, left, out),
+        (lowering.batch, layout.kept_top, x, y, left, (out_left + out_right) / 2),
         (lowering.x_free, free_top, x, out_left, left, None),
         (lowering.y_free, free_top, out_right, y, right, None),
         (lowering.x_summed, layout.summed_top, x, x_end, (x + x_end) / 2, x_end),
         (lowering.y_summed, layout.summed_top, y_end, y, (y_end + y) / 2, y_end),
     ]
-    drawn = []
+    elements = []
     for dims, top, start, end, label_at, dot_at in groups:
         for number, dim in enumerate(dims):
-            # Below the middle of its row, for the label is above it.
+            # An edge is below the middle of its row, since its label is above it.
             role, height = lowering.role(dim), top + _ROW * (number + 0.7)
             letter = f'<tspan class="letter">{escape(lowering.symbol[dim])}</tspan> '
-            drawn += [
+            elements += [
                 f"<g><title>{escape(printable(dim))}: {role}, {MEANING[role]}</title>",
                 _line(role, start, end, height),
                 "" if dot_at is None else _dot(role, dot_at, height),
                 _text(label_at, height - 6, _label(dim, sizes), "middle", letter),
                 "</g>",
             ]
-    return drawn
+    return elements
 
 
 def _line(role: str, start: float, end: float, height: float) -> str:
-    """Draw the line of an edge."""
     return f'<path class="{role}" d="M{start:g} {height:g}H{end:g}"/>'
 
 
 def _dot(role: str, x: float, y: float) -> str:
-    """Draw a dot."""
     return f'<circle class="{role}" cx="{x:g}" cy="{y:g}" r="5"/>'
 
 
-def _text(x: float, y: float, content: str, kind: str = "", letter: str = "") -> str:
-    """Write a line of text; `letter` is an element to begin it with."""
+def _text(x: float, y: float, content: str, kind: str = "", prefix: str = "") -> str:
+    """Render a line of text after `prefix`, which is an SVG element."""
     kind = f' class="{kind}"' if kind else ""
-    return f'<text{kind} x="{x:g}" y="{y:g}">{letter}{escape(content)}</text>'
+    return f'<text{kind} x="{x:g}" y="{y:g}">{prefix}{escape(content)}</text>'
 
 
 def _label(dim: str, sizes: Mapping[str, int | str]) -> str:
-    """Write the name of a dim, and its size if that is known."""
     name = printable(dim)
     if len(name) > _LONGEST_NAME:
         half = _LONGEST_NAME // 2
         name = f"{name[:half]}…{name[1 - half :]}"
-    size = f" = {sizes[dim]}" if dim in sizes else ""
-    return f"{name}{size}"
+    return f"{name} = {sizes[dim]}" if dim in sizes else name
 
 
 def _letters(lowering: Lowering, dims: Sequence[str]) -> list[str]:
-    """Give the letters of an operand, in lines that fit into a box."""
-    return _in_lines("".join(lowering.symbol[dim] for dim in dims), _LETTERS_A_LINE)
+    """Return the letters of an operand, in lines that fit into its box."""
+    return _in_lines("".join(lowering.symbol[dim] for dim in dims), _BOX_LETTERS)
 
 
 def _in_lines(content: str, length: int) -> list[str]:
-    """Cut a text into lines."""
     return [content[start : start + length] for start in range(0, len(content), length)]
 
 
 def _legend_entry(role: str, height: float) -> list[str]:
-    """Draw a sample of the edges of a role, and say what it means."""
+    """Render a sample edge of a role, and the meaning of the role."""
     end = _MARGIN + 34
     sample = [_line(role, _MARGIN, end, height)]
     if role in ("batch", "summed"):
@@ -244,15 +231,8 @@ def _legend_entry(role: str, height: float) -> list[str]:
     return [*sample, _text(end + 12, height + 4, f"{role}: {MEANING[role]}")]
 
 
-def _description(lowering: Lowering) -> str:
-    """Say what the picture shows, for those who do not see it."""
-    roles = [f"{printable(dim)} is {lowering.role(dim)}" for dim in lowering.all_dims]
-    return f"{lowering.subscripts}. {', '.join(roles)}".rstrip(". ") + "."
-
-
-def _document(width: float, height: float, title: str, drawn: Sequence[str]) -> str:
-    """Put drawn elements together into an SVG document of its own."""
-    body = "\n".join(filter(None, drawn))
+def _document(width: float, height: float, title: str, elements: Sequence[str]) -> str:
+    body = "\n".join(filter(None, elements))
     lines = "\n".join(f".refdot path.{role} {{ {kind} }}" for role, kind in _LINES.items())
     return f"""\
 <svg xmlns="http://www.w3.org/2000/svg" class="refdot" role="img" \
@@ -278,7 +258,7 @@ style="max-width: 100%; height: auto">
 
 
 def _style(scheme: str) -> str:
-    """Give the colours of a scheme as style rules."""
+    """Return the colours of a scheme as CSS rules."""
     colours = COLOURS[scheme]
     rules = [
         f".refdot .page {{ fill: {colours['page']} }}",

@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 
 import refdot as rd
 from refdot.cases.strategies import dot_cases
-from refdot.display.explanation import explain, parse_operands, underlined, with_culprit_underlined
+from refdot.display.explanation import explain, message_with_underline, parse_operands, underline
 from refdot.errors import DimNameError, DimNotFoundError, DotError, SizeMismatchError
 from refdot.lowering import lower_dot
 
@@ -58,9 +58,9 @@ out  free  batch
 
 a  free       free        in one, kept
 b  batch = 2  batch       in both, kept
-c  alone      summed      in one, summed over alone
+c  alone      summed      in one, summed over
 d  both       contracted  in both, summed over
-e  own        summed      in one, summed over alone
+e  own        summed      in one, summed over
 
 out = np.einsum("abcd,edb->ab", x, y)
 
@@ -72,8 +72,8 @@ for free:
                 for own:
                     out[free, batch] += x[free, batch, alone, both] * y[own, both, batch]
 
-x_bar = np.einsum("ab,edb->abd", out_bar, y)  summed over own, spread over alone
-y_bar = np.einsum("ab,abcd->db", out_bar, x)  summed over free alone, spread over own""",
+x_bar = np.einsum("ab,edb->abd", out_bar, y)  summed over own, broadcast over alone
+y_bar = np.einsum("ab,abcd->db", out_bar, x)  summed over free alone, broadcast over own""",
     ),
     "two scalars": (
         ",",
@@ -136,7 +136,7 @@ y    a
 out  (no dims)
                   ,a->
 
-a  a  summed      in one, summed over alone
+a  a  summed      in one, summed over
 
 out = np.einsum(",a->", x, y)
 
@@ -145,7 +145,7 @@ for a:
     out += x * y[a]
 
 x_bar = np.einsum(",a->", out_bar, y)  summed over a
-y_bar = np.einsum(",->", out_bar, x)   spread over a""",
+y_bar = np.einsum(",->", out_bar, x)   broadcast over a""",
     ),
     "an inner product": (
         "é, é",
@@ -202,9 +202,9 @@ def test_operands_are_names_between_spaces_and_one_comma(text, dims):
 
 @pytest.mark.parametrize("text", ["", "a b", "a, b, c", ",,"], ids=repr)
 def test_just_one_comma_is_needed(text):
-    with pytest.raises(ValueError, match=r"^two operands with one") as caught:
+    with pytest.raises(ValueError, match=r"^expected two operands separated by one") as caught:
         parse_operands(text)
-    assert str(caught.value).endswith(f"such as 'a b, b c', not {text!r}")
+    assert str(caught.value).endswith(f"such as 'a b, b c', got {text!r}")
 
 
 def runnable(explanation, sizes):
@@ -281,12 +281,12 @@ UNDERLINED = {
         "  --dim a, z,q\n             ^",
     ),
     "the second in x": (
-        DimNameError("Dim 'ab' comes twice", "x", ("ab", "a", "ab")),
+        DimNameError("Dim 'ab' appears twice", "x", ("ab", "a", "ab")),
         {"operands": "ab a ab, ab"},
         "  ab a ab, ab\n       ^^",
     ),
     "the second in y, though x has it too": (
-        DimNameError("Dim 'ab' comes twice", "y", ("ab", "ab")),
+        DimNameError("Dim 'ab' appears twice", "y", ("ab", "ab")),
         {"operands": "c ab, ab ab"},
         "  c ab, ab ab\n           ^^",
     ),
@@ -300,13 +300,13 @@ UNDERLINED = {
 
 @pytest.mark.parametrize(("error", "texts", "shown"), UNDERLINED.values(), ids=UNDERLINED)
 def test_the_culprit_is_underlined(error, texts, shown):
-    assert with_culprit_underlined(error, texts) == f"{error}\n{shown}"
+    assert message_with_underline(error, texts) == f"{error}\n{shown}"
 
 
 def test_an_error_about_no_name_is_its_message_alone():
-    assert with_culprit_underlined(DotError("of another kind"), {}) == "of another kind"
+    assert message_with_underline(DotError("of another kind"), {}) == "of another kind"
 
 
 def test_a_caret_is_as_wide_as_its_name():
-    assert underlined("", "時間 b", "b") == "  時間 b\n       ^"
-    assert underlined("--dim", "時間", "時間") == "  --dim 時間\n        ^^^^"
+    assert underline("", "時間 b", "b") == "  時間 b\n       ^"
+    assert underline("--dim", "時間", "時間") == "  --dim 時間\n        ^^^^"

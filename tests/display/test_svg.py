@@ -16,7 +16,7 @@ from refdot.cases.strategies import dot_cases
 from refdot.display.svg import COLOURS, MEANING, Layout
 from refdot.lowering import lower_dot
 from refdot.targets.mismatch import Mismatch
-from refdot.text import in_columns, printable
+from refdot.text import display_width, printable
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -51,7 +51,7 @@ def test_every_edge_goes_from_where_to_where_its_role_says():
         "batch: batch, in both, kept": (x, y),
         "free: free, in one, kept": (x, out[0]),
         "own: free, in one, kept": (out[1], y),
-        "alone: summed, in one, summed over alone": (x, out[0] - 10),
+        "alone: summed, in one, summed over": (x, out[0] - 10),
     }
     heights = {title.split(":")[0]: height for title, (_, _, height, _) in drawn.items()}
     assert heights["both"] < layout.out_top
@@ -78,7 +78,7 @@ def test_any_names_are_drawn_one_edge_each_and_no_label_leaves_its_room(case, na
     assert len(drawn) == len(low.all_dims)
     for title, (start, end, _, label) in drawn.items():
         room = (layout.out_left if ": batch," in title else end) - start
-        assert (in_columns(label) - 1) * 7.3 < room, label
+        assert (display_width(label) - 1) * 7.3 < room, label
     assert low.to_svg(sizes) == low.to_svg(dict(reversed(sizes.items())))
 
 
