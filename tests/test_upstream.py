@@ -1,4 +1,4 @@
-"""The edit proposed to PyTensor: it can be made, and what it makes does what is claimed of it."""
+"""The edit proposed to PyTensor: it can be applied, and the edited PyTensor works as claimed."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ print(pytensor.__file__)
 
 @pytest.fixture(scope="module")
 def edited(tmp_path_factory) -> Path:
-    """Give the folder of a copy of PyTensor with the edit."""
+    """Return the folder of a copy of PyTensor with the edit."""
     folder = tmp_path_factory.mktemp("edited")
     package = folder / "pytensor"
     installed = Path(pytensor.__file__).parent
@@ -67,20 +67,20 @@ def run(folder: Path, *arguments: str, also: str = "") -> subprocess.CompletedPr
     )
 
 
-def test_nothing_of_refdot_is_named_in_it(edited):
+def test_the_edited_files_do_not_mention_refdot(edited):
     for path in NEW + CHANGED:
         text = (edited / "pytensor" / path).read_text(encoding="utf-8")
         assert "refdot" not in text
         assert re.findall(r"\bR\d+\b", text) == []
 
 
-def test_the_edited_softmax_is_stable_and_needs_no_refdot(edited):
+def test_the_edited_softmax_is_stable_without_refdot(edited):
     ran = run(edited, "-c", SOFTMAX)
     assert (ran.returncode, ran.stderr) == (0, "")
     assert ran.stdout.startswith(str(edited))
 
 
-def test_what_is_wrong_with_the_edited_dot_is_wrong_before_the_lowering(edited, tmp_path):
+def test_all_mismatches_of_the_edited_dot_come_before_the_lowering(edited, tmp_path):
     options = ["--backend", "python", "--lowering", "stock", "--cases", "40", "--seed", "4"]
     options += ["--strict", "--report", str(tmp_path)]
     ran = run(edited, "-m", "refdot", "check", *options, also=str(ROOT))
@@ -89,18 +89,16 @@ def test_what_is_wrong_with_the_edited_dot_is_wrong_before_the_lowering(edited, 
     assert report["cases"] == 40
     found = {mismatch["signature"] for mismatch in report["mismatches"]}
     known = (
-        " at build: ",  # the dot's arguments, and what it declares
+        " at build: ",  # the arguments of dot, and the declared output
         "R8 accepted-invalid at lower: the gradient of",  # PyTensor's gradient of integers
-        "R13 late-error at lower: batch",  # the dot compares contracted sizes alone
+        "R13 late-error at lower: batch",  # `Dot.make_node` only compares contracted sizes
     )
-    assert [
-        signature for signature in found if not any(words in signature for words in known)
-    ] == []
+    assert [signature for signature in found if not any(text in signature for text in known)] == []
 
 
-def test_it_says_how_it_is_used():
+def test_a_wrong_argument_prints_the_usage():
     ran = run(ROOT, str(SCRIPT), "nowhere", also=str(ROOT))
     assert ran.returncode == 1
     assert ran.stderr == (
-        "usage: apply.py path/to/pytensor, the folder that holds xtensor/rewriting\n"
+        "usage: apply.py path/to/pytensor, the folder that contains xtensor/rewriting\n"
     )

@@ -1,13 +1,13 @@
-"""Makes the edit that pull-request.md proposes, on a copy of PyTensor's sources.
+"""Apply the edit that pull-request.md proposes to a copy of PyTensor's sources.
 
     python docs/upstream/apply.py path/to/pytensor
 
-`path/to/pytensor` is the package, the folder that holds `xtensor/`. What is written there is put
-together from refdot's own modules, so that it is what refdot tests; PyTensor then needs no refdot.
+`path/to/pytensor` is the package, the folder that contains `xtensor/`. The code comes from refdot's
+own modules, so refdot tests the same code. The edited PyTensor does not need refdot.
 
-- `xtensor/rewriting/math.py`, which has nothing but the lowering of dot in it, is written anew.
+- `xtensor/rewriting/math.py`, which only contains the lowering of dot, is replaced.
 - `xtensor/rewriting/ops.py` and `link/numba/dispatch/xtensor.py` are new.
-- `link/numba/dispatch/__init__.py` gets one import more.
+- `link/numba/dispatch/__init__.py` imports the latter.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from pathlib import Path
 
 from refdot.pytensor.lowerings import direct, numba_ops, ops
 
-# What of the lowering goes over as it is.
+# The parts of the lowering that are copied unchanged.
 PARTS = (
     direct.dot,
     direct.Operand,
     direct.ungrouped,
     direct.sizes_of,
-    direct.of_equal_sizes,
+    direct.with_checked_sizes,
     direct.matrix_product,
     direct.elementwise_product,
     direct.zero_if_empty,
-    direct.extent,
+    direct.total_size,
     direct.reshaped,
-    direct.lowered_softmax,
+    direct.softmax_replacement,
     direct.stable_softmax,
 )
 
 HEAD = '''\
-"""Lowers xtensor's dot and softmax to operations on tensors."""
+"""Lowering of xtensor's dot and softmax to operations on tensors."""
 
 from __future__ import annotations
 
@@ -65,13 +65,13 @@ from pytensor.xtensor.vectorization import XElemwise
 
 
 Dims = tuple[str, ...]
-# Elemwise.perform cannot run an operation of more than 32 operands, and this one may be fused.
-MOST_FACTORS = {most_factors}
+# Elemwise.perform cannot run an operation of more than 32 operands, and a product may be fused.
+MAX_FACTORS = {max_factors}
 
 
 @dataclass(frozen=True)
 class Lowering:
-    """What becomes of each dim: contracted, batch, free, or summed alone."""
+    """The role of each dim: contracted, batch, free, or summed alone."""
 
     x_dims: Dims
     y_dims: Dims
@@ -105,24 +105,24 @@ class Lowering:
 @register_lower_xtensor
 @node_rewriter(tracks=[Dot])
 def lower_dot(fgraph, node):
-    """Rewrite xtensor's dot to operations on tensors."""
+    """Replace xtensor's dot by operations on tensors."""
     [out] = node.outputs
     lowering = Lowering(*(operand.type.dims for operand in (*node.inputs, out)))
     x, y = map(tensor_from_xtensor, node.inputs)
     return [xtensor_from_tensor(dot(lowering, x, y), lowering.out_dims)]
 
 
-# Registered before what lowers any other elementwise operation, and so tried first.
+# Registered before the lowering of other elementwise operations, and so tried first.
 @register_lower_xtensor
 @node_rewriter(tracks=[XElemwise])
 def lower_softmax(fgraph, node):
-    """Lower softmax before its parts, of which it is no longer recognised with certainty."""
-    return lowered_softmax(node)
+    """Lower softmax as a whole, since later rewrites may not recognize it in its parts."""
+    return softmax_replacement(node)
 '''
 
 
 def apply(package: Path) -> list[Path]:
-    """Write the edit into a copy of PyTensor's package; list the files."""
+    """Write the edit into a copy of PyTensor's package, and return the files."""
     dispatch = package / "link" / "numba" / "dispatch"
     rewriting = package / "xtensor" / "rewriting"
     written = {
@@ -140,27 +140,27 @@ def apply(package: Path) -> list[Path]:
 
 
 def lowering_module() -> str:
-    """Put together the module of the lowering."""
-    head = HEAD.replace("{most_factors}", str(direct.MOST_FACTORS))
+    """Return the source of the lowering."""
+    head = HEAD.replace("{max_factors}", str(direct.MAX_FACTORS))
     parts = map(inspect.getsource, PARTS)
     module = "\n\n".join([head, *parts])
-    # Its example is refdot's.
+    # The example in the docstring of `dot` needs refdot.
     before, _, rest = module.partition("\n    Examples\n")
     return before + '    """' + rest.partition('"""')[2]
 
 
 def without_rules(text: str) -> str:
-    """Leave out the numbers of refdot's rules, which say nothing in PyTensor."""
+    """Remove the numbers of refdot's rules, which mean nothing in PyTensor."""
     return re.sub(r" \(R\d+\)|\bR\d+: | of R4\b", "", text)
 
 
 def operations_module() -> str:
-    """Give the module of the operations, without what refdot says to its type checker."""
+    """Return the source of the operations, without the comments for refdot's type checker."""
     return re.sub(r"  # type: ignore.*", "", inspect.getsource(ops))
 
 
 if __name__ == "__main__":
     if len(sys.argv) != 2 or not (Path(sys.argv[1]) / "xtensor" / "rewriting").is_dir():
-        sys.exit("usage: apply.py path/to/pytensor, the folder that holds xtensor/rewriting")
+        sys.exit("usage: apply.py path/to/pytensor, the folder that contains xtensor/rewriting")
     for file in apply(Path(sys.argv[1])):
         print(file)

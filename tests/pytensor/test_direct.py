@@ -1,4 +1,4 @@
-"""The lowering without an einsum: what it makes of a dot, its checks, and softmax beside it."""
+"""The direct lowering: its operations, its checks of sizes, and softmax."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from pytensor.xtensor.math import softmax
 from refdot import check
 from refdot.cases.notation import dot_case
 from refdot.evaluation import dot
-from refdot.pytensor.lowerings.direct import MOST_FACTORS
+from refdot.pytensor.lowerings.direct import MAX_FACTORS
 from refdot.pytensor.lowerings.install import use_lowering
 from refdot.pytensor.lowerings.ops import EqualSizes
 from refdot.pytensor.target import graph
@@ -43,7 +43,7 @@ def ops(variable) -> list[object]:
 
 
 def kinds(variable) -> Counter[str]:
-    """Count what a graph is made of, a check of both operands once."""
+    """Count the nodes of a graph by operation."""
     nodes = {found.owner for found in ancestors([variable]) if found.owner}
     return Counter(type(node.op).__name__ for node in nodes)
 
@@ -54,8 +54,8 @@ def compiled(inputs, outputs, mode=PYTHON):
         return pytensor.function(inputs, outputs, mode=mode)
 
 
-# Each: what is asked with all sizes known, and the operations that are left.
-PLAINEST = {
+# Each case, with static sizes, and the operations that it becomes.
+SIMPLEST = {
     "a matrix product": (dot_case("a b", "b c"), {"Dot": 1}),
     "transposed operands": (dot_case("b a", "c b"), {"Dot": 1, "DimShuffle": 2}),
     "a batch": (dot_case("a b c", "a c d", "c"), {"Blockwise": 1}),
@@ -74,19 +74,19 @@ PLAINEST = {
 }
 
 
-@pytest.mark.parametrize(("case", "expected"), PLAINEST.values(), ids=PLAINEST)
-def test_it_makes_the_plainest_operations(case, expected):
+@pytest.mark.parametrize(("case", "expected"), SIMPLEST.values(), ids=SIMPLEST)
+def test_a_dot_becomes_the_simplest_operations(case, expected):
     assert kinds(lowered(case)) == expected
 
 
-def test_the_output_is_transposed_only_where_that_is_needed():
+def test_the_output_is_transposed_only_if_necessary():
     between = lowered(dot_case("a b c", "b c d", "c"))  # batch b is not first in x
     assert isinstance(between.owner.op, DimShuffle)
     first = lowered(dot_case("b a c", "b c d", "c"))
     assert not isinstance(first.owner.op, DimShuffle)
 
 
-def test_a_reshape_to_known_sizes_has_them_as_constants():
+def test_a_reshape_to_static_sizes_has_constants():
     for op in ancestors([lowered(dot_case("a b c", "c d e"))]):
         if op.owner and isinstance(op.owner.op, Reshape):
             assert -1 not in op.owner.inputs[1].data
@@ -96,29 +96,29 @@ def test_a_reshape_to_known_sizes_has_them_as_constants():
     ("x", "y"), [("a:2 b:3 c:4", "b:3? a:2? c:4?"), ("a:2? b:3? c:4?", "b:3 a:2 c:4")]
 )
 @pytest.mark.parametrize("dim", [(), "b", ("a", "b"), None])
-def test_a_size_that_either_operand_knows_is_static(x, y, dim):
+def test_a_size_that_is_static_in_either_operand_is_static_in_the_output(x, y, dim):
     case = dot_case(x, y, dim)
     out = lowered(case)
     assert None not in out.type.shape
 
 
-def test_no_check_is_left_where_sizes_are_known():
+def test_static_sizes_need_no_check():
     for case in (dot_case("a b", "b c"), dot_case("a b", "b a", ())):
         assert not any(isinstance(op, EqualSizes) for op in ops(lowered(case)))
     for x, y in (("a? b?", "b? c?"), ("a b", "b? c?"), ("a? b?", "b c")):
         assert EqualSizes(("b",), ((1, 0),)) in ops(lowered(dot_case(x, y)))
 
 
-# Each: what is asked with sizes that are not known, and what is said of them.
+# Each case, with sizes that differ and are not static, and its error message.
 UNEQUAL = {
     "contracted": (dot_case("a:4? b:2?", "b:3?"), "Size of dim 'b' does not match: 2 in x, 3 in y"),
     "batch": (dot_case("a:2? b?", "b? a:3?", ()), "Size of dim 'a' does not match: 2 in x, 3 in y"),
-    "1 against n": (dot_case("b:1?", "b:3?"), "Size of dim 'b' does not match: 1 in x, 3 in y"),
-    "1 against n, batch": (
+    "size 1 vs n": (dot_case("b:1?", "b:3?"), "Size of dim 'b' does not match: 1 in x, 3 in y"),
+    "size 1 vs n, batch": (
         dot_case("a:1?", "a:3?", ()),
         "Size of dim 'a' does not match: 1 in x, 3 in y",
     ),
-    "nothing against n": (
+    "size 0 vs n": (
         dot_case("b:3?", "b:0?"),
         "Size of dim 'b' does not match: 3 in x, 0 in y",
     ),
@@ -126,7 +126,7 @@ UNEQUAL = {
         dot_case("a:2? b:4?", "b:5? a:2?"),
         "Size of dim 'b' does not match: 4 in x, 5 in y",
     ),
-    "two with one product": (
+    "two with equal products": (
         dot_case("a:2? b:3?", "b:2? a:3?"),
         "Size of dim 'a' does not match: 2 in x, 3 in y",
     ),
@@ -134,7 +134,7 @@ UNEQUAL = {
 
 
 @pytest.mark.parametrize(("case", "message"), UNEQUAL.values(), ids=UNEQUAL)
-def test_unequal_sizes_are_refused_at_run_time(case, message):
+def test_unequal_sizes_raise_at_run_time(case, message):
     raised = TARGET.run(case, "python", "direct").raised
     assert (raised.stage, raised.type) == ("run", "ValueError")
     assert raised.message == message
@@ -142,12 +142,12 @@ def test_unequal_sizes_are_refused_at_run_time(case, message):
 
 
 @pytest.mark.parametrize("case", [case for case, _ in UNEQUAL.values()], ids=UNEQUAL)
-@pytest.mark.parametrize("known", [(True, False), (False, True)])
-def test_unequal_sizes_are_refused_at_run_time_where_one_is_known(case, known):
+@pytest.mark.parametrize("static", [(True, False), (False, True)])
+def test_unequal_sizes_raise_at_run_time_if_one_is_static(case, static):
     shapes = (case.x.shape, case.y.shape)
     x, y = (
-        as_xtensor(pt.tensor(shape=shape if static else (None,) * len(shape)), dims=operand.dims)
-        for operand, shape, static in zip((case.x, case.y), shapes, known, strict=True)
+        as_xtensor(pt.tensor(shape=shape if fixed else (None,) * len(shape)), dims=operand.dims)
+        for operand, shape, fixed in zip((case.x, case.y), shapes, static, strict=True)
     )
     with use_lowering("direct"):
         function = compiled(
@@ -157,15 +157,14 @@ def test_unequal_sizes_are_refused_at_run_time_where_one_is_known(case, known):
         function(*case.arrays())
 
 
-@pytest.mark.parametrize("dim", [(), "a"])
-def test_unequal_sizes_that_are_known_are_refused_when_lowering(dim):
+def test_unequal_static_sizes_raise_when_the_graph_is_built():
     x, y = (pt.tensor(shape=(size,)) for size in (2, 3))
     message = "Size of dim 'a' does not match: 2 in x, 3 in y"
     with pytest.raises(ValueError, match=f"^{message}$"):
         EqualSizes(("a",), ((0, 0),))(x, y)
 
 
-def test_all_backends_refuse_unequal_sizes_and_name_the_dim():
+def test_unequal_sizes_raise_an_error_that_names_the_dim_on_each_backend():
     x, y = pt.matrix("x"), pt.matrix("y")
     named = as_xtensor(x, dims=("a", "b")), as_xtensor(y, dims=("b", "a"))
     message = "Size of dim 'a' does not match"
@@ -177,7 +176,7 @@ def test_all_backends_refuse_unequal_sizes_and_name_the_dim():
         assert function(np.ones((3, 5)), np.ones((5, 3))).tolist() == [5.0, 5.0, 5.0]
 
 
-# Each: two dtypes, and numbers whose sum needs care in them.
+# Each: the dtypes of x and y, numbers to sum, a factor, and the result.
 SUMS = {
     "uint8 wraps": ("uint8", "uint8", [200, 100], 1, 44),
     "int8 wraps": ("int8", "int8", [100, 100], 1, -56),
@@ -202,7 +201,7 @@ def test_a_dim_summed_alone_is_summed_in_the_result_dtype(x, y, numbers, factor,
 
 @pytest.mark.parametrize("static", [0, None])
 @pytest.mark.parametrize("value", [np.inf, np.nan, -np.inf])
-def test_an_empty_sum_is_0_whatever_it_is_multiplied_by(value, static):
+def test_an_empty_sum_times_a_nonfinite_number_is_0(value, static):
     x, y = pt.tensor("x", shape=(static, None)), pt.vector("y")
     named = as_xtensor(x, dims=("a", "b")), as_xtensor(y, dims=("c",))
     with use_lowering("direct"):
@@ -215,7 +214,7 @@ def test_an_empty_sum_is_0_whatever_it_is_multiplied_by(value, static):
     assert function(np.zeros((0, 0)), np.full(2, value))[0].tolist() == [0.0, 0.0]
 
 
-def test_any_rank():
+def test_dots_of_many_dims():
     for count in (27, 60):
         names = tuple(f"d{n}" for n in range(count))
         x_value = np.arange(3.0).reshape((1,) * (count - 1) + (3,))
@@ -225,7 +224,7 @@ def test_any_rank():
             with use_lowering("direct"):
                 function = compiled([x, y], xtensor_dot(*named, dim=dim).values)
             assert function(x_value, x_value).tolist() == expected
-    assert count > MOST_FACTORS
+    assert count > MAX_FACTORS
 
 
 def test_numba_multiplies_large_integers_exactly():
@@ -238,24 +237,24 @@ def test_numba_multiplies_large_integers_exactly():
     assert answer.tolist() == [[3 * large] * 5] * 2
 
 
-def test_what_is_wrong_with_it_is_not_its_own():
+def test_all_mismatches_come_from_other_parts_of_pytensor():
     report = check.run(TARGET, cases=60, seed=5, backends=["python"], lowerings=["direct"])
-    own = [
+    from_lowering = [
         finding.mismatch.signature
         for finding in report.findings
-        # Raised, or not, before there is anything to lower, and PyTensor's gradient of integers.
+        # From the building of the graph, or PyTensor's gradient of integers.
         if not (
             finding.mismatch.stage == "build"
             or finding.mismatch.earliest_stage == "build"
             or finding.mismatch.signature.startswith("R8 accepted-invalid at lower: the gradient")
-            # What PyTensor's own rewrites do with a graph that was lowered.
+            # From PyTensor's own rewrites of the lowered graph.
             or finding.mismatch.detail.startswith("a rewrite fails: ")
         )
     ]
-    assert own == []
+    assert from_lowering == []
 
 
-def test_a_check_is_the_identity_to_shapes_gradients_and_tangents():
+def test_a_check_passes_shapes_gradients_and_tangents_through():
     x, y = pt.tensor("x", shape=(None, 2)), pt.tensor("y", shape=(3, None))
     out_x, out_y = EqualSizes(("a",), ((0, 0),))(x, y)
     assert (out_x.type.shape, out_y.type.shape) == ((3, 2), (3, None))
@@ -272,7 +271,7 @@ def test_a_check_is_the_identity_to_shapes_gradients_and_tangents():
     assert [int(size) for size in shapes(np.ones((3, 2)), np.ones((3, 4)))] == [3, 4]
 
 
-def test_a_check_of_a_stack_of_operands_checks_each():
+def test_a_vectorized_check_checks_stacked_operands():
     x, y = pt.vector("x"), pt.vector("y")
     total = sum(EqualSizes(("a",), ((0, 0),))(x, y))
     stacked = pt.matrix("stacked")
@@ -286,7 +285,7 @@ X_DIMS, W_DIMS = ("time", "head", "head_dim"), ("time_k", "head", "head_dim")
 
 
 def attention(name, values, mode):
-    """Run xtensor attention: give its loss and its gradients."""
+    """Run xtensor attention, and return its loss and its gradients."""
     inputs = [pt.tensor(key, shape=value.shape) for key, value in zip("qkv", values, strict=True)]
     q, k, v = (
         as_xtensor(tensor, dims=dims)
@@ -297,13 +296,13 @@ def attention(name, values, mode):
     with use_lowering(name):
         loss = rewrite_graph(loss, include=("lower_xtensor",), clone=True)
         function = compiled(inputs, [loss, *pytensor.grad(loss, inputs)], mode)
-    # Inner graphs are compiled at the first call, in the mode that is configured then.
+    # Inner graphs are compiled at the first call, in the mode configured at that time.
     with pytensor.config.change_flags(mode=mode):
         return function(*values)
 
 
-def by_hand(q, k, v):
-    """Give the loss of the same attention with a softmax that cannot overflow."""
+def expected_loss(q, k, v):
+    """Compute the loss of the same attention with a softmax that cannot overflow."""
     dims = ("time", "head", "time_k")
     scores = dot(NamedTensor(q, X_DIMS), NamedTensor(k, W_DIMS), "head_dim").data
     powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
@@ -311,7 +310,7 @@ def by_hand(q, k, v):
     return float((dot(weights, NamedTensor(v, W_DIMS), "time_k").data ** 2).sum())
 
 
-def scores_of_thousands():
+def operands_with_large_scores():
     random = np.random.default_rng(0)
     shapes = (3, 2, 5), (4, 2, 5), (4, 2, 5)
     q, k, v = (random.normal(size=shape) for shape in shapes)
@@ -326,16 +325,16 @@ BACKENDS = {
 
 
 @pytest.mark.parametrize("make_mode", BACKENDS.values(), ids=BACKENDS)
-def test_softmax_of_large_scores_is_finite_with_its_gradient(make_mode):
-    values = scores_of_thousands()
+def test_softmax_of_large_scores_and_its_gradient_are_finite(make_mode):
+    values = operands_with_large_scores()
     loss, *gradients = attention("direct", values, make_mode())
-    np.testing.assert_allclose(loss, by_hand(*values), rtol=1e-12)
+    np.testing.assert_allclose(loss, expected_loss(*values), rtol=1e-12)
     assert all(np.isfinite(gradient).all() for gradient in gradients)
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_softmax_of_large_scores_is_not_finite_with_the_other_lowerings():
-    values = scores_of_thousands()
+def test_softmax_of_large_scores_is_not_finite_with_other_lowerings():
+    values = operands_with_large_scores()
     not_finite = {
         name: [not np.isfinite(answer).all() for answer in attention(name, values, PYTHON)]
         for name in ("stock", "inlined")
@@ -345,7 +344,7 @@ def test_softmax_of_large_scores_is_not_finite_with_the_other_lowerings():
 
 @pytest.mark.parametrize("dim", ["a", ("b", "a"), None])
 @pytest.mark.parametrize("dtype", ["float64", "float32", "int8"])
-def test_softmax_of_any_dims_and_dtype(dim, dtype):
+def test_softmax_over_dims_and_dtypes(dim, dtype):
     value = np.arange(6, dtype=dtype).reshape(2, 3)
     x = pt.matrix("x", dtype=dtype)
     out = softmax(as_xtensor(x, dims=("a", "b")), dim=dim)
@@ -360,7 +359,7 @@ def test_softmax_of_any_dims_and_dtype(dim, dtype):
     np.testing.assert_allclose(answer, powers / powers.sum(axis=axes, keepdims=True), rtol=rounding)
 
 
-def test_other_quotients_are_lowered_as_before():
+def test_other_quotients_are_not_lowered_as_softmax():
     x = pt.matrix("x")
     named = as_xtensor(x, dims=("a", "b"))
     for out in (named / named.sum("a"), pytensor.xtensor.math.exp(named) / named.sum("a")):

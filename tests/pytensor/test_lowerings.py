@@ -1,4 +1,4 @@
-"""Lowerings by name: what each installs, that it is taken back, and what it leaves."""
+"""Named lowerings: installing, restoring, and the graphs that they produce."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STOCK = installed()
 PRODUCTS = {
     "matrices": dot_case("a? b?", "b? c?"),
     "a batch": dot_case("a? b? c?", "a? c? d?", "c"),
-    "sizes known": dot_case("a b", "b c"),
+    "static sizes": dot_case("a b", "b c"),
     "every role": dot_case("a? b? c? d?", "e? c? b? f?", ("a", "c", "e")),
     "no dims": dot_case("", ""),
     "one variable": dot_case("a? b?", "a? b?", same_variable=True),
@@ -40,7 +40,7 @@ def inner_graphs(outputs) -> list[object]:
 
 
 def lowered_with_gradients(case):
-    """Give the lowered dot, its first gradients and its second ones."""
+    """Return the lowered dot, its first gradients and its second ones."""
     built = graph.build(case)
     out = graph.lower(built)
     first = graph.first_gradients(out, built.inputs, out.type("cotangent"))
@@ -49,47 +49,47 @@ def lowered_with_gradients(case):
 
 
 @pytest.mark.parametrize("name", LOWERINGS)
-def test_what_was_installed_comes_back(name):
+def test_the_end_of_a_block_restores_the_stock_lowering(name):
     with use_lowering(name):
         assert (installed() is STOCK) is (name == "stock")
     assert installed() is STOCK
 
 
-def test_direct_wraps_more_than_the_dot_and_gives_it_all_back():
+def test_direct_also_replaces_and_restores_the_rewrite_of_elementwise_operations():
     elementwise = lower_xtensor_db["lower_elemwise"]
     own = elementwise.fn
     with use_lowering("direct"):
-        assert elementwise.fn.wraps is own
+        assert elementwise.fn.original is own
         with use_lowering("inlined"):
             assert elementwise.fn is own
-        assert elementwise.fn.wraps is own
+        assert elementwise.fn.original is own
     assert elementwise.fn is own
 
 
 @pytest.mark.parametrize("name", LOWERINGS)
-def test_it_comes_back_after_an_exception(name):
+def test_an_exception_restores_the_stock_lowering(name):
     with pytest.raises(ZeroDivisionError), use_lowering(name):
         raise ZeroDivisionError
     assert installed() is STOCK
 
 
-def test_blocks_nest_and_each_means_what_it_says():
+def test_blocks_can_be_nested():
     with use_lowering("inlined"):
         outer = installed()
         with use_lowering("stock"):
             assert installed() is STOCK
             with use_lowering("inlined"):
-                assert installed().wraps is STOCK
+                assert installed().original is STOCK
             assert installed() is STOCK
         assert installed() is outer
         with use_lowering("inlined"):
-            assert installed().wraps is STOCK
+            assert installed().original is STOCK
         assert installed() is outer
     assert installed() is STOCK
 
 
-def test_an_unknown_name_is_refused_and_nothing_is_installed():
-    message = "no lowering 'outlined': there are stock, inlined, direct"
+def test_an_unknown_name_is_rejected_before_anything_is_installed():
+    message = "unknown lowering 'outlined': choose from stock, inlined, direct"
     with pytest.raises(ValueError, match=f"^{message}$"), use_lowering("outlined"):
         raise AssertionError("the block must not run")
     assert installed() is STOCK
@@ -97,7 +97,7 @@ def test_an_unknown_name_is_refused_and_nothing_is_installed():
 
 @pytest.mark.parametrize("name", ["inlined", "direct"])
 @pytest.mark.parametrize("case", PRODUCTS.values(), ids=PRODUCTS)
-def test_it_leaves_no_inner_graph_where_stock_does(case, name):
+def test_inlined_and_direct_leave_no_inner_graph(case, name):
     with use_lowering("stock"):
         forward, *_ = lowered_with_gradients(case)
         assert len(inner_graphs(forward)) == 1
@@ -107,10 +107,10 @@ def test_it_leaves_no_inner_graph_where_stock_does(case, name):
 
 
 @pytest.mark.parametrize("name", LOWERINGS)
-def test_it_takes_effect_in_modes_that_exist_already(name):
+def test_a_lowering_applies_in_modes_that_already_exist(name):
     mode = pytensor.compile.mode.Mode(linker="py", optimizer="minimum_compile")
     case = PRODUCTS["matrices"]
-    for _ in range(2):  # the second time, every query has been made
+    for _ in range(2):  # the second time, the mode has cached its rewrites
         built = graph.build(case)
         with pytensor.config.change_flags(cxx="", mode=mode), use_lowering(name):
             function = pytensor.function(built.inputs, built.out.values, mode=mode)
@@ -119,7 +119,7 @@ def test_it_takes_effect_in_modes_that_exist_already(name):
 
 
 @pytest.mark.parametrize("name", LOWERINGS)
-def test_shapes_are_inferred_through_it(name):
+def test_shapes_are_inferred(name):
     built = graph.build(PRODUCTS["every role"])
     mode = pytensor.compile.mode.Mode(linker="py", optimizer="fast_run")
     with pytensor.config.change_flags(cxx="", mode=mode), use_lowering(name):
@@ -135,7 +135,7 @@ SUBSCRIPTS = Edit(
 
 
 @pytest.mark.parametrize("name", ["stock", "inlined"])
-def test_a_fault_in_pytensors_own_lowering_shows_through(name):
+def test_a_fault_in_pytensors_own_lowering_changes_the_answer(name):
     case = dot_case("a? d?", "a? d?", ())
     right, wrong = dot_case("d? a?", "a? d?", ()), dot_case("a? d?", "d? a?", ())
     fault = Fault("the output has the subscripts of y", "values", (SUBSCRIPTS,), wrong, name)
@@ -156,7 +156,7 @@ def test_a_fault_in_pytensors_own_lowering_shows_through(name):
     assert answer(wrong) == otherwise
 
 
-def test_inner_graphs_inside_inner_graphs_are_inlined_too():
+def test_nested_inner_graphs_are_inlined():
     x = pt.vector("x")
     doubled = OpFromGraph([x], [2 * x])
     nested = OpFromGraph([x], [doubled(x) + 1])

@@ -1,14 +1,14 @@
 """Named lowerings of PyTensor's xtensor dot, and the context manager that installs one.
 
-"stock" is what PyTensor itself does: `lower_dot` gives an einsum, wrapped in an `OpFromGraph`.
-"inlined" does the same and then puts the einsum's inner graph in its place at once.
-"direct" does without an einsum: see `refdot.pytensor.direct`.
+- "stock" is PyTensor's own: `lower_dot` makes an einsum, wrapped in an `OpFromGraph`.
+- "inlined" replaces this `OpFromGraph` by its inner graph at once.
+- "direct" uses no einsum; see `refdot.pytensor.lowerings.direct`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -20,20 +20,18 @@ from pytensor.xtensor.rewriting.utils import lower_xtensor_db
 from refdot.pytensor.lowerings.direct import lower_dot as direct_lower_dot
 from refdot.pytensor.lowerings.direct import lower_elemwise_and_softmax
 
+try:
+    from pytensor.compile.rewriting import inline_ofg_node
+except ImportError:  # PyTensor 3.0
+    from pytensor.tensor.rewriting.ofg import inline_ofg_node
+
 __all__ = ["LOWERINGS", "use_lowering", "without_inner_graphs"]
 
 
-try:
-    from pytensor.compile.rewriting import inline_ofg_node
-except ImportError:  # PyTensor 3.0 has it elsewhere
-    from pytensor.tensor.rewriting.ofg import inline_ofg_node
 _Rewrite = Callable[[Any, Any], Any]
-_Wrapping = Callable[[_Rewrite], _Rewrite]
 
 
 def _inlined(rewrite: _Rewrite) -> _Rewrite:
-    """Give PyTensor's own lowering with every `OpFromGraph` that it makes inlined."""
-
     def lower_dot(fgraph: Any, node: Any) -> Any:
         outputs = rewrite(fgraph, node)
         return outputs and without_inner_graphs(outputs, node.inputs)
@@ -42,34 +40,27 @@ def _inlined(rewrite: _Rewrite) -> _Rewrite:
 
 
 def _direct(rewrite: _Rewrite) -> _Rewrite:
-    """Give the lowering without an einsum, whatever PyTensor's own is."""
+    # These modules register how Numba and JAX run the operations of the lowering.
     for package in filter(find_spec, ("numba", "jax")):
-        import_module(
-            f"refdot.pytensor.lowerings.{package}_ops"
-        )  # which tells it how to run its operations
-
-    def lower_dot(fgraph: Any, node: Any) -> Any:
-        return direct_lower_dot(node)
-
-    return lower_dot
+        import_module(f"refdot.pytensor.lowerings.{package}_ops")
+    return lambda fgraph, node: direct_lower_dot(node)
 
 
-# For each lowering: which of PyTensor's rewrites it wraps, and in what.
-LOWERINGS: dict[str, dict[str, _Wrapping]] = {
+# For each lowering, by the name of each rewrite of PyTensor that it replaces: a function from
+# PyTensor's own rewrite to the replacement.
+LOWERINGS: dict[str, dict[str, Callable[[_Rewrite], _Rewrite]]] = {
     "stock": {},
     "inlined": {"lower_dot": _inlined},
     "direct": {"lower_dot": _direct, "lower_elemwise": lower_elemwise_and_softmax},
 }
-# What any of them wraps, and so must give back where another is installed.
-_WRAPPED = tuple(dict.fromkeys(name for wrappings in LOWERINGS.values() for name in wrappings))
 
 
 @contextmanager
 def use_lowering(name: str) -> Iterator[None]:
-    """Lower xtensor's dot in the way named, until the `with` block ends.
+    """Install a lowering of xtensor's dot until the `with` block ends.
 
-    What was installed before comes back at the end, also after an exception and when blocks are
-    nested. It takes effect in compilation modes that exist already.
+    Blocks can be nested. The end of a block, also by an exception, brings back the lowering that
+    was installed before. Compilation modes that exist already use the new lowering too.
 
     Parameters
     ----------
@@ -92,25 +83,24 @@ def use_lowering(name: str) -> Iterator[None]:
     'Dot'
     """
     if name not in LOWERINGS:
-        raise ValueError(f"no lowering {name!r}: there are {', '.join(LOWERINGS)}")
-    rewriters = {rewrite: lower_xtensor_db[rewrite] for rewrite in _WRAPPED}
-    before = {rewrite: rewriter.fn for rewrite, rewriter in rewriters.items()}
-    for rewrite, rewriter in rewriters.items():
-        # An outer block may have wrapped PyTensor's own: start from that, not from the wrapping.
-        own = getattr(before[rewrite], "wraps", before[rewrite])
-        rewriter.fn = own
-        if wrap := LOWERINGS[name].get(rewrite):
-            rewriter.fn = wrap(own)
-            vars(rewriter.fn)["wraps"] = own
-    try:
+        raise ValueError(f"unknown lowering {name!r}: choose from {', '.join(LOWERINGS)}")
+    # Those that only other lowerings replace are installed in their original form.
+    replaceable = {rewrite for replaced in LOWERINGS.values() for rewrite in replaced}
+    with ExitStack() as restore:
+        for rewrite in replaceable:
+            rewriter = lower_xtensor_db[rewrite]
+            restore.callback(setattr, rewriter, "fn", rewriter.fn)
+            # An outer block may have replaced PyTensor's own rewrite, which is kept in `original`.
+            original = getattr(rewriter.fn, "original", rewriter.fn)
+            rewriter.fn = original
+            if replace := LOWERINGS[name].get(rewrite):
+                rewriter.fn = replace(original)
+                rewriter.fn.original = original
         yield
-    finally:
-        for rewrite, rewriter in rewriters.items():
-            rewriter.fn = before[rewrite]
 
 
 def without_inner_graphs(outputs: Sequence[Any], inputs: Sequence[Any]) -> list[Variable]:
-    """Rebuild what leads from `inputs` to `outputs` with each `OpFromGraph` inlined."""
+    """Rebuild the graph between inputs and outputs with each `OpFromGraph` inlined."""
     rebuilt: dict[Any, Any] = {variable: variable for variable in inputs}
 
     def rebuild(variable: Any) -> Any:

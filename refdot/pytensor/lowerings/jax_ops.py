@@ -1,4 +1,4 @@
-"""How JAX runs the operations of `ops.py`. Importing this registers them."""
+"""The operations of `ops.py` on JAX. Importing this module registers them."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Any
 import jax.numpy as jnp
 from pytensor.link.jax.dispatch import jax_funcify
 
-from refdot.pytensor.lowerings.ops import DiscreteDot, EqualSizes, unequal_sizes
+from refdot.pytensor.lowerings.ops import DiscreteDot, EqualSizes, size_mismatch
 
 __all__ = []
 
 
 @jax_funcify.register(EqualSizes)  # type: ignore[untyped-decorator]  # PyTensor has no types
 def funcify_equal_sizes(op: EqualSizes, **_: Any) -> Callable[..., Any]:
-    """Compare the sizes when JAX traces, which it does anew for each."""
+    """Compare the sizes when JAX traces, which it repeats for other sizes."""
 
     def equal_sizes(x: Any, y: Any) -> Any:
         for dim, (i, j) in zip(op.dims, op.axes, strict=True):
             if x.shape[i] != y.shape[j]:
-                raise unequal_sizes(dim, x.shape[i], y.shape[j])
+                raise size_mismatch(dim, x.shape[i], y.shape[j])
         return x, y
 
     return equal_sizes
@@ -28,6 +28,6 @@ def funcify_equal_sizes(op: EqualSizes, **_: Any) -> Callable[..., Any]:
 
 @jax_funcify.register(DiscreteDot)  # type: ignore[untyped-decorator]  # as above
 def funcify_discrete_dot(op: DiscreteDot, **_: Any) -> Callable[..., Any]:
-    """Let JAX multiply: integers wrap, and of bools it is any of alls."""
+    """Use JAX's product, which wraps integers, and of bools is `any` of `and`."""
     product: Callable[..., Any] = jnp.matmul
     return product

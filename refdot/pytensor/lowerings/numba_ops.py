@@ -1,4 +1,4 @@
-"""How numba runs the operations of `ops.py`. Importing this registers them."""
+"""The operations of `ops.py` on Numba. Importing this module registers them."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from refdot.pytensor.lowerings.ops import DiscreteDot, EqualSizes
 __all__ = []
 
 
-VERSION = 2  # of the code below: numba's cache on disk does not notice when it is edited
+VERSION = 2  # of the code below: Numba's cache on disk does not notice edits
 
 
 @register_funcify_default_op_cache_key(EqualSizes)  # type: ignore[untyped-decorator]  # PyTensor has no types
 def funcify_equal_sizes(op: EqualSizes, **_: Any) -> tuple[Callable[..., Any], int]:
     """Compare the sizes one after the other.
 
-    The message is without the sizes: what numba finds in its cache on disk can raise constants
-    alone.
+    The message lacks the sizes, since a function from Numba's cache on disk can only raise constant
+    messages.
     """
     comparisons = [
         f"    if x.shape[{i}] != y.shape[{j}]:\n"
@@ -37,9 +37,9 @@ def funcify_equal_sizes(op: EqualSizes, **_: Any) -> tuple[Callable[..., Any], i
 
 @register_funcify_default_op_cache_key(DiscreteDot)  # type: ignore[untyped-decorator]  # as above
 def funcify_discrete_dot(op: DiscreteDot, **_: Any) -> tuple[Callable[..., Any], int]:
-    """Multiply by plain loops, the innermost along rows of memory.
+    """Multiply in loops, the innermost along rows of memory.
 
-    What is stored is cast to the operands' dtype, so that integers wrap and of bools it is any.
+    Each element is stored in the operands' dtype, so integers wrap and a sum of bools is `any`.
     """
 
     def product(x: Any, y: Any) -> Any:

@@ -1,9 +1,9 @@
-"""Two operations that PyTensor lacks and the lowering "direct" needs.
+"""Two operations that the lowering "direct" needs and PyTensor lacks.
 
-`EqualSizes` is the check of R4 at run time: one node for all the dims of a dot, so that it costs
-next to nothing when a graph is rewritten. `DiscreteDot` is a matrix product of integers or bools
-that stays in their dtype on every backend: PyTensor's own `Dot` goes through floating point in
-numba, where large integers lose digits.
+`EqualSizes` checks at run time that each shared dim has one size (R4). It is one node for all dims
+of a dot, so it adds little to the time that PyTensor needs to rewrite a graph. `DiscreteDot` is a
+matrix product of integers or bools that stays in their dtype on every backend. PyTensor's own `Dot`
+uses floating point on Numba, where large integers lose digits.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from pytensor.graph.replace import _vectorize_node
 from pytensor.tensor.blockwise import Blockwise
 from pytensor.tensor.math import Dot
 
-__all__ = ["DiscreteDot", "EqualSizes", "discrete_matmul", "unequal_sizes"]
+__all__ = ["DiscreteDot", "EqualSizes", "discrete_matmul", "size_mismatch"]
 
 
-def unequal_sizes(dim: str, x_size: int, y_size: int) -> ValueError:
-    """Say that a dim that both operands have is of two sizes, in the words of R4's error.
+def size_mismatch(dim: str, x_size: int, y_size: int) -> ValueError:
+    """Return the error for a shared dim with two sizes, worded as for static sizes.
 
-    It is a plain `ValueError`, since PyTensor makes an error again from its class and its message,
-    to say where in a graph it was raised.
+    It is a plain `ValueError`, because PyTensor creates an error again from its class and message
+    to add where in a graph it was raised.
     """
     return ValueError(f"Size of dim '{dim}' does not match: {x_size} in x, {y_size} in y")
 
 
 class EqualSizes(Op):  # type: ignore[misc]  # PyTensor has no types
-    """Gives x and y as they are, or raises: the dims that both have must be of one size in both.
+    """Return x and y unchanged, or raise if a shared dim has two sizes.
 
-    Its outputs know each static size that either of its inputs knows.
+    Each output has the static sizes of both inputs.
 
     Parameters
     ----------
     dims : tuple of str
-        The dims that both inputs have.
+        The shared dims.
     axes : tuple of (int, int)
-        Which axis of x and of y each of those is.
+        The axis of each shared dim in x and in y.
 
     Examples
     --------
@@ -57,85 +57,80 @@ class EqualSizes(Op):  # type: ignore[misc]  # PyTensor has no types
         self.dims, self.axes = tuple(dims), tuple(axes)
 
     def make_node(self, x: Any, y: Any) -> Apply:
-        """Give both outputs each size that is known of either input."""
+        """Merge the static sizes of x and y."""
         x_shape, y_shape = list(x.type.shape), list(y.type.shape)
-        for dim, (x_axis, y_axis) in zip(self.dims, self.axes, strict=True):
-            x_size, y_size = x_shape[x_axis], y_shape[y_axis]
-            if x_size is None:
-                x_shape[x_axis] = y_size
-            elif y_size is None:
-                y_shape[y_axis] = x_size
-            elif x_size != y_size:
-                raise unequal_sizes(dim, x_size, y_size)
+        for dim, (i, j) in zip(self.dims, self.axes, strict=True):
+            if x_shape[i] is None:
+                x_shape[i] = y_shape[j]
+            elif y_shape[j] is None:
+                y_shape[j] = x_shape[i]
+            elif x_shape[i] != y_shape[j]:
+                raise size_mismatch(dim, x_shape[i], y_shape[j])
         outputs = [x.type.clone(shape=x_shape)(), y.type.clone(shape=y_shape)()]
         return Apply(self, [x, y], outputs)
 
     def perform(self, node: Apply, inputs: Sequence[Any], outputs: Sequence[Any]) -> None:
-        """Compare the actual sizes."""
+        """Compare the sizes at run time."""
         x, y = inputs
-        for dim, (x_axis, y_axis) in zip(self.dims, self.axes, strict=True):
-            if x.shape[x_axis] != y.shape[y_axis]:
-                raise unequal_sizes(dim, x.shape[x_axis], y.shape[y_axis])
+        for dim, (i, j) in zip(self.dims, self.axes, strict=True):
+            if x.shape[i] != y.shape[j]:
+                raise size_mismatch(dim, x.shape[i], y.shape[j])
         outputs[0][0], outputs[1][0] = x, y
 
     def infer_shape(self, *arguments: Any) -> Any:
-        """Give the shapes of the inputs, with one symbol for what is of one size."""
+        """Return the shapes of the inputs, with x's symbol for the size of each shared dim."""
         x_shape, y_shape = map(list, arguments[-1])  # the last argument in every version
-        for x_axis, y_axis in self.axes:
-            y_shape[y_axis] = x_shape[x_axis]
+        for i, j in self.axes:
+            y_shape[j] = x_shape[i]
         return [tuple(x_shape), tuple(y_shape)]
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
-        """Each output is one of the inputs."""
+        """Connect each output to the input that it is."""
         return [[True, False], [False, True]]
 
     def pullback(
         self, inputs: Sequence[Any], outputs: Sequence[Any], cotangents: Sequence[Any]
     ) -> list[Any]:
-        """Give the cotangents as they are."""
+        """Return the cotangents unchanged."""
         return list(cotangents)
 
-    def pushforward(
-        self, inputs: Sequence[Any], outputs: Sequence[Any], tangents: Sequence[Any]
-    ) -> list[Any]:
-        """Give the tangents as they are."""
-        return list(tangents)
+    pushforward = pullback  # tangents are unchanged too
 
 
 @_vectorize_node.register(EqualSizes)  # type: ignore[untyped-decorator]  # PyTensor has no types
 def vectorize_equal_sizes(op: EqualSizes, node: Apply, x: Any, y: Any) -> Apply:
-    """Check a stack of operands: the dims are as many axes further on as were put before them."""
-    x_more, y_more = (
+    """Check stacked operands: the new axes come before those of the dims."""
+    x_new, y_new = (
         new.type.ndim - old.type.ndim for new, old in zip((x, y), node.inputs, strict=True)
     )
-    axes = [(x_axis + x_more, y_axis + y_more) for x_axis, y_axis in op.axes]
+    axes = [(i + x_new, j + y_new) for i, j in op.axes]
     return EqualSizes(op.dims, axes).make_node(x, y)
 
 
 class DiscreteDot(Op):  # type: ignore[misc]  # PyTensor has no types
-    """A product of two matrices of one integer or bool dtype, in that dtype throughout."""
+    """The product of two matrices of one integer or bool dtype, computed in that dtype."""
 
     __props__ = ()
     gufunc_signature = Dot.gufunc_signature
     gufunc_spec = Dot.gufunc_spec
 
     def make_node(self, x: Any, y: Any) -> Apply:
-        """Give a matrix of the rows of x and the columns of y."""
+        """Return a node with one output, a matrix of the same dtype."""
         return Apply(self, [x, y], [x.type.clone(shape=(x.type.shape[0], y.type.shape[1]))()])
 
     def perform(self, node: Apply, inputs: Sequence[Any], outputs: Sequence[Any]) -> None:
-        """Let NumPy multiply: integers wrap, and of bools it is any of alls."""
+        """Use NumPy's product, which wraps integers, and of bools is `any` of `and`."""
         outputs[0][0] = np.matmul(*inputs)
 
     def infer_shape(self, *arguments: Any) -> Any:
-        """Give the rows of x and the columns of y."""
+        """Return the number of rows of x and of columns of y."""
         x_shape, y_shape = arguments[-1]
         return [(x_shape[0], y_shape[1])]
 
     def pullback(
         self, inputs: Sequence[Any], outputs: Sequence[Any], cotangents: Sequence[Any]
     ) -> list[Any]:
-        """Give zeros, as PyTensor does where nothing is continuous."""
+        """Return zeros, PyTensor's gradient with respect to discrete variables."""
         return [operand.zeros_like(dtype="floatX") for operand in inputs]
 
 
