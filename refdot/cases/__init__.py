@@ -1,4 +1,4 @@
-"""Cases: one problem for a dot as plain data, and where cases come from."""
+"""Cases: tests of a dot as plain data, and the generators of cases."""
 
 from refdot.cases.case import DimArgument, DotCase, Operand
 

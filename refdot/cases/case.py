@@ -1,4 +1,4 @@
-"""One problem for a dot, as plain data that can be stored, printed and run again."""
+"""A test case for a dot as plain data, which can be stored, printed and run again."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DTYPES = (*FLOATS, *_INTEGERS, "bool", "complex128", "complex64")
 CALLS = {
     "function": "dot(x, y, dim=dim)",
     "method": "x.dot(y, dim=dim)",
-    "operator": "x @ y, which is dim=None",
+    "operator": "x @ y (always dim=None)",
 }
 LAYOUTS = ("c", "fortran", "reversed", "strided", "read-only")
 REGIMES = {
@@ -30,27 +30,27 @@ REGIMES = {
     "rounding": "ordinary numbers of several magnitudes; for integers, the whole range",
     "special": "NaN, infinities, -0.0, subnormals and huge numbers among small integers",
 }
-_Name: TypeAlias = Any  # a dim as given: a str, unless the case is about dims that are not
+_Dim: TypeAlias = Any  # a str, except in cases that break R1
 
 
 @dataclass(frozen=True)
 class Operand:
-    """One operand of a case: its named shape, its dtype, and how it reaches the target.
+    """One operand of a case, without its values.
 
     Attributes
     ----------
     dims : tuple
-        The name of each axis; in an invalid case they may be no `str`, empty, or not distinct.
+        The name of each axis. In an invalid case, a name may be repeated, empty or not a `str`.
     shape : tuple of int
-        The size of each axis.
     dtype : str
     static : tuple of bool
-        For each axis whether a target that builds graphs knows its size beforehand.
+        For each axis, whether the size is static: a target that builds graphs is told it when it
+        builds the graph. By default no size is.
     layout : str
-        How the array lies in memory, one of `LAYOUTS`.
+        The memory layout of the array, one of `LAYOUTS`.
     """
 
-    dims: tuple[_Name, ...]
+    dims: tuple[_Dim, ...]
     shape: tuple[int, ...]
     dtype: str = "float64"
     static: tuple[bool, ...] = ()
@@ -61,41 +61,38 @@ class Operand:
             object.__setattr__(self, "static", (False,) * len(self.dims))
 
     @property
-    def sizes(self) -> dict[_Name, int]:
+    def sizes(self) -> dict[_Dim, int]:
         """The size of each dim."""
         return dict(zip(self.dims, self.shape, strict=True))
 
     @property
     def static_shape(self) -> tuple[int | None, ...]:
-        """The static size of each axis, None for the others."""
+        """The static size of each axis, None where the size is not static."""
         pairs = zip(self.shape, self.static, strict=True)
         return tuple(size if is_static else None for size, is_static in pairs)
 
     @property
-    def static_sizes(self) -> dict[_Name, int | None]:
-        """The static size of each dim, None for the others."""
+    def static_sizes(self) -> dict[_Dim, int | None]:
+        """The static size of each dim, None where the size is not static."""
         return dict(zip(self.dims, self.static_shape, strict=True))
 
     def __str__(self) -> str:
-        marks = ["" if is_static else "?" for is_static in self.static]
-        shape = ", ".join(
-            f"{dim}: {size}{mark}"
-            for dim, size, mark in zip(self.dims, self.shape, marks, strict=True)
-        )
+        axes = zip(self.dims, self.shape, self.static, strict=True)
+        shape = ", ".join(f"{dim}: {size}{'' if static else '?'}" for dim, size, static in axes)
         layout = "" if self.layout == "c" else f" {self.layout}"
         return f"{self.dtype}{layout}({shape})"
 
 
 @dataclass(frozen=True)
 class DimArgument:
-    """The `dim` argument as somebody wrote it.
+    """The `dim` argument of a call, and how it is written.
 
     Attributes
     ----------
     spelling : str
-        One of `DimArgument.SPELLINGS`.
+        How the argument is written, one of `DimArgument.SPELLINGS`.
     items : tuple
-        The names in it, or for the spellings of no names the value itself.
+        The names in the argument; for the spelling "object", the argument itself.
 
     Examples
     --------
@@ -108,7 +105,7 @@ class DimArgument:
     spelling: str = "none"
     items: tuple[Any, ...] = ()
 
-    # The expression for each spelling, and what it evaluates to.
+    # For each spelling, its expression as a template, and a function that evaluates it.
     SPELLINGS: ClassVar[dict[str, tuple[str, Callable[[tuple[Any, ...]], Any]]]] = {
         "none": ("None", lambda items: None),
         "ellipsis": ("...", lambda items: ...),
@@ -126,7 +123,7 @@ class DimArgument:
 
     @classmethod
     def of(cls, value: Any) -> DimArgument:
-        """Return the description of a `dim` argument.
+        """Return the `DimArgument` whose value is a given `dim` argument.
 
         Examples
         --------
@@ -142,18 +139,18 @@ class DimArgument:
 
     @property
     def value(self) -> Any:
-        """The argument itself, made anew at each call: an iterator can be used once only."""
+        """The argument itself, created at each access because an iterator works only once."""
         return self.SPELLINGS[self.spelling][1](self.items)
 
     @property
     def names(self) -> frozenset[str] | EllipsisType | None:
-        """The argument without its spelling, if it is valid."""
+        """The set of names in a valid argument, or None or `...`."""
         if self.spelling in ("none", "ellipsis"):
             return None if self.spelling == "none" else ...
         return frozenset(self.items)
 
-    def renamed(self, names: Mapping[_Name, _Name]) -> DimArgument:
-        """Give the same argument with other names."""
+    def renamed(self, names: Mapping[_Dim, _Dim]) -> DimArgument:
+        """Return the argument with its names replaced according to a mapping."""
         return replace(self, items=tuple(names.get(item, item) for item in self.items))
 
     def __str__(self) -> str:
@@ -163,22 +160,22 @@ class DimArgument:
 
 @dataclass(frozen=True)
 class DotCase:
-    """One problem: `dot(x, y, dim)`, and what to ask about it.
+    """A test case: a call `dot(x, y, dim)` and which of its derivatives to compute.
 
     Attributes
     ----------
     x, y : Operand
     dim : DimArgument
     regime : str
-        Which numbers the operands hold, one of `REGIMES`.
+        The value regime: what numbers the operands hold, one of `REGIMES`.
     seed : int
-        What those numbers are drawn with.
+        The seed of those numbers.
     same_variable : bool
-        Whether both operands are one and the same variable (then y equals x).
+        Whether both operands are the same variable. Then `y` equals `x`.
     gradient_order : int
-        0, 1 or 2: how often to differentiate.
+        The highest order of derivatives to compute: 0, 1 or 2.
     call : str
-        How to write it, one of `CALLS`.
+        How the call is written, one of `CALLS`.
 
     Examples
     --------
@@ -198,18 +195,18 @@ class DotCase:
 
     def __str__(self) -> str:
         y = "x" if self.same_variable else str(self.y)
-        facts = [
+        notes = [
             "" if self.regime == "exact" else self.regime,
             f"seed {self.seed}" if self.seed else "",
             ["", "gradient", "second gradient"][self.gradient_order],
             {"method": "as a method", "operator": "as x @ y"}.get(self.call, ""),
         ]
-        notes = ", ".join(filter(None, facts))
-        return f"dot({self.x}, {y}, dim={self.dim})" + (f"  [{notes}]" if notes else "")
+        suffix = f"  [{', '.join(filter(None, notes))}]" if any(notes) else ""
+        return f"dot({self.x}, {y}, dim={self.dim}){suffix}"
 
     @property
-    def dims(self) -> tuple[_Name, ...]:
-        """Every dim once, x's first."""
+    def dims(self) -> tuple[_Dim, ...]:
+        """The distinct dims, those of x first."""
         return tuple(dict.fromkeys(self.x.dims + self.y.dims))
 
     @property
@@ -219,7 +216,7 @@ class DotCase:
 
     @property
     def lowering(self) -> Lowering:
-        """The lowering of a case whose names are valid.
+        """The lowering of the call.
 
         Raises
         ------
@@ -230,12 +227,12 @@ class DotCase:
 
     @property
     def out_sizes(self) -> dict[str, int]:
-        """The named shape of the answer to a valid case."""
+        """The size of each dim of the answer, for a valid case."""
         sizes = self.x.sizes | self.y.sizes
         return {dim: sizes[dim] for dim in self.lowering.out_dims}
 
     def arrays(self, replicate: int = 0) -> tuple[Array, Array]:
-        """Return the operands' values; each replicate of a case has other numbers."""
+        """Return the values of the operands. Each replicate of a case has different numbers."""
         x = self._values(self.x, (self.seed, replicate, 0))
         return x, x if self.same_variable else self._values(self.y, (self.seed, replicate, 1))
 
@@ -244,12 +241,19 @@ class DotCase:
         return with_layout(array, operand.layout)
 
     def tensors(self, replicate: int = 0) -> tuple[NamedTensor, NamedTensor]:
-        """Return the operands of a case whose dims are valid."""
+        """Return the operands as named tensors, for a case that obeys R1."""
         x, y = self.arrays(replicate)
         return NamedTensor(x, self.x.dims), NamedTensor(y, self.y.dims)
 
     def cotangents(self, replicate: int = 0) -> tuple[NamedTensor, NamedTensor, NamedTensor]:
-        """Return a cotangent of the answer, and tangents of the cotangents of x and of y."""
+        """Return cotangents for first and second derivatives, for a valid case.
+
+        Returns
+        -------
+        tuple of NamedTensor
+            A cotangent of the answer; and tangents of x and y, to be paired with the first
+            gradients when these are differentiated again.
+        """
         regime = "exact" if self.regime == "special" else self.regime
 
         def tensor(sizes: Mapping[str, int], dtype: str, number: int) -> NamedTensor:
@@ -262,8 +266,8 @@ class DotCase:
             return cotangent, x_tangent, x_tangent
         return cotangent, x_tangent, tensor(self.y.sizes, self.y.dtype, 4)
 
-    def renamed(self, names: Mapping[_Name, _Name]) -> DotCase:
-        """Give the same case with other names."""
+    def renamed(self, names: Mapping[_Dim, _Dim]) -> DotCase:
+        """Return the case with its dims renamed according to a mapping."""
 
         def rename(operand: Operand) -> Operand:
             return replace(operand, dims=tuple(names.get(dim, dim) for dim in operand.dims))

@@ -1,38 +1,40 @@
-"""Cases as JSON: the schema, which msgspec checks, and the conversion in both directions."""
+"""Conversion of cases to JSON and back; msgspec checks what is read against a schema."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import prod
 from typing import Annotated, Any, TypeAlias
 
 import msgspec
 from msgspec import Meta, Struct
 
-from refdot.cases.case import CALLS, DTYPES, LAYOUTS, REGIMES, DimArgument, DotCase, Operand
+from refdot.cases.case import CALLS, DTYPES, LAYOUTS, REGIMES, DimArgument, DotCase
 
 __all__ = ["CaseRecord", "case_from_json", "case_to_json"]
 
-_MOST_ELEMENTS = 10_000_000  # of an operand that is read
-_MOST_AXES = 64  # of an array, in NumPy 2
+_MOST_ELEMENTS = 10_000_000  # in an operand that is read
+_MOST_AXES = 64  # of an array in NumPy 2
 
-_Name: TypeAlias = str | int
+_Dim: TypeAlias = str | int
 _Item: TypeAlias = str | int | float | bool | None
 
 
-class _OperandRecord(Struct, forbid_unknown_fields=True):
-    dims: Annotated[list[_Name], Meta(max_length=_MOST_AXES)]
+# The records have the fields of the dataclasses. In JSON, some keep the names in earlier files.
+class _OperandRecord(Struct, forbid_unknown_fields=True, rename={"static": "known"}):
+    dims: Annotated[list[_Dim], Meta(max_length=_MOST_AXES)]
     shape: list[Annotated[int, Meta(ge=0)]]
     dtype: str = "float64"
-    known: list[bool] = []
+    static: list[bool] = []
     layout: str = "c"
 
     def __post_init__(self) -> None:
         _check_choice("dtype", self.dtype, DTYPES)
         _check_choice("layout", self.layout, LAYOUTS)
-        if not len(self.dims) == len(self.shape) == len(self.known or self.dims):
+        if not len(self.dims) == len(self.shape) == len(self.static or self.dims):
             raise ValueError("dims, shape and known differ in length")
         if prod(self.shape) > _MOST_ELEMENTS:
-            raise ValueError(f"more than {_MOST_ELEMENTS:,} elements: {self.shape!r}")
+            raise ValueError(f"more than {_MOST_ELEMENTS:,} elements: {self.shape}")
 
 
 class _DimRecord(Struct, forbid_unknown_fields=True):
@@ -48,91 +50,54 @@ class _DimRecord(Struct, forbid_unknown_fields=True):
             or (needs_text and not isinstance(self.items[0], str))
             or (self.spelling in ("none", "ellipsis") and self.items)
         ):
-            raise ValueError(f"items do not suit the spelling {self.spelling!r}: {self.items!r}")
+            raise ValueError(f"wrong items for the spelling {self.spelling!r}: {self.items}")
 
 
-class CaseRecord(Struct, forbid_unknown_fields=True):
-    """A case as it is in JSON. Some fields keep the names that earlier files have."""
+class CaseRecord(Struct, forbid_unknown_fields=True, rename={"regime": "tier"}):
+    """The JSON of a case, for use as a field of other records."""
 
     x: _OperandRecord
     y: _OperandRecord
     dim: _DimRecord = msgspec.field(default_factory=lambda: _DimRecord("none"))
-    tier: str = "exact"
+    regime: str = "exact"
     seed: Annotated[int, Meta(ge=0, lt=1 << 32)] = 0
     same_variable: bool = False
     gradient_order: Annotated[int, Meta(ge=0, le=2)] = 0
     call: str = "function"
 
     def __post_init__(self) -> None:
-        _check_choice("tier", self.tier, REGIMES)
+        _check_choice("tier", self.regime, REGIMES)
         _check_choice("call", self.call, CALLS)
         if self.call == "operator" and self.dim.spelling != "none":
-            raise ValueError(f"the operator has no dim, got the spelling {self.dim.spelling!r}")
+            raise ValueError(f"the operator takes no dim, got the spelling {self.dim.spelling!r}")
         if self.same_variable and self.x != self.y:
-            raise ValueError("same_variable needs y to be equal to x")
+            raise ValueError("same_variable requires y to equal x")
 
     @classmethod
     def of(cls, case: DotCase) -> CaseRecord:
         """Return the record of a case."""
-        return cls(
-            x=_record_of(case.x),
-            y=_record_of(case.y),
-            dim=_DimRecord(case.dim.spelling, list(case.dim.items)),
-            tier=case.regime,
-            seed=case.seed,
-            same_variable=case.same_variable,
-            gradient_order=case.gradient_order,
-            call=case.call,
-        )
+        return msgspec.convert(case, cls, from_attributes=True)
 
     @property
     def case(self) -> DotCase:
-        """The case that this is the record of."""
-        return DotCase(
-            x=_operand_of(self.x),
-            y=_operand_of(self.y),
-            dim=DimArgument(self.dim.spelling, tuple(self.dim.items)),
-            regime=self.tier,
-            seed=self.seed,
-            same_variable=self.same_variable,
-            gradient_order=self.gradient_order,
-            call=self.call,
-        )
+        """The case that has this record."""
+        return msgspec.convert(self, DotCase, from_attributes=True)
 
 
-def _record_of(operand: Operand) -> _OperandRecord:
-    return _OperandRecord(
-        dims=list(operand.dims),
-        shape=list(operand.shape),
-        dtype=operand.dtype,
-        known=list(operand.static),
-        layout=operand.layout,
-    )
-
-
-def _operand_of(record: _OperandRecord) -> Operand:
-    return Operand(
-        dims=tuple(record.dims),
-        shape=tuple(record.shape),
-        dtype=record.dtype,
-        static=tuple(record.known),
-        layout=record.layout,
-    )
-
-
-def _check_choice(what: str, value: str, choices: Any) -> None:
+def _check_choice(name: str, value: str, choices: Iterable[str]) -> None:
     if value not in choices:
-        raise ValueError(f"{what} must be one of {', '.join(choices)}, got {value!r}")
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
 
 
 def case_to_json(case: DotCase) -> dict[str, Any]:
-    """Return a case as what `json` can write.
+    """Return a case as an object that `json.dump` can write.
 
     Examples
     --------
-    >>> case = DotCase(Operand(("a",), (2,)), Operand((), ()))
-    >>> case_to_json(case)["y"]
-    {'dims': [], 'shape': [], 'dtype': 'float64', 'known': [], 'layout': 'c'}
+    >>> from refdot.cases.notation import dot_case
+    >>> case = dot_case("a:2?", "")
+    >>> case_to_json(case)["x"]
+    {'dims': ['a'], 'shape': [2], 'dtype': 'float64', 'known': [False], 'layout': 'c'}
     >>> case_from_json(case_to_json(case)) == case
     True
     """
@@ -141,17 +106,17 @@ def case_to_json(case: DotCase) -> dict[str, Any]:
 
 
 def case_from_json(data: Any) -> DotCase:
-    """Return the case that `case_to_json` wrote.
+    """Return the case that JSON describes, as `case_to_json` wrote it.
 
     Parameters
     ----------
     data : str, bytes or object
-        JSON as text, or what `json` makes of it.
+        JSON as text, or the object that `json.loads` returns for it.
 
     Raises
     ------
     ValueError
-        The data do not describe a case; the message says where.
+        The data do not describe a case. The message says where.
     """
     try:
         if isinstance(data, str | bytes):

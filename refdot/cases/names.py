@@ -1,9 +1,10 @@
-"""The names of dims that random cases choose from."""
+"""The pools of names for the dims of random cases."""
 
 __all__ = ["NAME_POOLS"]
 
 
-# One case takes all its names from one pool. Importing them must not import Hypothesis.
+# A case takes all its names from one pool. This module must not import Hypothesis, since
+# `refdot.judging` imports it.
 NAME_POOLS = (
     ("a", "b", "c", "d", "e", "f", "g", "h"),
     ("time", "time_k", "t", "tim", "time_q", "k", "q", "batch"),

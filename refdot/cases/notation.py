@@ -1,4 +1,4 @@
-"""Cases written as short text: `dot_case("batch:2? embd:3", "embd:3 head:4")`."""
+"""A short notation for cases: `dot_case("batch:2? embd:3", "embd:3 head:4")`."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from refdot.cases.case import DimArgument, DotCase, Operand
 
 __all__ = ["dot_case", "operand"]
 
-# A name without a size has this one: distinct sizes for the letters that cases use most.
+# The size of a dim whose size is not written, by the first letter of its name.
 _DEFAULT_SIZES = {"a": 2, "b": 3, "c": 4}
 _OTHER_SIZE = 2
 
 
 def operand(text: str, dtype: str = "float64", layout: str = "c") -> Operand:
-    """Read an operand: names separated by spaces, each with an optional size.
+    """Return the operand that a text describes.
 
     Parameters
     ----------
     text : str
-        `a:5` has size 5, and `a` a default size. A `?` at the end marks a size that is not static.
+        Dims separated by spaces. `a:5` has size 5, `a` has a default size, and the sizes of `a:5?`
+        and `a?` are not static.
     dtype, layout : str, optional
 
     Examples
@@ -45,19 +46,19 @@ def dot_case(
     layout: str = "c",
     **options: Any,
 ) -> DotCase:
-    """Return a case from the text of its operands.
+    """Return the case whose operands two texts describe.
 
     Parameters
     ----------
     x, y : str
-        As `operand` reads them.
+        The operands, in the notation of `operand`.
     dim : object, optional
-        The `dim` argument, as `DimArgument.of` takes it.
+        The `dim` argument.
     dtypes : (str, str), optional
     layout : str, optional
-        Of both operands.
+        The memory layout of both operands.
     **options
-        Further fields of `DotCase`.
+        Other fields of `DotCase`.
 
     Examples
     --------

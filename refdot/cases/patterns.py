@@ -1,8 +1,8 @@
-"""Every structure that a dot can have up to a rank, and the cases that try each of them.
+"""Every pattern of dims that two operands can have up to a rank, and cases for each pattern.
 
-What a lowering does depends on the pattern of names alone; up to renaming there are finitely many
-of a rank, so that all of them can be tried. Sizes, dtypes, numbers and spellings without end are
-left to `refdot.strategies`.
+What a lowering does depends only on the pattern of names. Up to renaming, there are finitely many
+patterns of a rank, so that all of them can be tested. `refdot.cases.strategies` draws what is
+not finite: sizes, dtypes, numbers and spellings.
 """
 
 from __future__ import annotations
@@ -18,24 +18,23 @@ __all__ = [
     "NAMES",
     "SIZES",
     "Pattern",
-    "case_of",
     "disagreeing_cases_of",
-    "distinct_sizes",
     "dtype_cases_of",
-    "equal_sizes",
     "forward_cases_of",
     "gradient_cases_of",
     "patterns",
     "slow_cases_of",
+    "with_dtypes",
 ]
 
 
-# Neither in alphabetical order nor in its reverse: what sorts names would go unseen otherwise.
+# Not in alphabetical order, nor in reverse, so that a target that sorts names is found out.
 NAMES = ("c", "a", "d", "b", "f", "e", "h", "g", "j", "i", "l", "k")
-# Distinct for as long as arrays of all of them stay small.
+# Distinct for up to six dims; after that small, so that arrays of all dims stay small.
 SIZES = (2, 3, 5, 7, 4, 6, 2, 3, 2, 3, 2, 3)
-_SQUARE = 3
-_NARROW_AND_WIDE = (
+_EQUAL_SIZE = 3
+_BOTH = (True, True)
+_MIXED_DTYPES = (
     ("float16", "float32"),
     ("float16", "float64"),
     ("float32", "float64"),
@@ -53,7 +52,7 @@ _NARROW_AND_WIDE = (
 
 
 class Pattern(NamedTuple):
-    """Which dims there are, where, and which of them are summed over.
+    """The dims of two operands, and which dims are summed over.
 
     Attributes
     ----------
@@ -68,22 +67,77 @@ class Pattern(NamedTuple):
 
     @property
     def dims(self) -> tuple[str, ...]:
-        """All dims, x's first."""
+        """The distinct dims, those of x first."""
         return tuple(dict.fromkeys(self.x_dims + self.y_dims))
+
+    @property
+    def shared(self) -> tuple[str, ...]:
+        """The dims that both operands have, in the order of x."""
+        return tuple(dim for dim in self.x_dims if dim in self.y_dims)
+
+    @property
+    def distinct_sizes(self) -> dict[str, int]:
+        """A different size for each dim."""
+        return dict(zip(self.dims, SIZES, strict=False))
+
+    @property
+    def equal_sizes(self) -> dict[str, int]:
+        """The same size for every dim."""
+        return dict.fromkeys(self.dims, _EQUAL_SIZE)
+
+    @property
+    def degenerate_sizes(self) -> list[dict[str, int]]:
+        """Distinct sizes in which one dim has size 1 or 0, for each dim in turn."""
+        distinct = self.distinct_sizes
+        return [distinct | {dim: size} for dim in distinct for size in (1, 0)]
+
+    def case(
+        self,
+        sizes: Mapping[str, int],
+        static: tuple[bool, bool] = (False, False),
+        order: int = 0,
+        y_sizes: Mapping[str, int] | None = None,
+    ) -> DotCase:
+        """Return a case of this pattern.
+
+        Parameters
+        ----------
+        sizes : mapping of str to int
+            The size of each dim.
+        static : (bool, bool), optional
+            Whether the sizes of x, and those of y, are static.
+        order : int, optional
+            The gradient order.
+        y_sizes : mapping of str to int, optional
+            The sizes in y, if they are different.
+        """
+
+        def operand(dims: Sequence[str], sizes: Mapping[str, int], is_static: bool) -> Operand:
+            shape = tuple(sizes[dim] for dim in dims)
+            return Operand(tuple(dims), shape, static=(is_static,) * len(dims))
+
+        x = operand(self.x_dims, sizes, static[0])
+        y = operand(self.y_dims, y_sizes or sizes, static[1])
+        dim = DimArgument("tuple", self.summed_over)
+        if {*self.shared} == {*self.summed_over}:
+            dim = DimArgument("none")
+        elif len(self.dims) > 2 and len(self.summed_over) == len(self.dims):
+            dim = DimArgument("ellipsis")
+        return DotCase(x, y, dim, gradient_order=order)
 
 
 def patterns(rank: int) -> Iterator[Pattern]:
-    """Give every pattern of two operands of at most some rank, once up to renaming.
+    """Yield every pattern of two operands up to a rank, once up to renaming.
 
     Parameters
     ----------
     rank : int
-        The most dims that an operand has.
+        The highest number of dims of an operand.
 
     Yields
     ------
     Pattern
-        Those of lower rank first.
+        Patterns of lower rank come first.
 
     Examples
     --------
@@ -116,7 +170,7 @@ def patterns(rank: int) -> Iterator[Pattern]:
 
 
 def _orders(shared: Sequence[str], new: Sequence[str], length: int) -> Iterator[tuple[str, ...]]:
-    """Give every sequence of distinct names, of which new ones come in their own order."""
+    """Yield the sequences of distinct names in which the new names keep their order."""
     if length == 0:
         yield ()
         return
@@ -127,11 +181,10 @@ def _orders(shared: Sequence[str], new: Sequence[str], length: int) -> Iterator[
 
 
 def forward_cases_of(pattern: Pattern) -> Iterator[DotCase]:
-    """Give cases of one pattern without gradients.
+    """Yield the cases of a pattern without gradients.
 
-    Distinct sizes with numbers of every tier, each dim in turn of size 1 and of size 0, and all
-    sizes equal, none of them known beforehand; and distinct sizes that are known, of complex
-    numbers.
+    None of the sizes is static in the cases with distinct sizes and numbers of every regime, with
+    one dim of size 1 or 0, and with equal sizes. A last case has static sizes and complex numbers.
 
     Examples
     --------
@@ -141,19 +194,19 @@ def forward_cases_of(pattern: Pattern) -> Iterator[DotCase]:
     dot(float64(c: 1?), float64(c: 1?, a: 3?), dim=('a',))
     dot(float64(c: 0?), float64(c: 0?, a: 3?), dim=('a',))
     """
-    distinct = case_of(pattern, distinct_sizes(pattern))
-    for tier, seeds in {"exact": 1, "rounding": 1, "special": 4}.items():
-        yield from (replace(distinct, regime=tier, seed=seed) for seed in range(seeds))
-    for sizes in (*_degenerate_sizes(pattern), equal_sizes(pattern)):
-        yield case_of(pattern, sizes)
-    yield _of_complex(case_of(pattern, distinct_sizes(pattern), (True, True)))
+    distinct = pattern.case(pattern.distinct_sizes)
+    for regime, seeds in {"exact": 1, "rounding": 1, "special": 4}.items():
+        yield from (replace(distinct, regime=regime, seed=seed) for seed in range(seeds))
+    for sizes in (*pattern.degenerate_sizes, pattern.equal_sizes):
+        yield pattern.case(sizes)
+    yield _as_complex(pattern.case(pattern.distinct_sizes, _BOTH))
 
 
 def gradient_cases_of(pattern: Pattern) -> Iterator[DotCase]:
-    """Give cases of one pattern with gradients.
+    """Yield the cases of a pattern with gradients.
 
-    The same sizes as without; equal ones that are known, of complex numbers; and both operands one
-    variable, where that can be.
+    They have the sizes of `forward_cases_of`; equal static sizes and complex numbers; and the same
+    variable as both operands, if the operands have the same dims.
 
     Examples
     --------
@@ -162,18 +215,20 @@ def gradient_cases_of(pattern: Pattern) -> Iterator[DotCase]:
     dot(complex128(c: 3), complex128(c: 3), dim=())  [gradient]
     dot(float64(c: 2?), x, dim=())  [gradient]
     """
-    for sizes in (distinct_sizes(pattern), *_degenerate_sizes(pattern), equal_sizes(pattern)):
-        yield case_of(pattern, sizes, order=1)
-    yield _of_complex(case_of(pattern, equal_sizes(pattern), (True, True), order=1))
+    distinct = pattern.case(pattern.distinct_sizes, order=1)
+    yield distinct
+    for sizes in (*pattern.degenerate_sizes, pattern.equal_sizes):
+        yield pattern.case(sizes, order=1)
+    yield _as_complex(pattern.case(pattern.equal_sizes, _BOTH, order=1))
     if pattern.x_dims == pattern.y_dims:
-        yield replace(case_of(pattern, distinct_sizes(pattern), order=1), same_variable=True)
+        yield replace(distinct, same_variable=True)
 
 
 def slow_cases_of(pattern: Pattern) -> Iterator[DotCase]:
-    """Give those cases of one pattern that take a target long.
+    """Yield the cases of a pattern that take a target long.
 
-    Second gradients; sizes that are known, each dim in turn of size 1 and of size 0; and sizes
-    that only one operand knows.
+    They have second gradients; static sizes, with one dim of size 1 or 0; and sizes that are
+    static in only one operand.
 
     Examples
     --------
@@ -186,20 +241,20 @@ def slow_cases_of(pattern: Pattern) -> Iterator[DotCase]:
     dot(float64(c: 2), float64(), dim=None)
     dot(float64(c: 2?), float64(), dim=None)
     """
-    distinct = distinct_sizes(pattern)
-    yield case_of(pattern, distinct, order=2)
-    for sizes in (distinct, *_degenerate_sizes(pattern)):
-        yield case_of(pattern, sizes, (True, True), order=1)
+    distinct = pattern.distinct_sizes
+    yield pattern.case(distinct, order=2)
+    for sizes in (distinct, *pattern.degenerate_sizes):
+        yield pattern.case(sizes, _BOTH, order=1)
     for static in ((True, False), (False, True)):
-        yield case_of(pattern, distinct, static)
+        yield pattern.case(distinct, static)
 
 
 def disagreeing_cases_of(pattern: Pattern) -> Iterator[DotCase]:
-    """Give cases of one pattern in which sizes of shared dims disagree.
+    """Yield the cases of a pattern in which the sizes of shared dims disagree.
 
-    The first one (in some other pattern each is), or all of them: n against another size, against
-    1, and 1 against n; and two dims that exchange their sizes, so that the products agree. The
-    sizes are known beforehand in neither operand, in one, or in both.
+    The first shared dim disagrees, or all of them: size n vs n + 1, n vs 1 and 1 vs n. In a last
+    pair of shapes, two dims exchange their sizes, so that the numbers of elements agree. The sizes
+    are static in neither operand, in one, or in both.
 
     Examples
     --------
@@ -210,8 +265,7 @@ def disagreeing_cases_of(pattern: Pattern) -> Iterator[DotCase]:
     dot(float64(c: 3?), float64(c: 2), dim=None)
     dot(float64(c: 2), float64(c: 3), dim=None)
     """
-    distinct = distinct_sizes(pattern)
-    shared = [dim for dim in pattern.x_dims if dim in pattern.y_dims]
+    distinct, shared = pattern.distinct_sizes, pattern.shared
     groups = [shared[:count] for count in sorted({1, len(shared)}) if shared]
     ones = [distinct | dict.fromkeys(dims, 1) for dims in groups]
     others = [distinct | {dim: distinct[dim] + 1 for dim in dims} for dims in groups]
@@ -222,18 +276,19 @@ def disagreeing_cases_of(pattern: Pattern) -> Iterator[DotCase]:
         exchanged = distinct | {first: distinct[second], second: distinct[first]}
         pairs.append((distinct, exchanged))
     for x_sizes, y_sizes in pairs:
-        yield case_of(pattern, x_sizes, (False, False), y_sizes=y_sizes)
-        yield case_of(pattern, x_sizes, (True, False), y_sizes=y_sizes)
-        # What is known differs less than what is not: most of these are calls of one function.
-        yield case_of(pattern, y_sizes, (False, True), y_sizes=x_sizes)
-        yield case_of(pattern, x_sizes, (True, True), y_sizes=y_sizes)
+        yield pattern.case(x_sizes, (False, False), y_sizes=y_sizes)
+        yield pattern.case(x_sizes, (True, False), y_sizes=y_sizes)
+        # The static sizes are those of x, which most pairs have: so most of these cases are
+        # calls of the same function.
+        yield pattern.case(y_sizes, (False, True), y_sizes=x_sizes)
+        yield pattern.case(x_sizes, _BOTH, y_sizes=y_sizes)
 
 
 def dtype_cases_of(pattern: Pattern) -> Iterator[DotCase]:
-    """Give cases of one pattern with operands of each dtype, and of narrow and wide ones.
+    """Yield the cases of a pattern with each dtype, and with operands of two dtypes.
 
-    With small integers, and with numbers that use all of a dtype's range or digits; of floats
-    the gradients too.
+    The numbers are small integers, and numbers that use the whole range or precision of a dtype.
+    Cases of floats have gradients.
 
     Examples
     --------
@@ -242,57 +297,19 @@ def dtype_cases_of(pattern: Pattern) -> Iterator[DotCase]:
     dot(float64(c: 2?), bool(), dim=('c',))
     dot(float64(c: 2?), bool(), dim=('c',))  [rounding]
     """
-    case = case_of(pattern, distinct_sizes(pattern))
-    for pair in (*((dtype, dtype) for dtype in DTYPES), *_NARROW_AND_WIDE):
-        for x_dtype, y_dtype in dict.fromkeys((pair, pair[::-1])):
-            x, y = replace(case.x, dtype=x_dtype), replace(case.y, dtype=y_dtype)
-            order = int({x_dtype, y_dtype} <= {*FLOATS})
-            yield replace(case, x=x, y=y, gradient_order=order)
-            yield replace(case, x=x, y=y, gradient_order=order, regime="rounding")
+    case = pattern.case(pattern.distinct_sizes)
+    for pair in (*((dtype, dtype) for dtype in DTYPES), *_MIXED_DTYPES):
+        for dtypes in dict.fromkeys((pair, pair[::-1])):
+            typed = replace(with_dtypes(case, *dtypes), gradient_order=int({*dtypes} <= {*FLOATS}))
+            yield typed
+            yield replace(typed, regime="rounding")
 
 
-def _of_complex(case: DotCase) -> DotCase:
-    """Give the same case of complex numbers: only they tell a conjugate."""
-    x, y = (replace(operand, dtype="complex128") for operand in (case.x, case.y))
-    return replace(case, x=x, y=y)
+def with_dtypes(case: DotCase, x_dtype: str, y_dtype: str) -> DotCase:
+    """Return a case with other dtypes."""
+    return replace(case, x=replace(case.x, dtype=x_dtype), y=replace(case.y, dtype=y_dtype))
 
 
-def distinct_sizes(pattern: Pattern) -> dict[str, int]:
-    """Give each dim a size of its own."""
-    return dict(zip(pattern.dims, SIZES, strict=False))
-
-
-def _degenerate_sizes(pattern: Pattern) -> list[dict[str, int]]:
-    """Give each dim in turn the size 1, and 0."""
-    distinct = distinct_sizes(pattern)
-    return [distinct | {dim: size} for dim in distinct for size in (1, 0)]
-
-
-def equal_sizes(pattern: Pattern) -> dict[str, int]:
-    """Give all dims one size."""
-    return dict.fromkeys(pattern.dims, _SQUARE)
-
-
-def case_of(
-    pattern: Pattern,
-    sizes: Mapping[str, int],
-    static: tuple[bool, bool] = (False, False),
-    order: int = 0,
-    y_sizes: Mapping[str, int] | None = None,
-) -> DotCase:
-    """Give the case of a pattern with some sizes, and which operand's are known beforehand."""
-    x, y = (
-        Operand(dims, tuple(of[dim] for dim in dims), static=(is_static,) * len(dims))
-        for dims, of, is_static in zip(
-            (pattern.x_dims, pattern.y_dims), (sizes, y_sizes or sizes), static, strict=True
-        )
-    )
-    shared = {*pattern.x_dims}.intersection(pattern.y_dims)
-    spelling = "tuple"
-    if shared == {*pattern.summed_over}:
-        spelling = "none"
-    elif len(pattern.dims) > 2 and len(pattern.summed_over) == len(pattern.dims):
-        spelling = "ellipsis"
-    items = pattern.summed_over if spelling == "tuple" else ()
-    dim = DimArgument(spelling, items)
-    return DotCase(x, y, dim, gradient_order=order)
+def _as_complex(case: DotCase) -> DotCase:
+    """Return a case of complex numbers, which show whether a target conjugates them."""
+    return with_dtypes(case, "complex128", "complex128")

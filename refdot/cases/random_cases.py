@@ -1,4 +1,4 @@
-"""Random cases by number: the same with the same seed on every machine."""
+"""Random cases by seed and index, the same on every machine."""
 
 from __future__ import annotations
 
@@ -16,18 +16,23 @@ from refdot.cases.strategies import dot_cases
 __all__ = ["case_at"]
 
 
-@cache
-def _cases_strategy() -> SearchStrategy[DotCase]:
-    """Give the strategy of all campaigns, made once: making it is slow."""
+@cache  # creating the strategy is slow
+def _dot_cases() -> SearchStrategy[DotCase]:
     return dot_cases()
 
 
 def case_at(seed: int, index: int) -> DotCase:
-    """Draw the case of a number: the same with the same seed on every machine.
+    """Return the random case with an index. It depends only on the seed and the index.
 
-    Hypothesis draws the simplest case first and something random after that; and each case of a
-    longer run resembles those before it. Cases that are each the second of their own run are
-    independent, and any of them can be drawn again without the others.
+    Each case comes from a Hypothesis run of its own, so that it can be drawn again without the
+    others and does not resemble the cases before it, as the cases of a long run do. It is the
+    second of its run, because Hypothesis draws the simplest case first.
+
+    Parameters
+    ----------
+    seed : int
+    index : int
+        Below 2⁴⁰.
 
     Examples
     --------
@@ -43,18 +48,13 @@ def case_at(seed: int, index: int) -> DotCase:
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )
-    @seeded(_number_of(seed, index))
-    @given(_cases_strategy())
+    @seeded((seed << 40) + index)
+    @given(_dot_cases())
     def draw(case: DotCase) -> None:
         drawn.append(case)
 
     with warnings.catch_warnings():
-        # Hypothesis takes it for this draw's if a thread of an executor uses `random` meanwhile.
+        # Hypothesis warns if another thread uses `random` at the same time, as an executor may.
         warnings.simplefilter("ignore", HypothesisDeprecationWarning)
         draw()
     return drawn[-1]
-
-
-def _number_of(seed: int, index: int) -> int:
-    """Give every (seed, index) a number of its own, as long as indices stay below 2⁴⁰."""
-    return (seed << 40) + index

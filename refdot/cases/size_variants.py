@@ -1,7 +1,7 @@
-"""Other cases that are the same graph: what is compiled for one case can be called for them all.
+"""Size variants: cases that are the same graph, called with other sizes.
 
-A target that builds graphs spends nearly all of its time before the first call. What the graph is
-not told, the sizes that come at run time, can therefore be tried in many ways for little.
+A target that builds graphs spends nearly all of its time before the first call. Testing its
+compiled function on many sizes that are not static therefore costs little.
 """
 
 from __future__ import annotations
@@ -16,28 +16,28 @@ from refdot.cases.shrinking import with_sizes
 __all__ = ["size_variants"]
 
 
-# Others than most cases have: of no elements, of one, and past the 16 that loops are unrolled to.
+# Sizes that few cases have: empty, one element, and more than the 16 that loops are unrolled to.
 _SIZES = (0, 1, 3, 17)
 _PRODUCT_LIMIT = 20_000
 
 
 def size_variants(case: DotCase) -> Iterator[DotCase]:
-    """Give cases that differ from one in the sizes that its graph is not told.
+    """Yield cases that differ from a given one in sizes that are not static, and in the seed.
 
-    One of those sizes in turn is 0, 1, 3 and 17, with other numbers. In a case without gradients
-    the sizes of a shared dim disagree, by one and as 1 against n; and where they did disagree,
-    they agree.
+    One of those sizes at a time is 0, 1, 3 or 17. If the case has no gradient, the sizes of a
+    shared dim disagree: n vs n + 1, and 1 vs n. If the sizes of the given case disagree, the first
+    variant has sizes that agree.
 
     Parameters
     ----------
     case : DotCase
-        One whose dims are names.
+        A case that obeys R1.
 
     Examples
     --------
-    >>> from refdot.cases.case import Operand
-    >>> for other in size_variants(DotCase(Operand(("a",), (2,)), Operand(("a",), (2,)))):
-    ...     print(other)
+    >>> from refdot.cases.notation import dot_case
+    >>> for variant in size_variants(dot_case("a:2?", "a:2?")):
+    ...     print(variant)
     dot(float64(a: 0?), float64(a: 0?), dim=None)  [seed 1]
     dot(float64(a: 1?), float64(a: 1?), dim=None)  [seed 1]
     dot(float64(a: 3?), float64(a: 3?), dim=None)  [seed 1]
@@ -45,30 +45,24 @@ def size_variants(case: DotCase) -> Iterator[DotCase]:
     dot(float64(a: 2?), float64(a: 3?), dim=None)  [seed 1]
     dot(float64(a: 1?), float64(a: 2?), dim=None)  [seed 1]
     """
-    static = {
-        dim
-        for operand in (case.x, case.y)
-        for dim, is_static in zip(operand.dims, operand.static, strict=True)
-        if is_static
-    }
     x_sizes, y_sizes = case.x.sizes, case.y.sizes
-    unknown = [dim for dim in {**x_sizes, **y_sizes} if dim not in static]
-    shared = [dim for dim in unknown if dim in x_sizes and dim in y_sizes]
-    if not unknown:
+    both_static_sizes = (*case.x.static_sizes.items(), *case.y.static_sizes.items())
+    static = {dim for dim, size in both_static_sizes if size is not None}
+    dynamic = [dim for dim in case.dims if dim not in static]
+    shared = [dim for dim in dynamic if dim in x_sizes and dim in y_sizes]
+    if not dynamic:
         return
     agreeing = {dim: x_sizes[dim] for dim in shared}
-    other = replace(with_sizes(case, {}, agreeing), seed=case.seed + 1)
-    if agreeing != {dim: y_sizes[dim] for dim in shared}:
-        yield other
+    variant = replace(with_sizes(case, {}, agreeing), seed=case.seed + 1)
+    if any(x_sizes[dim] != y_sizes[dim] for dim in shared):
+        yield variant
+    sizes = y_sizes | x_sizes
     for turn, size in enumerate(_SIZES):
-        dim = unknown[(case.seed + turn) % len(unknown)]
-        sizes = {**x_sizes, **y_sizes, dim: size}
-        if (
-            size != other.x.sizes.get(dim, other.y.sizes.get(dim))
-            and prod(sizes.values()) <= _PRODUCT_LIMIT
-        ):
-            yield with_sizes(other, {dim: size}, {dim: size})
+        dim = dynamic[(case.seed + turn) % len(dynamic)]
+        elements = prod((x_sizes | y_sizes | {dim: size}).values())
+        if size != sizes[dim] and elements <= _PRODUCT_LIMIT:
+            yield with_sizes(variant, {dim: size}, {dim: size})
     if shared and not case.gradient_order:
         dim = shared[case.seed % len(shared)]
-        yield with_sizes(other, {}, {dim: x_sizes[dim] + 1})
-        yield with_sizes(other, {dim: 1}, {dim: max(x_sizes[dim], 2)})
+        yield with_sizes(variant, {}, {dim: x_sizes[dim] + 1})
+        yield with_sizes(variant, {dim: 1}, {dim: max(x_sizes[dim], 2)})

@@ -1,4 +1,4 @@
-"""The values of an operand: what numbers, and how they lie in memory."""
+"""The values of an operand: random numbers of a value regime, in a memory layout."""
 
 from __future__ import annotations
 
@@ -20,23 +20,22 @@ def random_values(shape: tuple[int, ...], dtype: str, regime: str, seed: tuple[i
     shape : tuple of int
     dtype : str
     regime : str
-        Which numbers, one of `refdot.cases.case.REGIMES`.
+        The value regime, one of `refdot.cases.case.REGIMES`.
     seed : tuple of int
 
     Returns
     -------
     ndarray
-        Of that shape and dtype, with memory of its own.
+        A new array.
     """
     return _cached_values(shape, dtype, regime, seed).copy()
 
 
-@lru_cache(maxsize=64)  # a case is asked for its values by all who look at it
+@lru_cache(maxsize=64)  # the values of a case are needed several times in a row
 def _cached_values(
     shape: tuple[int, ...], dtype_name: str, regime: str, seed: tuple[int, ...]
 ) -> Array:
-    """Draw values of any dtype for a regime."""
-    # RandomState's streams are frozen for good; those of default_rng may change with NumPy.
+    # The streams of RandomState are frozen; those of default_rng may change with NumPy.
     random = np.random.RandomState(seed)
     dtype = np.dtype(dtype_name)
     if dtype.kind != "c":
@@ -54,20 +53,19 @@ def _real_values(
     shape: tuple[int, ...],
     dtype: np.dtype[Any],
 ) -> Array:
-    """Draw values of a real dtype for a regime."""
     if dtype.kind == "b":
         return np.asarray(random.random_sample(shape) < 0.6)
     if dtype.kind in "iu":
         return _integer_values(random, regime, shape, dtype)
-    # No zeros: they hide which elements were multiplied.
+    # Without zeros, since a product with zero hides the other factor.
     small = random.randint(1, 4 if dtype.itemsize == 2 else 8, shape).astype(dtype)
     signs = np.where(random.random_sample(shape) < 0.5, -1, 1).astype(dtype)
     exact: Array = np.asarray(small * signs)
     if regime == "exact":
         return exact
     if regime == "rounding":
-        reach = 2 if dtype.itemsize == 2 else 12
-        exponents = random.randint(-reach, reach + 1, shape)
+        largest = 2 if dtype.itemsize == 2 else 12
+        exponents = random.randint(-largest, largest + 1, shape)
         fractions = 1 + random.random_sample(shape)
         return np.asarray(np.ldexp(fractions * signs, exponents)).astype(dtype)
     limits = np.finfo(dtype)
@@ -81,7 +79,6 @@ def _real_values(
 def _integer_values(
     random: np.random.RandomState, regime: str, shape: tuple[int, ...], dtype: np.dtype[Any]
 ) -> Array:
-    """Draw values of an integer dtype for a regime."""
     limits = np.iinfo(dtype)
     if regime == "exact":
         low = -7 if dtype.kind == "i" else 1
@@ -95,7 +92,7 @@ def _integer_values(
 
 
 def with_layout(array: Array, layout: str) -> Array:
-    """Lay the same values out otherwise in memory."""
+    """Return an array with the same values in a memory layout, one of `LAYOUTS`."""
     if layout == "fortran":
         return np.array(array, order="F")
     if layout == "reversed":

@@ -1,4 +1,4 @@
-"""Cases: JSON both ways, short text, and values that are the same everywhere."""
+"""Cases: conversion to JSON and back, text, `dim` arguments and values."""
 
 import json
 import re
@@ -25,13 +25,13 @@ quickly = settings(max_examples=100, database=None, deadline=None, derandomize=T
 
 @given(dot_cases())
 @quickly
-def test_a_case_goes_through_json_unchanged(case):
+def test_a_case_survives_a_round_trip_through_json(case):
     text = json.dumps(case_to_json(case))
     assert case_from_json(text) == case_from_json(json.loads(text)) == case
     assert "\n" not in str(case)
 
 
-def test_a_case_is_all_of_this_json():
+def test_every_field_of_a_case_is_in_its_json():
     case = DotCase(
         Operand(("a",), (2,), "int8", (True,), "strided"),
         Operand((), ()),
@@ -60,23 +60,23 @@ def test_a_case_is_all_of_this_json():
     }
 
 
-def test_dims_and_shapes_are_enough():
+def test_only_dims_and_shapes_are_required_in_json():
     x, y = ({"dims": list(o.dims), "shape": list(o.shape)} for o in (CASE.x, CASE.y))
     assert case_from_json({"x": x, "y": y}) == CASE
 
 
-REFUSED = {
-    "no JSON": ("nothing", "JSON is malformed: invalid character (byte 4)"),
+INVALID_JSON = {
+    "malformed": ("nothing", "JSON is malformed: invalid character (byte 4)"),
     "a list": ([], "Expected `object`, got `array`"),
-    "nothing": ({}, "Object missing required field `x`"),
+    "an empty object": ({}, "Object missing required field `x`"),
     "no y": ({"x": JSON["x"]}, "Object missing required field `y`"),
-    "more": (JSON | {"z": 1, "w": 2}, "Object contains unknown field `z`"),
+    "unknown fields": (JSON | {"z": 1, "w": 2}, "Object contains unknown field `z`"),
     "an operand that is a list": (JSON | {"x": [1]}, "Expected `object`, got `array` - at `$.x`"),
     "an operand without a shape": (
         JSON | {"y": {"dims": []}},
         "Object missing required field `shape` - at `$.y`",
     ),
-    "an operand that holds more": (
+    "an operand with an unknown field": (
         JSON | {"y": JSON["y"] | {"data": []}},
         "Object contains unknown field `data` - at `$.y`",
     ),
@@ -84,28 +84,28 @@ REFUSED = {
         JSON | {"dim": {}},
         "Object missing required field `spelling` - at `$.dim`",
     ),
-    "tier": (
+    "an unknown tier": (
         JSON | {"tier": "fast"},
         "tier must be one of exact, rounding, special, got 'fast'",
     ),
-    "tier of a kind of its own": (
+    "a list for a tier": (
         JSON | {"tier": ["exact"]},
         "Expected `str`, got `array` - at `$.tier`",
     ),
-    "gradient order": (
+    "a gradient order of 3": (
         JSON | {"gradient_order": 3},
         "Expected `int` <= 2 - at `$.gradient_order`",
     ),
     "a fraction for a seed": (JSON | {"seed": 1.5}, "Expected `int`, got `float` - at `$.seed`"),
     "a bool for a seed": (JSON | {"seed": True}, "Expected `int`, got `bool` - at `$.seed`"),
     "a negative seed": (JSON | {"seed": -1}, "Expected `int` >= 0 - at `$.seed`"),
-    "a call": (
+    "an unknown call": (
         JSON | {"call": "shout"},
         "call must be one of function, method, operator, got 'shout'",
     ),
     "an operator with a dim": (
         JSON | {"call": "operator", "dim": {"spelling": "tuple", "items": ["b"]}},
-        "the operator has no dim, got the spelling 'tuple'",
+        "the operator takes no dim, got the spelling 'tuple'",
     ),
     "a number for a bool": (
         JSON | {"same_variable": 1},
@@ -115,25 +115,25 @@ REFUSED = {
         JSON | {"same_variable": "no"},
         "Expected `bool`, got `str` - at `$.same_variable`",
     ),
-    "items": (
+    "no item for a str": (
         JSON | {"dim": {"spelling": "str", "items": []}},
-        "items do not suit the spelling 'str': [] - at `$.dim`",
+        "wrong items for the spelling 'str': [] - at `$.dim`",
     ),
-    "items that are no list": (
+    "a str for items": (
         JSON | {"dim": {"spelling": "tuple", "items": "ab"}},
         "Expected `array`, got `str` - at `$.dim.items`",
     ),
 }
-OPERAND_REFUSED = {
+INVALID_OPERANDS = {
     "dims": ("ab", "Expected `array`, got `str` - at `$.x.dims`"),
     "shape": (3, "Expected `array`, got `int` - at `$.x.shape`"),
     "known": (True, "Expected `array`, got `bool` - at `$.x.known`"),
     "dtype": ("float", f"dtype must be one of {', '.join(DTYPES)}, got 'float' - at `$.x`"),
     "layout": ("C", f"layout must be one of {', '.join(LAYOUTS)}, got 'C' - at `$.x`"),
 }
-REFUSED |= {
+INVALID_JSON |= {
     f"operand {key}": (JSON | {"x": JSON["x"] | {key: value}}, message)
-    for key, (value, message) in OPERAND_REFUSED.items()
+    for key, (value, message) in INVALID_OPERANDS.items()
 } | {
     "a negative size": (
         JSON | {"x": JSON["x"] | {"shape": [2, -1]}},
@@ -147,27 +147,27 @@ REFUSED |= {
         JSON | {"x": JSON["x"] | {"dims": ["a", []]}},
         "Expected `int | str`, got `array` - at `$.x.dims[1]`",
     ),
-    "a size less": (
+    "too few sizes": (
         JSON | {"x": JSON["x"] | {"shape": [2]}},
         "dims, shape and known differ in length - at `$.x`",
     ),
 }
 
 
-@pytest.mark.parametrize(("data", "message"), REFUSED.values(), ids=REFUSED)
-def test_what_is_no_case_is_refused_with_its_place(data, message):
+@pytest.mark.parametrize(("data", "message"), INVALID_JSON.values(), ids=INVALID_JSON)
+def test_invalid_json_is_rejected_with_its_location(data, message):
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         case_from_json(data)
 
 
-def test_spellings_are_listed_where_one_is_wrong():
+def test_an_unknown_spelling_is_rejected_with_a_list_of_spellings():
     with pytest.raises(
         ValueError, match=r"^spelling must be one of none, .*, got 'any' - at `\$\.dim`$"
     ):
         case_from_json(JSON | {"dim": {"spelling": "any"}})
 
 
-PLACES = [
+LOCATIONS = [
     *[(key,) for key in JSON],
     *[("x", key) for key in JSON["x"]],
     *[("x", key, 0) for key in ("dims", "shape", "known")],
@@ -186,9 +186,11 @@ anything = st.recursive(
 )
 
 
-@given(dot_cases(), st.lists(st.tuples(st.sampled_from(PLACES), anything), min_size=1, max_size=2))
+@given(
+    dot_cases(), st.lists(st.tuples(st.sampled_from(LOCATIONS), anything), min_size=1, max_size=2)
+)
 @settings(quickly, max_examples=300)
-def test_whatever_is_read_can_be_used(case, changes):
+def test_changed_json_is_rejected_or_gives_a_usable_case(case, changes):
     data = deepcopy(case_to_json(case))
     for (*path, last), value in changes:
         part = data
@@ -211,7 +213,7 @@ def test_whatever_is_read_can_be_used(case, changes):
 
 # Text
 
-PRINTED = {
+TEXTS = {
     "dot(float64(a: 2?, b: 3?), float64(b: 3?), dim=None)": CASE,
     "dot(float64(a: 2?, b: 3?), x, dim=())": replace(
         CASE, y=MATRIX, same_variable=True, dim=DimArgument("tuple")
@@ -232,8 +234,8 @@ PRINTED = {
 }
 
 
-@pytest.mark.parametrize(("text", "case"), PRINTED.items())
-def test_a_case_prints_as_a_short_expression(text, case):
+@pytest.mark.parametrize(("text", "case"), TEXTS.items())
+def test_a_case_is_printed_as_an_expression(text, case):
     assert str(case) == text
 
 
@@ -253,16 +255,16 @@ ARGUMENTS = {
 }
 
 
-@pytest.mark.parametrize(("spelling", "given"), ARGUMENTS.items(), ids=ARGUMENTS)
-def test_a_dim_argument_is_its_spelling_and_prints_as_code(spelling, given):
-    items, value, text = given
+@pytest.mark.parametrize(("spelling", "expected"), ARGUMENTS.items(), ids=ARGUMENTS)
+def test_a_dim_argument_is_printed_as_code_for_its_value(spelling, expected):
+    items, value, text = expected
     argument = DimArgument(spelling, items)
     assert str(argument) == text
     assert argument.value == eval(text) == value
     assert type(argument.value) is type(value)
 
 
-def test_an_iterator_and_an_array_are_made_anew_each_time():
+def test_iterators_and_arrays_are_created_at_each_access():
     iterator, array = DimArgument("iterator", ("a", "b")), DimArgument("array", ("a",))
     assert [list(iterator.value), list(iterator.value)] == [["a", "b"]] * 2
     assert list(eval(str(iterator))) == ["a", "b"]
@@ -270,17 +272,17 @@ def test_an_iterator_and_an_array_are_made_anew_each_time():
     assert eval(str(array)).tolist() == array.value.tolist() == ["a"]
 
 
-def test_every_spelling_is_tested_above():
+def test_the_tests_above_cover_every_spelling():
     assert {*ARGUMENTS, "iterator", "array"} == set(DimArgument.SPELLINGS)
 
 
-def test_names_are_the_argument_without_its_spelling():
+def test_names_do_not_depend_on_the_spelling():
     assert DimArgument().names is None
     assert DimArgument("ellipsis").names is ...
     assert DimArgument("iterator", ("b", "a", "b")).names == {"a", "b"}
 
 
-def test_renaming_changes_every_name_and_nothing_else():
+def test_renaming_changes_only_names():
     case = replace(CASE, dim=DimArgument("list", ("b", "z")), seed=3, regime="special")
     renamed = case.renamed({"a": "b", "b": "a"})
     assert (renamed.x.dims, renamed.y.dims, renamed.dim.items) == (("b", "a"), ("a",), ("a", "z"))
@@ -291,7 +293,7 @@ def test_renaming_changes_every_name_and_nothing_else():
 
 # Values
 
-# The first three of each: these numbers are for good, since reports refer to cases by seed.
+# The first three values. They must never change, because reports refer to cases by seed.
 GOLDEN = {
     ("float64", "exact"): [2.0, 7.0, -4.0],
     ("float64", "rounding"): [5454.452899711348, 0.000624058806446342, -0.0008276938001999957],
@@ -312,43 +314,40 @@ GOLDEN = {
 }
 
 
-@pytest.mark.parametrize(("dtype", "tier"), GOLDEN)
-def test_values_are_the_same_for_the_same_seed_everywhere(dtype, tier):
-    drawn = random_values((3,), dtype, tier, (5, 0, 0))
-    assert drawn.tolist() == GOLDEN[dtype, tier]
+@pytest.mark.parametrize(("dtype", "regime"), GOLDEN)
+def test_a_seed_gives_the_same_values_everywhere(dtype, regime):
+    assert random_values((3,), dtype, regime, (5, 0, 0)).tolist() == GOLDEN[dtype, regime]
 
 
-def test_every_draw_and_operand_has_its_own_values():
+def test_every_replicate_and_operand_has_different_values():
     case = DotCase(Operand(("a",), (50,)), Operand(("a",), (50,)))
-    drawn = [case.arrays(draw) for draw in range(3)] + [replace(case, seed=1).arrays()]
+    pairs = [case.arrays(replicate) for replicate in range(3)] + [replace(case, seed=1).arrays()]
     cotangents = [tensor.data for tensor in replace(case, dim=DimArgument("tuple")).cotangents()]
-    every = [array for pair in drawn for array in pair] + cotangents
-    assert len({array.tobytes() for array in every}) == len(every)
+    arrays = [array for pair in pairs for array in pair] + cotangents
+    assert len({array.tobytes() for array in arrays}) == len(arrays)
     assert all(np.array_equal(*pair) for pair in zip(case.arrays(), case.arrays(), strict=True))
 
 
-def many(dtype: str, tier: str, layout: str = "c") -> np.ndarray:
-    """Draw so many values that each kind occurs."""
-    return with_layout(random_values((40, 50), dtype, tier, (1, 0, 0)), layout)
+def many_values(dtype: str, regime: str, layout: str = "c") -> np.ndarray:
+    """Return enough values that every kind of value of the regime occurs."""
+    return with_layout(random_values((40, 50), dtype, regime, (1, 0, 0)), layout)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("tier", REGIMES)
-def test_every_tier_keeps_its_promise_in_every_dtype(dtype, tier):
-    drawn = many(dtype, tier)
-    assert drawn.dtype == dtype
-    kind, parts = drawn.dtype.kind, [drawn]
-    if kind == "c":
-        parts = [drawn.real, drawn.imag]
-    for part in parts:
+@pytest.mark.parametrize("regime", REGIMES)
+def test_every_regime_has_its_kinds_of_values_in_every_dtype(dtype, regime):
+    values = many_values(dtype, regime)
+    assert values.dtype == dtype
+    kind = values.dtype.kind
+    for part in [values.real, values.imag] if kind == "c" else [values]:
         if kind == "b":
             assert set(part.ravel().tolist()) == {True, False}
-        elif tier == "exact":
+        elif regime == "exact":
             assert (part == np.rint(part)).all()
             assert (part != 0).all()
             assert np.abs(part.astype(float)).max() <= 7
             assert (part.min() < 0) == (kind != "u")
-        elif tier == "rounding" and kind in "fc":
+        elif regime == "rounding" and kind in "fc":
             assert np.isfinite(part).all()
             assert (part != np.rint(part)).any()
             assert np.abs(part).max() / np.abs(part).min() > 10
@@ -360,33 +359,33 @@ def test_every_tier_keeps_its_promise_in_every_dtype(dtype, tier):
             assert np.signbit(part[part == 0]).any()
             assert (np.abs(part) == 1).mean() > 0.05
         else:
-            limits, wanted = np.iinfo(dtype), {"rounding": 0.9, "special": 0.999}[tier]
+            limits, fraction = np.iinfo(dtype), {"rounding": 0.9, "special": 0.999}[regime]
             span = float(part.max()) - float(part.min())
-            assert span >= wanted * (float(limits.max) - float(limits.min))
+            assert span >= fraction * (float(limits.max) - float(limits.min))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_a_layout_changes_where_values_lie_and_not_what_they_are(dtype, layout):
-    drawn, plain = many(dtype, "exact", layout), many(dtype, "exact")
-    assert np.array_equal(drawn, plain)
-    assert drawn.dtype == plain.dtype
-    size = drawn.itemsize
+def test_a_layout_changes_strides_but_not_values(dtype, layout):
+    values, plain = many_values(dtype, "exact", layout), many_values(dtype, "exact")
+    assert np.array_equal(values, plain)
+    assert values.dtype == plain.dtype
+    size = values.itemsize
     strides = {"fortran": (size, 40 * size), "reversed": (-50 * size, -size)}
     strides["strided"] = (100 * size, 2 * size)
-    assert drawn.strides == strides.get(layout, (50 * size, size))
-    assert drawn.flags.writeable == (layout != "read-only")
+    assert values.strides == strides.get(layout, (50 * size, size))
+    assert values.flags.writeable == (layout != "read-only")
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("shape", [(), (0,), (1, 1), (2, 0, 3)])
-def test_every_shape_has_every_layout(layout, shape):
-    drawn = with_layout(random_values(shape, "float64", "exact", (0, 0, 0)), layout)
-    assert drawn.shape == shape
-    assert drawn.flags.writeable == (layout != "read-only")
+def test_every_layout_keeps_every_shape(layout, shape):
+    values = with_layout(random_values(shape, "float64", "exact", (0, 0, 0)), layout)
+    assert values.shape == shape
+    assert values.flags.writeable == (layout != "read-only")
 
 
-def test_one_variable_is_one_object():
+def test_the_same_variable_has_the_same_array():
     case = DotCase(MATRIX, MATRIX, same_variable=True)
     x, y = case.arrays()
     assert x is y
@@ -397,15 +396,16 @@ def test_one_variable_is_one_object():
     assert not np.array_equal(first, second)
 
 
-@pytest.mark.parametrize("tier", REGIMES)
-def test_a_cotangent_is_finite_in_every_tier(tier):
+@pytest.mark.parametrize("regime", REGIMES)
+def test_cotangents_are_finite_in_every_regime(regime):
     x = Operand(("a", "b"), (30, 20), "float32")
-    drawn, _, _ = DotCase(x, x, DimArgument("tuple"), regime=tier).cotangents()
-    assert (drawn.dims, drawn.shape, drawn.dtype) == (("a", "b"), (30, 20), "float32")
-    assert np.isfinite(drawn.data).all()
+    cotangent, _, _ = DotCase(x, x, DimArgument("tuple"), regime=regime).cotangents()
+    assert (cotangent.dims, cotangent.shape) == (("a", "b"), (30, 20))
+    assert cotangent.dtype == "float32"
+    assert np.isfinite(cotangent.data).all()
 
 
-def test_what_is_known_is_static():
+def test_static_sizes_are_the_sizes_marked_as_static():
     operand = Operand(("a", "b"), (2, 3), static=(False, True))
-    assert operand.static_shape == (None, 3)
+    assert (operand.static_shape, operand.static_sizes) == ((None, 3), {"a": None, "b": 3})
     assert (operand.sizes, MATRIX.static_shape) == ({"a": 2, "b": 3}, (None, None))

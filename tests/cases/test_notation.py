@@ -1,4 +1,4 @@
-"""Cases written as short text."""
+"""The notation for cases."""
 
 import pytest
 
@@ -15,12 +15,12 @@ from refdot.cases.notation import dot_case, operand
         ("a? batch c", ("a", "batch", "c"), (2, 3, 4), (False, True, True)),
     ],
 )
-def test_an_operand_has_the_sizes_of_its_text(text, dims, sizes, static):
-    read = operand(text, "int8", "fortran")
-    assert read == Operand(dims, sizes, "int8", static, "fortran")
+def test_text_gives_the_dims_and_sizes_of_an_operand(text, dims, sizes, static):
+    parsed = operand(text, "int8", "fortran")
+    assert parsed == Operand(dims, sizes, "int8", static, "fortran")
 
 
-def test_a_case_has_its_operands_and_its_dim_argument():
+def test_two_texts_give_a_case():
     case = dot_case("a:2? b", "b", ["b"], ("int8", "bool"), layout="strided", seed=3)
     x = Operand(("a", "b"), (2, 3), "int8", (False, True), "strided")
     y = Operand(("b",), (3,), "bool", (True,), "strided")
@@ -30,6 +30,6 @@ def test_a_case_has_its_operands_and_its_dim_argument():
 @pytest.mark.parametrize(
     "value", [None, ..., "a", ("a", "b"), ["a"], {"a"}, frozenset("a"), (), 5, True]
 )
-def test_a_dim_argument_is_described_by_its_spelling(value):
+def test_a_dim_argument_keeps_the_value_and_type(value):
     assert DimArgument.of(value).value == value
     assert type(DimArgument.of(value).value) is type(value)

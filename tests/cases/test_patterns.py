@@ -1,4 +1,4 @@
-"""Every pattern of dims up to a rank, once, and the cases that try it."""
+"""Patterns of dims, their cases, and the smoke cases, which are built from patterns."""
 
 from __future__ import annotations
 
@@ -19,33 +19,27 @@ from refdot.cases.patterns import (
 )
 from refdot.cases.smoke import smoke_cases
 from refdot.judging.expected import expected_error
-from refdot.lowering import lower_dot
 
 VALID = (forward_cases_of, gradient_cases_of, slow_cases_of, dtype_cases_of)
 LOW = list(patterns(1))
 
 
 @pytest.mark.parametrize(("rank", "count"), [(0, 1), (1, 11), (2, 107), (3, 1243), (4, 17723)])
-def test_there_are_so_many(rank, count):
+def test_number_of_patterns(rank, count):
     assert len(set(patterns(rank))) == sum(1 for _ in patterns(rank)) == count
 
 
-def test_telling_cases_are_few_and_distinct_and_the_richest_come_first():
+def test_smoke_cases_are_few_and_distinct_and_start_with_the_largest():
     cases = list(smoke_cases())
     assert len(set(cases)) == len(cases) < 100
     assert [case.regime for case in cases[:4]] == ["rounding"] * 4
     assert len(cases[0].x.dims) + len(cases[0].y.dims) == 6
 
 
-def test_telling_cases_have_all_that_is_seldom_drawn():
+def test_smoke_cases_have_what_random_cases_seldom_have():
     cases = list(smoke_cases())
     valid = [case for case in cases if expected_error(case) is None]
-    roles = {
-        low.role(dim)
-        for case in valid
-        for low in [lower_dot(case.x.dims, case.y.dims, case.dim.names)]
-        for dim in (*case.x.dims, *case.y.dims)
-    }
+    roles = {case.lowering.role(dim) for case in valid for dim in case.dims}
     assert roles == {"contracted", "batch", "free", "summed"}
     assert {type(expected_error(case)).__name__ for case in cases} == {
         "NoneType",
@@ -64,30 +58,30 @@ def test_telling_cases_have_all_that_is_seldom_drawn():
     assert {0, 1, 20, 70} <= {size for case in valid for size in case.x.shape}
 
 
-def test_no_two_are_the_same_up_to_renaming():
-    def renamed(pattern: Pattern) -> tuple:
-        """Give the names numbers, in the order in which they come."""
+def test_no_two_patterns_are_the_same_up_to_renaming():
+    def with_numbers(pattern: Pattern) -> tuple:
+        """Return the pattern with its names replaced by numbers, in order of appearance."""
         numbers = {dim: number for number, dim in enumerate(pattern.dims)}
         x, y = (tuple(map(numbers.get, dims)) for dims in (pattern.x_dims, pattern.y_dims))
         return x, y, frozenset(map(numbers.get, pattern.summed_over))
 
-    assert len(set(map(renamed, patterns(3)))) == 1243
+    assert len(set(map(with_numbers, patterns(3)))) == 1243
 
 
-def test_every_order_of_dims_and_every_sum_is_there():
+def test_patterns_have_every_order_of_dims_and_every_sum():
     square = [pattern for pattern in patterns(3) if set(pattern.x_dims) == set(pattern.y_dims)]
     x_dims = next(pattern.x_dims for pattern in square if len(pattern.x_dims) == 3)
     assert {p.y_dims for p in square if p.x_dims == x_dims} == set(permutations(x_dims))
     assert sum(p.x_dims == p.y_dims == x_dims for p in square) == 2**3
 
 
-def test_low_ranks_come_first():
+def test_patterns_of_low_rank_come_first():
     ranks = [max(len(pattern.x_dims), len(pattern.y_dims)) for pattern in patterns(3)]
     assert ranks == sorted(ranks)
 
 
 @pytest.mark.parametrize("cases_of", VALID)
-def test_cases_are_valid(cases_of):
+def test_cases_of_agreeing_sizes_are_valid(cases_of):
     for pattern in patterns(2):
         assert [case for case in cases_of(pattern) if expected_error(case)] == []
 
@@ -100,7 +94,7 @@ def test_cases_of_disagreeing_sizes_break_r4():
 
 
 @pytest.mark.parametrize("pattern", LOW, ids=str)
-def test_each_dim_has_size_0_and_1_and_one_of_its_own(pattern):
+def test_each_dim_has_size_0_and_1_and_a_distinct_size(pattern):
     cases = list(forward_cases_of(pattern))
     for dim in pattern.dims:
         sizes = {case.x.sizes.get(dim, case.y.sizes.get(dim)) for case in cases}
@@ -109,14 +103,14 @@ def test_each_dim_has_size_0_and_1_and_one_of_its_own(pattern):
     assert len(set(distinct.values())) == len(distinct)
 
 
-def test_sizes_are_known_to_neither_operand_to_one_and_to_both():
+def test_sizes_are_static_in_neither_operand_in_one_and_in_both():
     pattern = Pattern(("c",), ("a", "c"), ("c",))
     for cases in (slow_cases_of(pattern), disagreeing_cases_of(pattern)):
-        known = {(all(case.x.static), all(case.y.static)) for case in cases}
-        assert known == {(False, False), (True, False), (False, True), (True, True)}
+        static = {(all(case.x.static), all(case.y.static)) for case in cases}
+        assert static == {(False, False), (True, False), (False, True), (True, True)}
 
 
-def test_sizes_disagree_by_1_against_n_by_n_against_1_and_otherwise():
+def test_disagreeing_sizes_are_1_vs_n_and_n_vs_1_and_n_vs_m():
     pattern = Pattern(("c", "a"), ("a", "c"), ("c",))
     pairs = {(case.x.sizes["c"], case.y.sizes["c"]) for case in disagreeing_cases_of(pattern)}
     assert {(1, 2), (2, 1), (2, 3)} <= pairs
@@ -128,7 +122,7 @@ def test_sizes_disagree_by_1_against_n_by_n_against_1_and_otherwise():
     assert ((2, 3), (2, 3)) in products
 
 
-def test_every_dtype_meets_itself():
+def test_every_dtype_is_paired_with_itself_and_pairs_come_in_both_orders():
     pairs = {(case.x.dtype, case.y.dtype) for case in dtype_cases_of(LOW[-1])}
     assert {(dtype, dtype) for dtype in DTYPES} < pairs
     assert {(y, x) for x, y in pairs} == pairs

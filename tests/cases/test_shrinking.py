@@ -1,4 +1,4 @@
-"""Steps to a simpler case: what each gives, and that they end where none helps."""
+"""Shrinking: the cases that each edit gives, and where shrinking ends."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ import pytest
 from hypothesis import given, settings
 
 from refdot.cases.case import DimArgument, DotCase, Operand
-from refdot.cases.shrinking import STEPS, simplified
+from refdot.cases.shrinking import EDITS, shrink_case
 from refdot.cases.strategies import dot_cases
-from refdot.judging.expected import expected_error
+from refdot.check.categories import broken_rule
 
-STEP = {step.__name__.removeprefix("_"): step for step in STEPS}
+EDIT = {edit.__name__: edit for edit in EDITS}
 X = Operand(("time", "embd"), (2, 5), "float32", (True, False), "strided")
 Y = Operand(("embd", "time"), (5, 3))
 CASE = DotCase(X, Y, DimArgument("set", ("embd", "time")), "special", 7, gradient_order=2)
 
-GIVEN = {
-    "in_plain_words": [
+EDITED = {
+    "simplify_all_but_shapes": [
         "dot(float64(time: 2?, embd: 5?), float64(embd: 5?, time: 3?), "
         "dim=set(['embd', 'time']))  [second gradient]"
     ],
-    "with_fewer_gradients": [
+    "lower_gradient_order": [
         str(replace(CASE, gradient_order=0)),
         str(replace(CASE, gradient_order=1)),
     ],
-    "without_dims": [
+    "remove_dims": [
         "dot(float32 strided(embd: 5?), float64(embd: 5?), dim=set(['embd']))"
         "  [special, seed 7, second gradient]",
         "dot(float32 strided(time: 2), float64(time: 3?), dim=set(['time']))"
         "  [special, seed 7, second gradient]",
     ],
-    "in_one_order": [
+    "sort_dims_of_y": [
         "dot(float32 strided(time: 2, embd: 5?), float64(time: 3?, embd: 5?), "
         "dim=set(['embd', 'time']))  [special, seed 7, second gradient]"
     ],
-    "in_letters": [
+    "rename_dims_to_letters": [
         f"dot(float32 strided({a}: 2, {b}: 5?), float64({b}: 5?, {a}: 3?), "
         f"dim=set(['{b}', '{a}']))  [special, seed 7, second gradient]"
         for a, b in ("ab", "ij")
@@ -44,13 +44,13 @@ GIVEN = {
 }
 
 
-@pytest.mark.parametrize(("name", "texts"), GIVEN.items(), ids=GIVEN)
-def test_a_step_gives_just_these(name, texts):
-    assert [str(case) for case in STEP[name](CASE)] == texts
+@pytest.mark.parametrize(("name", "texts"), EDITED.items(), ids=EDITED)
+def test_an_edit_gives_exactly_these_cases(name, texts):
+    assert [str(case) for case in EDIT[name](CASE)] == texts
 
 
-def test_a_dim_of_one_operand_can_go():
-    shapes = [(case.x.dims, case.y.dims) for case in STEP["without_a_dim_of_one_operand"](CASE)]
+def test_a_dim_can_be_removed_from_one_operand():
+    shapes = [(case.x.dims, case.y.dims) for case in EDIT["remove_dim_from_one_operand"](CASE)]
     assert shapes == [
         (("embd",), ("embd", "time")),
         (("time", "embd"), ("embd",)),
@@ -59,15 +59,15 @@ def test_a_dim_of_one_operand_can_go():
     ]
 
 
-def test_sizes_become_simpler_alone_and_in_pairs():
+def test_agreeing_and_disagreeing_sizes_are_simplified():
     sizes = [
         (case.x.shape, case.y.shape)
-        for case in STEP["with_simpler_sizes"](CASE)
+        for case in EDIT["simplify_sizes"](CASE)
         if case.y.sizes["embd"] == 5
     ]
-    assert sizes == []  # 2 against 3 is the simplest pair
-    ninths = replace(CASE, y=replace(CASE.y, shape=(5, 9)))
-    pairs = [(case.x.sizes, case.y.sizes) for case in STEP["with_simpler_sizes"](ninths)]
+    assert sizes == []  # 2 vs 3 is the simplest pair
+    case = replace(CASE, y=replace(CASE.y, shape=(5, 9)))
+    pairs = [(case.x.sizes, case.y.sizes) for case in EDIT["simplify_sizes"](case)]
     times = [(x["time"], y["time"]) for x, y in pairs if x["embd"] == 5]
     assert times == [(2, 3), (1, 2), (2, 1), (3, 2), (0, 2), (2, 0)]
     assert [x["embd"] for x, _ in pairs if x["embd"] != 5] == [1, 2, 3, 0]
@@ -86,44 +86,37 @@ def test_sizes_become_simpler_alone_and_in_pairs():
     }.items(),
     ids=str,
 )
-def test_dim_is_spelt_more_plainly(dim, texts):
-    step = STEP["with_a_plainer_dim_argument"]
-    assert [str(case.dim) for case in step(replace(CASE, dim=dim))] == texts
+def test_the_dim_argument_is_simplified(dim, texts):
+    edit = EDIT["simplify_dim_argument"]
+    assert [str(case.dim) for case in edit(replace(CASE, dim=dim))] == texts
 
 
-def test_many_dims_go_by_halves():
+def test_many_dims_are_removed_by_halves():
     dims = tuple(f"p{number}" for number in range(53))
     case = DotCase(Operand(dims, (1,) * 53), Operand((), ()))
-    asked = []
+    tried = []
 
-    def has_27(other: DotCase) -> bool:
-        asked.append(other)
+    def has_27_dims(other: DotCase) -> bool:
+        tried.append(other)
         return len(other.x.dims) >= 27
 
-    assert len(simplified(case, has_27).x.dims) == 27
-    assert len(asked) < 200
+    assert len(shrink_case(case, has_27_dims).x.dims) == 27
+    assert len(tried) < 200
 
 
-def test_what_cannot_be_simpler_stays():
+def test_the_simplest_case_does_not_shrink():
     case = DotCase(Operand((), ()), Operand((), ()))
-    assert simplified(case, lambda other: True) == case
+    assert shrink_case(case, lambda other: True) == case
 
 
 @settings(max_examples=60)
 @given(dot_cases())
-def test_it_ends_at_a_case_that_no_step_keeps_as_wrong(case):
-    def same_rule(other: DotCase) -> bool:
-        return rule(other) == rule(case)
+def test_shrinking_ends_at_a_case_that_no_edit_can_simplify(case):
+    def breaks_the_same_rule(other: DotCase) -> bool:
+        return broken_rule(other) == broken_rule(case)
 
-    smallest = simplified(case, same_rule)
-    assert same_rule(smallest)
-    for step in STEPS:
-        assert [
-            str(other) for other in step(smallest) if other != smallest and same_rule(other)
-        ] == []
-
-
-def rule(case: DotCase) -> str | None:
-    """Give the rule that a case breaks."""
-    error = expected_error(case)
-    return error and error.rule
+    smallest = shrink_case(case, breaks_the_same_rule)
+    assert breaks_the_same_rule(smallest)
+    for edit in EDITS:
+        simpler = [other for other in edit(smallest) if other != smallest]
+        assert list(filter(breaks_the_same_rule, simpler)) == []

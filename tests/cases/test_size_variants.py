@@ -1,4 +1,4 @@
-"""Size variants: the same graph with other sizes at run time."""
+"""Size variants: cases of the same graph with other sizes."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from refdot.cases.notation import dot_case
 from refdot.cases.size_variants import size_variants
 from refdot.cases.strategies import dot_cases
 from refdot.judging.expected import expected_error
-from refdot.pytensor.target.preparation import graph_alone
+from refdot.pytensor.target.runner import graph_key
 
 
 @given(dot_cases(valid=True))
-def test_they_are_one_graph_and_others(case: DotCase) -> None:
-    others = list(size_variants(case))
-    assert {graph_alone(other) for other in others} <= {graph_alone(case)}
-    assert case not in others
+def test_size_variants_are_other_cases_of_the_same_graph(case: DotCase) -> None:
+    variants = list(size_variants(case))
+    assert {graph_key(variant) for variant in variants} <= {graph_key(case)}
+    assert case not in variants
     if case.gradient_order:
-        assert not any(map(expected_error, others))
+        assert not any(map(expected_error, variants))
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_they_are_one_graph_and_others(case: DotCase) -> None:
         (dot_case("a:0?", "a:0?", gradient_order=1), [(1, 1), (3, 3), (17, 17)]),
         (dot_case("a:1?", "a:1?"), [(0, 0), (3, 3), (17, 17), (1, 2), (1, 2)]),
     ],
-    ids=["all known", "one known", "disagreeing", "differentiated", "of one element"],
+    ids=["all static", "one static", "disagreeing", "gradient", "one element"],
 )
-def test_the_sizes_are(case: DotCase, shapes: list[tuple[int, int]]) -> None:
-    assert [other.x.shape + other.y.shape for other in size_variants(case)] == shapes
+def test_sizes_of_variants(case: DotCase, shapes: list[tuple[int, int]]) -> None:
+    assert [each.x.shape + each.y.shape for each in size_variants(case)] == shapes

@@ -1,4 +1,4 @@
-"""Strategies: what they shrink to, that they draw everything, and valid from invalid."""
+"""Strategies: the smallest examples, validity, and how often each kind of case is drawn."""
 
 import json
 import os
@@ -15,12 +15,20 @@ from refdot.cases.case import DimArgument, DotCase
 from refdot.cases.codec import case_to_json
 from refdot.cases.random_cases import case_at
 from refdot.cases.strategies import choices, dim_arguments, dot_cases, invalid_dim_arguments
-from refdot.check.categories import count_dims, counts, dtypes, roles, rule, sizes, valid
+from refdot.check.categories import (
+    broken_rule,
+    count_by_category,
+    count_dims,
+    dtypes,
+    roles,
+    sizes,
+    valid,
+)
 from refdot.judging.expected import expected_error
 from refdot.lowering import dim_set, lower_dot
 
 quickly = settings(max_examples=150, database=None, deadline=None, derandomize=True)
-# Without the phase that explains a failure: it goes on to draw variations of the smallest.
+# Without the explain phase, which draws many variations of the smallest example.
 searching = settings(
     quickly,
     max_examples=2000,
@@ -30,11 +38,11 @@ searching = settings(
 
 
 def smallest(strategy, condition=lambda drawn: True):
-    """Give what a strategy shrinks to among what meets a condition."""
+    """Return the example that a strategy shrinks to among those that satisfy a condition."""
     return find(strategy, condition, settings=searching)
 
 
-# What they shrink to
+# Smallest examples
 
 A, A_AND_Y = "float64(a: 1?)", "float64(a: 1?), float64(a: 1?)"
 SMALLEST = {
@@ -69,7 +77,7 @@ SMALLEST = {
         valid(lambda case: 0 in sizes(case)),
         "dot(float64(a: 0?), float64(a: 0?), dim=None)",
     ),
-    "a tier": (
+    "a regime": (
         lambda case: case.regime == "special",
         "dot(float64(), float64(), dim=None)  [special]",
     ),
@@ -85,7 +93,7 @@ SMALLEST = {
         lambda case: case.call == "operator",
         "dot(float64(), float64(), dim=None)  [as x @ y]",
     ),
-    "a known size": (
+    "a static size": (
         lambda case: True in case.x.static,
         "dot(float64(a: 1), float64(a: 1), dim=None)",
     ),
@@ -94,22 +102,22 @@ SMALLEST = {
         valid(lambda case: case.dim.spelling == "set"),
         "dot(float64(), float64(), dim=set([]))",
     ),
-    "R2": (lambda case: rule(case) == "R2", "dot(float64(), float64(), dim=5)"),
-    "R3": (lambda case: rule(case) == "R3", "dot(float64(), float64(), dim='z')"),
+    "R2": (lambda case: broken_rule(case) == "R2", "dot(float64(), float64(), dim=5)"),
+    "R3": (lambda case: broken_rule(case) == "R3", "dot(float64(), float64(), dim='z')"),
     "R4": (
-        lambda case: rule(case) == "R4",
+        lambda case: broken_rule(case) == "R4",
         "dot(float64(a: 1?), float64(a: 2?), dim=None)",
     ),
 }
 
 
 @pytest.mark.parametrize(("condition", "text"), SMALLEST.values(), ids=SMALLEST)
-def test_cases_shrink_to_few_dims_of_size_1_and_plain_words(condition, text):
+def test_cases_shrink_to_few_dims_of_size_1_and_default_options(condition, text):
     assert str(smallest(dot_cases(), condition)) == text
 
 
-def test_cases_that_break_r1_shrink_to_one_dim_twice():
-    case = smallest(dot_cases(), lambda case: rule(case) == "R1")
+def test_cases_that_break_r1_shrink_to_a_repeated_dim():
+    case = smallest(dot_cases(), lambda case: broken_rule(case) == "R1")
     assert (case.x.dims, case.y.dims) == (("a", "a"), ())
 
 
@@ -118,7 +126,7 @@ def test_many_dims_shrink_to_27_of_size_1_in_one_operand():
     assert (len(case.x.dims), case.y.dims, sizes(case)) == (27, (), {1})
 
 
-def test_choices_shrink_to_the_first():
+def test_choices_shrink_to_the_first_option():
     options = ["first", "second", "third", "second"]
     assert smallest(choices(options)) == "first"
     assert smallest(choices(options), lambda drawn: drawn != "first") == "second"
@@ -128,7 +136,7 @@ def test_choices_shrink_to_the_first():
 
 
 EVERY = ("a", "b", "c")
-# Each: what to sum over, the shared dims, and the shortest spelling.
+# The dims to sum over, the shared dims, and the shortest spelling.
 SHORTEST = {
     "the shared": (("b", "a"), ("a", "b"), DimArgument("none")),
     "nothing shared": ((), (), DimArgument("none")),
@@ -146,7 +154,7 @@ def test_dim_arguments_shrink_to_the_shortest_spelling(over, shared, shortest):
 
 @given(st.data(), st.lists(st.sampled_from(EVERY), unique=True), st.sets(st.sampled_from(EVERY)))
 @quickly
-def test_dim_arguments_say_just_what_to_sum_over(data, over, shared):
+def test_dim_arguments_sum_over_exactly_the_given_dims(data, over, shared):
     argument = data.draw(dim_arguments(over, sorted(shared), EVERY))
     names = dim_set(argument.value)
     meant = {None: shared, ...: set(EVERY)}.get(names, names)
@@ -156,7 +164,7 @@ def test_dim_arguments_say_just_what_to_sum_over(data, over, shared):
 
 @given(st.data(), st.lists(st.sampled_from(["a", "time", "z", "w"]), unique=True))
 @quickly
-def test_invalid_dim_arguments_are_refused(data, every):
+def test_invalid_dim_arguments_are_rejected(data, every):
     argument = data.draw(invalid_dim_arguments(every))
     with pytest.raises((TypeError, ValueError)):
         lower_dot(every, every, argument.value)
@@ -180,38 +188,40 @@ def test_valid_cases_never_raise(case):
 
 @given(dot_cases(valid=False))
 @quickly
-def test_invalid_cases_always_do(case):
-    assert rule(case) in {"R1", "R2", "R3", "R4"}
+def test_invalid_cases_always_break_r1_to_r4(case):
+    assert broken_rule(case) in {"R1", "R2", "R3", "R4"}
 
 
 @given(dot_cases())
 @quickly
-def test_one_variable_is_spelt_twice_alike(case):
+def test_cases_are_consistent(case):
     if case.same_variable:
         assert case.x == case.y
     assert len(case.x.shape) == len(case.x.dims) == len(case.x.static)
     assert count_dims(case) <= 64
 
 
-# What is drawn
+# Frequencies
 
 
 @cache
 def thousand() -> list[DotCase]:
-    """Give the first thousand cases of a campaign."""
+    """Return the first thousand random cases of seed 0."""
     return [case_at(0, index) for index in range(1000)]
 
 
-def test_no_region_is_rarer_than_1_in_100():
-    assert {name: count for name, count in counts(thousand()).items() if count < 10} == {}
+def test_no_category_is_rarer_than_1_in_100():
+    assert {
+        name: count for name, count in count_by_category(thousand()).items() if count < 10
+    } == {}
 
 
-def test_every_kind_of_wrong_dim_argument_is_drawn():
+def test_every_spelling_is_drawn():
     assert {case.dim.spelling for case in thousand()} == set(DimArgument.SPELLINGS)
 
 
-def test_two_in_three_are_valid():
-    assert 0.58 < sum(rule(case) is None for case in thousand()) / 1000 < 0.85
+def test_two_of_three_cases_are_valid():
+    assert 0.58 < sum(broken_rule(case) is None for case in thousand()) / 1000 < 0.85
 
 
 def test_cases_are_distinct_enough():
@@ -221,7 +231,7 @@ def test_cases_are_distinct_enough():
     assert len(problems) >= 200
 
 
-# The same everywhere
+# Reproducibility
 
 PRINT_CASES = """
 import json
@@ -233,8 +243,8 @@ for index in range(40):
 """
 
 
-def test_cases_depend_neither_on_the_hash_seed_nor_on_what_is_imported(tmp_path):
-    # Hypothesis mixes constants into its draws that it finds in the modules that are loaded.
+def test_cases_depend_on_neither_the_hash_seed_nor_the_imported_modules(tmp_path):
+    # Hypothesis mixes constants from the source of the loaded modules into its draws.
     constants = "\n".join(f"C{n} = {n * 7919}, {n / 7}, 'text {n}'" for n in range(300))
     (tmp_path / "constants.py").write_text(constants, encoding="utf-8")
 
@@ -253,7 +263,7 @@ def test_cases_depend_neither_on_the_hash_seed_nor_on_what_is_imported(tmp_path)
     assert printed("0", "") == printed("1", "import constants, xarray, colorsys") == here
 
 
-def test_a_case_does_not_depend_on_those_before_it():
+def test_a_case_does_not_depend_on_earlier_cases():
     forwards = [case_at(1, index) for index in range(20)]
     backwards = [case_at(1, index) for index in reversed(range(20))]
     assert forwards == backwards[::-1]
