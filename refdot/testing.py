@@ -1,4 +1,4 @@
-"""What the author of a test needs: hold any dot, and any regex for its errors, to the rules."""
+"""Assertions and strategies for tests of a dot and of regexes for its errors."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from refdot import check
+from refdot.cases.case import DimArgument, DotCase, Operand
 from refdot.cases.strategies import dim_arguments, dot_cases
-from refdot.judging.comparison import flaws
-from refdot.lowering import Dim
+from refdot.judging.comparison import judge_answer
+from refdot.lowering import Dim, dim_set
 from refdot.messages.regex import check_pattern, judge
-from refdot.messages.scenarios import DEFAULT
-from refdot.messages.suggestion import suggestion
+from refdot.messages.scenarios import DEFAULT_SCENARIOS
+from refdot.messages.suggestion import suggest_pattern
 from refdot.messages.survey import Survey, survey
-from refdot.reporting.messages import as_text, verdict_lines
+from refdot.reporting.messages import plain_text, verdict_lines
 from refdot.targets.callable import CallableTarget
 from refdot.targets.protocol import Target
 from refdot.targets.registry import find_target
@@ -35,26 +36,26 @@ _AnyTarget: TypeAlias = str | Target | Callable[..., Any]
 def check_dot(
     fn: Callable[..., Any], cases: int = 200, gradients: bool = False, seed: int = 0
 ) -> None:
-    """Hold a function against the oracle, on random cases, valid and invalid.
+    """Judge a function on random cases, valid and invalid.
 
     Parameters
     ----------
     fn : callable
-        `fn(x: NamedTensor, y: NamedTensor, dim) -> NamedTensor`, or raises a `ValueError` or
-        `TypeError` that names the dim.
+        `fn(x: NamedTensor, y: NamedTensor, dim) -> NamedTensor`. For invalid input it must raise
+        a `ValueError` or `TypeError` that names the dim.
     cases : int, optional
-        How many distinct cases.
+        The number of distinct cases.
     gradients : bool, optional
-        Whether to judge gradients too: those of `fn.vjp(x, y, cotangent, dim)`, which gives
-        `(x_bar, y_bar)`, or without such an attribute those that the function's values on basis
-        vectors imply, since a dot is bilinear.
+        Whether to judge gradients too. They come from `fn.vjp(x, y, cotangent, dim)`, which
+        returns `(x_bar, y_bar)`. Without that attribute they are computed from the values of `fn`
+        on basis vectors, since a dot is bilinear.
     seed : int, optional
-        The same seed draws the same cases.
+        The same seed generates the same cases.
 
     Raises
     ------
     AssertionError
-        A rule is broken: the message shows each distinct mismatch with its smallest case.
+        A rule is broken; the message shows each distinct mismatch with its smallest case.
 
     Examples
     --------
@@ -67,8 +68,9 @@ def check_dot(
         raise KeyboardInterrupt
     if report.findings:
         shown = "\n\n".join(str(finding.mismatch) for finding in report.findings)
+        count = len(report.findings)
         raise AssertionError(
-            f"{target.name} breaks {len(report.findings)} of the rules of dot "
+            f"{target.name}: {count} mismatch{'' if count == 1 else 'es'} "
             f"in {report.cases} cases (seed {seed}):\n\n{shown}"
         )
 
@@ -76,15 +78,15 @@ def check_dot(
 def assert_dot_matches(
     actual: NamedTensor, x: NamedTensor, y: NamedTensor, dim: Dim = None
 ) -> None:
-    """Assert that an answer to `dot(x, y, dim)` is a correct one: dims, dtype and values.
+    """Assert that an answer to `dot(x, y, dim)` is correct: its dims, dtype and values.
 
-    Integers and bools must be equal, and floats as near as rounding allows: see
-    `refdot.rounding`.
+    Integers and bools must be equal to the oracle's. Floats may differ from it by the bound on
+    rounding errors: see `refdot.judging.rounding`.
 
     Raises
     ------
     AssertionError
-        It is not; the message shows the first wrong element, its place named by dims.
+        It is wrong; the message shows the first wrong element and its location by dims.
 
     Examples
     --------
@@ -94,48 +96,47 @@ def assert_dot_matches(
     Traceback (most recent call last):
     AssertionError: R6 wrong-value: expected 0.14, got 0.15
     """
-    if found := flaws(actual, x, y, dim):
+    x_operand, y_operand = (Operand(t.dims, t.shape, str(t.dtype)) for t in (x, y))
+    case = DotCase(x_operand, y_operand, DimArgument.of(dim_set(dim)))
+    if found := judge_answer(actual, x, y, case):
         raise AssertionError(
-            "; ".join(
-                f"{flaw.rule} {flaw.kind}: expected {flaw.expected}, got {flaw.got}"
-                for flaw in found
-            )
+            "; ".join(f"{m.rule} {m.kind}: expected {m.expected}, got {m.got}" for m in found)
         )
 
 
 def assert_error_pattern(
     pattern: str,
-    situations: Sequence[str] = DEFAULT,
+    situations: Sequence[str] = DEFAULT_SCENARIOS,
     target: _AnyTarget = "pytensor",
     *,
     exception: type[BaseException] = Exception,
     backends: Sequence[str] = (),
     lowerings: Sequence[str] = (),
 ) -> None:
-    """Assert that `pytest.raises(exception, match=pattern)` is right for some situations.
+    """Assert that `pytest.raises(exception, match=pattern)` is correct for error scenarios.
 
     Parameters
     ----------
     pattern : str
-        It must match every message of those situations, and no other error.
+        It must match every message of these scenarios, and no other error.
     situations : sequence of str, optional
-        Names of `refdot.situations.SCENARIOS`; by default a contracted dim of two sizes that
-        are known at the first call only.
+        Names of error scenarios: keys of `refdot.messages.scenarios.SCENARIOS`. By default a
+        contracted dim whose sizes differ and are not static.
     target : str, Target or callable, optional
-        As on the command line, or a function on `NamedTensor`s.
+        As on the command line, or a function of `NamedTensor`s.
     exception : type, optional
         The exception that must be raised.
     backends, lowerings : sequence of str, optional
-        By default every lowering, and every backend that can run here. To compile for all of
-        PyTensor's takes about half a minute.
+        By default every backend that can run here, and the target's default lowerings. For all of
+        PyTensor's, compilation takes about half a minute.
 
     Raises
     ------
     AssertionError
-        It is not right; the message shows what it misses, what else it matches, and a
-        suggestion.
+        The pattern is wrong; the message shows the messages that it misses, the other errors that
+        it matches, and a suggestion.
     PatternError
-        It is malformed.
+        The pattern is malformed.
 
     Examples
     --------
@@ -144,45 +145,43 @@ def assert_error_pattern(
     >>> assert_error_pattern("not", target=rd.dot)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     AssertionError: pytest.raises(Exception, match='not')
-    for contracted-unknown of dot on Python ..., backends call, lowerings stock
+    for contracted-unknown
+    on dot on Python ..., backends call, lowerings stock
     ...
     """
     check_pattern(pattern)
-    found = _all_messages(target, backends, lowerings)
-    verdict = judge(pattern, found, situations, exception)
-    if not verdict.is_right:
+    messages = _messages(target, backends, lowerings)
+    verdict = judge(pattern, messages, situations, exception)
+    if not verdict.is_correct:
         best = verdict.suggestion
-        suggested = judge(best, found, situations, exception) if best else None
-        raise AssertionError(as_text(verdict_lines(verdict, suggested, found)))
+        suggested = judge(best, messages, situations, exception) if best else None
+        raise AssertionError(plain_text(verdict_lines(verdict, suggested, messages)))
 
 
 def mismatch_pattern(
     target: _AnyTarget = "pytensor",
-    situations: Sequence[str] = DEFAULT,
+    situations: Sequence[str] = DEFAULT_SCENARIOS,
     *,
     backends: Sequence[str] = (),
     lowerings: Sequence[str] = (),
 ) -> str:
-    """Give the right pattern for the version of a target that is installed.
+    """Return a correct regex for the errors of the installed version of a target.
 
     Parameters
     ----------
-    target : str, Target or callable, optional
-    situations : sequence of str, optional
-        As for `assert_error_pattern`: by default, where sizes do not match.
-    backends, lowerings : sequence of str, optional
-        As for `assert_error_pattern`.
+    target, situations, backends, lowerings : optional
+        As in `assert_error_pattern`.
 
     Returns
     -------
     str
-        For `pytest.raises(..., match=...)`: the shortest alternation of literal fragments that
-        matches every message there, and no other error. See `refdot.messages.regex`.
+        The shortest alternation of literal fragments that matches every message of the error
+        scenarios, and no other error. See `refdot.messages.suggestion`.
 
     Raises
     ------
     LookupError
-        No fragment tells these messages from others, or nothing is raised.
+        No error is raised, or every fragment of its message is in another error too.
 
     Examples
     --------
@@ -190,20 +189,17 @@ def mismatch_pattern(
     >>> mismatch_pattern(rd.dot)
     'Size of dim'
     """
-    found = _all_messages(target, backends, lowerings)
-    pattern = suggestion(found, situations)
+    messages = _messages(target, backends, lowerings)
+    pattern = suggest_pattern(messages, situations)
     if pattern is None:
-        raise LookupError(f"no pattern for {', '.join(situations)} of {found}")
+        raise LookupError(f"no pattern for {', '.join(situations)} of {messages}")
     return pattern
 
 
-def _all_messages(target: _AnyTarget, backends: Sequence[str], lowerings: Sequence[str]) -> Survey:
-    """Ask a target for all its messages, on all its backends unless some are named.
-
-    Anew at each call, so that a target that was patched meanwhile is what is judged.
-    """
-    asked: Any = find_target(target) if isinstance(target, str) else target
-    if not hasattr(asked, "backends"):
-        asked = CallableTarget(asked, getattr(asked, "__qualname__", repr(asked)))
-    there = tuple(b.name for b in asked.backends() if b.default and not b.absent)
-    return survey(asked, backends=backends or there, lowerings=lowerings)
+def _messages(target: _AnyTarget, backends: Sequence[str], lowerings: Sequence[str]) -> Survey:
+    # Nothing is kept between calls, so that a target that was patched meanwhile is judged.
+    resolved: Any = find_target(target) if isinstance(target, str) else target
+    if not hasattr(resolved, "backends"):
+        resolved = CallableTarget(resolved, getattr(resolved, "__qualname__", repr(resolved)))
+    available = tuple(b.name for b in resolved.backends() if b.default and not b.absent)
+    return survey(resolved, backends=backends or available, lowerings=lowerings)

@@ -1,4 +1,4 @@
-"""What the author of a test imports: for answers, and for regexes of errors."""
+"""Tests of refdot.testing: assertions about answers, and about regexes for errors."""
 
 import re
 from functools import cache
@@ -8,28 +8,28 @@ import pytest
 
 import refdot as rd
 from refdot import testing
-from refdot.check import plan as batches
-from refdot.messages.suggestion import PatternError
+from refdot.check import plan
+from refdot.messages.regex import PatternError
 from refdot.targets.callable import CallableTarget
 from refdot.tensor import NamedTensor
 from refdot.testing import assert_dot_matches, assert_error_pattern, check_dot, mismatch_pattern
 
-case_at = cache(batches.case_at)
+case_at = cache(plan.case_at)
 
 
 @pytest.fixture(autouse=True)
-def _cases_drawn_once(monkeypatch):
-    """Let all tests of this module share their cases, which take longest to draw."""
-    monkeypatch.setattr(batches, "case_at", case_at)
+def _shared_cases(monkeypatch):
+    """Share the cases between the tests of this module: generating them takes longest."""
+    monkeypatch.setattr(plan, "case_at", case_at)
 
 
 def y_first(x, y, dim=None):
-    """Give the dims of y first."""
+    """Put the dims of y first."""
     return rd.dot(y, x, dim)
 
 
 def with_vjp(vjp):
-    """Give a right dot with a rule for gradients."""
+    """Return a correct dot with a rule for gradients."""
 
     def dot(x, y, dim=None):
         return rd.dot(x, y, dim)
@@ -39,31 +39,31 @@ def with_vjp(vjp):
 
 
 def swapped(x, y, cotangent, dim=None):
-    """Exchange the cotangents."""
+    """Return the cotangents in the wrong order."""
     return rd.dot_vjp(x, y, cotangent, dim)[::-1]
 
 
-def test_what_is_right_passes():
+def test_correct_function_passes():
     assert check_dot(rd.dot) is None
     assert check_dot(rd.dot, cases=50, seed=4) is None
 
 
-def test_right_gradients_pass_by_rule_and_read_off_the_function():
+def test_correct_gradients_pass_with_and_without_a_rule():
     check_dot(with_vjp(rd.dot_vjp), gradients=True)
     check_dot(rd.dot, cases=60, gradients=True)
 
 
-def test_gradients_are_judged_where_that_is_asked_for():
+def test_gradients_are_judged_on_request():
     check_dot(with_vjp(swapped), cases=50)
     with pytest.raises(AssertionError, match=r"R8 wrong-gradient at run: first order, of x"):
         check_dot(with_vjp(swapped), cases=50, gradients=True)
 
 
-def test_what_is_wrong_is_shown_with_its_smallest_case():
+def test_mismatch_is_shown_with_its_smallest_case():
     with pytest.raises(AssertionError) as caught:
         check_dot(y_first, cases=40, seed=2)
     assert str(caught.value) == (
-        "y_first breaks 1 of the rules of dot in 40 cases (seed 2):\n\n"
+        "y_first: 1 mismatch in 40 cases (seed 2):\n\n"
         "R5 wrong-dims at run: dims\n"
         "  dot(float64(a: 1?), float64(b: 1?), dim=None)\n"
         "  expected ('a', 'b')\n"
@@ -84,7 +84,7 @@ def test_every_mismatch_is_shown():
 
 
 @pytest.mark.parametrize("answer", [None, 3, SystemExit])
-def test_what_returns_nonsense_is_wrong_and_no_crash(answer):
+def test_invalid_return_value_is_a_mismatch(answer):
     def dot(x, y, dim=None):
         if answer is SystemExit:
             raise SystemExit
@@ -94,7 +94,7 @@ def test_what_returns_nonsense_is_wrong_and_no_crash(answer):
         check_dot(dot, cases=10)
 
 
-def test_an_interrupt_goes_on():
+def test_interrupt_propagates():
     def dot(x, y, dim=None):
         raise KeyboardInterrupt
 
@@ -102,9 +102,9 @@ def test_an_interrupt_goes_on():
         check_dot(dot, cases=5)
 
 
-def test_warnings_are_not_errors_of_the_implementation():
+def test_warnings_are_not_mismatches():
     def dot(x, y, dim=None):
-        np.multiply(np.float64(1e308), 10)  # warns of an overflow, and pytest here raises that
+        np.multiply(np.float64(1e308), 10)  # an overflow warning, which pytest turns into an error
         return rd.dot(x, y, dim)
 
     check_dot(dot, cases=20)
@@ -133,20 +133,20 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("actual", "message"), WRONG.values(), ids=WRONG)
-def test_an_answer_that_is_wrong_is_shown_by_rule_and_place(actual, message):
+def test_wrong_answer_is_shown_with_its_rule_and_location(actual, message):
     with pytest.raises(AssertionError) as caught:
         assert_dot_matches(actual, X, Y)
     assert str(caught.value) == message
 
 
-def test_an_answer_that_is_right_passes_whatever_the_order_of_summation():
+def test_correct_answer_passes_for_any_order_of_summation():
     assert_dot_matches(RIGHT, X, Y)
     assert_dot_matches(NamedTensor((X.data * Y.data)[:, ::-1].sum(axis=1), "a"), X, Y)
     assert_dot_matches(rd.dot(X, Y, iter("ab")), X, Y, iter("ab"))
     assert_dot_matches(rd.dot(X, Y, ...), X, Y, ...)
 
 
-def test_input_that_is_invalid_has_no_answer():
+def test_invalid_input_is_rejected():
     with pytest.raises(rd.DimNotFoundError):
         assert_dot_matches(RIGHT, X, Y, "z")
 
@@ -154,17 +154,17 @@ def test_input_that_is_invalid_has_no_answer():
 # Patterns for errors
 
 
-def in_other_words(x, y, dim=None):
-    """Say of what sizes operands are in words of its own."""
+def dot_with_own_message(x, y, dim=None):
+    """Raise its own error for sizes that differ."""
     try:
         return rd.dot(x, y, dim)
     except rd.SizeMismatchError as error:
         raise ValueError(f"operands of {len(error.dims)} wrong sizes") from None
 
 
-def test_a_right_pattern_passes():
+def test_correct_pattern_passes():
     assert_error_pattern("Size of dim .* does not match", target=rd.dot)
-    assert_error_pattern("wrong sizes", target=in_other_words, exception=ValueError)
+    assert_error_pattern("wrong sizes", target=dot_with_own_message, exception=ValueError)
     assert_error_pattern("not found", ["dim-not-found", "dim-misspelt"], target="refdot:dot")
     assert_error_pattern("Size", ["batch-static"], CallableTarget(rd.dot, "dot"), backends=["call"])
 
@@ -172,58 +172,58 @@ def test_a_right_pattern_passes():
 WRONG_PATTERNS = {
     "too narrow": ("3 in x", {}, "misses 1 of 5 messages"),
     "too wide": ("Size|found", {}, "also matches 4 messages of other errors"),
-    "of another type": ("Size", {"exception": TypeError}, "SizeMismatchError is no TypeError"),
-    "of another situation": ("Size", {"situations": ["dim-not-found"]}, "misses 3 of 3 messages"),
-    "not asked": ("x", {"situations": ["dims-repeated"]}, "no message to match"),
+    "wrong type": ("Size", {"exception": TypeError}, "SizeMismatchError instead of TypeError"),
+    "another scenario": ("Size", {"situations": ["dim-not-found"]}, "misses 3 of 3 messages"),
+    "not run": ("x", {"situations": ["dims-repeated"]}, "no message to match"),
 }
 
 
 @pytest.mark.parametrize(
-    ("pattern", "options", "said"), WRONG_PATTERNS.values(), ids=WRONG_PATTERNS
+    ("pattern", "options", "shown"), WRONG_PATTERNS.values(), ids=WRONG_PATTERNS
 )
-def test_a_wrong_pattern_is_shown_with_what_is_wrong(pattern, options, said):
-    with pytest.raises(AssertionError, match=re.escape(said)) as caught:
+def test_wrong_pattern_is_shown_with_the_reason(pattern, options, shown):
+    with pytest.raises(AssertionError, match=re.escape(shown)) as caught:
         assert_error_pattern(pattern, target=rd.dot, **options)
     first = f"pytest.raises({options.get('exception', Exception).__name__}, match='{pattern}')\n"
     assert str(caught.value).startswith(first)
 
 
-def test_a_malformed_pattern_is_refused():
+def test_malformed_pattern_is_rejected():
     message = "malformed pattern, nothing to repeat at position 0: >>>*"
     with pytest.raises(PatternError, match=f"^{re.escape(message)}$"):
         assert_error_pattern("*", target=rd.dot)
 
 
-def test_an_unknown_situation_is_refused():
-    for ask in (lambda *_: assert_error_pattern("x", *_), lambda *_: mismatch_pattern(*_[::-1])):
-        with pytest.raises(ValueError, match=r"^no situation 'batch'"):
-            ask(["batch"], rd.dot)
+def test_unknown_scenario_is_rejected():
+    for call in (lambda *_: assert_error_pattern("x", *_), lambda *_: mismatch_pattern(*_[::-1])):
+        with pytest.raises(ValueError, match=r"^unknown error scenario 'batch'"):
+            call(["batch"], rd.dot)
 
 
 @pytest.mark.parametrize(
-    "target", [rd.dot, in_other_words, "xarray", CallableTarget(rd.dot, "dot")]
+    "target", [rd.dot, dot_with_own_message, "xarray", CallableTarget(rd.dot, "dot")]
 )
-def test_the_pattern_for_a_target_is_right(target):
+def test_suggested_pattern_is_correct(target):
     pattern = mismatch_pattern(target)
     assert_error_pattern(pattern, target=target)
     with pytest.raises(AssertionError, match=r"misses 5 of 5 messages"):
         assert_error_pattern(pattern, target=lambda x, y, dim=None: rd.dot(x, x, ...))
 
 
-def test_there_is_no_pattern_for_silence():
-    def silent(x, y, dim=None):
+def test_no_pattern_without_errors():
+    def never_raises(x, y, dim=None):
         return rd.dot(x, x, ...)
 
     with pytest.raises(LookupError, match=r"^no pattern for contracted-unknown of "):
-        mismatch_pattern(silent)
+        mismatch_pattern(never_raises)
 
 
-def test_the_pattern_for_pytensor_is_right():
+def test_suggested_pattern_for_pytensor_is_correct():
     pattern = mismatch_pattern(backends=["python"])
     assert_error_pattern(pattern, exception=ValueError, backends=["python"])
 
 
-def test_a_target_that_is_patched_is_asked_anew(monkeypatch):
+def test_patched_target_is_surveyed_again(monkeypatch):
     import pytensor.xtensor
 
     def refuse(x, y, dim=None):
@@ -234,5 +234,5 @@ def test_a_target_that_is_patched_is_asked_anew(monkeypatch):
     assert_error_pattern("nothing fits", backends=["python"], lowerings=["stock"])
 
 
-def test_the_strategies_are_there_too():
+def test_strategies_are_exported():
     assert {"dot_cases", "dim_arguments"} < set(testing.__all__)

@@ -1,1 +1,1 @@
-"""Error messages: scenarios, what a target says in them, and regexes for that."""
+"""Error messages: the scenarios that raise them, what a target says, and regexes for that."""

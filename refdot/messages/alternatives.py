@@ -1,4 +1,4 @@
-"""The alternatives in a regex."""
+"""Find the alternatives of a regex."""
 
 from __future__ import annotations
 
@@ -7,29 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-__all__ = ["alternatives", "outermost"]
+__all__ = ["Alternative", "alternatives", "without_nested"]
 
 
-# Alternatives
-
-
-class _Alternative(NamedTuple):
-    """One side of a `|` in a pattern.
-
-    Attributes
-    ----------
-    start, end : int
-        Where it is.
-    text : str
-        How it is written.
-    alone : str
-        The pattern, with the others beside it made impossible.
-    """
+class Alternative(NamedTuple):
+    """One side of a `|` in a pattern, with its position."""
 
     start: int
     end: int
     text: str
-    alone: str
+    isolated: str  # the pattern with the other alternatives of the same group disabled
 
 
 _TOKEN = r"""
@@ -38,91 +25,81 @@ _TOKEN = r"""
   | \(\?\#[^)]*\)                        # a comment
   | (?P<flags>\(\?[aiLmsux]+\))          # flags of the whole pattern
   | \(\?P=\w+\)                          # a reference
-  | (?P<opaque>\(\?<?! | \(\?\(\w+\))    # what is beside a | here is not matched, or no alternative
+  | (?P<opaque>\(\?<?! | \(\?\(\w+\))    # a negative assertion or a condition: skip its |
   | (?P<open>\((?:\?(?:P<\w+>|<?=|:|>|[aimsuxL]*-?[imsx]*:))?)
   | (?P<close>\))
   | (?P<bar>\|)
   | .
 """
-_TOKENS = {
+_TOKENS = {  # by whether the group is verbose
     False: re.compile(_TOKEN, re.VERBOSE | re.DOTALL),
     True: re.compile(rf"\#[^\n]* | {_TOKEN}", re.VERBOSE | re.DOTALL),
 }
-_NEVER = "(?!)"
+_NEVER = "(?!)"  # matches nothing
 
 
 @dataclass
 class _Group:
-    """A group of a pattern, or the whole of it, while it is read.
+    """A group that is being read, or the whole pattern."""
 
-    Attributes
-    ----------
-    starts : list of int
-        Where its alternatives start.
-    is_matched : bool
-        Whether what is in it is matched, rather than being what must not follow.
-    is_verbose : bool
-        Whether there may be comments in it.
-    """
-
-    starts: list[int]
-    is_matched: bool
-    is_verbose: bool
+    starts: list[int]  # of its alternatives
+    is_matched: bool  # False in a negative assertion or a condition: its | do not count
+    is_verbose: bool  # so that it may contain comments
 
 
-def alternatives(pattern: str) -> list[_Alternative]:
-    r"""List every alternative in a pattern, those within groups too.
+def alternatives(pattern: str) -> list[Alternative]:
+    r"""Return every alternative of a pattern, including those inside groups.
 
     Examples
     --------
     >>> [part.text for part in alternatives(r"size (1|n) differs|[|]|\|")]
     ['1', 'n', 'size (1|n) differs', '[|]', '\\|']
     """
-    found: list[_Alternative] = []
+    found: list[Alternative] = []
     groups = [_Group([0], True, bool(re.compile(pattern).flags & re.VERBOSE))]
     end = 0
     while token := _TOKENS[groups[-1].is_verbose].match(pattern, end):
         start, end = token.span()
-        innermost = groups[-1]
+        group = groups[-1]
         if token.lastgroup == "flags":
-            innermost.starts[0] = end
+            group.starts[0] = end
         elif token.lastgroup in ("open", "opaque"):
-            is_matched = innermost.is_matched and token.lastgroup == "open"
-            groups.append(_Group([end], is_matched, _is_verbose_in(token[0], innermost)))
+            is_matched = group.is_matched and token.lastgroup == "open"
+            groups.append(_Group([end], is_matched, _is_verbose(token[0], group)))
         elif token.lastgroup == "bar":
-            innermost.starts.append(end)
+            group.starts.append(end)
         elif token.lastgroup == "close":
-            found += _divided(pattern, groups.pop(), start)
-    return found + _divided(pattern, groups.pop(), len(pattern))
+            found += _alternatives_of(pattern, groups.pop(), start)
+    return found + _alternatives_of(pattern, groups.pop(), len(pattern))
 
 
-def _is_verbose_in(opening: str, outer: _Group) -> bool:
-    """Whether there may be comments in a group that opens so."""
+def _is_verbose(opening: str, outer: _Group) -> bool:
+    """Return whether the group that starts with `opening` may contain comments."""
     flags = re.fullmatch(r"\(\?(\w*)-?(\w*):", opening)
     if flags is None:
         return outer.is_verbose
     return "x" in flags[1] or (outer.is_verbose and "x" not in flags[2])
 
 
-def _divided(pattern: str, group: _Group, end: int) -> list[_Alternative]:
-    """Divide a group at its bars, if it has any and its alternatives are ones to be matched."""
+def _alternatives_of(pattern: str, group: _Group, end: int) -> list[Alternative]:
+    """Return the alternatives of one group, which ends at `end`."""
     starts = group.starts
     if not group.is_matched or len(starts) == 1:
         return []
     ends = [start - 1 for start in starts[1:]] + [end]
     parts = []
     for kept, kept_end in zip(starts, ends, strict=True):
-        alone = pattern
-        # From the right, so that what is put in does not move what is still to be found.
+        isolated = pattern
+        # Insert from the right, so that the positions on the left stay valid.
         for start in reversed(starts):
             if start != kept:
-                alone = alone[:start] + _NEVER + alone[start:]
-        parts.append(_Alternative(kept, kept_end, pattern[kept:kept_end], alone))
+                isolated = isolated[:start] + _NEVER + isolated[start:]
+        parts.append(Alternative(kept, kept_end, pattern[kept:kept_end], isolated))
     return parts
 
 
-def outermost(parts: Sequence[_Alternative]) -> list[_Alternative]:
-    """Leave out alternatives within others, and put the rest in order."""
+def without_nested(parts: Sequence[Alternative]) -> list[Alternative]:
+    """Return the alternatives that are not inside another one, in order."""
     return sorted(
         part
         for part in parts

@@ -1,33 +1,34 @@
-"""The situations in which a dot goes wrong, each a family of cases.
+"""Error scenarios: the ways in which a dot goes wrong, each with its cases.
 
-Dims are named as in PyTensor's own tests of dot's errors: what does not fit is `b`, what is not
-there is `e`. A regex that names either finds it here. A batch dim is `t`, free dims are `r`
-(rows) and `c` (columns).
+Dims have the names that PyTensor's own tests of dot's errors use, so that a regex that contains
+one finds it here: sizes differ in the dim `b`, and `e` is the dim that does not exist. A batch
+dim is `t`; free dims are `r` (rows) and `c` (columns).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
 
 from refdot.cases.case import DimArgument, DotCase, Operand
-from refdot.cases.notation import operand
+from refdot.cases.notation import dot_case, operand
 from refdot.text import nearest_name
 
-__all__ = ["DEFAULT", "SCENARIOS", "ErrorScenario", "check_scenarios"]
+__all__ = ["DEFAULT_SCENARIOS", "SCENARIOS", "ErrorScenario", "check_scenarios"]
 
 
 @dataclass(frozen=True)
 class ErrorScenario:
-    """One way to go wrong, with the cases that go wrong in it.
+    """One way in which a dot goes wrong.
 
     Attributes
     ----------
     name : str
     rule : str
-        The rule that is broken; "R11" where none is, and an error is itself what is wrong.
+        The rule that the cases break. "R11" stands for valid cases, for which any error is wrong.
     meaning : str
-        What is the matter, in words.
+        The mistake, in a few words.
     cases : tuple of DotCase
     """
 
@@ -38,277 +39,186 @@ class ErrorScenario:
 
     @property
     def is_valid(self) -> bool:
-        """Whether nothing is wrong, so that nothing should be raised."""
+        """Whether the cases are valid, so that no error is due."""
         return self.rule == "R11"
 
 
-_ALL_SHARED = DimArgument()
-_NONE = DimArgument("tuple")
-_ONLY_B = DimArgument("str", ("b",))
+def _scenario(name: str, rule: str, meaning: str, *cases: DotCase) -> ErrorScenario:
+    return ErrorScenario(name, rule, meaning, cases)
 
 
-def _sizes(name: str, meaning: str, dim: DimArgument, *shapes: tuple[str, str]) -> ErrorScenario:
-    """Describe a situation in which sizes do not match (R4), by the operands' shapes."""
-    cases = tuple(DotCase(operand(x), operand(y), dim) for x, y in shapes)
-    return ErrorScenario(name, "R4", meaning, cases)
+def _sizes(
+    name: str, meaning: str, dim: Any = None, **operands: list[str]
+) -> Iterator[ErrorScenario]:
+    """Yield scenarios in which sizes differ (R4): one for each key of `_STATIC` that is given.
 
-
-def _dims(name: str, rule: str, meaning: str, *arguments: DimArgument) -> ErrorScenario:
-    """Describe a situation in which the `dim` argument is wrong."""
-    x, y = operand("r:2 b:3"), operand("b:3 c:4")
-    return ErrorScenario(name, rule, meaning, tuple(DotCase(x, y, dim) for dim in arguments))
+    Each has a list of operands such as "r b:3?, b:4 c".
+    """
+    for static, pairs in operands.items():
+        cases = tuple(dot_case(x, y, dim) for x, y in (pair.split(", ") for pair in pairs))
+        yield ErrorScenario(f"{name}-{static}", "R4", f"{meaning}, {_STATIC[static]}", cases)
 
 
 def _many_dims(count: int) -> DotCase:
-    """Give a case with that many names, some of them in both operands."""
+    """Return a case that has this number of dims, some of them shared."""
     names = tuple(f"d{number}" for number in range(count))
     x_dims, y_dims = names[: count // 2 + 3], names[count // 2 :]
     return DotCase(Operand(x_dims, (1,) * len(x_dims)), Operand(y_dims, (1,) * len(y_dims)))
 
 
-def _gradient(x_dtype: str, y_dtype: str) -> DotCase:
-    """Give a case that asks for the gradient of operands of some dtypes."""
-    x, y = operand("r:2 b:3", x_dtype), operand("b:3 c:4", y_dtype)
-    return DotCase(x, y, gradient_order=1)
-
-
-_SIZE_SCENARIOS = (
-    _sizes(
-        "contracted-static",
-        "a contracted dim of two sizes, both static",
-        _ALL_SHARED,
-        ("r:2 b:3", "b:4 c:5"),
+_STATIC = {"static": "all static", "mixed": "some static", "unknown": "none static"}
+_SCENARIOS = (
+    *_sizes(
+        "contracted",
+        "contracted dim: sizes differ",
+        static=["r:2 b:3, b:4 c:5"],
+        mixed=["r:2 b:3, b:4? c:5", "r:2? b:3?, b:4 c:5?"],
+        unknown=[
+            "r:2 b:3?, b:4? c:5",
+            "r:2 b:3?, b:4?",
+            "b:3?, b:4? c:5",
+            "b:3?, b:4?",
+            "r:2? t:3? b:5?, b:4? c:7?",
+        ],
     ),
-    _sizes(
-        "contracted-mixed",
-        "a contracted dim of two sizes, one of them static",
-        _ALL_SHARED,
-        ("r:2 b:3", "b:4? c:5"),
-        ("r:2? b:3?", "b:4 c:5?"),
-    ),
-    _sizes(
-        "contracted-unknown",
-        "a contracted dim of two sizes, neither static",
-        _ALL_SHARED,
-        ("r:2 b:3?", "b:4? c:5"),
-        ("r:2 b:3?", "b:4?"),
-        ("b:3?", "b:4? c:5"),
-        ("b:3?", "b:4?"),
-        ("r:2? t:3? b:5?", "b:4? c:7?"),
-    ),
-    _sizes(
+    _scenario(
         "contracted-beside-batch",
-        "a contracted dim of two sizes, neither static, beside a batch dim that agrees",
-        _ONLY_B,
-        ("t:2 r:3 b:5?", "t:2 b:4? c:6"),
-        ("t:2? b:5?", "t:2? b:4?"),
+        "R4",
+        "contracted dim beside a batch dim: sizes of the contracted one differ, none static",
+        dot_case("t:2 r:3 b:5?", "t:2 b:4? c:6", "b"),
+        dot_case("t:2? b:5?", "t:2? b:4?", "b"),
     ),
-    _sizes(
+    _scenario(
         "contracted-to-0d",
-        "two contracted dims and none left, so that the result is 0-d; one is of two sizes",
-        _ALL_SHARED,
-        ("b:3? t:2?", "b:4? t:2?"),
+        "R4",
+        "two contracted dims and no other: sizes of one differ, none static",
+        dot_case("b:3? t:2?", "b:4? t:2?"),
     ),
-    _sizes(
+    _scenario(
         "contracted-beside-0",
-        "a contracted dim of two sizes, neither static, beside a free dim of size 0",
-        _ALL_SHARED,
-        ("r:0? b:3?", "b:4? c:5?"),
-        ("r:2 b:3?", "b:4? c:0"),
+        "R4",
+        "contracted dim beside a free dim of size 0: sizes differ, none static",
+        dot_case("r:0? b:3?", "b:4? c:5?"),
+        dot_case("r:2 b:3?", "b:4? c:0"),
     ),
-    _sizes(
-        "contracted-0-unknown",
-        "a contracted dim of sizes 0 and n, neither static",
-        _ALL_SHARED,
-        ("r:2 b:0?", "b:4? c:5"),
+    *_sizes("contracted-0", "contracted dim: size 0 vs n", unknown=["r:2 b:0?, b:4? c:5"]),
+    *_sizes(
+        "contracted-1",
+        "contracted dim: size 1 vs n",
+        static=["r:2 b:1, b:4 c:5"],
+        mixed=["r:2 b:1, b:4? c:5", "r:2 b:1?, b:4 c:5"],
+        unknown=["r:2 b:1?, b:4? c:5", "b:1?, b:4?"],
     ),
-    _sizes(
-        "contracted-1-static",
-        "a contracted dim of sizes 1 and n, both static",
-        _ALL_SHARED,
-        ("r:2 b:1", "b:4 c:5"),
+    *_sizes(
+        "batch",
+        "batch dim: sizes differ",
+        dim=(),
+        static=["b:3 r:2, b:4 c:5"],
+        mixed=["b:3 r:2, b:4? c:5"],
+        unknown=["b:3? r:2, b:4? c:5", "b:3?, b:4?"],
     ),
-    _sizes(
-        "contracted-1-mixed",
-        "a contracted dim of sizes 1 and n, one of them static",
-        _ALL_SHARED,
-        ("r:2 b:1", "b:4? c:5"),
-        ("r:2 b:1?", "b:4 c:5"),
+    *_sizes(
+        "batch-1",
+        "batch dim: size 1 vs n",
+        dim=(),
+        static=["b:1 r:2, b:4 c:5"],
+        mixed=["b:1 r:2, b:4? c:5"],
+        unknown=["b:1? r:2, b:4? c:5"],
     ),
-    _sizes(
-        "contracted-1-unknown",
-        "a contracted dim of sizes 1 and n, neither static",
-        _ALL_SHARED,
-        ("r:2 b:1?", "b:4? c:5"),
-        ("b:1?", "b:4?"),
+    *_sizes(
+        "both",
+        "contracted dim and batch dim: sizes of both differ",
+        dim="b",
+        static=["t:2 r:3 b:5, t:4 b:6 c:7"],
+        mixed=["t:2 r:3 b:5, t:4? b:6? c:7"],
+        unknown=["t:2? r:3 b:5?, t:4? b:6? c:7"],
     ),
-    _sizes(
-        "batch-static",
-        "a batch dim of two sizes, both static",
-        _NONE,
-        ("b:3 r:2", "b:4 c:5"),
+    *_sizes(
+        "several",
+        "two contracted dims: sizes of both differ",
+        static=["r:2 b:3 t:5, b:4 t:6 c:7"],
+        unknown=["r:2 b:3? t:5?, b:4? t:6? c:7"],
     ),
-    _sizes(
-        "batch-mixed",
-        "a batch dim of two sizes, one of them static",
-        _NONE,
-        ("b:3 r:2", "b:4? c:5"),
+    *_sizes(
+        "products",
+        "two contracted dims: sizes of both differ but have the same product",
+        static=["r:5 b:2 t:6, b:3 t:4 c:7"],
+        unknown=["r:5 b:2? t:6?, b:3? t:4? c:7"],
     ),
-    _sizes(
-        "batch-unknown",
-        "a batch dim of two sizes, neither static",
-        _NONE,
-        ("b:3? r:2", "b:4? c:5"),
-        ("b:3?", "b:4?"),
-    ),
-    _sizes(
-        "batch-1-static",
-        "a batch dim of sizes 1 and n, both static",
-        _NONE,
-        ("b:1 r:2", "b:4 c:5"),
-    ),
-    _sizes(
-        "batch-1-mixed",
-        "a batch dim of sizes 1 and n, one of them static",
-        _NONE,
-        ("b:1 r:2", "b:4? c:5"),
-    ),
-    _sizes(
-        "batch-1-unknown",
-        "a batch dim of sizes 1 and n, neither static",
-        _NONE,
-        ("b:1? r:2", "b:4? c:5"),
-    ),
-    _sizes(
-        "both-static",
-        "a contracted and a batch dim, each of two sizes, all static",
-        _ONLY_B,
-        ("t:2 r:3 b:5", "t:4 b:6 c:7"),
-    ),
-    _sizes(
-        "both-mixed",
-        "a contracted and a batch dim, each of two sizes, one of them static",
-        _ONLY_B,
-        ("t:2 r:3 b:5", "t:4? b:6? c:7"),
-    ),
-    _sizes(
-        "both-unknown",
-        "a contracted and a batch dim, each of two sizes, none static",
-        _ONLY_B,
-        ("t:2? r:3 b:5?", "t:4? b:6? c:7"),
-    ),
-    _sizes(
-        "several-static",
-        "two contracted dims, each of two sizes, all static",
-        _ALL_SHARED,
-        ("r:2 b:3 t:5", "b:4 t:6 c:7"),
-    ),
-    _sizes(
-        "several-unknown",
-        "two contracted dims, each of two sizes, none static",
-        _ALL_SHARED,
-        ("r:2 b:3? t:5?", "b:4? t:6? c:7"),
-    ),
-    _sizes(
-        "products-static",
-        "two contracted dims of sizes that differ but have one product, all static",
-        _ALL_SHARED,
-        ("r:5 b:2 t:6", "b:3 t:4 c:7"),
-    ),
-    _sizes(
-        "products-unknown",
-        "two contracted dims of sizes that differ but have one product, none static",
-        _ALL_SHARED,
-        ("r:5 b:2? t:6?", "b:3? t:4? c:7"),
-    ),
-)
-_OTHER_SCENARIOS = (
-    ErrorScenario(
+    _scenario(
         "dim-not-found",
         "R3",
-        "dim names what neither operand has",
-        (
-            DotCase(operand("r:2 b:3"), operand("b:3 c:4"), DimArgument("str", ("e",))),
-            DotCase(operand("r:2 b:3"), operand("b:3"), DimArgument("tuple", ("b", "e"))),
-            DotCase(operand(""), operand("b:3?"), DimArgument("str", ("e",))),
-        ),
+        "dim contains a name that neither operand has",
+        dot_case("r:2 b:3", "b:3 c:4", "e"),
+        dot_case("r:2 b:3", "b:3", ("b", "e")),
+        dot_case("", "b:3?", "e"),
     ),
-    ErrorScenario(
+    _scenario(
         "dim-misspelt",
         "R3",
-        "dim names what neither operand has, but for a slip",
-        (
-            DotCase(
-                operand("time:2 embd:3"),
-                operand("embd:3 head:4"),
-                DimArgument("str", ("ebmd",)),
-            ),
-        ),
+        "dim contains a misspelt name",
+        dot_case("time:2 embd:3", "embd:3 head:4", "ebmd"),
     ),
-    _dims(
+    _scenario(
         "dim-of-wrong-type",
         "R2",
-        "dim is none of None, ..., a str and an iterable of str",
-        DimArgument("object", (5,)),
-        DimArgument("object", (True,)),
-        DimArgument("list", (5,)),
-        DimArgument("tuple", (None,)),
-        DimArgument("array", ("b",)),
-        DimArgument("bytes", ("b",)),
+        "dim is not None, ..., a str or an iterable of str",
+        *(dot_case("r:2 b:3", "b:3 c:4", dim) for dim in (5, True, [5], (None,))),
+        replace(dot_case("r:2 b:3", "b:3 c:4"), dim=DimArgument("array", ("b",))),
+        replace(dot_case("r:2 b:3", "b:3 c:4"), dim=DimArgument("bytes", ("b",))),
     ),
-    ErrorScenario(
+    _scenario(
         "dims-repeated",
         "R1",
-        "an operand has a dim twice",
-        (
-            DotCase(Operand(("b", "b"), (2, 2)), operand("b:2 c:3")),
-            DotCase(operand("r:3 c:2"), Operand(("b", "c", "b"), (4, 2, 4))),
-        ),
+        "an operand has the same dim twice",
+        DotCase(Operand(("b", "b"), (2, 2)), operand("b:2 c:3")),
+        DotCase(operand("r:3 c:2"), Operand(("b", "c", "b"), (4, 2, 4))),
     ),
-    ErrorScenario(
+    _scenario(
         "dims-not-names",
         "R1",
-        "an operand has a dim that is empty, or no str",
-        (
-            DotCase(Operand(("",), (2,)), operand("b:3")),
-            DotCase(Operand((5,), (2,)), operand("b:3")),
-        ),
+        "an operand has a dim that is empty or not a str",
+        DotCase(Operand(("",), (2,)), operand("b:3")),
+        DotCase(Operand((5,), (2,)), operand("b:3")),
     ),
-    ErrorScenario(
+    _scenario(
         "gradient-of-integer",
         "R8",
-        "the gradient of an integer or bool operand is asked for",
-        (_gradient("int64", "int64"), _gradient("int64", "float64"), _gradient("bool", "bool")),
+        "gradient of an integer or bool operand",
+        dot_case("r:2 b:3", "b:3 c:4", dtypes=("int64", "int64"), gradient_order=1),
+        dot_case("r:2 b:3", "b:3 c:4", dtypes=("int64", "float64"), gradient_order=1),
+        dot_case("r:2 b:3", "b:3 c:4", dtypes=("bool", "bool"), gradient_order=1),
     ),
-    ErrorScenario(
+    _scenario(
         "dims-too-many",
         "R11",
-        "more dims than there are letters: no error by the rules, though targets raise one",
-        (_many_dims(27), _many_dims(53)),
+        "more dims than letters: valid, although some targets raise an error",
+        _many_dims(27),
+        _many_dims(53),
     ),
 )
-SCENARIOS = {situation.name: situation for situation in _SIZE_SCENARIOS + _OTHER_SCENARIOS}
-# What tests of errors are about most often, PyTensor's own among them: what is known to be wrong
-# at the first call only, so that the message depends on the backend and the lowering.
-DEFAULT = ("contracted-unknown",)
+SCENARIOS = {scenario.name: scenario for scenario in _SCENARIOS}
+# Tests of errors, PyTensor's own among them, are most often about this scenario: only the first
+# call can find the mistake, so the message depends on the backend and the lowering.
+DEFAULT_SCENARIOS = ("contracted-unknown",)
 
 
 def check_scenarios(names: Iterable[str]) -> None:
-    """Refuse names that no situation has.
+    """Raise an error if one of the names is not that of an error scenario.
 
     Raises
     ------
     ValueError
-        The message gives the nearest name.
+        The message suggests the most similar name.
 
     Examples
     --------
     >>> check_scenarios(["batch-unknow"])
     Traceback (most recent call last):
-    ValueError: no situation 'batch-unknow'; did you mean batch-unknown?
+    ValueError: unknown error scenario 'batch-unknow'; did you mean batch-unknown?
     """
     for name in names:
         if name not in SCENARIOS:
             nearest = nearest_name(name, tuple(SCENARIOS))
             hint = f"; did you mean {nearest}?" if nearest else ""
-            raise ValueError(f"no situation {name!r}{hint}")
+            raise ValueError(f"unknown error scenario {name!r}{hint}")

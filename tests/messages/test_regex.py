@@ -1,4 +1,4 @@
-"""Verdicts on regexes: missed, too wide, dead, endless, malformed; and the shortest right one."""
+"""Tests of the judgement of a regex and of the suggestion of a correct one."""
 
 import re
 from itertools import chain, combinations
@@ -8,17 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import refdot as rd
-from refdot.messages import regex as regexes
-from refdot.messages.alternatives import alternatives, outermost
-from refdot.messages.regex import check_pattern, judge, search
+from refdot.messages.alternatives import alternatives, without_nested
+from refdot.messages.regex import PatternError, check_pattern, judge
 from refdot.messages.scenarios import SCENARIOS
+from refdot.messages.search import search
 from refdot.messages.suggestion import (
-    PatternError,
-    fragments,
-    literal,
+    distinctive_fragments,
+    escaped,
     shortest_cover,
+    split_by_scenario,
     stable_runs,
-    suggestion,
+    suggest_pattern,
 )
 from refdot.messages.survey import Message, Survey, survey
 from refdot.targets.callable import CallableTarget
@@ -27,15 +27,15 @@ from refdot.targets.outcome import Raised, qualified_name
 UNKNOWN = "contracted-unknown"
 
 
-def said(**texts) -> Survey:
-    """Give a survey in which each situation has some messages; None is silence.
+def survey_of(**answers_by_scenario) -> Survey:
+    """Return a survey with some messages for each scenario.
 
-    A message is a text, which is a ValueError's, or an exception, or a pair of a text and what is
-    appended to it.
+    An answer is the text of a ValueError, an exception, a pair of a text and the notes appended
+    to it, or None for no error.
     """
     messages = []
-    for name, answers in texts.items():
-        situation = SCENARIOS[name.replace("_", "-")]
+    for name, answers in answers_by_scenario.items():
+        scenario = SCENARIOS[name.replace("_", "-")]
         for number, answer in enumerate(answers):
             raised = None
             if answer is not None:
@@ -45,12 +45,12 @@ def said(**texts) -> Survey:
                 kind = type(error).__name__
                 raised = Raised("run", kind, str(error), True, appended, bases)
             messages.append(
-                Message(situation, situation.cases[0], f"backend{number}", "stock", raised)
+                Message(scenario, scenario.cases[0], f"backend{number}", "stock", raised)
             )
-    return Survey("speaking", "1.2", "3.12.0", ("backend0",), ("stock",), {}, tuple(messages))
+    return Survey("scripted", "1.2", "3.12.0", ("backend0",), ("stock",), {}, tuple(messages))
 
 
-FOUND = said(
+FOUND = survey_of(
     contracted_unknown=["shapes (2,3) and (4,5) not aligned", "gemm: operands have sizes 3 and 4"],
     batch_unknown=["Inputs have to be of one size", None],
     contracted_1_unknown=["shapes (2,1) and (4,5) not aligned", TypeError("no gemm for int8")],
@@ -59,17 +59,17 @@ FOUND = said(
 )
 
 
-def whys(verdict):
-    return [(miss.message.backend, miss.why) for miss in verdict.missed]
+def reasons(verdict):
+    return [(miss.message.backend, miss.reason) for miss in verdict.unmatched]
 
 
 def texts(messages):
     return [message.raised.message for message in messages]
 
 
-# Each: a pattern, the situations, what it misses, what it is too wide for.
+# Each: a pattern, its scenarios, the messages it misses, the messages it should not match.
 VERDICTS = {
-    "right": ("not aligned|gemm: operands", [UNKNOWN], [], []),
+    "correct": ("not aligned|gemm: operands", [UNKNOWN], [], []),
     "too narrow": ("not aligned", [UNKNOWN], [("backend1", "no match")], []),
     "too wide": ("aligned|gemm", [UNKNOWN], [], ["no gemm for int8"]),
     "both": (
@@ -78,17 +78,27 @@ VERDICTS = {
         [("backend1", "no match")],
         ["Dimension e not found"],
     ),
-    "what says the same is no other error": ("shapes .* not|: op", [UNKNOWN], [], []),
-    "case matters": (
+    "an equal message of another scenario does not count": (
+        "shapes .* not|: op",
+        [UNKNOWN],
+        [],
+        [],
+    ),
+    "case-sensitive": (
         "Gemm: |Not",
         [UNKNOWN],
         [("backend0", "no match"), ("backend1", "no match")],
         [],
     ),
-    "unless it does not": ("(?i)Gemm: |not al", [UNKNOWN], [], []),
-    "silence is missed": ("have to", ["batch-unknown"], [("backend1", "nothing is raised")], []),
-    "silence is right where nothing is wrong": ("letters", ["dims-too-many"], [], []),
-    "several situations": (
+    "case-insensitive": ("(?i)Gemm: |not al", [UNKNOWN], [], []),
+    "a missing error is unmatched": (
+        "have to",
+        ["batch-unknown"],
+        [("backend1", "no error raised")],
+        [],
+    ),
+    "no error is due for a valid case": ("letters", ["dims-too-many"], [], []),
+    "several scenarios": (
         "not|gemm",
         [UNKNOWN, "dim-not-found", "contracted-1-unknown"],
         [],
@@ -110,67 +120,69 @@ VERDICTS = {
 
 
 @pytest.mark.parametrize(
-    ("pattern", "situations", "missed", "too_wide"), VERDICTS.values(), ids=VERDICTS
+    ("pattern", "scenarios", "unmatched", "also_matched"), VERDICTS.values(), ids=VERDICTS
 )
-def test_a_pattern_is_held_to_every_message(pattern, situations, missed, too_wide):
-    verdict = judge(pattern, FOUND, situations)
-    assert whys(verdict) == missed
-    assert texts(verdict.too_wide) == too_wide
-    assert verdict.is_right is not (missed or too_wide)
+def test_pattern_is_judged_on_every_message(pattern, scenarios, unmatched, also_matched):
+    verdict = judge(pattern, FOUND, scenarios)
+    assert reasons(verdict) == unmatched
+    assert texts(verdict.also_matched) == also_matched
+    assert verdict.is_correct is not (unmatched or also_matched)
     assert (verdict.pattern, verdict.exception) == (pattern, "Exception")
-    assert (verdict.situations, verdict.endless) == (tuple(situations), "")
+    assert (verdict.scenarios, verdict.timed_out_on) == (tuple(scenarios), "")
 
 
 @pytest.mark.parametrize("kind", [LookupError, TypeError, KeyboardInterrupt])
-def test_another_type_than_asked_for_is_missed(kind):
+def test_exception_of_another_type_is_unmatched(kind):
     verdict = judge("letters", FOUND, ["dims-too-many"], kind)
-    assert whys(verdict) == [("backend0", f"ValueError is no {kind.__name__}")]
+    assert reasons(verdict) == [("backend0", f"ValueError instead of {kind.__name__}")]
     assert (verdict.exception, verdict.suggestion) == (kind.__name__, None)
 
 
-def test_what_is_of_another_type_is_not_too_wide():
-    assert texts(judge("aligned|gemm", FOUND, [UNKNOWN]).too_wide) == ["no gemm for int8"]
-    assert judge("aligned|gemm", FOUND, [UNKNOWN], ValueError).is_right
+def test_other_error_of_another_type_may_match():
+    assert texts(judge("aligned|gemm", FOUND, [UNKNOWN]).also_matched) == ["no gemm for int8"]
+    assert judge("aligned|gemm", FOUND, [UNKNOWN], ValueError).is_correct
 
 
-def test_a_derived_type_is_of_its_bases_type():
+def test_subclass_counts_as_its_base_class():
     found = survey(CallableTarget(rd.dot, "dot"))
     for kind in (rd.SizeMismatchError, rd.DotError, ValueError, Exception):
-        assert judge("does not match", found, [UNKNOWN], kind).is_right
-    assert not judge("does not match", found, [UNKNOWN], rd.DimNotFoundError).is_right
+        assert judge("does not match", found, [UNKNOWN], kind).is_correct
+    assert not judge("does not match", found, [UNKNOWN], rd.DimNotFoundError).is_correct
 
 
-def test_what_is_appended_to_a_message_is_searched_too():
-    found = said(contracted_unknown=[("no", "\nApply node: Dot22")], batch_unknown=["none"])
-    assert judge("Dot22", found, [UNKNOWN]).is_right
-    assert not judge("no$", found, [UNKNOWN]).is_right
+def test_notes_are_searched_too():
+    found = survey_of(contracted_unknown=[("no", "\nApply node: Dot22")], batch_unknown=["none"])
+    assert judge("Dot22", found, [UNKNOWN]).is_correct
+    assert not judge("no$", found, [UNKNOWN]).is_correct
 
 
-def test_a_longer_message_with_the_whole_of_an_asked_one_is_no_other_error():
-    found = said(contracted_unknown=["size of dim 3"], batch_unknown=["size of dim 4, and more"])
-    assert judge("of dim", found, [UNKNOWN]).is_right
-    assert suggestion(found, [UNKNOWN]) == "size of dim"
-    # Where nothing of a message is stable, everything would contain it.
-    found = said(contracted_unknown=["7"], batch_unknown=["7 of 8"], dim_misspelt=["8"])
-    assert texts(judge("7", found, [UNKNOWN]).too_wide) == ["7 of 8"]
+def test_message_that_contains_an_expected_one_may_match():
+    found = survey_of(
+        contracted_unknown=["size of dim 3"], batch_unknown=["size of dim 4, and more"]
+    )
+    assert judge("of dim", found, [UNKNOWN]).is_correct
+    assert suggest_pattern(found, [UNKNOWN]) == "size of dim"
+    # The rule does not hold for a message of which nothing is stable: any could contain it.
+    found = survey_of(contracted_unknown=["7"], batch_unknown=["7 of 8"], dim_misspelt=["8"])
+    assert texts(judge("7", found, [UNKNOWN]).also_matched) == ["7 of 8"]
 
 
-def test_where_nothing_is_to_be_matched_nothing_is_right():
-    found = said(batch_unknown=["no"])
+def test_no_pattern_is_correct_without_messages():
+    found = survey_of(batch_unknown=["no"])
     verdict = judge("no", found, [UNKNOWN])
-    assert (verdict.asked, verdict.missed, verdict.suggestion) == (0, (), None)
-    assert not verdict.is_right
+    assert (verdict.message_count, verdict.unmatched, verdict.suggestion) == (0, (), None)
+    assert not verdict.is_correct
 
 
-@pytest.mark.parametrize("ask", [lambda *_: judge("x", *_), suggestion])
-def test_an_unknown_situation_is_refused(ask):
-    with pytest.raises(ValueError, match=r"^no situation 'batch'"):
-        ask(FOUND, ["batch"])
+@pytest.mark.parametrize("call", [lambda *_: judge("x", *_), suggest_pattern])
+def test_unknown_scenario_is_rejected(call):
+    with pytest.raises(ValueError, match=r"^unknown error scenario 'batch'"):
+        call(FOUND, ["batch"])
 
 
-# Dead alternatives
+# Alternatives
 
-DEAD = {
+UNUSED = {
     "not aligned|gemm": (),
     "not aligned|gemm: x|: op": ("gemm: x",),
     "nothing": (),
@@ -189,9 +201,9 @@ DEAD = {
 }
 
 
-@pytest.mark.parametrize(("pattern", "dead"), DEAD.items(), ids=DEAD)
-def test_alternatives_that_match_no_message_are_dead(pattern, dead):
-    assert judge(pattern, FOUND, [UNKNOWN]).dead == dead
+@pytest.mark.parametrize(("pattern", "unused"), UNUSED.items(), ids=UNUSED)
+def test_unused_alternatives_are_reported(pattern, unused):
+    assert judge(pattern, FOUND, [UNKNOWN]).unused_alternatives == unused
 
 
 ATOMS = st.sampled_from(["a", "b", "ab", r"\|", "[|a]", "[]|]", "(?:b)", "", "a?", r"\(", "[^)]"])
@@ -200,7 +212,7 @@ GROUPS = st.sampled_from(["({})", "(?:{})", "(?P<x>{})", "(?i:{})", "(?={})", "(
 
 @st.composite
 def simple_patterns(draw):
-    """Draw patterns with alternatives at the top and in one group."""
+    """Draw patterns with alternatives at the top level and in one group."""
     inner = draw(st.lists(st.sampled_from("abc"), min_size=1, max_size=3))
     group = draw(GROUPS).format("|".join(inner))
     pieces = draw(st.lists(st.lists(ATOMS | st.just(group), max_size=2), min_size=1, max_size=3))
@@ -211,19 +223,19 @@ def simple_patterns(draw):
 
 @settings(max_examples=150, deadline=None)
 @given(simple_patterns(), st.text("ab|()c", max_size=4))
-def test_a_pattern_matches_what_one_of_its_alternatives_matches(pattern, text):
+def test_pattern_matches_if_one_of_its_alternatives_matches(pattern, text):
     parts = alternatives(pattern)
-    top = [part for part in parts if part in outermost(parts) and is_at_the_top(part, pattern)]
+    top = [part for part in parts if part in without_nested(parts) and is_top_level(part, pattern)]
     for part in parts:
         assert pattern[part.start : part.end] == part.text
-        re.compile(part.alone)
+        re.compile(part.isolated)
     if top:
-        matched = any(re.search(part.alone, text) for part in top)
+        matched = any(re.search(part.isolated, text) for part in top)
         assert matched == bool(re.search(pattern, text))
 
 
-def is_at_the_top(part, pattern):
-    """Whether an alternative is one of the whole pattern: what is before it is whole, too."""
+def is_top_level(part, pattern):
+    """Return whether an alternative is outside all groups: the pattern before it compiles."""
     try:
         re.compile(pattern[: part.start].removesuffix("|"))
     except re.error:
@@ -245,62 +257,64 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize(("pattern", "message"), MALFORMED.items(), ids=MALFORMED)
-def test_a_malformed_pattern_is_marked_where_it_is(pattern, message):
-    for refused in (lambda: check_pattern(pattern), lambda: judge(pattern, FOUND, [UNKNOWN])):
+def test_malformed_pattern_is_rejected_with_its_position(pattern, message):
+    for call in (lambda: check_pattern(pattern), lambda: judge(pattern, FOUND, [UNKNOWN])):
         with pytest.raises(PatternError) as caught:
-            refused()
+            call()
         assert str(caught.value) == message
 
 
-def test_a_pattern_that_python_warns_of_is_not_malformed():
+def test_pattern_with_a_future_warning_is_accepted():
     check_pattern("[[a]")
-    assert judge("[[s]hapes", FOUND, [UNKNOWN]).missed
+    assert judge("[[s]hapes", FOUND, [UNKNOWN]).unmatched
 
 
-# Patterns that do not end
+# Catastrophic patterns
 
 
 @pytest.mark.parametrize("pattern", ["(a+)+$", r"(\w+\s?)+\d$", "(.*)*x$", "(0|00)+!", "(ab?b?)*c"])
-def test_a_catastrophic_pattern_is_stopped(pattern, monkeypatch):
-    monkeypatch.setattr(regexes, "TIME_LIMIT", 1)
+def test_catastrophic_pattern_is_stopped(pattern, monkeypatch):
+    monkeypatch.setattr("refdot.messages.search.TIME_LIMIT", 1)
     verdict = judge(pattern, FOUND, [UNKNOWN])
-    assert verdict.endless
-    assert not verdict.is_right
+    assert verdict.timed_out_on
+    assert not verdict.is_correct
     assert verdict.suggestion == "gemm: operands have|not aligned"
 
 
-def test_a_message_itself_may_be_what_it_does_not_get_through(monkeypatch):
-    monkeypatch.setattr(regexes, "TIME_LIMIT", 3)
+def test_search_can_time_out_on_a_message_itself(monkeypatch):
+    monkeypatch.setattr("refdot.messages.search.TIME_LIMIT", 3)
     text = "7" * 60 + "!"
-    verdict = judge("(7+)+$", said(contracted_unknown=["no", text]), [UNKNOWN])
-    assert verdict.endless == text
-    assert whys(verdict) == [("backend0", "no match")]
-    assert (verdict.too_wide, verdict.dead) == ((), ())
+    verdict = judge("(7+)+$", survey_of(contracted_unknown=["no", text]), [UNKNOWN])
+    assert verdict.timed_out_on == text
+    assert reasons(verdict) == [("backend0", "no match")]
+    assert (verdict.also_matched, verdict.unused_alternatives) == ((), ())
 
 
 SOUND = [".*", ".*not.*aligned.*", r"\w+ \w+|\s*x", "(a|b)*", "a+b+c+", "^.*$", r"(?s).*\d.*"]
 
 
 @pytest.mark.parametrize("pattern", SOUND)
-def test_an_ordinary_pattern_ends(pattern):
-    assert judge(pattern, FOUND, [UNKNOWN]).endless == ""
+def test_sound_pattern_does_not_time_out(pattern):
+    assert judge(pattern, FOUND, [UNKNOWN]).timed_out_on == ""
 
 
-def test_a_search_gives_as_many_results_as_there_is_time_for(monkeypatch):
-    assert search([("é|x", "né"), ("^a", "ba"), ("", "")]) == [True, False, True]
-    monkeypatch.setattr(regexes, "TIME_LIMIT", 3)
-    assert search([("a", "a"), ("(a+)+$", "a" * 60 + "!"), ("b", "b")]) == [True]
+def test_search_returns_the_results_found_in_time(monkeypatch):
+    found = search([("é|x", "né"), ("^a", "ba"), ("", "")])
+    assert found == {("é|x", "né"): True, ("^a", "ba"): False, ("", ""): True}
+    monkeypatch.setattr("refdot.messages.search.TIME_LIMIT", 3)
+    found = search([("a", "a"), ("(a+)+$", "a" * 60 + "!"), ("b", "b")])
+    assert found == {("a", "a"): True}
 
 
-# The suggestion
+# Suggestions
 
 SUGGESTIONS = {
     "the shortest": ({"contracted_unknown": ["one two three", "x one two three"]}, "one two three"),
-    "one for both, if that is shorter": (
+    "one fragment for both messages if that is shorter": (
         {"contracted_unknown": ["zebra is it alas", "yak is it alas"]},
         "is it alas",
     ),
-    "one for each, if that is shorter": (
+    "one fragment for each message if that is shorter": (
         {
             "contracted_unknown": [
                 "k l m incomprehensibilities of it",
@@ -313,7 +327,7 @@ SUGGESTIONS = {
         {"contracted_unknown": ["one two three four five"], "batch_unknown": ["one two three"]},
         "two three four",
     ),
-    "not in what is appended to another error": (
+    "not in the notes of another error": (
         {"contracted_unknown": ["one two three four"], "batch_unknown": [("no", "one two three")]},
         "two three four",
     ),
@@ -321,30 +335,30 @@ SUGGESTIONS = {
         {"contracted_unknown": ["size 3 of 'b' in (2, 3) is not that of it"]},
         "that of it",
     ),
-    "of fewer words where there are no more": ({"contracted_unknown": ["no: 3 or 4"]}, "or"),
-    "with a number where nothing else tells": (
+    "fewer words if the message has no more": ({"contracted_unknown": ["no: 3 or 4"]}, "or"),
+    "with a number if nothing else is distinctive": (
         {"contracted_unknown": ["no 3 no"], "batch_unknown": ["no", "no 4 no"]},
         "no 3 no",
     ),
     "escaped": ({"contracted_unknown": ["x.y (z) [w]"]}, r"x\.y \(z\) \[w\]"),
-    "not over the end of a line": (
+    "not across lines": (
         {"contracted_unknown": ["one two\nthree four five"]},
         "three four five",
     ),
-    "of what is of the type": (
+    "only messages of the given type": (
         {"contracted_unknown": ["one two three", TypeError("four five six")]},
         "one two three",
     ),
-    "nothing of an empty message": ({"contracted_unknown": [""]}, None),
-    "nothing of silence": ({"contracted_unknown": [None]}, None),
-    "beside silence": ({"contracted_unknown": [None, "no"]}, "no"),
+    "none for an empty message": ({"contracted_unknown": [""]}, None),
+    "none without an error": ({"contracted_unknown": [None]}, None),
+    "missing errors are left out": ({"contracted_unknown": [None, "no"]}, "no"),
 }
 
 
 @pytest.mark.parametrize(("answers", "expected"), SUGGESTIONS.values(), ids=SUGGESTIONS)
-def test_the_suggestion_is_the_shortest_that_is_right(answers, expected):
-    found = said(**answers)
-    assert suggestion(found, [UNKNOWN], ValueError) == expected
+def test_suggestion_is_the_shortest_correct_pattern(answers, expected):
+    found = survey_of(**answers)
+    assert suggest_pattern(found, [UNKNOWN], ValueError) == expected
 
 
 WORDS = st.lists(st.sampled_from(["ab", "c", "7", "d.", "b"]), min_size=1, max_size=5).map(" ".join)
@@ -352,23 +366,19 @@ WORDS = st.lists(st.sampled_from(["ab", "c", "7", "d.", "b"]), min_size=1, max_s
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(WORDS, min_size=1, max_size=4), st.lists(WORDS, max_size=3))
-def test_a_suggestion_is_exact(asked, others):
-    found = said(contracted_unknown=asked, batch_unknown=others)
-    messages, other_messages = regexes.split(found, [UNKNOWN])
-    suggested = suggestion(found, [UNKNOWN])
-    other_texts = [message.raised.text for message in other_messages]
-    coverable = {
-        message.raised.text
-        for message in messages
-        if fragments(message.raised.text, message, other_texts)
-    }
+def test_suggestion_matches_all_it_can_and_no_other_error(texts, other_texts):
+    found = survey_of(contracted_unknown=texts, batch_unknown=other_texts)
+    messages, other_messages = split_by_scenario(found, [UNKNOWN])
+    suggested = suggest_pattern(found, [UNKNOWN])
+    others = [message.text for message in other_messages]
+    coverable = {message.text for message in messages if distinctive_fragments(message, others)}
     matched = {
-        message.raised.text
+        message.text
         for message in messages
-        if suggested is not None and re.search(suggested, message.raised.text)
+        if suggested is not None and re.search(suggested, message.text)
     }
     assert coverable <= matched
-    assert suggested is None or not any(re.search(suggested, text) for text in other_texts)
+    assert suggested is None or not any(re.search(suggested, text) for text in others)
 
 
 @settings(max_examples=100, deadline=None)
@@ -380,7 +390,7 @@ def test_a_suggestion_is_exact(asked, others):
         max_size=6,
     )
 )
-def test_a_cover_is_the_shortest_of_all(covers):
+def test_cover_is_the_shortest_of_all(covers):
     wanted = frozenset(chain.from_iterable(covers.values()))
     chosen = shortest_cover(covers, wanted)
     covering = [
@@ -396,20 +406,20 @@ def test_a_cover_is_the_shortest_of_all(covers):
 @pytest.mark.parametrize(
     "text", ["a b", "a\\ b", "(n?,k),(k,m?)->(n?,m?)", "a-b #c & ~d", "é|x", ""]
 )
-def test_a_literal_matches_itself(text):
-    assert re.fullmatch(literal(text), text)
-    assert "\\ " not in literal(text).replace("\\\\", "")
+def test_escaped_text_matches_itself(text):
+    assert re.fullmatch(escaped(text), text)
+    assert "\\ " not in escaped(text).replace("\\\\", "")
 
 
-def test_runs_are_of_whole_words():
+def test_stable_runs_are_whole_words():
     line = "<n> is in[<n>] of x, '<dim>': <array>s are (n?,k) here"
     assert list(stable_runs(line)) == [["is"], ["of", "x,"], ["are", "(n?,k)", "here"]]
 
 
-# On targets
+# The oracle
 
 
 @pytest.mark.parametrize("name", [name for name in SCENARIOS if SCENARIOS[name].rule == "R4"])
-def test_what_is_suggested_for_the_oracle_is_right(name):
+def test_suggestion_for_the_oracle_is_correct(name):
     found = survey(CallableTarget(rd.dot, "dot"))
-    assert judge(suggestion(found, [name]), found, [name]).is_right
+    assert judge(suggest_pattern(found, [name]), found, [name]).is_correct

@@ -1,4 +1,4 @@
-"""Situations: each goes wrong in the way it says, which the oracle confirms."""
+"""Tests of the error scenarios: the oracle confirms what each is about."""
 
 from math import prod
 
@@ -7,16 +7,16 @@ import pytest
 import refdot as rd
 from refdot.cases.codec import case_from_json, case_to_json
 from refdot.judging.expected import expected_answer, expected_error
-from refdot.messages.scenarios import DEFAULT, SCENARIOS, check_scenarios
+from refdot.messages.scenarios import DEFAULT_SCENARIOS, SCENARIOS, check_scenarios
 
-CASES = [(name, case) for name, situation in SCENARIOS.items() for case in situation.cases]
+CASES = [(name, case) for name, scenario in SCENARIOS.items() for case in scenario.cases]
 each_case = pytest.mark.parametrize(
     ("name", "case"), CASES, ids=[f"{name}: {case}" for name, case in CASES]
 )
 
 
-def wrong(case):
-    """Give the names of the dims of two sizes, each with both sizes."""
+def differing_sizes(case):
+    """Return the dims whose sizes differ, each with both sizes."""
     y_sizes = case.y.sizes
     return {
         dim: (size, y_sizes[dim])
@@ -26,7 +26,7 @@ def wrong(case):
 
 
 @each_case
-def test_a_case_breaks_the_rule_of_its_situation(name, case):
+def test_case_breaks_the_rule_of_its_scenario(name, case):
     rule = SCENARIOS[name].rule
     if rule == "R8":
         x, y = case.tensors()
@@ -40,14 +40,14 @@ def test_a_case_breaks_the_rule_of_its_situation(name, case):
 
 
 @each_case
-def test_a_case_can_be_written_and_read(name, case):
+def test_case_survives_json(name, case):
     assert case_from_json(case_to_json(case)) == case
 
 
 @pytest.mark.parametrize("name", [name for name in SCENARIOS if SCENARIOS[name].rule == "R4"])
-def test_a_name_says_what_is_of_two_sizes_and_what_is_static(name):
+def test_name_matches_the_roles_and_the_static_sizes(name):
     for case in SCENARIOS[name].cases:
-        pairs = wrong(case)
+        pairs = differing_sizes(case)
         roles = {rd.lower_dot(case.x.dims, case.y.dims, case.dim.names).role(dim) for dim in pairs}
         role = name.split("-")[0]
         assert roles == {
@@ -60,19 +60,19 @@ def test_a_name_says_what_is_of_two_sizes_and_what_is_static(name):
         products = [prod(sizes) for sizes in zip(*pairs.values(), strict=True)]
         assert (products[0] == products[1]) is (role == "products")
         static = {
-            known
+            is_static
             for operand in (case.x, case.y)
-            for dim, known in zip(operand.dims, operand.static, strict=True)
+            for dim, is_static in zip(operand.dims, operand.static, strict=True)
             if dim in pairs
         }
-        told = {"static": {True}, "mixed": {True, False}}
-        assert static == told.get(name.split("-")[-1], {False})
+        expected = {"static": {True}, "mixed": {True, False}}
+        assert static == expected.get(name.split("-")[-1], {False})
 
 
-def test_situations_are_distinct():
+def test_scenarios_are_distinct():
     assert len({case for _, case in CASES}) == len(CASES)
-    assert len({situation.meaning for situation in SCENARIOS.values()}) == len(SCENARIOS)
-    assert set(DEFAULT) <= set(SCENARIOS)
+    assert len({scenario.meaning for scenario in SCENARIOS.values()}) == len(SCENARIOS)
+    assert set(DEFAULT_SCENARIOS) <= set(SCENARIOS)
 
 
 @pytest.mark.parametrize(
@@ -80,12 +80,12 @@ def test_situations_are_distinct():
     [
         (
             ["batch-unknown", "batch-unknow"],
-            "no situation 'batch-unknow'; did you mean batch-unknown?",
+            "unknown error scenario 'batch-unknow'; did you mean batch-unknown?",
         ),
-        (["zebra"], "no situation 'zebra'"),
+        (["zebra"], "unknown error scenario 'zebra'"),
     ],
 )
-def test_an_unknown_situation_is_refused_with_the_nearest(names, message):
-    with pytest.raises(ValueError, match=r"^no situation") as caught:
+def test_unknown_scenario_is_rejected_with_a_suggestion(names, message):
+    with pytest.raises(ValueError, match=r"^unknown error scenario") as caught:
         check_scenarios(names)
     assert str(caught.value) == message

@@ -1,4 +1,4 @@
-"""Surveys: what is asked, what is kept of it, and what counts as changed."""
+"""Tests of surveys: the cases that are run, the messages, their JSON, and comparisons."""
 
 import json
 import re
@@ -9,9 +9,10 @@ import pytest
 import refdot as rd
 from refdot.cases.case import DimArgument, DotCase, Operand
 from refdot.cases.codec import case_to_json
-from refdot.judging.fingerprints import normalised
+from refdot.judging.fingerprints import normalise
+from refdot.messages.codec import survey_from_json, survey_to_json
 from refdot.messages.scenarios import SCENARIOS, ErrorScenario
-from refdot.messages.survey import Message, Survey, SurveyError, by_stage, changes, survey
+from refdot.messages.survey import SurveyError, changes, group_by_summary, survey
 from refdot.targets.callable import CallableTarget
 from refdot.targets.outcome import Outcome, Raised
 from refdot.targets.protocol import Backend
@@ -19,7 +20,7 @@ from refdot.targets.protocol import Backend
 CASE = DotCase(
     Operand(("time", "n", ""), (2, 3, 1)), Operand(("time", 5), (3, 4)), DimArgument("str", ("e",))
 )
-# Each: a message, and what is left of it.
+# Each: a message, and the same message normalised.
 NORMALISED = {
     "Size of dim 'time' does not match": "Size of dim '<dim>' does not match",
     "times, timer and some-time": "times, timer and some-<dim>",
@@ -41,42 +42,42 @@ NORMALISED = {
 }
 
 
-@pytest.mark.parametrize(("text", "left"), NORMALISED.items(), ids=NORMALISED)
-def test_what_varies_is_left_out(text, left):
-    assert normalised(text, CASE) == left
+@pytest.mark.parametrize(("text", "expected"), NORMALISED.items(), ids=NORMALISED)
+def test_varying_parts_become_placeholders(text, expected):
+    assert normalise(text, CASE) == expected
 
 
-def test_without_names_there_is_nothing_to_take_for_one():
+def test_case_without_names_has_no_dim_placeholder():
     case = DotCase(Operand((), ()), Operand(("",), (2,)))
-    assert normalised("a e b", case) == "a e b"
+    assert normalise("a e b", case) == "a e b"
 
 
 @pytest.mark.parametrize("array", [np.arange(24.0).reshape(2, 3, 4) - 7, np.ones((3, 1)) / 3])
 @pytest.mark.parametrize("write", [str, repr, np.ndarray.tolist])
-def test_arrays_are_left_out_however_they_are_written(array, write):
+def test_arrays_become_placeholders_in_every_notation(array, write):
     text = f"got {write(array)} there"
-    assert re.fullmatch(r"got (array\()?<array>\)? there", normalised(text, CASE))
+    assert re.fullmatch(r"got (array\()?<array>\)? there", normalise(text, CASE))
 
 
 # Surveys
 
 
-class Speaking:
-    """A target that raises what it is told to, on each backend, and keeps what it was asked."""
+class ScriptedTarget:
+    """A target that gives scripted answers and records its calls."""
 
-    name, version, stages, unsupported, not_checked = "speaking", "1.2", ("build", "run"), (), {}
+    name, version, stages, unsupported, not_checked = "scripted", "1.2", ("build", "run"), (), {}
 
     def __init__(self, answer, backends=("one", "two"), lowerings=("stock",)):
-        self.answer, self.lowerings, self.asked = answer, lowerings, []
+        self.answer, self.lowerings, self.calls = answer, lowerings, []
         self.default_lowerings = lowerings
-        self.there = (*map(Backend, backends), Backend("slow", default=False))
-        self.there += (Backend("gone", "it is not installed"),)
+        self.available = (*map(Backend, backends), Backend("slow", default=False))
+        self.available += (Backend("gone", "it is not installed"),)
 
     def backends(self):
-        return self.there
+        return self.available
 
     def run(self, case, backend, lowering, until="run"):
-        self.asked.append((case, backend, lowering))
+        self.calls.append((case, backend, lowering))
         answer = self.answer(backend, lowering, case)
         return answer if isinstance(answer, Outcome) else Outcome(raised=answer)
 
@@ -87,56 +88,56 @@ def raised(message, stage="run", kind=ValueError, appended=""):
     return Raised(stage, kind.__name__, message, expected, appended, bases)
 
 
-def test_every_case_is_asked_on_every_backend_and_lowering():
-    target = Speaking(lambda *_: raised("no"), lowerings=("stock", "inlined"))
-    told = []
-    found = survey(target, progress=lambda *progress: told.append(progress))
-    cases = [case for situation in SCENARIOS.values() for case in situation.cases]
-    ways = [(b, low) for b in ("one", "two") for low in ("stock", "inlined")]
-    assert target.asked == [(case, *way) for case in cases for way in ways]
-    assert [(m.case, m.backend, m.lowering) for m in found.messages] == target.asked
-    assert told == [("asking", number, len(cases)) for number in range(1, len(cases) + 1)]
-    assert (found.target, found.version) == ("speaking", "1.2")
+def test_every_case_is_run_on_every_backend_and_lowering():
+    target = ScriptedTarget(lambda *_: raised("no"), lowerings=("stock", "inlined"))
+    progress = []
+    found = survey(target, progress=lambda *call: progress.append(call))
+    cases = [case for scenario in SCENARIOS.values() for case in scenario.cases]
+    pairs = [(b, low) for b in ("one", "two") for low in ("stock", "inlined")]
+    assert target.calls == [(case, *pair) for case in cases for pair in pairs]
+    assert [(m.case, m.backend, m.lowering) for m in found.messages] == target.calls
+    assert progress == [("surveying", number, len(cases)) for number in range(1, len(cases) + 1)]
+    assert (found.target, found.version) == ("scripted", "1.2")
     assert (found.backends, found.lowerings) == (("one", "two"), ("stock", "inlined"))
     assert found.absent == {"gone": "it is not installed"}
 
 
-def test_what_is_asked_for_alone_is_asked():
-    target = Speaking(lambda *_: raised("no"), lowerings=("stock", "inlined"))
+def test_only_the_requested_scenarios_and_configurations_are_run():
+    target = ScriptedTarget(lambda *_: raised("no"), lowerings=("stock", "inlined"))
     found = survey(
         target,
-        situations=["dim-misspelt", "batch-static"],
+        scenarios=["dim-misspelt", "batch-static"],
         backends=["slow"],
         lowerings=["inlined"],
     )
-    assert [m.situation.name for m in found.messages] == ["dim-misspelt", "batch-static"]
-    assert {asked[1:] for asked in target.asked} == {("slow", "inlined")}
+    assert [m.scenario.name for m in found.messages] == ["dim-misspelt", "batch-static"]
+    assert {call[1:] for call in target.calls} == {("slow", "inlined")}
 
 
-def test_an_unknown_situation_is_refused():
-    with pytest.raises(ValueError, match=r"^no situation 'zebra'$"):
-        survey(Speaking(lambda *_: None), situations=["zebra"])
+def test_unknown_scenario_is_rejected():
+    with pytest.raises(ValueError, match=r"^unknown error scenario 'zebra'$"):
+        survey(ScriptedTarget(lambda *_: None), scenarios=["zebra"])
 
 
 STATIC = SCENARIOS["contracted-static"]
 TOO_MANY = SCENARIOS["dims-too-many"]
-# Each: a situation, what the target does, whether it is silent, what is said in essence.
-ESSENCES = {
+# Each: a scenario, the error, whether an error is missing, and the summary.
+SUMMARIES = {
     "an error": (
         STATIC,
         raised("dim 'b' is 3", "build"),
         False,
         ("build", "ValueError", "dim '<dim>' is <n>"),
     ),
-    "pages are no part of it": (
+    "appended text is not part of it": (
         STATIC,
         raised("no", kind=TypeError, appended="\nApply node 3"),
         False,
         ("run", "TypeError", "no"),
     ),
-    "nothing": (STATIC, None, True, ("-", "-", "NOTHING RAISED")),
-    "nothing, rightly": (TOO_MANY, None, False, ("-", "-", "nothing raised, which is right")),
-    "something, wrongly": (
+    "no error": (STATIC, None, True, ("-", "-", "NO ERROR RAISED")),
+    "no error, correctly": (TOO_MANY, None, False, ("-", "-", "no error raised (correct)")),
+    "an error for a valid case": (
         TOO_MANY,
         raised("26 letters"),
         False,
@@ -146,50 +147,52 @@ ESSENCES = {
 
 
 @pytest.mark.parametrize(
-    ("situation", "answer", "silent", "essence"), ESSENCES.values(), ids=ESSENCES
+    ("scenario", "answer", "is_missing", "summary"), SUMMARIES.values(), ids=SUMMARIES
 )
-def test_what_is_said_is_kept(situation, answer, silent, essence):
-    found = survey(Speaking(lambda *_: answer, ["one"]), situations=[situation.name])
+def test_message_keeps_the_error(scenario, answer, is_missing, summary):
+    found = survey(ScriptedTarget(lambda *_: answer, ["one"]), scenarios=[scenario.name])
     for message in found.messages:
-        assert (message.raised, message.is_silent) == (answer, silent)
-        assert message.essence == essence
+        assert (message.raised, message.is_missing_error) == (answer, is_missing)
+        assert message.summary == summary
 
 
-def test_what_is_beyond_a_target_is_not_asked():
-    found = survey(CallableTarget(rd.dot, "dot"), situations=["dims-repeated"])
+def test_unsupported_case_is_not_run():
+    found = survey(CallableTarget(rd.dot, "dot"), scenarios=["dims-repeated"])
     for message in found.messages:
         assert message.not_checked == "dims that break R1 cannot reach it: NamedTensor refuses them"
-        assert not message.is_silent
-        assert message.essence == ("-", "-", f"not asked: {message.not_checked}")
+        assert not message.is_missing_error
+        assert message.summary == ("-", "-", f"not run: {message.not_checked}")
 
 
 GRADIENTS = {
     "refused": (Outcome(discrete_gradient_raised=raised("no", "lower")), False, "no"),
-    "given": (Outcome(discrete_gradients=("x",)), True, "NOTHING RAISED"),
-    "the dot itself fails": (Outcome(raised=raised("early")), False, "early"),
-    "not known": (Outcome(), False, "not asked: no gradients of integers are asked of this target"),
+    "given": (Outcome(discrete_gradients=("x",)), True, "NO ERROR RAISED"),
+    "the dot itself raises": (Outcome(raised=raised("early")), False, "early"),
+    "not computed": (Outcome(), False, "not run: this target computes no gradients of integers"),
 }
 
 
-@pytest.mark.parametrize(("outcome", "silent", "said"), GRADIENTS.values(), ids=GRADIENTS)
-def test_the_gradient_of_an_integer_is_asked_for_too(outcome, silent, said):
-    found = survey(Speaking(lambda *_: outcome, ["one"]), situations=["gradient-of-integer"])
-    assert {(message.is_silent, message.essence[2]) for message in found.messages} == {
-        (silent, said)
+@pytest.mark.parametrize(("outcome", "is_missing", "line"), GRADIENTS.values(), ids=GRADIENTS)
+def test_error_of_the_gradient_of_an_integer_is_kept(outcome, is_missing, line):
+    found = survey(ScriptedTarget(lambda *_: outcome, ["one"]), scenarios=["gradient-of-integer"])
+    assert {(message.is_missing_error, message.summary[2]) for message in found.messages} == {
+        (is_missing, line)
     }
 
 
-def test_messages_that_are_the_same_are_grouped_by_stage():
-    said = {
+def test_messages_with_one_summary_are_grouped_by_stage():
+    answers = {
         "one": raised("late"),
         "two": raised("soon 5", "build"),
         "slow": raised("soon 6", "build"),
     }
-    target = Speaking(lambda backend, *_: said.get(backend))
-    found = survey(target, situations=["batch-static"], backends=["one", "two", "slow", "gone"])
-    groups = [(essence, [m.backend for m in group]) for essence, group in by_stage(found.messages)]
+    target = ScriptedTarget(lambda backend, *_: answers.get(backend))
+    found = survey(target, scenarios=["batch-static"], backends=["one", "two", "slow", "gone"])
+    groups = [
+        (summary, [m.backend for m in group]) for summary, group in group_by_summary(found.messages)
+    ]
     assert groups == [
-        (("-", "-", "NOTHING RAISED"), ["gone"]),
+        (("-", "-", "NO ERROR RAISED"), ["gone"]),
         (("build", "ValueError", "soon <n>"), ["two", "slow"]),
         (("run", "ValueError", "late"), ["one"]),
     ]
@@ -199,30 +202,30 @@ def test_messages_that_are_the_same_are_grouped_by_stage():
 
 
 def mixed(backend, lowering, case):
-    """Answer each case in another way."""
+    """Return no error on one backend, and an error with the case on the others."""
     if backend == "two":
         return None
-    return raised(f"{case.x}: é", "lower", KeyError, appended="\npages")
+    return raised(f"{case.x}: é", "lower", KeyError, appended="\nnotes")
 
 
-def test_a_survey_survives_json():
-    found = survey(Speaking(mixed))
-    text = json.dumps(found.to_json())
-    read = Survey.from_json(text)
+def test_survey_survives_json():
+    found = survey(ScriptedTarget(mixed))
+    text = json.dumps(survey_to_json(found))
+    read = survey_from_json(text)
     assert read == found
     assert [m.raised and (m.raised.text, m.raised.bases) for m in read.messages] == [
         m.raised and (m.raised.text, m.raised.bases) for m in found.messages
     ]
-    assert json.dumps(read.to_json()) == text
+    assert json.dumps(survey_to_json(read)) == text
 
 
-def test_the_json_has_just_these_fields():
-    found = survey(Speaking(mixed, ["one"]), situations=["contracted-static"]).to_json()
-    assert found == {
+def test_json_has_exactly_these_fields():
+    found = survey(ScriptedTarget(mixed, ["one"]), scenarios=["contracted-static"])
+    assert survey_to_json(found) == {
         "refdot": rd.__version__,
-        "target": "speaking",
+        "target": "scripted",
         "target_version": "1.2",
-        "python": found["python"],
+        "python": found.python,
         "backends": ["one"],
         "lowerings": ["stock"],
         "absent_backends": {"gone": "it is not installed"},
@@ -245,100 +248,103 @@ def test_the_json_has_just_these_fields():
                     "builtins.object",
                 ],
                 "message": "float64(r: 2, b: 3): é",
-                "appended": "\npages",
+                "appended": "\nnotes",
                 "normalised": "float64(<dim>: <n>, <dim>: <n>): é",
             }
         ],
     }
 
 
-def test_a_situation_that_is_gone_can_still_be_read():
-    found = survey(Speaking(mixed, ["one"]), situations=["contracted-static"]).to_json()
-    found["messages"][0] |= {"situation": "gone", "rule": "R11"}
-    (message,) = Survey.from_json(json.dumps(found)).messages
-    assert message.situation == ErrorScenario("gone", "R11", "", ())
+def test_unknown_scenario_in_json_is_kept():
+    data = survey_to_json(survey(ScriptedTarget(mixed, ["one"]), scenarios=["contracted-static"]))
+    data["messages"][0] |= {"situation": "gone", "rule": "R11"}
+    (message,) = survey_from_json(json.dumps(data)).messages
+    assert message.scenario == ErrorScenario("gone", "R11", "", ())
 
 
-UNREADABLE = {
-    "{": "not JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)",
-    "[]": "not written by refdot errors: list indices must be integers or slices, not str",
-    "{}": "not written by refdot errors: it lacks 'target'",
-    "5": "not written by refdot errors: 'int' object is not subscriptable",
+INVALID = {
+    "{": "Input data was truncated",
+    "[]": "Expected `object`, got `array`",
+    "{}": "Object missing required field `target`",
+    '{"target": 5}': "Expected `str`, got `int` - at `$.target`",
 }
 
 
-@pytest.mark.parametrize(("text", "message"), UNREADABLE.items(), ids=UNREADABLE)
-def test_what_is_no_survey_is_refused(text, message):
+@pytest.mark.parametrize(("text", "error"), INVALID.items(), ids=INVALID)
+def test_invalid_json_is_rejected_with_its_location(text, error):
     with pytest.raises(SurveyError) as caught:
-        Survey.from_json(text)
-    assert str(caught.value) == message
+        survey_from_json(text)
+    assert str(caught.value) == f"not written by refdot errors: {error}"
 
 
-def test_a_survey_with_a_broken_case_is_refused():
-    found = survey(Speaking(mixed, ["one"]), situations=["contracted-static"]).to_json()
-    found["messages"][0]["case"] = {"x": 5}
-    with pytest.raises(
-        SurveyError,
-        match=r"^not written by refdot errors: Expected `object`, got `int` - at `\$\.x`$",
-    ):
-        Survey.from_json(json.dumps(found))
+INVALID_MESSAGES = {
+    "no text": ({"message": 5}, "Expected `str | null`, got `int` - at `$.messages[0].message`"),
+    "no case": ({"case": {"x": 5}}, "Expected `object`, got `int` - at `$.messages[0].case.x`"),
+    "no stage": ({"stage": None}, "Expected `str`, got `null` - at `$.messages[0].raised.stage`"),
+}
 
 
-# What changed
+@pytest.mark.parametrize(("fields", "error"), INVALID_MESSAGES.values(), ids=INVALID_MESSAGES)
+def test_survey_with_an_invalid_message_is_rejected(fields, error):
+    data = survey_to_json(survey(ScriptedTarget(mixed, ["one"]), scenarios=["contracted-static"]))
+    data["messages"][0] |= fields
+    with pytest.raises(SurveyError) as caught:
+        survey_from_json(json.dumps(data))
+    assert str(caught.value) == f"not written by refdot errors: {error}"
 
 
-def said(*texts, backends=("one", "two"), lowerings=("stock",)):
-    """Give a survey of one case in which backends say, in turn, the texts."""
+# Comparisons
+
+
+def survey_of(*texts, backends=("one", "two"), lowerings=("stock",)):
+    """Return a survey of one case with one text for each backend."""
     answers = dict(zip(backends, map(raised, texts), strict=True))
-    target = Speaking(lambda backend, *_: answers[backend], backends, lowerings)
-    return survey(target, situations=["contracted-static"])
+    target = ScriptedTarget(lambda backend, *_: answers[backend], backends, lowerings)
+    return survey(target, scenarios=["contracted-static"])
 
 
-def test_what_is_said_in_other_words_is_a_change():
-    found = changes(said("size 3", "no"), said("size 4", "never"))
+def test_different_text_is_a_change():
+    found = changes(survey_of("size 3", "no"), survey_of("size 4", "never"))
     assert [(c.before.raised.message, c.after.raised.message) for c in found] == [("no", "never")]
     assert [(c.before.backend, c.after.backend) for c in found] == [("two", "two")]
 
 
 @pytest.mark.parametrize("other", [raised("no", "build"), raised("no", kind=TypeError), None])
-def test_another_stage_or_type_or_silence_is_a_change(other):
-    before = survey(Speaking(lambda *_: raised("no"), ["one"]), situations=["batch-static"])
-    after = survey(Speaking(lambda *_: other, ["one"]), situations=["batch-static"])
+def test_different_stage_or_type_or_no_error_is_a_change(other):
+    before = survey(ScriptedTarget(lambda *_: raised("no"), ["one"]), scenarios=["batch-static"])
+    after = survey(ScriptedTarget(lambda *_: other, ["one"]), scenarios=["batch-static"])
     (change,) = changes(before, after)
     assert (change.before.raised, change.after.raised) == (raised("no"), other)
     assert changes(before, before) == ()
 
 
-def test_one_backend_or_lowering_is_compared_with_another():
-    one, two = said("no", backends=["one"]), said("never", backends=["two"])
+def test_single_backends_or_lowerings_are_compared():
+    one, two = survey_of("no", backends=["one"]), survey_of("never", backends=["two"])
     (change,) = changes(one, two)
     assert (change.before.backend, change.after.backend) == ("one", "two")
-    inlined = said("never", backends=["one"], lowerings=["inlined"])
+    inlined = survey_of("never", backends=["one"], lowerings=["inlined"])
     (change,) = changes(one, inlined)
     assert (change.before.lowering, change.after.lowering) == ("stock", "inlined")
 
 
-def test_of_several_backends_those_in_common_are_compared():
-    (change,) = changes(said("one", "two"), said("three", "four", backends=("two", "three")))
+def test_common_ones_of_several_backends_are_compared():
+    (change,) = changes(
+        survey_of("one", "two"), survey_of("three", "four", backends=("two", "three"))
+    )
     assert (change.before.raised.message, change.after.raised.message) == ("two", "three")
 
 
-def test_surveys_with_nothing_in_common_are_refused():
-    others = said("no", "never", backends=("three", "four"))
+def test_surveys_with_nothing_in_common_are_rejected():
+    others = survey_of("no", "never", backends=("three", "four"))
     with pytest.raises(SurveyError) as caught:
-        changes(said("no", "never"), others)
-    assert str(caught.value) == "they have no case, backend and lowering in common"
+        changes(survey_of("no", "never"), others)
+    assert str(caught.value) == "no case, backend and lowering in common"
 
 
-def test_a_survey_is_named_by_what_was_asked():
-    found = said("no", "never")
+def test_text_of_a_survey_names_its_target_backends_and_lowerings():
+    found = survey_of("no", "never")
     assert str(found) == (
-        f"speaking 1.2 on Python {found.python}, backends one, two, lowerings stock"
+        f"scripted 1.2 on Python {found.python}, backends one, two, lowerings stock"
     )
-    plain = survey(CallableTarget(rd.dot, "dot"), situations=["batch-static"])
+    plain = survey(CallableTarget(rd.dot, "dot"), scenarios=["batch-static"])
     assert str(plain).startswith("dot on Python ")
-
-
-def test_a_message_is_data():
-    message = Message(STATIC, STATIC.cases[0], "one", "stock", raised("no"))
-    assert Message.from_json(json.loads(json.dumps(message.to_json()))) == message

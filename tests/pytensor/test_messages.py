@@ -1,4 +1,4 @@
-"""What PyTensor says of its errors, and that a regex suggested for them is exact."""
+"""Tests of PyTensor's error messages and of the regexes suggested for them."""
 
 import pytest
 
@@ -13,19 +13,19 @@ def found():
     return survey(PyTensorTarget(), backends=["python"])
 
 
-def said(found, situation, lowering="stock"):
-    """Give what is said of the cases of a situation, each once."""
+def summaries_of(found, scenario, lowering="stock"):
+    """Return the distinct summaries of the messages of a scenario."""
     return {
-        message.essence
+        message.summary
         for message in found.messages
-        if (message.situation.name, message.lowering) == (situation, lowering)
+        if (message.scenario.name, message.lowering) == (scenario, lowering)
     }
 
 
-# The same on PyTensor 3.0.7 and 3.3.8. Each: a situation, and all that is said with any lowering.
-SAID = {
+# For each scenario, its messages with any lowering: the same on PyTensor 3.0.7 and 3.3.8.
+SUMMARIES = {
     "contracted-static": {("build", "ValueError", "Size of dim '<dim>' does not match")},
-    "batch-1-static": {("-", "-", "NOTHING RAISED")},
+    "batch-1-static": {("-", "-", "NO ERROR RAISED")},
     "several-unknown": {
         (
             "run",
@@ -34,20 +34,20 @@ SAID = {
         )
     },
     "dim-not-found": {("build", "ValueError", "Dimension <dim> not found in either input")},
-    "dims-not-names": {("-", "-", "NOTHING RAISED")},
+    "dims-not-names": {("-", "-", "NO ERROR RAISED")},
     "dims-too-many": {("lower", "ValueError", "Too many dimensions to map to einsum subscripts")},
 }
 
 
 @pytest.mark.parametrize("lowering", PyTensorTarget.default_lowerings)
-@pytest.mark.parametrize(("situation", "essences"), SAID.items(), ids=SAID)
-def test_each_situation_has_its_messages(situation, essences, lowering, found):
-    assert said(found, situation, lowering) == essences
+@pytest.mark.parametrize(("scenario", "summaries"), SUMMARIES.items(), ids=SUMMARIES)
+def test_each_scenario_has_its_messages(scenario, summaries, lowering, found):
+    assert summaries_of(found, scenario, lowering) == summaries
 
 
-def test_a_lowering_changes_the_message_for_the_same_mistake(found):
+def test_message_depends_on_the_lowering(found):
     (stock,), (inlined,) = (
-        said(found, "contracted-unknown", name) for name in ("stock", "inlined")
+        summaries_of(found, "contracted-unknown", name) for name in ("stock", "inlined")
     )
     assert stock[:2] == inlined[:2] == ("run", "ValueError")
     assert "has a mismatch in its core dimension <n>" in stock[2]
@@ -58,30 +58,30 @@ def test_two_lowerings_can_be_compared():
     stock, inlined = (
         survey(
             PyTensorTarget(),
-            situations=["contracted-static", "contracted-unknown"],
+            scenarios=["contracted-static", "contracted-unknown"],
             backends=["python"],
             lowerings=[name],
         )
         for name in ("stock", "inlined")
     )
-    changed = {change.before.situation.name for change in changes(stock, inlined)}
+    changed = {change.before.scenario.name for change in changes(stock, inlined)}
     assert changed == {"contracted-unknown"}
 
 
-@pytest.mark.parametrize("situation", SCENARIOS)
-def test_what_is_suggested_is_exact(situation, found):
-    asked = [m for m in found.messages if m.situation.name == situation]
-    suggested = judge("no such words", found, [situation]).suggestion
-    if all(message.is_silent for message in asked):
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_suggestion_misses_only_missing_errors(scenario, found):
+    messages = [m for m in found.messages if m.scenario.name == scenario]
+    suggested = judge("no such words", found, [scenario]).suggestion
+    if all(message.is_missing_error for message in messages):
         assert suggested is None
         return
-    verdict = judge(suggested, found, [situation])
-    assert {miss.why for miss in verdict.missed} <= {"nothing is raised"}
-    assert len(verdict.missed) == sum(message.is_silent for message in asked)
-    assert (verdict.too_wide, verdict.dead, verdict.endless) == ((), (), "")
+    verdict = judge(suggested, found, [scenario])
+    assert {each.reason for each in verdict.unmatched} <= {"no error raised"}
+    assert len(verdict.unmatched) == sum(message.is_missing_error for message in messages)
+    assert (verdict.also_matched, verdict.unused_alternatives, verdict.timed_out_on) == ((), (), "")
 
 
-# The regexes that PyTensor's own test of dot's errors has had, and whether they are right.
+# The regexes in the history of PyTensor's own test of dot's errors, and whether they are correct.
 UPSTREAM = {
     "Dimension e not found in either input": ("dim-not-found", True),
     "Size of dim 'b' does not match": ("contracted-static", True),
@@ -91,8 +91,8 @@ UPSTREAM = {
 
 
 @pytest.mark.parametrize(("pattern", "expected"), UPSTREAM.items(), ids=UPSTREAM)
-def test_pytensors_own_regexes_are_judged(pattern, expected, found):
-    situation, is_right = expected
-    verdict = judge(pattern, found, [situation], ValueError)
-    assert verdict.is_right is is_right
-    assert verdict.too_wide == ()
+def test_regexes_of_pytensors_own_test_are_judged(pattern, expected, found):
+    scenario, is_correct = expected
+    verdict = judge(pattern, found, [scenario], ValueError)
+    assert verdict.is_correct is is_correct
+    assert verdict.also_matched == ()

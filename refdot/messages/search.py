@@ -1,0 +1,62 @@
+"""Search with a regex within a time limit, and find out whether it is catastrophic."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+
+__all__ = ["TIME_LIMIT", "probe_texts", "search"]
+
+# Seconds for all searches together. A sound regex takes a few thousandths of that.
+TIME_LIMIT = 5.0
+# Long enough that a regex with exponentially many ways to match never ends, and short enough
+# that one with cubically many ways ends at once.
+_PROBE_LENGTH = 250
+_LONG_MESSAGE = 2000
+
+_SEARCHER = """
+import json, re, sys
+for pattern, text in json.load(sys.stdin):
+    found = re.search(pattern, text)
+    sys.stdout.write("0" if found is None else "1")
+    sys.stdout.flush()
+"""
+
+
+def search(searches: Sequence[tuple[str, str]]) -> dict[tuple[str, str], bool]:
+    """Return whether each pattern matches its text, for as many searches as time allows.
+
+    Examples
+    --------
+    >>> search([("a+", "baa"), ("c", "baa")])
+    {('a+', 'baa'): True, ('c', 'baa'): False}
+    """
+    # `re.search` holds the interpreter until it ends: no thread and no signal handler can stop it.
+    command = [sys.executable, "-I", "-S", "-W", "ignore", "-c", _SEARCHER]
+    data = json.dumps(searches).encode()
+    try:
+        printed = subprocess.run(
+            command, input=data, capture_output=True, timeout=TIME_LIMIT, check=True
+        ).stdout
+    except subprocess.TimeoutExpired as stopped:
+        printed = stopped.stdout or b""
+    # The output is shorter than `searches` if one of them did not end in time.
+    return dict(zip(searches, (result == "1" for result in printed.decode()), strict=False))
+
+
+def probe_texts(pattern: str, texts: Sequence[str]) -> list[str]:
+    """Return long texts on which a catastrophic pattern does not end.
+
+    Each repeats something that the pattern may repeat, and ends with something that it may not
+    expect.
+    """
+    words = re.findall(r"\w+", pattern)
+    pieces = dict.fromkeys([*pattern, *"a0_ .", *words, *(f"{word} " for word in words)])
+    repeated = [piece * (1 + _PROBE_LENGTH // len(piece)) + "\n\0\n" for piece in pieces]
+    longest = sorted(texts, key=len)[-3:]
+    return repeated + [
+        (text * (1 + _LONG_MESSAGE // max(1, len(text))))[:_LONG_MESSAGE] for text in longest
+    ]
