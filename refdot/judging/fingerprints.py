@@ -1,79 +1,93 @@
-"""Messages without what varies from case to case."""
+"""Messages without the parts that vary from case to case or from run to run."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from itertools import chain
+from typing import Any
 
 from refdot.cases.case import DotCase
 from refdot.cases.names import NAME_POOLS
 from refdot.targets.outcome import Raised
 
-__all__ = ["PLACEHOLDER", "fingerprint", "normalised"]
+__all__ = ["PLACEHOLDER", "fingerprint", "normalise"]
 
-
-_ADDRESS = re.compile(r"\b0x[0-9a-fA-F]+")
-# Brackets around numbers and further brackets. One number alone is an index, not an array.
-_ARRAY = re.compile(
-    r"\[(?=[^\]]*[\s.,\[])[-+\d\s.,\[\]]*(?:(?:nan|inf|True|False|e|j)[-+\d\s.,\[\]]*)*\]"
+# Placeholders and the patterns that they replace, in this order. Names of dims are replaced first.
+_PATTERNS = (
+    ("<address>", r"\b0x[0-9a-fA-F]+"),
+    (  # Brackets around numbers and further brackets. A single number is an index, not an array.
+        "<array>",
+        r"\[(?=[^\]]*[\s.,\[])[-+\d\s.,\[\]]*(?:(?:nan|inf|True|False|e|j)[-+\d\s.,\[\]]*)*\]",
+    ),
+    ("<shape>", r"\((?:\d+,\s*)+\d*\)|\(\)"),
+    ("<n>", r"(?<![\w<])-?\d+(?:\.\d+)?(?:e[-+]?\d+)?(?!\w)"),
 )
-_SHAPE = re.compile(r"\((?:\d+,\s*)+\d*\)|\(\)")
-_NUMBER = re.compile(r"(?<![\w<])-?\d+(?:\.\d+)?(?:e[-+]?\d+)?(?!\w)")
-PLACEHOLDER = re.compile(r"<(?:dim|address|array|shape|n)>")
+# Two errors with one cause may differ in all of this, too.
+_FINGERPRINT_PATTERNS = (
+    *_PATTERNS,
+    ("…", r"'[^']*'|\"[^\"]*\"|\{[^}]*\}|<(?!n>)(?:[^<>]|<\w+>)*>"),
+    ("<dtype>", r"\b(u?int|float|complex)\d+\b|\bbool\b"),
+    ("…", r"[\[(][^\[\]()]*[\])]"),
+    ("<n>", r"-?\d+(\.\d+)?"),
+)
+PLACEHOLDER = re.compile("|".join(["<dim>", *(placeholder for placeholder, _ in _PATTERNS)]))
 
 
-def normalised(text: str, case: DotCase) -> str:
-    """Give a message without what varies from case to case and from run to run, on one line.
+def normalise(text: str, case: DotCase) -> str:
+    """Return a message on one line, with placeholders for the parts that vary.
 
     Parameters
     ----------
     text : str
     case : DotCase
-        The names of its dims are left out, too.
+        The names of its dims vary, too.
 
     Returns
     -------
     str
-        With `<dim>`, `<address>`, `<array>`, `<shape>` and `<n>` in their places.
+        The placeholders are `<dim>`, `<address>`, `<array>`, `<shape>` and `<n>`.
 
     Examples
     --------
     >>> from refdot.cases.case import Operand
     >>> case = DotCase(Operand(("r", "b"), (2, 3)), Operand(("b",), (4,)))
-    >>> normalised("Size of dim 'b' does not match: (2, 3) and 4", case)
+    >>> normalise("Size of dim 'b' does not match: (2, 3) and 4", case)
     "Size of dim '<dim>' does not match: <shape> and <n>"
-    >>> normalised("Inputs [[1. 2.]] of <Op object at 0x7f12>", case)
+    >>> normalise("Inputs [[1. 2.]] of <Op object at 0x7f12>", case)
     'Inputs <array> of <Op object at <address>>'
     """
-    names = {*case.x.dims, *case.y.dims, *case.dim.items}
-    words = sorted((name for name in names if isinstance(name, str) and name), key=len)
-    if words:
-        either = "|".join(map(re.escape, reversed(words)))
-        text = re.sub(rf"(?<!\w)(?:{either})(?!\w)", "<dim>", text)
-    for pattern, placeholder in (
-        (_ADDRESS, "<address>"),
-        (_ARRAY, "<array>"),
-        (_SHAPE, "<shape>"),
-        (_NUMBER, "<n>"),
-    ):
-        text = pattern.sub(placeholder, text)
-    return " ".join(text.split())
+    return _replace(text, (*case.dims, *case.dim.items), _PATTERNS)
 
 
 def fingerprint(raised: Raised, case: DotCase) -> str:
-    """Give a message without what varies from case to case: names, numbers, addresses.
+    """Return the first line of a message, with placeholders for all that one cause can vary.
 
-    Names that cases are drawn with are left out of every message, whether or not this case has
-    them: some are words of English too, and would tell one cause from itself.
+    The names that random cases choose from are replaced in every message, even if they are not in
+    this case: some are English words, and a message must not change with the names of its case.
+
+    Examples
+    --------
+    >>> from refdot.cases.case import Operand
+    >>> case = DotCase(Operand(("r", "b"), (2, 3)), Operand(("b",), (4,)))
+    >>> raised = Raised("run", "ValueError", "node 5 of <Op{r}> got float32 in (2, x)", True)
+    >>> fingerprint(raised, case)
+    'node <n> of … got <dtype> in …'
     """
-    names = {name for pool in NAME_POOLS for name in pool}.union(case.x.dims, case.y.dims)
-    # Of two names that begin alike the longer one comes first, and is left out whole.
-    words = sorted((str(name) for name in names if name != ""), reverse=True)
     line = next((line for line in raised.message.splitlines() if line.strip()), "")
-    line = re.sub(r"0x[0-9a-f]+", "#", line)
-    line = re.sub(r"'[^']*'|\"[^\"]*\"|\{[^}]*\}|<[^>]*>", "…", line)
-    line = re.sub(rf"(?<!\w)({'|'.join(map(re.escape, words))})(?!\w)", "…", line)
-    line = re.sub(r"\b(u?int|float|complex)\d+\b|\bbool\b", "dtype", line)
-    inner = re.compile(r"[\[(][^\[\]()]*[\])]")
-    while inner.search(line):
-        line = inner.sub("…", line)
-    return re.sub(r"-?\d+(\.\d+)?", "n", line).strip()[:120]
+    names = chain(*NAME_POOLS, case.dims)
+    return _replace(line, names, _FINGERPRINT_PATTERNS)[:120]
+
+
+def _replace(text: str, names: Iterable[Any], patterns: tuple[tuple[str, str], ...]) -> str:
+    """Replace names as whole words, then all that the patterns match, and join the lines."""
+    # A name can start with another one.
+    words = sorted({name for name in names if isinstance(name, str) and name}, key=len)
+    if words:
+        either = "|".join(map(re.escape, reversed(words)))
+        text = re.sub(rf"(?<!\w)(?:{either})(?!\w)", "<dim>", text)
+    for placeholder, pattern in patterns:
+        # Brackets can be nested.
+        while (replaced := re.sub(pattern, placeholder, text)) != text:
+            text = replaced
+    return " ".join(text.split())

@@ -1,44 +1,50 @@
-"""How far a correct floating-point answer may lie from the exact one: derived, never guessed.
+"""A bound on the rounding error of a correct floating-point answer, derived for each element.
 
-Take one element of the output, the sum of k products x·y. Rounding to nearest with unit
-roundoff u, every operation gives fl(a op b) = (a op b)(1 + δ), |δ| ≤ u. A product passes through
-its own multiplication and at most k − 1 additions, whatever the order of summation (sequential,
-reversed, pairwise, blocked, fused multiply-add, or first along one dim and then another), so it
-arrives with at most k factors (1 + δ). With γₖ = k·u/(1 − k·u), and Higham's lemma 3.1,
+Take one element of the output: the sum of k products x·y. With rounding to nearest and unit
+roundoff u, every operation gives fl(a op b) = (a op b)(1 + δ), |δ| ≤ u. In any order of summation
+(sequential, reversed, pairwise, blocked, with fused multiply-add, or one dim after another), a
+product goes through its own multiplication and at most k − 1 additions. So it ends up with at most
+k factors (1 + δ). With γₖ = k·u/(1 − k·u), and Higham's lemma 3.1,
 
     |answer − exact| ≤ γₖ · Σ|x||y|.
 
-That is Higham, *Accuracy and Stability of Numerical Algorithms* (2nd edition, 2002), §3.1, eq.
-(3.5). Four terms are added to it, all of them small:
+This is Higham, *Accuracy and Stability of Numerical Algorithms* (2nd edition, 2002), §3.1, eq.
+(3.5). Four small terms are added to it:
 
-- the reference is itself computed, in a wider precision: γₖ of that precision;
-- a product that underflows loses up to half the smallest subnormal η of the answer's precision,
-  and a sum never underflows: k·η/2, which later additions may enlarge as they do the rest;
-- an operand of a 64-bit integer dtype is rounded on its way to floating point: one more factor;
-- a complex product is two real products and an addition: γₖ₊₁ and k·η, and √2 for the two
-  components together (Higham §3.6); one product alone is within √5·u (Brent, Percival and
+- The reference is computed, too, in a wider precision: γₖ of that precision.
+- A product that underflows loses up to half the smallest subnormal η of the answer's precision; a
+  sum never underflows. This gives k·η/2, which later additions can enlarge like the products.
+- An operand of a 64-bit integer dtype is rounded when it becomes floating point: one more factor.
+- A complex product is two real products and an addition: γₖ₊₁ and k·η, and √2 for the two
+  components together (Higham §3.6). A single product is within √5·u (Brent, Percival and
   Zimmermann, *Error bounds on complex floating-point multiplication*, 2007).
 
-Two tiers follow. Where all data are integers and Σ|x||y| ≤ 2ᵖ, with p the bits of the answer's
-significand, no operation rounds at all: the bound is 0 and every bit counts. Elsewhere the bound
-above holds. Integer and bool dtypes are always exact (modulo 2ⁿ, any-of-alls).
+If all data are integers and Σ|x||y| ≤ 2ᵖ, where p is the number of bits of the answer's
+significand, no operation rounds: the bound is 0, and every bit counts. Integer and bool dtypes are
+always exact (modulo 2ⁿ, and any-of-alls).
 
-Where more than one answer is right, just those are accepted. If the positive products add up to
-more than the largest finite number, some order of summation overflows to +inf; likewise −inf;
-and NaN if both. A non-finite operand makes the elements it reaches NaN, +inf or −inf by IEEE
-754, the same in every order. Summing a dim alone before multiplying can turn 2·inf − 1·inf,
-which is NaN, into (2 − 1)·inf, and so an element that is NaN without a NaN in any factor may be
-anything that is not finite. It changes no infinite element: if that is +inf, then no product is
-NaN or −inf, so that all the numbers that meet an infinity have one sign and do not add up to 0.
-And where the sum alone overflows, what it is multiplied into may not be finite. BLAS does not
-multiply by a scalar 0 at all, so where 0 meets a non-finite number the product may be NaN or left
-out. Of a complex element that is not finite only that much is asked. −0.0 equals 0.0.
+Where several answers are correct, exactly those are accepted:
+
+- If the positive products add up to more than the largest finite number, some order of summation
+  overflows to +inf; likewise to −inf; and to NaN if both are possible.
+- A non-finite operand makes the elements that depend on it NaN, +inf or −inf by IEEE 754, in the
+  same way in every order.
+- Summing a dim alone before multiplying can turn 2·inf − 1·inf, which is NaN, into (2 − 1)·inf. So
+  an element that is NaN without a NaN in any factor may be any non-finite number. An infinite
+  element stays as it is: if it is +inf, no product is NaN or −inf, so all the numbers that meet an
+  infinity have one sign and cannot add up to 0.
+- Where that sum alone overflows, its products may be non-finite.
+- BLAS does not multiply by a scalar 0. So where 0 meets a non-finite number, the product may be NaN
+  or missing.
+- A complex element that is non-finite may be any non-finite number.
+- −0.0 equals 0.0.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from functools import partial
 from math import ceil, exp, prod, sqrt
 from typing import Any
 
@@ -48,18 +54,11 @@ from refdot.evaluation import dot
 from refdot.lowering import Dim, dim_set, lower
 from refdot.tensor import Array, NamedTensor
 
-__all__ = [
-    "CorrectAnswers",
-    "correct_answers",
-    "correct_gradients",
-    "correct_pull_back",
-    "gamma",
-    "unit_roundoff",
-]
+__all__ = ["CorrectAnswers", "correct_answers", "correct_pull_back", "gamma", "unit_roundoff"]
 
 
 def unit_roundoff(dtype: np.dtype[Any]) -> float:
-    """Give u of a floating-point or complex dtype: half the gap between 1 and the next number.
+    """Return u of a floating-point or complex dtype: half the gap between 1 and the next number.
 
     Examples
     --------
@@ -70,7 +69,7 @@ def unit_roundoff(dtype: np.dtype[Any]) -> float:
 
 
 def gamma(k: int, u: float) -> float:
-    """Give γₖ = k·u/(1 − k·u), or infinity from k·u = 1 on, where the theory ends.
+    """Return γₖ = k·u/(1 − k·u), or infinity if k·u ≥ 1, where the theory does not apply.
 
     Examples
     --------
@@ -80,47 +79,47 @@ def gamma(k: int, u: float) -> float:
     return k * u / (1 - k * u) if k * u < 1 else float("inf")
 
 
-def _widened(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Give the dtype that the reference for answers of `dtype` is computed in."""
-    complex_, small = dtype.kind == "c", unit_roundoff(dtype) > 2.0**-53
-    if complex_:
+def _wider(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the dtype in which the reference for answers of `dtype` is computed."""
+    small = unit_roundoff(dtype) > 2.0**-53
+    if dtype.kind == "c":
         return np.dtype(np.complex128 if small else np.clongdouble)
     return np.dtype(np.float64 if small else np.longdouble)
 
 
 @dataclass(frozen=True)
 class CorrectAnswers:
-    """The correct answers to one dot, or to a sum of dots, element by element.
+    """The correct answers to a dot, or to a sum of dots, element by element.
 
     Attributes
     ----------
     dims : tuple of str
         The dims of the arrays below.
     dtype : dtype
-        The dtype that R7 gives the answer.
+        The dtype of the answer by R7.
     reference : ndarray
         The answer in a wider precision; for integer and bool dtypes the answer itself.
     magnitude : ndarray
-        Σ|x||y|, for the finite products alone.
+        Σ|x||y| of the finite products.
     rises, falls : ndarray
-        What the finite products add up to, the positive ones alone and the negative ones alone,
-        or more: they only serve to tell whether a sum can overflow.
+        Upper bounds on the sums of the positive and of the negative finite products, which show
+        whether a sum can overflow.
     finite : ndarray
-        The reference with the products left out that are not finite.
+        The reference without the non-finite products.
     zero_times_nonfinite : ndarray of bool
-        Whether 0 is multiplied by something that is not finite, which BLAS may leave out.
+        Whether 0 is multiplied by a non-finite number. BLAS may skip that product.
     surely_nonfinite : ndarray of bool
-        Whether a product is not finite for another reason.
+        Whether a product is non-finite for another reason.
+    reassociates : ndarray of bool
+        Whether summing a dim alone first can turn NaN into an infinity.
+    overflows_early : ndarray of bool
+        Whether summing a dim alone first can overflow.
     roundings : int
-        How many factors (1 + δ) a product arrives with, k above.
+        The number of factors (1 + δ) of a product: k above.
     products : int
-        How many products there are that may underflow.
+        The number of products that can underflow.
     integers : bool
         Whether every finite number in the operands is an integer.
-    reassociates : ndarray of bool
-        Whether summing a dim alone first may make NaN an infinity.
-    overflows_early : ndarray of bool
-        Whether summing a dim alone first may overflow.
     """
 
     dims: tuple[str, ...]
@@ -132,46 +131,45 @@ class CorrectAnswers:
     finite: Array
     zero_times_nonfinite: Array
     surely_nonfinite: Array
+    reassociates: Array
+    overflows_early: Array
     roundings: int
     products: int
     integers: bool
-    reassociates: Array
-    overflows_early: Array
 
     def __add__(self, other: CorrectAnswers) -> CorrectAnswers:
         return replace(
             self,
-            reference=self.reference + other.reference,
-            magnitude=self.magnitude + other.magnitude,
-            rises=self.rises + other.rises,
-            falls=self.falls + other.falls,
-            finite=self.finite + other.finite,
-            zero_times_nonfinite=self.zero_times_nonfinite | other.zero_times_nonfinite,
-            surely_nonfinite=self.surely_nonfinite | other.surely_nonfinite,
+            **self._arrays(np.add, other),  # for bool arrays this is "or"
             roundings=max(self.roundings, other.roundings) + 1,
             products=self.products + other.products,
             integers=self.integers and other.integers,
-            reassociates=self.reassociates | other.reassociates,
-            overflows_early=self.overflows_early | other.overflows_early,
         )
 
+    def _arrays(self, function: Callable[..., Array], *others: CorrectAnswers) -> dict[str, Any]:
+        """Apply a function to each array, together with the same array of `others`."""
+        return {
+            name: function(*(getattr(answers, name) for answers in (self, *others)))
+            for name in _ARRAYS
+        }
+
     def bound(self, u: float, digits: int, underflow: float) -> Array:
-        """Give how far an answer may lie from the reference.
+        """Return how far a correct answer can be from the reference.
 
         Parameters
         ----------
         u : float
-            The unit roundoff of the arithmetic that gave the answer.
+            The unit roundoff of the arithmetic that computed the answer.
         digits : int
-            The bits of its significand.
+            The number of bits of its significand.
         underflow : float
             Its smallest subnormal.
 
         Returns
         -------
         ndarray
-            Of the reference's shape; 0 where no operation rounds, and infinite where there are so
-            many operations that the theory says nothing.
+            Of the reference's shape. It is 0 where no operation rounds, and infinite if there are
+            too many operations for the theory.
         """
         own = gamma(self.roundings, unit_roundoff(self.reference.dtype))
         relative = (gamma(self.roundings, u) + own) / (1 - own) if own < 1 else float("inf")
@@ -179,10 +177,10 @@ class CorrectAnswers:
             return np.full(self.magnitude.shape, np.inf)
         underflows = self.products / 2
         if self.dtype.kind == "c":
-            # γ₂ of one product alone is √5·u in both components together.
+            # γ₂ of a single product is √5·u for both components together.
             relative *= sqrt(5) / 2 if self.roundings == 2 else sqrt(2)
             underflows = self.products * sqrt(2)
-        # There may be no number between one subnormal and the next to halve it to.
+        # There may be no number between two neighbouring subnormals, so the bound is a whole one.
         absolute = ceil(underflows * (1 + relative)) * underflow
         bound: Array = relative * self.magnitude + absolute
         if self.integers:
@@ -190,14 +188,14 @@ class CorrectAnswers:
         return bound
 
     def wrong(self, answer: Array, unit: float = 0.0) -> Array:
-        """Tell which elements of an answer no correct implementation gives.
+        """Return which elements of an answer no correct implementation can give.
 
         Parameters
         ----------
         answer : ndarray
-            Of the reference's shape, of any numeric dtype.
+            Of the reference's shape and any numeric dtype.
         unit : float, optional
-            The unit roundoff of a backend that works in less precision than its dtypes have.
+            The unit roundoff of a backend that computes in less precision than its dtypes have.
 
         Returns
         -------
@@ -205,48 +203,43 @@ class CorrectAnswers:
         """
         if self.dtype.kind in "biu":
             return np.asarray(answer != self.reference)
-        if answer.dtype.kind not in "fc":
-            precision = np.finfo(self.dtype)
-        else:
-            precision = max(np.finfo(self.dtype), np.finfo(answer.dtype), key=lambda f: f.eps)
+        precision = np.finfo(self.dtype)
+        if answer.dtype.kind in "fc":
+            precision = max(precision, np.finfo(answer.dtype), key=lambda info: info.eps)
         u = max(float(precision.eps) / 2, unit)
         bound = self.bound(u, int(-np.log2(u)), float(precision.smallest_subnormal))
-        largest = precision.max
-
+        slack = exp(self.roundings * u)  # at least (1 + u)ᵏ, the most that a partial sum can grow
+        nonfinite = ~np.isfinite(answer)
         with np.errstate(all="ignore"):
             near = np.abs(answer - self.reference) <= bound
-            slack = exp(self.roundings * u)  # at least (1 + u)ᵏ, which no partial sum outgrows
-            if self.dtype.kind == "c" or answer.dtype.kind == "c":
-                may_overflow = self.magnitude * slack >= largest
-                may_not_be_finite = (
-                    ~np.isfinite(self.reference) | may_overflow | self.overflows_early
-                )
-                acceptable = near | may_not_be_finite & ~np.isfinite(answer)
-                return np.asarray(~(acceptable | self.right_without_zeros(answer, bound)))
-            up, down = self.rises * slack >= largest, self.falls * slack >= largest
+            without_zeros = np.abs(answer - self.finite) <= bound
+            if "c" in (self.dtype.kind, answer.dtype.kind):
+                overflows = self.magnitude * slack >= precision.max
+                right = near | (overflows | ~np.isfinite(self.reference)) & nonfinite
+            else:
+                up, down = (part * slack >= precision.max for part in (self.rises, self.falls))
+                right = self._is_right_real(answer, near, up, down)
+        right = right | (self.reassociates | self.overflows_early) & nonfinite
+        without_zeros = np.where(self.surely_nonfinite, nonfinite, without_zeros)
+        return np.asarray(~(right | self.zero_times_nonfinite & without_zeros))
 
+    def _is_right_real(self, answer: Array, near: Array, up: Array, down: Array) -> Array:
+        """Return which elements are right, if sums may overflow to +inf (`up`) or −inf (`down`)."""
         plus, minus, nan = np.isposinf(answer), np.isneginf(answer), np.isnan(answer)
-        ordinary = np.isfinite(self.reference)
         from_overflow = (plus & up) | (minus & down) | (nan & up & down)
         same = (
             (np.isnan(self.reference) & nan)
             | (np.isposinf(self.reference) & (plus | (nan & down)))
             | (np.isneginf(self.reference) & (minus | (nan & up)))
         )
-        acceptable = np.where(ordinary, near | from_overflow, same)
-        acceptable |= (self.reassociates | self.overflows_early) & ~np.isfinite(answer)
-        return np.asarray(~(acceptable | self.right_without_zeros(answer, bound)))
+        return np.where(np.isfinite(self.reference), near | from_overflow, same)
 
-    def right_without_zeros(self, answer: Array, bound: Array) -> Array:
-        """Tell which elements are right if products of 0 and a non-finite number are left out."""
-        with np.errstate(all="ignore"):
-            near = np.abs(answer - self.finite) <= bound
-        right = np.where(self.surely_nonfinite, ~np.isfinite(answer), near)
-        return np.asarray(self.zero_times_nonfinite & right)
+
+_ARRAYS = tuple(field.name for field in fields(CorrectAnswers) if field.type == "Array")
 
 
 def correct_answers(x: NamedTensor, y: NamedTensor, dim: Dim = None) -> CorrectAnswers:
-    """Work out the correct answers to `dot(x, y, dim)`, for valid input.
+    """Return the correct answers to `dot(x, y, dim)`, for valid input.
 
     Examples
     --------
@@ -255,133 +248,85 @@ def correct_answers(x: NamedTensor, y: NamedTensor, dim: Dim = None) -> CorrectA
     >>> bool(answers.wrong(np.array(0.14))), bool(answers.wrong(np.array(0.1400000001)))
     (False, True)
     """
-    dim = dim_set(dim)  # an iterator can be read once only
+    dim = dim_set(dim)  # an iterator can be read only once
     lowering = lower(x.dims, y.dims, dim)
     dtype = np.result_type(x.data, y.data)
     if dtype.kind in "biu":
         exact = dot(x, y, dim).data
-        never = np.zeros(exact.shape, bool)
-        return CorrectAnswers(
-            dims=lowering.out_dims,
-            dtype=dtype,
-            reference=exact,
-            magnitude=exact,
-            rises=exact,
-            falls=exact,
-            finite=exact,
-            zero_times_nonfinite=never,
-            surely_nonfinite=never,
-            roundings=0,
-            products=0,
-            integers=True,
-            reassociates=never,
-            overflows_early=never,
-        )
+        return _answers(lowering.out_dims, dtype, exact, exact)
 
-    wide = _widened(dtype)
-    x_wide, y_wide = (NamedTensor.trusted(t.data.astype(wide), t.dims) for t in (x, y))
-    x_finite, y_finite = (
-        NamedTensor.trusted(np.where(np.isfinite(t.data), t.data, 0), t.dims)
-        for t in (x_wide, y_wide)
-    )
-    sizes = x.sizes | y.sizes
-    summed_over = [name for name in sizes if name not in lowering.out_dims]
-    products = prod(sizes[name] for name in summed_over)
+    wide = _wider(dtype)
+    x_wide, y_wide = (_map(lambda values: values.astype(wide), t) for t in (x, y))
+    x_finite, y_finite = (_map(_finite_part, t) for t in (x_wide, y_wide))
+    summed = [size for name, size in (x.sizes | y.sizes).items() if name not in lowering.out_dims]
+    products = prod(summed)
     roundings = products + (dtype.kind == "c")
     roundings += sum(t.dtype.kind in "iu" and t.dtype.itemsize == 8 for t in (x, y))
-
+    sums_alone = lowering.x_summed or lowering.y_summed
+    others: dict[str, Array] = {}
     with np.errstate(all="ignore"):
         reference = dot(x_wide, y_wide, dim).data
-        never = np.zeros(reference.shape, bool)
-        finite, zeros, surely, reassociates = reference, never, ~np.isfinite(reference), never
-        if surely.any():
-            finite = dot(x_finite, y_finite, dim).data
-            zeros = _either(x_wide, y_wide, dim, _is_zero, _is_nonfinite)
-            surely = _either(x_wide, y_wide, dim, _is_nonzero, _is_nonfinite)
-            if lowering.x_summed or lowering.y_summed:
-                of_nan = _either(x_wide, y_wide, dim, np.isnan, _is_anything)
-                reassociates = np.isnan(reference) & ~of_nan
-        magnitude = dot(absolute(x_finite), absolute(y_finite), dim).data
-        rises = falls = magnitude
-        largest = np.finfo(dtype).max
-        if dtype.kind == "f" and (magnitude >= largest / 2).any():
-            x_up, x_down, y_up, y_down = (
-                NamedTensor.trusted(np.maximum(sign * tensor.data, 0), tensor.dims)
-                for tensor in (x_finite, y_finite)
-                for sign in (1, -1)
-            )
-            rises = dot(x_up, y_up, dim).data + dot(x_down, y_down, dim).data
-            falls = dot(x_up, y_down, dim).data + dot(x_down, y_up, dim).data
-        overflows_early = never
-        if products and (lowering.x_summed or lowering.y_summed):
-            x_early = _alone_may_overflow(x_finite, lowering.x_summed, largest / 2)
-            y_early = _alone_may_overflow(y_finite, lowering.y_summed, largest / 2)
-            overflows_early = _either(
-                x_early, y_early, lowering.contracted, np.asarray, _is_anything
-            )
-    return CorrectAnswers(
-        dims=lowering.out_dims,
-        dtype=dtype,
-        reference=reference,
-        magnitude=magnitude,
-        rises=rises,
-        falls=falls,
-        finite=finite,
-        zero_times_nonfinite=zeros,
-        surely_nonfinite=surely,
-        roundings=roundings,
-        products=products,
-        integers=_holds_integers(x_finite) and _holds_integers(y_finite),
-        reassociates=reassociates,
-        overflows_early=overflows_early,
-    )
-
-
-def correct_gradients(
-    x: NamedTensor, y: NamedTensor, cotangent: NamedTensor, dim: Dim = None
-) -> tuple[CorrectAnswers, CorrectAnswers]:
-    """Work out the correct cotangents of x and of y, as `dot_vjp` gives them.
-
-    Gradients are dots of the cotangent with the other operand, so their bounds are those of dots.
-    """
-    return (
-        correct_pull_back(cotangent, y, x),
-        correct_pull_back(cotangent, x, y),
-    )
+        magnitude = dot(_map(np.abs, x_finite), _map(np.abs, y_finite), dim).data
+        if not np.isfinite(reference).all():
+            meet = partial(_either, x_wide, y_wide, dim)
+            others["finite"] = dot(x_finite, y_finite, dim).data
+            others["zero_times_nonfinite"] = meet(np.logical_not, _is_nonfinite)
+            others["surely_nonfinite"] = meet(_is_nonzero, _is_nonfinite)
+            if sums_alone:
+                others["reassociates"] = np.isnan(reference) & ~meet(np.isnan, _is_anything)
+        large = np.finfo(dtype).max / 2
+        if dtype.kind == "f" and (magnitude >= large).any():
+            (x_up, x_down), (y_up, y_down) = _signed_parts(x_finite), _signed_parts(y_finite)
+            others["rises"] = dot(x_up, y_up, dim).data + dot(x_down, y_down, dim).data
+            others["falls"] = dot(x_up, y_down, dim).data + dot(x_down, y_up, dim).data
+        if products and sums_alone:
+            x_early = _sum_exceeds(x_finite, lowering.x_summed, large)
+            y_early = _sum_exceeds(y_finite, lowering.y_summed, large)
+            meet = partial(_either, x_early, y_early, lowering.contracted)
+            others["overflows_early"] = meet(np.asarray, _is_anything)
+    is_integral = _has_only_integers(x_finite) and _has_only_integers(y_finite)
+    counts = {"roundings": roundings, "products": products, "integers": is_integral}
+    return _answers(lowering.out_dims, dtype, reference, magnitude, **counts, **others)
 
 
 def correct_pull_back(
     cotangent: NamedTensor, other: NamedTensor, operand: NamedTensor
 ) -> CorrectAnswers:
-    """Work out the correct cotangents of one operand; see `refdot.evaluation.pull_back`."""
+    """Return the correct cotangents of one operand; see `refdot.evaluation.pull_back`.
+
+    A gradient is a dot of the cotangent with the other operand, so its bound is that of a dot.
+    """
     there = set(cotangent.dims) | set(other.dims)
     answers = correct_answers(cotangent, other, there.difference(operand.dims))
     kept = [name for name in operand.dims if name in answers.dims]
     order = [answers.dims.index(name) for name in kept]
     absent = tuple(axis for axis, name in enumerate(operand.dims) if name not in kept)
-    real = operand.dtype.kind != "c"
+    is_real, is_cast = operand.dtype.kind != "c", operand.dtype != answers.dtype
 
     def spread(array: Array) -> Array:
         aligned = np.expand_dims(array.transpose(order), absent)
-        return np.broadcast_to(aligned.real if real else aligned, operand.shape)
+        return np.broadcast_to(aligned.real if is_real else aligned, operand.shape)
 
     return replace(
         answers,
+        **answers._arrays(spread),
         dims=operand.dims,
         dtype=operand.dtype,
-        reference=spread(answers.reference),
-        magnitude=spread(answers.magnitude),
-        rises=spread(answers.rises),
-        falls=spread(answers.falls),
-        finite=spread(answers.finite),
-        zero_times_nonfinite=spread(answers.zero_times_nonfinite),
-        surely_nonfinite=spread(answers.surely_nonfinite),
-        reassociates=spread(answers.reassociates),
-        overflows_early=spread(answers.overflows_early),
-        # The answer may be rounded to the operand's dtype, and the factors before it.
-        roundings=answers.roundings + (3 if operand.dtype != answers.dtype else 0),
-        products=answers.products + (operand.dtype != answers.dtype),
+        # The answer can be rounded to the operand's dtype, and both factors before it.
+        roundings=answers.roundings + 3 * is_cast,
+        products=answers.products + is_cast,
     )
+
+
+def _answers(
+    dims: tuple[str, ...], dtype: np.dtype[Any], reference: Array, magnitude: Array, **others: Any
+) -> CorrectAnswers:
+    """Return answers that do not round, with finite products only, except for `others`."""
+    given: dict[str, Any] = dict.fromkeys(_ARRAYS, np.zeros(reference.shape, bool))
+    given |= dict.fromkeys(("reference", "finite"), reference)
+    given |= dict.fromkeys(("magnitude", "rises", "falls"), magnitude)
+    given |= {"roundings": 0, "products": 0, "integers": True}
+    return CorrectAnswers(dims=dims, dtype=dtype, **(given | others))
 
 
 def _either(
@@ -391,50 +336,46 @@ def _either(
     one: Callable[[Array], Array],
     other: Callable[[Array], Array],
 ) -> Array:
-    """Tell which elements have a product of which `one` holds for a factor, `other` for the other.
+    """Return which elements have a product with one factor `one` and the other factor `other`.
 
-    A dot of bools is any-of-alls, so this is one, both ways round.
+    A dot of bools is any-of-alls, so this is such a dot, in both assignments of the factors.
     """
-
-    def where(tensor: NamedTensor, condition: Callable[[Array], Array]) -> NamedTensor:
-        return NamedTensor.trusted(condition(tensor.data), tensor.dims)
-
-    there = dot(where(x, one), where(y, other), dim)
-    return np.asarray(there.data | dot(where(x, other), where(y, one), dim).data)
+    there = dot(_map(one, x), _map(other, y), dim).data
+    return np.asarray(there | dot(_map(other, x), _map(one, y), dim).data)
 
 
-def _alone_may_overflow(tensor: NamedTensor, dims: tuple[str, ...], most: float) -> NamedTensor:
-    """Tell which sums over `dims`, if there are any, have magnitudes that exceed `most`."""
-    kept = tuple(dim for dim in tensor.dims if dim not in dims)
-    sums = absolute(tensor).sum(*dims).data if dims else np.zeros(tensor.shape)
-    return NamedTensor.trusted(np.asarray(sums > most), kept)
+def _sum_exceeds(tensor: NamedTensor, dims: tuple[str, ...], limit: float) -> NamedTensor:
+    """Return where the sum of magnitudes over `dims` exceeds a limit; nowhere without dims."""
+    if not dims:
+        return _map(np.zeros_like, _map(_is_anything, tensor))
+    return _map(lambda sums: sums > limit, _map(np.abs, tensor).sum(*dims))
 
 
-def _is_zero(values: Array) -> Array:
-    """Tell which values are 0."""
-    return np.asarray(values == 0)
+def _signed_parts(tensor: NamedTensor) -> tuple[NamedTensor, NamedTensor]:
+    """Return the magnitudes of the positive values and of the negative ones, with 0 elsewhere."""
+    positive = _map(lambda values: np.maximum(values, 0), tensor)
+    return positive, _map(lambda values: np.maximum(-values, 0), tensor)
 
 
-def _is_nonzero(values: Array) -> Array:
-    """Tell which values are not 0, NaN among them."""
-    return np.asarray(values != 0)
+def _map(function: Callable[[Array], Array], tensor: NamedTensor) -> NamedTensor:
+    return NamedTensor.trusted(np.asarray(function(tensor.data)), tensor.dims)
+
+
+def _finite_part(values: Array) -> Array:
+    return np.where(np.isfinite(values), values, 0)
 
 
 def _is_anything(values: Array) -> Array:
-    """Tell of every value that it is one."""
     return np.ones(values.shape, bool)
 
 
+def _is_nonzero(values: Array) -> Array:
+    return np.asarray(values != 0)
+
+
 def _is_nonfinite(values: Array) -> Array:
-    """Tell which values are NaN or infinite."""
     return np.asarray(~np.isfinite(values))
 
 
-def absolute(tensor: NamedTensor) -> NamedTensor:
-    """Give |x|."""
-    return NamedTensor.trusted(np.abs(tensor.data), tensor.dims)
-
-
-def _holds_integers(tensor: NamedTensor) -> bool:
-    """Whether every number of a tensor of finite numbers is an integer."""
+def _has_only_integers(tensor: NamedTensor) -> bool:
     return bool((tensor.data == np.rint(tensor.data)).all())
