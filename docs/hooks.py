@@ -74,10 +74,10 @@ def command_help() -> str:
 def deviations_page() -> str:
     """Return the known deviations of the installed PyTensor, each as an issue."""
     from refdot.pytensor.target.target import PyTensorTarget
-    from refdot.reporting.deviations import deviation_text
+    from refdot.reporting.deviations import deviation_markdown
 
     target = PyTensorTarget()
-    texts = [deviation_text(deviation, target) for deviation in target.deviations]
+    texts = [deviation_markdown(deviation, target) for deviation in target.deviations]
     return DEVIATIONS_HEAD.format(count=len(texts), version=target.version) + "\n".join(texts)
 
 

@@ -1,1 +1,1 @@
-"""Reports: as JSON, on the terminal, as pages and as scripts."""
+"""Reports as JSON, HTML pages, terminal output and scripts."""

@@ -1,151 +1,218 @@
-"""Reports as JSON."""
+"""Reports as JSON: the schema, which msgspec checks, and the conversion in both directions."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, fields
+from collections.abc import Iterable
+from dataclasses import fields
 from hashlib import sha256
-from typing import Any
+from typing import Annotated, Any, TypeAlias
+
+from msgspec import Meta, MsgspecError, Struct, convert, field, to_builtins
+from msgspec.structs import asdict
 
 from refdot import __version__
-from refdot.cases.codec import case_from_json, case_to_json
+from refdot.cases.codec import CaseRecord
 from refdot.check.findings import Coverage, Finding, Report
 from refdot.check.plan import Configuration, Profile, Shard
+from refdot.rules import ASPECTS, KINDS, RULES, STAGES
 from refdot.targets.mismatch import Mismatch
 
-__all__ = ["as_json", "from_json", "reproducer_name"]
+__all__ = ["report_from_json", "report_to_json", "reproducer_name"]
 
 
-# The fields of a report that are in its JSON as they are.
-_AS_THEY_ARE = (
-    "target",
-    "target_version",
-    "python",
-    "seed",
-    "cases",
-    "skipped",
-    "lost",
-    "absent_backends",
-    "seconds",
-    "interrupted",
-)
+def _one_of(words: Iterable[str]) -> Meta:
+    return Meta(pattern=rf"\A({'|'.join(words)})\Z")
 
 
-def as_json(report: Report) -> dict[str, Any]:
-    """Give a report as what `json` can write; DESIGN and README list the fields."""
-    return {
+_Count: TypeAlias = Annotated[int, Meta(ge=0)]
+
+
+# The fields of a record have the names of the attributes that they store. The keys of earlier
+# files differ from them in three places.
+class _Record(Struct, forbid_unknown_fields=True):
+    pass
+
+
+class _ProfileRecord(_Record):
+    cases: _Count
+    exhaustive: _Count | None
+    thorough: bool
+    sample: _Count | None
+
+
+class _ConfigurationRecord(_Record):
+    backend: str
+    lowering: str
+
+
+class _RankRecord(_Record):
+    rank: _Count
+    patterns: _Count
+    of: _Count
+
+
+class _CoverageRecord(_Record):
+    cases: _Count
+    thorough: bool
+    ranks: list[_RankRecord]
+
+    def __post_init__(self) -> None:
+        if [each.rank for each in self.ranks] != [*range(len(self.ranks))]:
+            raise ValueError("the ranks must be 0, 1, 2, … in this order")
+
+
+class _FindingRecord(_Record):
+    signature: str
+    rule: Annotated[str, _one_of(RULES)]
+    kind: Annotated[str, _one_of(KINDS)]
+    stage: Annotated[str, _one_of(STAGES)]
+    detail: str
+    backends: Annotated[list[str], Meta(min_length=1)]
+    lowerings: Annotated[list[str], Meta(min_length=1)]
+    count: Annotated[int, Meta(ge=1)]
+    known: str | None
+    configuration: _ConfigurationRecord
+    case: CaseRecord
+    expected: str
+    got: str
+    earliest_stage: Annotated[str, _one_of(("", *STAGES))]
+    replicate: _Count = field(name="draw")
+    order: Annotated[int, Meta(ge=0, le=2)]
+    operand: Annotated[str, _one_of(("", "x", "y"))]
+    reproducer: str
+
+
+class _ReportRecord(_Record):
+    refdot: str
+    target: str
+    target_version: str
+    python: str
+    seed: int
+    profile: _ProfileRecord
+    only: list[Annotated[str, _one_of(ASPECTS)]]
+    shard: Annotated[str, Meta(pattern=r"\A[1-9][0-9]*/[1-9][0-9]*\Z")]
+    cases: _Count
+    skipped: _Count
+    lost: _Count
+    backends: list[str]
+    lowerings: list[str]
+    absent_backends: dict[str, str]
+    unsupported: dict[str, dict[str, _Count]] = field(name="limits")
+    coverage: dict[str, _CoverageRecord]
+    seconds: Annotated[float, Meta(ge=0, le=1e12)]
+    interrupted: bool
+    findings: list[_FindingRecord] = field(name="mismatches")
+
+
+def report_to_json(report: Report) -> dict[str, Any]:
+    """Return a report as what `json` can write; DESIGN and README list the fields."""
+    changed = {
         "refdot": __version__,
-        "target": report.target,
-        "target_version": report.target_version,
-        "python": report.python,
-        "seed": report.seed,
-        "profile": asdict(report.profile),
+        "profile": _ProfileRecord(**vars(report.profile)),
         "only": list(report.only),
         "shard": str(report.shard),
-        "cases": report.cases,
-        "skipped": report.skipped,
-        "lost": report.lost,
         "backends": list(report.backends),
         "lowerings": list(report.lowerings),
-        "absent_backends": report.absent_backends,
-        "limits": report.unsupported,
-        "coverage": {name: _coverage_as_json(of) for name, of in report.coverage.items()},
+        "coverage": {name: _coverage_record(each) for name, each in report.coverage.items()},
         "seconds": round(report.seconds, 3),
-        "interrupted": report.interrupted,
-        "mismatches": [_finding_as_json(finding) for finding in report.findings],
+        "findings": [_finding_record(finding) for finding in report.findings],
     }
+    record = _ReportRecord(**_attributes(report, _ReportRecord.__struct_fields__) | changed)
+    data: dict[str, Any] = to_builtins(record)
+    return data
 
 
-def _coverage_as_json(coverage: Coverage) -> dict[str, Any]:
-    """Give what a backend judged as what `json` can write."""
-    return {
-        "cases": coverage.cases,
-        "thorough": coverage.thorough,
-        "ranks": [
-            {"rank": rank, "patterns": judged, "of": there_are}
-            for rank, (judged, there_are) in enumerate(coverage.patterns)
-        ],
-    }
+def _coverage_record(coverage: Coverage) -> _CoverageRecord:
+    ranks = [_RankRecord(rank, *counts) for rank, counts in enumerate(coverage.patterns)]
+    return _CoverageRecord(coverage.cases, coverage.thorough, ranks)
 
 
-def _finding_as_json(finding: Finding) -> dict[str, Any]:
-    """Give one finding as what `json` can write."""
-    mismatch = finding.mismatch
-    return {
-        "signature": mismatch.signature,
-        "rule": mismatch.rule,
-        "kind": mismatch.kind,
-        "stage": mismatch.stage,
-        "detail": mismatch.detail,
-        "backends": finding.backends,
-        "lowerings": finding.lowerings,
-        "count": finding.count,
-        "known": finding.known,
-        "configuration": asdict(finding.configuration),
-        "case": case_to_json(mismatch.case),
-        "expected": mismatch.expected,
-        "got": mismatch.got,
-        "earliest_stage": mismatch.earliest_stage,
-        "draw": mismatch.replicate,
-        "order": mismatch.order,
-        "operand": mismatch.operand,
+def _finding_record(finding: Finding) -> _FindingRecord:
+    names = _FindingRecord.__struct_fields__
+    changed = {
+        "configuration": _ConfigurationRecord(**vars(finding.configuration)),
+        "case": CaseRecord.of(finding.mismatch.case),
         "reproducer": reproducer_name(finding),
     }
+    same = _attributes(finding.mismatch, names) | _attributes(finding, names)
+    return _FindingRecord(**same | changed)
 
 
-def from_json(data: Any) -> Report:
-    """Read a report from what `as_json` gave.
+def _attributes(source: object, names: Iterable[str]) -> dict[str, Any]:
+    """Return the attributes of these names that an object has."""
+    return {name: getattr(source, name) for name in names if hasattr(source, name)}
+
+
+def report_from_json(data: Any) -> Report:
+    """Return the report that `report_to_json` wrote.
 
     Raises
     ------
     ValueError
-        The data do not describe a report, or one of another version of refdot.
+        The data do not describe a report, or another version of refdot wrote them.
     """
     if not isinstance(data, dict) or "refdot" not in data:
         raise ValueError("not written by refdot check")
     if data["refdot"] != __version__:
         raise ValueError(f"written by refdot {data['refdot']}, and this is {__version__}")
     try:
-        return Report(
-            **{key: data[key] for key in _AS_THEY_ARE},
-            unsupported=data["limits"],
-            backends=tuple(data["backends"]),
-            lowerings=tuple(data["lowerings"]),
-            only=tuple(data["only"]),
-            profile=Profile(**data["profile"]),
-            shard=Shard(*map(int, data["shard"].split("/"))),
-            coverage={name: _coverage_from_json(of) for name, of in data["coverage"].items()},
-            findings=[_finding_from_json(found) for found in data["mismatches"]],
-        )
-    except KeyError as error:
-        raise ValueError(f"not written by refdot check: it lacks {error}") from None
-    except (TypeError, AttributeError) as error:
+        report = _report_of(convert(data, _ReportRecord))
+        _check_consistency(report)
+    except (MsgspecError, ValueError) as error:
         raise ValueError(f"not written by refdot check: {error}") from None
+    return report
 
 
-def _coverage_from_json(data: dict[str, Any]) -> Coverage:
-    """Read what a backend judged from what `_coverage_as_json` gave."""
-    patterns = [(row["patterns"], row["of"]) for row in data["ranks"]]
-    return Coverage(data["cases"], patterns, data["thorough"])
+def _report_of(record: _ReportRecord) -> Report:
+    changed = {
+        "profile": Profile(**asdict(record.profile)),
+        "only": tuple(record.only),
+        "shard": Shard(*map(int, record.shard.split("/"))),
+        "backends": tuple(record.backends),
+        "lowerings": tuple(record.lowerings),
+        "coverage": {name: _coverage_of(each) for name, each in record.coverage.items()},
+        "findings": [_finding_of(each) for each in record.findings],
+    }
+    return Report(**_attributes(record, (each.name for each in fields(Report))) | changed)
 
 
-def _finding_from_json(data: dict[str, Any]) -> Finding:
-    """Read one finding from what `_finding_as_json` gave."""
-    names = {each.name for each in fields(Mismatch)} - {"case", "replicate"}
-    mismatch = Mismatch(
-        **{name: data[name] for name in names},
-        case=case_from_json(data["case"]),
-        replicate=data["draw"],
+def _coverage_of(record: _CoverageRecord) -> Coverage:
+    patterns = [(each.patterns, each.of) for each in record.ranks]
+    return Coverage(record.cases, patterns, record.thorough)
+
+
+def _finding_of(record: _FindingRecord) -> Finding:
+    same = _attributes(record, (each.name for each in fields(Mismatch)))
+    mismatch = Mismatch(**same | {"case": record.case.case})
+    configuration = Configuration(**asdict(record.configuration))
+    return Finding(
+        mismatch, configuration, record.backends, record.lowerings, record.count, record.known
     )
-    configuration = Configuration(**data["configuration"])
-    parts = ("backends", "lowerings", "count", "known")
-    return Finding(mismatch, configuration, **{name: data[name] for name in parts})
+
+
+def _check_consistency(report: Report) -> None:
+    if report.shard.number > report.shard.of:
+        raise ValueError(f"invalid shard {report.shard}")
+    if report.coverage.keys() != {*report.backends}:
+        raise ValueError("coverage must have one entry for each backend")
+    rank = report.profile.exhaustive
+    for backend, coverage in report.coverage.items():
+        if len(coverage.patterns) != (0 if rank is None else rank + 1):
+            raise ValueError(f"the ranks of backend {backend!r} are not those of the profile")
+        if any(judged > total for judged, total in coverage.patterns):
+            raise ValueError(f"backend {backend!r} covers more patterns than exist")
+    for finding in report.findings:
+        backends = {finding.configuration.backend, *finding.backends}
+        lowerings = {finding.configuration.lowering, *finding.lowerings}
+        if not (backends <= {*report.backends} and lowerings <= {*report.lowerings}):
+            raise ValueError("a mismatch on a backend or lowering that the report does not have")
 
 
 def reproducer_name(finding: Finding) -> str:
-    """Name a finding's script: readable, and distinct for each signature.
+    """Return the file name of a finding's script: readable, and different for each finding.
 
-    The name holds the rule, the kind, and a few digits of the signature's hash.
+    The name contains the rule, the kind and six digits of a hash of the signature.
     """
     mismatch = finding.mismatch
     key = mismatch.signature + (finding.known or "")

@@ -1,4 +1,4 @@
-"""A known deviation as an issue for a tracker, in Markdown."""
+"""Known deviations as issues in Markdown."""
 
 from __future__ import annotations
 
@@ -6,40 +6,38 @@ from refdot.judging.comparison import compare
 from refdot.targets.mismatch import Deviation, Mismatch
 from refdot.targets.protocol import Target, deviation_of
 
-__all__ = ["deviation_text"]
+__all__ = ["deviation_markdown"]
 
 
-def deviation_text(deviation: Deviation, target: Target) -> str:
-    """Write a known deviation as an issue for the target's tracker, in Markdown.
+def deviation_markdown(deviation: Deviation, target: Target) -> str:
+    """Return a known deviation as an issue for the target's tracker, in Markdown.
 
-    Its witness is run, and shown with what is expected and what the target gives, and as a
-    script; or, where none of its backends can run, the witness alone.
+    The example of the deviation runs, and the issue shows the expected and the actual answer and
+    a script. If none of its backends can run here, the issue shows only the case.
     """
-    where = f"on {', '.join(deviation.backends)}" if deviation.backends else "on every backend"
-    breaks = f"Breaks {', '.join(deviation.rules)} ({', '.join(deviation.kinds)}) {where}"
-    record = f"In the tracker: <{deviation.upstream}>" if deviation.upstream else ""
+    backends = f"on {', '.join(deviation.backends)}" if deviation.backends else "on every backend"
+    rules = f"Breaks {', '.join(deviation.rules)} ({', '.join(deviation.kinds)}) {backends}"
     lines = [str(deviation.example)]
     script = ""
-    if witnessed := _shown_by_example(deviation, target):
-        mismatch, backend, lowering = witnessed
+    if found := _run_example(deviation, target):
+        mismatch, backend, lowering = found
         lines += [f"expected  {mismatch.expected}", f"got       {mismatch.got}"]
-        script = target.reproducer(mismatch, backend, lowering)
+        script = _code_block(target.reproducer(mismatch, backend, lowering), "python")
     parts = [
         f"## {deviation.id}",
-        f"**{deviation.title}** {breaks}, {target.name} {deviation.versions}.",
+        f"**{deviation.title}** {rules}, {target.name} {deviation.versions}.",
         deviation.cause,
-        record,
-        _fenced("\n".join(lines), "text"),
-        script
-        and f"<details><summary>Script</summary>\n\n{_fenced(script, 'python')}\n\n</details>",
+        deviation.upstream and f"Upstream issue: <{deviation.upstream}>",
+        _code_block("\n".join(lines), "text"),
+        script and f"<details><summary>Script</summary>\n\n{script}\n\n</details>",
     ]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
-def _shown_by_example(deviation: Deviation, target: Target) -> tuple[Mismatch, str, str] | None:
-    """Run a deviation's witness; give what shows it, and the backend and lowering that do."""
-    there = [backend.name for backend in target.backends() if not backend.absent]
-    backend = next((name for name in deviation.backends or there if name in there), None)
+def _run_example(deviation: Deviation, target: Target) -> tuple[Mismatch, str, str] | None:
+    """Return the mismatch that shows a deviation, with its backend and lowering."""
+    available = [backend.name for backend in target.backends() if not backend.absent]
+    backend = next((name for name in deviation.backends or available if name in available), None)
     if backend is None:
         return None
     for lowering in target.default_lowerings:
@@ -50,6 +48,5 @@ def _shown_by_example(deviation: Deviation, target: Target) -> tuple[Mismatch, s
     return None
 
 
-def _fenced(text: str, language: str) -> str:
-    """Write a block of code in Markdown."""
+def _code_block(text: str, language: str) -> str:
     return f"```{language}\n{text.rstrip()}\n```"

@@ -1,4 +1,4 @@
-"""Write the files of a report."""
+"""The files of a report."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from refdot.check.findings import Report
-from refdot.reporting.codec import as_json, reproducer_name
+from refdot.reporting.codec import report_to_json, reproducer_name
 from refdot.reporting.html import report_html
 from refdot.targets.protocol import Target
 
@@ -14,9 +14,9 @@ __all__ = ["write_report"]
 
 
 def write_report(report: Report, target: Target, folder: Path, command: str = "") -> None:
-    """Write `report.json`, `report.html`, and the reproducer of each finding, into a folder.
+    """Write `report.json`, `report.html` and the reproducer of each finding to a folder.
 
-    Reproducers that an earlier run left there are removed: they are not of this report.
+    Reproducers of an earlier run are removed from it.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ def write_report(report: Report, target: Target, folder: Path, command: str = ""
     target : Target
     folder : Path
     command : str, optional
-        The command line that makes the report again, for the page to show.
+        The command line that produces the report, which the page shows.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for stale in folder.glob("reproducer_*.py"):
@@ -35,8 +35,9 @@ def write_report(report: Report, target: Target, folder: Path, command: str = ""
         )
         for finding in report.findings
     }
-    text = json.dumps(as_json(report), indent=2, ensure_ascii=False) + "\n"
-    page = report_html(report, target, scripts, command)
-    written = scripts | {"report.json": text, "report.html": page}
-    for name, content in written.items():
+    contents = scripts | {
+        "report.json": json.dumps(report_to_json(report), indent=2, ensure_ascii=False) + "\n",
+        "report.html": report_html(report, target, scripts, command),
+    }
+    for name, content in contents.items():
         (folder / name).write_text(content, encoding="utf-8")

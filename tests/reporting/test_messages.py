@@ -8,26 +8,27 @@ from html.parser import HTMLParser
 from rich.console import Console
 
 import refdot as rd
+from refdot.messages.codec import survey_from_json, survey_to_json
+from refdot.messages.regex import Unmatched, Verdict
 from refdot.messages.scenarios import SCENARIOS
-from refdot.messages.suggestion import Miss, Verdict
 from refdot.messages.survey import Message, Survey, changes
+from refdot.reporting.html import errors_html
 from refdot.reporting.messages import (
-    as_text,
     change_lines,
+    plain_text,
     print_lines,
     survey_lines,
     verdict_lines,
 )
-from refdot.reporting.messages_html import errors_html
 from refdot.targets.outcome import Raised
 
 BATCH = SCENARIOS["batch-unknown"]
 TOO_MANY = SCENARIOS["dims-too-many"]
 
 
-def message(situation, case, backend, lowering, said=None, stage="run", **fields):
+def message(scenario, case, backend, lowering, said=None, stage="run", **fields):
     raised = None if said is None else Raised(stage, "ValueError", said, True, "\nnoted: <b>")
-    return Message(situation, situation.cases[case], backend, lowering, raised, **fields)
+    return Message(scenario, scenario.cases[case], backend, lowering, raised, **fields)
 
 
 def survey_of(*messages, **fields):
@@ -53,11 +54,11 @@ FOUND = survey_of(
 )
 
 
-def test_a_survey_has_a_block_for_each_situation_and_a_row_for_each_message():
-    assert as_text(survey_lines(FOUND)) == (
+def test_a_survey_has_a_block_for_each_scenario_and_a_row_for_each_message():
+    assert plain_text(survey_lines(FOUND)) == (
         f"""\
-batch-unknown  R4  a batch dim of two sizes, neither static
-  -       -                   NOTHING RAISED
+batch-unknown  R4  {BATCH.meaning}
+  -       -                   NO ERROR RAISED
                               two stock (1 of 2)
                               dot(float64(b: 3?, r: 2), float64(b: 4?, c: 5), dim=())
   build   ValueError          <script>
@@ -67,27 +68,27 @@ batch-unknown  R4  a batch dim of two sizes, neither static
                               one stock
 
 dims-too-many  R11  {TOO_MANY.meaning}
-  -       -                   nothing raised, which is right
+  -       -                   no error raised (correct)
                               on every backend and lowering
 
-dims-repeated  R1  an operand has a dim twice
-  -       -                   not asked: R1 cannot reach it
+dims-repeated  R1  an operand has the same dim twice
+  -       -                   not run: R1 cannot reach it
                               one stock
 
-<dim>, <n>, <shape>, <array> and <address> stand for what varies from case to case
+<dim>, <n>, <shape>, <array> and <address> stand for the parts that vary between cases
 fn 1.2 on Python 3.12.1, backends one, two, lowerings stock
 backend three is absent: 3 is <not> here
-asked 6 times; nothing raised 1 time where an error is due"""
+6 calls, 1 error missing"""
     )
 
 
 def test_silence_alone_is_red():
     styles = dict(survey_lines(FOUND))
-    assert styles["  -       -                   NOTHING RAISED"] == "bold red"
-    assert styles["  -       -                   nothing raised, which is right"] == ""
+    assert styles["  -       -                   NO ERROR RAISED"] == "bold red"
+    assert styles["  -       -                   no error raised (correct)"] == ""
     stream = io.StringIO()
     print_lines(survey_lines(FOUND), Console(file=stream, force_terminal=True, width=40))
-    (line,) = [line for line in stream.getvalue().splitlines() if "NOTHING" in line]
+    (line,) = [line for line in stream.getvalue().splitlines() if "NO ERROR" in line]
     assert line.startswith("\x1b[1;31m")
 
 
@@ -119,9 +120,9 @@ AFTER = survey_of(
 )
 
 
-def test_changes_are_listed_by_situation_with_both_messages():
+def test_changes_are_listed_by_scenario_with_both_messages():
     lines = change_lines(changes(FOUND, AFTER), FOUND, AFTER)
-    assert as_text(lines) == (
+    assert plain_text(lines) == (
         """\
 - fn 1.2 on Python 3.12.1, backends one, two, lowerings stock
 + fn 1.3 on Python 3.12.1, backends one, two, lowerings stock
@@ -130,15 +131,15 @@ batch-unknown
 - run     ValueError          sizes <array> & '<dim>'
 + build   ValueError          sizes <array> & '<dim>'
                               one stock (2 cases)
-- -       -                   NOTHING RAISED
+- -       -                   NO ERROR RAISED
 + build   ValueError          sizes <array> & '<dim>'
                               two stock
 - build   ValueError          <script>
-+ -       -                   NOTHING RAISED
++ -       -                   NO ERROR RAISED
                               two stock
 
 dims-too-many
-- -       -                   nothing raised, which is right
+- -       -                   no error raised (correct)
 + run     ValueError          no letter left
                               two stock
 
@@ -148,14 +149,14 @@ dims-too-many
 
 def test_what_becomes_silent_is_red():
     styles = [line for line in change_lines(changes(FOUND, AFTER), FOUND, AFTER) if line[1]]
-    assert ("+ -       -                   NOTHING RAISED", "bold red") in styles
+    assert ("+ -       -                   NO ERROR RAISED", "bold red") in styles
     assert ("+ run     ValueError          no letter left", "green") in styles
 
 
 def test_no_change_and_one_change_are_said_so():
-    assert as_text(change_lines((), FOUND, FOUND)).endswith("\n\n0 messages changed")
+    assert plain_text(change_lines((), FOUND, FOUND)).endswith("\n\n0 messages changed")
     one = changes(FOUND, AFTER)[:1]
-    assert as_text(change_lines(one, FOUND, AFTER)).endswith("\n\n1 message changed")
+    assert plain_text(change_lines(one, FOUND, AFTER)).endswith("\n\n1 message changed")
 
 
 # Verdicts
@@ -167,43 +168,46 @@ def shown(suggested=None, **fields):
     named = {
         "pattern": "a|'b'",
         "exception": "ValueError",
-        "situations": ("batch-unknown",),
-        "asked": 4,
+        "scenarios": ("batch-unknown",),
+        "message_count": 4,
     }
-    return as_text(verdict_lines(Verdict(**(named | fields)), suggested, FOUND))
+    return plain_text(verdict_lines(Verdict(**(named | fields)), suggested, FOUND))
 
 
 HEADING = """\
 pytest.raises(ValueError, match="a|'b'")
-for batch-unknown of fn 1.2 on Python 3.12.1, backends one, two, lowerings stock
+for batch-unknown
+on fn 1.2 on Python 3.12.1, backends one, two, lowerings stock
 
 """
 
 
 def test_what_is_right_is_said_so():
-    assert shown() == f"{HEADING}right: matches all 4 messages and no other error"
-    assert shown(asked=1) == f"{HEADING}right: matches the one message and no other error"
-    assert shown(dead=("'b'", "")) == (
-        f"{HEADING}dead alternative, no message matches it: 'b'\n"
-        "dead alternative, no message matches it: \n"
-        "right: matches all 4 messages and no other error"
+    assert shown() == f"{HEADING}correct: matches all 4 messages and no other error"
+    assert (
+        shown(message_count=1) == f"{HEADING}correct: matches the only message and no other error"
+    )
+    assert shown(unused_alternatives=("'b'", "")) == (
+        f"{HEADING}unused alternative, matches no message: 'b'\n"
+        "unused alternative, matches no message: \n"
+        "correct: matches all 4 messages and no other error"
     )
 
 
 def test_what_is_wrong_is_shown_with_its_messages_and_a_suggestion():
     missed = (
-        Miss(MATCHED, "no match"),
-        Miss(MATCHED, "no match"),
-        Miss(SILENT, "nothing is raised"),
+        Unmatched(MATCHED, "no match"),
+        Unmatched(MATCHED, "no match"),
+        Unmatched(SILENT, "no error raised"),
     )
     best = Verdict("sizes", "ValueError", ("batch-unknown",), 4, missed[2:])
-    assert shown(best, missed=missed, too_wide=(OTHER,)) == (
+    assert shown(best, unmatched=missed, also_matched=(OTHER,)) == (
         f"""{HEADING}\
 misses 3 of 4 messages
   batch-unknown: no match
     run     ValueError          sizes <array> & '<dim>'
                                 one stock (2 cases)
-  batch-unknown: nothing is raised
+  batch-unknown: no error raised
                                 two stock
 also matches 1 message of other errors
   batch-unknown
@@ -211,27 +215,27 @@ also matches 1 message of other errors
                                 two stock
 suggestion, matches 3 of 4 messages:
   sizes
-no pattern matches the rest: nothing is raised (1 time)"""
+no pattern matches the rest: no error raised (1 time)"""
     )
 
 
 def test_what_never_ends_is_shown_with_the_text():
-    assert shown(endless="a" * 253 + "\n") == (
-        f"{HEADING}catastrophic: no end within 5 s\n"
-        f"  on a text of 254 characters that begins '{'a' * 40}'\n"
-        "no suggestion: no fragment of these messages is in no other error"
+    assert shown(timed_out_on="a" * 253 + "\n") == (
+        f"{HEADING}catastrophic: not finished after 5 s\n"
+        f"  on a text of 254 characters that starts with '{'a' * 40}'\n"
+        "no suggestion: other errors contain every fragment of these messages"
     )
 
 
 def test_what_is_not_asked_of_a_target_is_said_so():
-    assert shown(asked=0) == (
-        f"{HEADING}no message to match: the target is not asked, or raises nothing and is right"
+    assert shown(message_count=0) == (
+        f"{HEADING}no message to match: no case was run, or all are valid and raise no error"
     )
 
 
 def test_a_suggestion_is_never_cut():
     best = Verdict("x" * 900, "ValueError", ("batch-unknown",), 1)
-    assert f"\n  {'x' * 900}" in shown(best, endless="a")
+    assert f"\n  {'x' * 900}" in shown(best, timed_out_on="a")
 
 
 # HTML
@@ -286,8 +290,8 @@ def test_the_page_shows_what_the_terminal_shows_and_each_message_whole():
 
 def test_silence_alone_is_marked_in_the_page():
     rows = re.findall(r"<tr.*?</tr>", errors_html(FOUND), flags=re.DOTALL)
-    silent = [row for row in rows if 'class="silent"' in row]
-    assert [re.search(r"NOTHING RAISED", row) is not None for row in silent] == [True]
+    silent = [row for row in rows if 'class="missing"' in row]
+    assert [re.search(r"NO ERROR RAISED", row) is not None for row in silent] == [True]
 
 
 def test_a_page_of_nothing_is_a_page():
@@ -295,5 +299,5 @@ def test_a_page_of_nothing_is_a_page():
 
 
 def test_what_is_shown_can_be_stored():
-    read = Survey.from_json(json.dumps(FOUND.to_json()))
+    read = survey_from_json(json.dumps(survey_to_json(FOUND)))
     assert list(survey_lines(read)) == list(survey_lines(FOUND))

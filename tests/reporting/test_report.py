@@ -14,9 +14,9 @@ from refdot import check
 from refdot.cases.case import DimArgument, DotCase, Operand
 from refdot.cases.codec import case_to_json
 from refdot.check.findings import Coverage, Finding, Report
-from refdot.check.plan import Configuration, Shard
-from refdot.reporting.codec import as_json, from_json, reproducer_name
-from refdot.reporting.deviations import deviation_text
+from refdot.check.plan import Configuration, Profile, Shard
+from refdot.reporting.codec import report_from_json, report_to_json, reproducer_name
+from refdot.reporting.deviations import deviation_markdown
 from refdot.reporting.files import write_report
 from refdot.reporting.terminal import print_report
 from refdot.targets.callable import CallableTarget
@@ -43,6 +43,7 @@ def report_of(*mismatches: Mismatch, **fields) -> Report:
         lowerings=("stock", "inlined"),
         absent_backends={"jax": "jax is not installed"},
         python="3.11.9",
+        profile=Profile(100, 1, thorough=False, sample=5),
         cases=20,
         skipped=3,
         unsupported={"c": {"no float16": 3}, "py": {"no float16": 3, "no int8": 1}},
@@ -64,13 +65,13 @@ def printed(report: Report, **options) -> str:
 
 
 def test_the_json_has_just_these_fields():
-    assert as_json(report_of(WRONG_DIMS)) == {
+    assert report_to_json(report_of(WRONG_DIMS)) == {
         "refdot": rd.__version__,
         "target": "fn",
         "target_version": "1.2",
         "python": "3.11.9",
         "seed": 5,
-        "profile": {"cases": 100, "exhaustive": 2, "thorough": False, "sample": 5},
+        "profile": {"cases": 100, "exhaustive": 1, "thorough": False, "sample": 5},
         "only": [],
         "shard": "1/1",
         "cases": 20,
@@ -126,32 +127,106 @@ def test_the_json_has_just_these_fields():
 
 
 def test_the_json_is_json():
-    data = as_json(report_of(WRONG_DIMS, WRONG_VALUE, interrupted=True))
+    data = report_to_json(report_of(WRONG_DIMS, WRONG_VALUE, interrupted=True))
     assert json.loads(json.dumps(data)) == data
-    assert as_json(from_json(data)) == data
+    assert report_to_json(report_from_json(data)) == data
 
 
 def test_a_report_is_read_back_from_its_json():
     report = report_of(WRONG_DIMS, WRONG_VALUE, shard=Shard(2, 3), only=("values",))
     report.findings[0].known = "dims-of-y-first"
     report.seconds = 1.25
-    assert from_json(as_json(report)) == report
+    assert report_from_json(report_to_json(report)) == report
 
 
-UNREADABLE = {
+NOT_REPORTS = {
     "not written by refdot check": [],
     "written by refdot 0.0.1, and this is " + rd.__version__: {"refdot": "0.0.1"},
-    "not written by refdot check: it lacks 'target'": {"refdot": rd.__version__},
-    "not written by refdot check: 'int' object is not iterable": {"only": 5},
-    "not written by refdot check: 'int' object has no attribute 'split'": {"shard": 5},
+    "not written by refdot check: Object missing required field `target`": {
+        "refdot": rd.__version__
+    },
 }
 
 
-@pytest.mark.parametrize(("said", "changed"), UNREADABLE.items(), ids=UNREADABLE)
-def test_what_is_no_report_is_refused(said, changed):
-    data = changed if isinstance(changed, list) or "refdot" in changed else None
-    with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
-        from_json(as_json(report_of()) | changed if data is None else data)
+@pytest.mark.parametrize(("message", "data"), NOT_REPORTS.items(), ids=NOT_REPORTS)
+def test_other_json_is_not_read_as_a_report(message, data):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        report_from_json(data)
+
+
+INVALID = {
+    "Expected `array`, got `int` - at `$.only`": ("only", 5),
+    "Expected `str` matching regex '\\\\A(values|gradients|errors|structure)\\\\Z'"
+    " - at `$.only[0]`": ("only", ["speed"]),
+    "Expected `str`, got `int` - at `$.shard`": ("shard", 5),
+    "Expected `str` matching regex '\\\\A[1-9][0-9]*/[1-9][0-9]*\\\\Z' - at `$.shard`": (
+        "shard",
+        "0/0",
+    ),
+    "invalid shard 3/2": ("shard", "3/2"),
+    "Expected `int` >= 0 - at `$.cases`": ("cases", -1),
+    "Expected `int`, got `bool` - at `$.cases`": ("cases", True),
+    "Expected `float` >= 0.0 - at `$.seconds`": ("seconds", float("nan")),
+    "Expected `int` >= 0 - at `$.limits[...][...]`": ("limits", {"c": {"no float16": -3}}),
+    "Object contains unknown field `speed`": ("speed", 1),
+    "coverage must have one entry for each backend": ("coverage", {}),
+    "the ranks of backend 'c' are not those of the profile": (
+        "profile",
+        {"cases": 1, "exhaustive": 2, "thorough": True, "sample": None},
+    ),
+    "a mismatch on a backend or lowering that the report does not have": ("lowerings", ["stock"]),
+}
+
+
+@pytest.mark.parametrize(("message", "change"), INVALID.items(), ids=INVALID)
+def test_an_invalid_field_is_rejected_with_its_location(message, change):
+    field, value = change
+    with pytest.raises(ValueError, match=f"^not written by refdot check: {re.escape(message)}$"):
+        report_from_json(report_to_json(report_of(WRONG_DIMS)) | {field: value})
+
+
+INVALID_FINDINGS = {
+    "rule": "R0",
+    "kind": "wrong",
+    "stage": "run\n",
+    "earliest_stage": "later",
+    "backends": [],
+    "count": 0,
+    "known": 5,
+    "configuration": {"backend": "gpu", "lowering": "stock"},
+    "draw": -1,
+    "order": 3,
+    "operand": "z",
+    "case": {"x": {"dims": ["a"], "shape": [-1]}, "y": {"dims": [], "shape": []}},
+}
+
+
+@pytest.mark.parametrize(("field", "value"), INVALID_FINDINGS.items(), ids=INVALID_FINDINGS)
+def test_an_invalid_finding_is_rejected(field, value):
+    data = report_to_json(report_of(WRONG_DIMS))
+    data["mismatches"][0][field] = value
+    with pytest.raises(ValueError, match=r"^not written by refdot check: .*"):
+        report_from_json(data)
+
+
+RANKS = {
+    "the ranks must be 0, 1, 2, … in this order - at `$.coverage[...]`": [
+        {"rank": 1, "patterns": 1, "of": 1},
+        {"rank": 0, "patterns": 10, "of": 10},
+    ],
+    "backend 'c' covers more patterns than exist": [
+        {"rank": 0, "patterns": 1, "of": 1},
+        {"rank": 1, "patterns": 11, "of": 10},
+    ],
+}
+
+
+@pytest.mark.parametrize(("message", "ranks"), RANKS.items(), ids=RANKS)
+def test_an_invalid_coverage_is_rejected(message, ranks):
+    data = report_to_json(report_of())
+    data["coverage"]["c"]["ranks"] = ranks
+    with pytest.raises(ValueError, match=f"^not written by refdot check: {re.escape(message)}$"):
+        report_from_json(data)
 
 
 def test_reproducers_have_names_of_their_own():
@@ -177,8 +252,8 @@ PLAIN = """\
    seen 3 times on c, py; stock, inlined; NEW
 
 fn 1.2 on Python 3.11.9: 20 cases judged, seed 5, backends c, py, lowerings stock, inlined, 1 s
-backend c: 20 cases, every pattern of dims up to rank 1, thoroughly
-backend py: 19 cases, of the patterns of dims 1 of 1 of rank 0, 2 of 10 of rank 1
+backend c: 20 cases, every dim pattern up to rank 1 (thorough)
+backend py: 19 cases, 3 of 11 dim patterns (sample)
 not judged on c, py: 3 cases, no float16
 not judged on py: 1 case, no int8
 backend jax is absent: jax is not installed
@@ -192,14 +267,14 @@ def test_a_report_is_plain_lines():
 
 def test_a_report_that_is_interrupted_says_so():
     assert printed(report_of(WRONG_DIMS, WRONG_VALUE, interrupted=True)) == PLAIN.replace(
-        "2 distinct", "interrupted: this is what was found until then\n2 distinct"
-    )
+        "2 distinct", "interrupted: the results are incomplete\n2 distinct"
+    ).replace("(sample)", "(interrupted)")
 
 
 def test_what_was_lost_is_said_loudly_and_so_is_that_it_is_a_shard():
     text = printed(report_of(WRONG_DIMS, WRONG_VALUE, lost=2, shard=Shard(2, 3)))
-    shard = PLAIN.replace("backend c:", "this is shard 2/3\nbackend c:")
-    lost = "LOST: 2 cases in batches with others that kill the process\n"
+    shard = PLAIN.replace("backend c:", "this is shard 2/3\nbackend c:").replace("sample", "shard")
+    lost = "LOST: 2 cases in batches that crashed too many processes\n"
     assert text == shard.replace("2 distinct", f"{lost}2 distinct")
 
 
@@ -224,7 +299,7 @@ def test_what_is_known_is_named_and_counted_apart():
     lines = printed(report).splitlines()
     assert lines[4].endswith("; dims-of-y-first")
     assert lines[-1] == "2 distinct mismatches: 1 new, 1 known"
-    assert as_json(report)["mismatches"][0]["known"] == "dims-of-y-first"
+    assert report_to_json(report)["mismatches"][0]["known"] == "dims-of-y-first"
 
 
 def test_long_lines_lose_their_middle():
@@ -267,7 +342,7 @@ def test_a_reproducer_exits_1_while_the_defect_is_there(module, tmp_path):
     report = check.run(target, cases=20)
     write_report(report, target, tmp_path / "report")
     data = json.loads((tmp_path / "report/report.json").read_text("utf-8"))
-    assert data == as_json(report)
+    assert data == report_to_json(report)
     (found,) = data["mismatches"]
     script = tmp_path / "report" / found["reproducer"]
 
@@ -324,14 +399,14 @@ def test_a_deviation_is_written_as_an_issue() -> None:
         "https://example.org/1",
     )
     target = CallableTarget(doubled, "tests:doubled", deviations=(deviation,))
-    text = deviation_text(deviation, target)
+    text = deviation_markdown(deviation, target)
     head, rest = text.split("```text\n")
     assert head == (
         "## twice-as-much\n\n"
         "**Everything is doubled.** "
         "Breaks R6 (wrong-value) on every backend, tests:doubled >=1.\n\n"
         "`doubled` multiplies by 2.\n\n"
-        "In the tracker: <https://example.org/1>\n\n"
+        "Upstream issue: <https://example.org/1>\n\n"
     )
     shown, script = rest.split("```\n\n<details><summary>Script</summary>\n\n```python\n")
     assert shown == "dot(float64(), float64(), dim=None)\nexpected  24.0\ngot       48.0\n"
@@ -342,7 +417,7 @@ def test_a_deviation_of_an_absent_backend_is_written_without_running_it() -> Non
     deviation = Deviation(
         "a-b", "A.", ("R6",), ("wrong-value",), ">=1", ("gpu",), lambda *_: True, SMALL, "B."
     )
-    text = deviation_text(deviation, CallableTarget(doubled, "tests:doubled"))
+    text = deviation_markdown(deviation, CallableTarget(doubled, "tests:doubled"))
     assert text == (
         "## a-b\n\n**A.** Breaks R6 (wrong-value) on gpu, tests:doubled >=1.\n\nB.\n\n"
         f"```text\n{SMALL}\n```\n"

@@ -14,7 +14,7 @@ async function copy(text) {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    // A page that is opened as a file may have no clipboard, or no leave to use it.
+    // A page opened as a file may have no clipboard, or no permission to use it.
     const area = document.createElement("textarea");
     area.value = text;
     document.body.append(area);
