@@ -1,4 +1,4 @@
-"""The campaign: plan it, run it, shrink what it finds, and report that."""
+"""The campaign: its plan, the judging of its cases, and the shrinking of its findings."""
 
 from refdot.check.batch import judge, judge_batch
 from refdot.check.campaign import run

@@ -1,16 +1,18 @@
-"""Judge one batch of cases."""
+"""Judges one batch of cases."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
+from functools import partial
 
 from refdot.cases.case import DotCase
 from refdot.cases.size_variants import size_variants
-from refdot.check.findings import BatchResult, Finding
+from refdot.check.findings import BatchResult, Coverage, Finding
 from refdot.check.plan import Batch, Configuration
-from refdot.check.pool import WorkerPool, results
+from refdot.check.pool import ProcessDied, WorkerPool, run_tasks, with_time_limit
 from refdot.errors import SizeMismatchError
 from refdot.judging.comparison import compare
 from refdot.judging.expected import expected_error
@@ -19,12 +21,13 @@ from refdot.targets.mismatch import Mismatch
 from refdot.targets.outcome import Outcome, Raised
 from refdot.targets.protocol import Target, deviation_of, unsupported_reason
 
-__all__ = ["DIED", "found_in", "judge", "judge_apart", "judge_batch"]
+__all__ = ["is_fatal", "judge", "judge_batch", "judge_cases", "judge_individually"]
 
 
-DIED = "the process died"
-# After so many cases of a batch that kill, the rest of it is given up: each costs two processes.
-_MOST_DEATHS = 3
+_DIED = "the process died"
+_TIMED_OUT = "no answer within"
+# The number of fatal cases after which the rest of a batch is given up: each costs two processes.
+_MAX_FATAL_CASES = 3
 
 
 def judge(
@@ -34,121 +37,132 @@ def judge(
     only: Sequence[str] = (),
     until: str = "run",
 ) -> tuple[Mismatch, ...]:
-    """Run a case on one configuration and compare; keep the aspects asked for."""
-    found = found_in(target, [case], configuration, only, until)
+    """Run a case on one configuration, and return the mismatches of the aspects in `only`."""
+    found = judge_cases(target, [case], configuration, only, until)
     return tuple(finding.mismatch for finding in found)
 
 
-def found_in(
+def judge_cases(
     target: Target,
     cases: Sequence[DotCase],
     configuration: Configuration,
     only: Sequence[str] = (),
     until: str = "run",
+    timeout: float | None = None,
 ) -> Iterator[Finding]:
-    """Run cases on one configuration and compare, and tell what of it is known."""
-    kinds = {kind for aspect in only or ASPECTS for kind in ASPECTS[aspect]}
-    outcomes = target.run_all(cases, configuration.backend, configuration.lowering, until)
+    """Run cases on one configuration, and yield each mismatch, new or known.
+
+    In a worker process, `timeout` limits the seconds that one case may take.
+    """
+    kinds = _kinds(only)
+    with closing(with_time_limit(cases, timeout)) as limited:
+        outcomes = target.run_all(limited, configuration.backend, configuration.lowering, until)
     for case, outcome in zip(cases, outcomes, strict=True):
         for mismatch in compare(case, outcome, target):
             if mismatch.kind in kinds:
-                yield _finding_of(target, mismatch, outcome, configuration)
+                yield _finding(target, mismatch, outcome, configuration)
 
 
-def _finding_of(
+def _kinds(only: Sequence[str]) -> set[str]:
+    return {kind for aspect in only or ASPECTS for kind in ASPECTS[aspect]}
+
+
+def _finding(
     target: Target, mismatch: Mismatch, outcome: Outcome, configuration: Configuration
 ) -> Finding:
-    """Give a mismatch as what was found once, known or new."""
     deviation = deviation_of(target, mismatch, outcome, configuration.backend)
     return Finding(mismatch, configuration, known=deviation.id if deviation else None)
 
 
-def judge_batch(target: Target, batch: Batch) -> BatchResult:
-    """Judge those cases of a batch that are within the limits of target and backend."""
-    judged, work = _within_limits(target, batch)
+def judge_batch(target: Target, batch: Batch, timeout: float | None = None) -> BatchResult:
+    """Judge the cases of a batch that the target and the backend support."""
+    result, work = _supported(target, batch)
     for configuration, cases in work:
         if batch.size_variants:
-            cases = _with_siblings(target, cases, configuration.backend)
-        judged.findings += found_in(target, cases, configuration, batch.only)
-    return judged
+            cases = _with_size_variants(target, cases, configuration.backend)
+        result.findings += judge_cases(target, cases, configuration, batch.only, timeout=timeout)
+    return result
 
 
-def _with_siblings(target: Target, cases: Iterable[DotCase], backend: str) -> list[DotCase]:
-    """Give each case and its size_variants, if they are within the limits of target and backend."""
+def _with_size_variants(target: Target, cases: Sequence[DotCase], backend: str) -> list[DotCase]:
     every: dict[DotCase, None] = {}
     for case in cases:
         every[case] = None
         if isinstance(expected_error(case), SizeMismatchError | None):
             every |= {
-                other: None
-                for other in size_variants(case)
-                if unsupported_reason(target, other, backend) is None
+                variant: None
+                for variant in size_variants(case)
+                if unsupported_reason(target, variant, backend) is None
             }
     return list(every)
 
 
-def _within_limits(
+def _supported(
     target: Target, batch: Batch
 ) -> tuple[BatchResult, list[tuple[Configuration, list[DotCase]]]]:
-    """Find what of a batch is to be judged, and count that and the rest."""
+    """Return the supported part of a batch's work, and a result that counts all of it."""
     reasons: dict[str, dict[DotCase, str | None]] = {}
     for configuration, cases in batch.work:
-        of_backend = reasons.setdefault(configuration.backend, {})
+        by_case = reasons.setdefault(configuration.backend, {})
         for case in cases:
-            if case not in of_backend:
-                of_backend[case] = unsupported_reason(target, case, configuration.backend)
-    every = {case for of_backend in reasons.values() for case in of_backend}
-    within = {
-        backend: {case for case, reason in of_backend.items() if reason is None}
-        for backend, of_backend in reasons.items()
-    }
-    distinct = len(set().union(*within.values()))
-    unsupported = {
-        backend: dict(Counter(reason for reason in of_backend.values() if reason is not None))
-        for backend, of_backend in reasons.items()
-    }
-    judged = BatchResult(
-        cases={backend: len(cases) for backend, cases in within.items()},
-        distinct=distinct,
-        skipped=len(every) - distinct,
-        unsupported=unsupported,
-    )
+            if case not in by_case:
+                by_case[case] = unsupported_reason(target, case, configuration.backend)
+    result = BatchResult()
+    everywhere: set[DotCase] = set()
+    for backend, by_case in reasons.items():
+        supported = {case for case, reason in by_case.items() if reason is None}
+        everywhere |= supported
+        patterns = batch.pattern_counts if supported else []
+        result.coverage[backend] = Coverage(len(supported), patterns)
+        result.unsupported[backend] = dict(Counter(filter(None, by_case.values())))
+    result.cases = len(everywhere)
+    result.skipped = len(set().union(*reasons.values())) - result.cases
     work = [
-        (to, [case for case in cases if case in within[to.backend]]) for to, cases in batch.work
+        (configuration, [case for case in cases if reasons[configuration.backend][case] is None])
+        for configuration, cases in batch.work
     ]
-    return judged, [(configuration, cases) for configuration, cases in work if cases]
+    return result, [(configuration, cases) for configuration, cases in work if cases]
 
 
-def judge_apart(target: Target, batch: Batch) -> BatchResult:
-    """Judge each case of a batch that killed its processes in one that it alone can kill.
+def judge_individually(target: Target, batch: Batch, timeout: float | None = None) -> BatchResult:
+    """Judge a batch that killed its process: each case in a process that only it can kill.
 
-    A case that kills two more is a finding.
+    A case that does so is a finding.
     """
-    judged, work = _within_limits(target, batch)
+    result, work = _supported(target, batch)
     parts = [
         replace(batch, work=((configuration, (case,)),))
         for configuration, cases in work
         for case in cases
     ]
-    kinds = {kind for aspect in batch.only or ASPECTS for kind in ASPECTS[aspect]}
-    deaths = 0
-    with WorkerPool(1) as crew:
-        for done, (part, result) in enumerate(results(judge_batch, target, parts, crew), 1):
-            if result is not None:
-                judged.findings += result.findings
+    judge_part = partial(judge_batch, timeout=timeout)
+    fatal_cases = 0
+    with WorkerPool(1) as pool:
+        for done, (part, judged) in enumerate(run_tasks(judge_part, target, parts, pool), 1):
+            if not isinstance(judged, ProcessDied):
+                result.findings += judged.findings
                 continue
-            deaths += 1
-            if "rejected-valid" in kinds:
+            fatal_cases += 1
+            if "rejected-valid" in _kinds(batch.only):
                 ((configuration, (case,)),) = part.work
-                judged.findings.append(_death_of(target, case, configuration))
-            if deaths == _MOST_DEATHS:
-                judged.lost = len({case for part in parts[done:] for _, (case,) in part.work})
+                detail = f"{_TIMED_OUT} {timeout:g} s" if judged.timed_out else _DIED
+                result.findings.append(_fatal_finding(target, case, configuration, detail))
+            if fatal_cases == _MAX_FATAL_CASES:
+                result.lost = len({case for part in parts[done:] for _, (case,) in part.work})
                 break
-    return judged
+    return result
 
 
-def _death_of(target: Target, case: DotCase, configuration: Configuration) -> Finding:
-    """Say of a case that it kills the process that runs it."""
-    mismatch = Mismatch("R6", "rejected-valid", "run", DIED, "an answer or an error", DIED, case)
-    outcome = Outcome(raised=Raised("run", "", DIED, False))
-    return _finding_of(target, mismatch, outcome, configuration)
+def _fatal_finding(
+    target: Target, case: DotCase, configuration: Configuration, detail: str
+) -> Finding:
+    mismatch = Mismatch(
+        "R6", "rejected-valid", "run", detail, "an answer or an error", detail, case
+    )
+    outcome = Outcome(raised=Raised("run", "", detail, False))
+    return _finding(target, mismatch, outcome, configuration)
+
+
+def is_fatal(mismatch: Mismatch) -> bool:
+    """Return whether the mismatch is that its process died or ran out of time."""
+    return mismatch.detail == _DIED or mismatch.detail.startswith(_TIMED_OUT)

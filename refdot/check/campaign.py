@@ -1,18 +1,19 @@
-"""The campaign: judges batches of cases, groups what is wrong, and shrinks each cause."""
+"""Runs a campaign: judges batches of cases, groups the mismatches, and shrinks them."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from functools import partial
 from itertools import chain, takewhile
 from pathlib import Path
 
-from refdot.check.batch import judge_apart, judge_batch
-from refdot.check.database import keep, kept_cases
-from refdot.check.findings import Coverage, Report, order_of
+from refdot.check.batch import judge_batch, judge_individually
+from refdot.check.database import load_cases, save_case
+from refdot.check.findings import Coverage, Report
 from refdot.check.plan import PROFILES, WHOLE, Campaign, Profile, Shard, pattern_counts
-from refdot.check.pool import results
+from refdot.check.pool import ProcessDied, run_tasks
 from refdot.check.shrink import Progress, shrink_findings
 from refdot.targets.protocol import Target
 
@@ -32,49 +33,53 @@ def run(
     only: Sequence[str] = (),
     shard: Shard = WHOLE,
     hours: float | None = None,
+    timeout: float | None = 300.0,
     database: Path | None = None,
     executor: Executor | None = None,
     progress: Progress = lambda stage, done, total: None,
 ) -> Report:
-    """Hold a target against the oracle.
+    """Test a target against the oracle.
 
     Parameters
     ----------
     target : Target
     cases : int, optional
-        How many distinct cases to draw and judge, each on every configuration.
+        Number of distinct random cases, each judged on every configuration.
     exhaustive : int, optional
-        A rank: every pattern of dims of operands of at most that rank is judged too.
+        The rank up to which every dim pattern is judged as well.
     thorough : bool, optional
-        Whether with all the cases of each pattern on every lowering, or with those that are
-        judged fast, and gradients, errors and dtypes on one lowering alone.
+        Whether to judge all the cases of each pattern on every lowering. If not, the slow cases
+        are left out, and gradients, errors and dtypes are judged on one lowering only.
     sample : int, optional
-        How many of the cases and patterns a backend gets to which each graph is dear; None: all.
+        The number of random cases, and of patterns, for a backend that compiles slowly; None: all.
     seed : int, optional
-        The same seed gives the same cases on every interpreter and hash seed.
+        The same seed gives the same cases on every interpreter and with every hash seed.
     backends, lowerings : sequence of str, optional
-        By default every backend that can run here, and the lowerings that the
-        target runs unless others are asked for.
+        By default the default backends that can run here, and the target's default lowerings.
     only : sequence of str, optional
-        Aspects to judge, of `refdot.compare.ASPECTS`; by default all.
+        Aspects to judge, from `refdot.rules.ASPECTS`; by default all.
     shard : Shard, optional
-        Judge only this part of it.
+        The part of the campaign to judge.
     hours : float, optional
-        For how long to judge. What is left then is not judged; if nothing is left before, more
-        cases are drawn. By default until nothing is left.
+        Duration: stop after it, and judge further random cases until then. By default the other
+        options determine the end.
+    timeout : float, optional
+        The number of seconds that one case may take; None: no limit. A case that takes longer is
+        a finding. The limit is in force in processes that `multiprocessing` starts, such as the
+        workers of an executor, but not in this process and not on Windows.
     database : Path, optional
-        A folder that keeps what is found. What it holds of this target is judged first.
+        A folder of counterexamples. Those of this target are judged first, and new ones are saved.
     executor : concurrent.futures.Executor, optional
-        Where to judge; by default in this process. In another one the target is made anew, so
-        that what is patched in this process is not seen.
+        Where to judge; by default in this process. Other processes import the target again, and
+        do not see what is patched in this one.
     progress : callable, optional
-        Told what is being done, how much of it is done, and how much there is.
+        Called with the stage, how much of it is done, and how much there is.
 
     Returns
     -------
     Report
-        If interrupted from the keyboard, of what was found until then. But for the seconds it is
-        the same wherever the batches were judged.
+        The same for every executor, except for the seconds. After an interrupt from the keyboard,
+        it holds the findings so far.
 
     Raises
     ------
@@ -82,9 +87,11 @@ def run(
         The target cannot be sent to the executor's processes.
     """
     started = time.monotonic()
-    there = target.backends()
+    known_backends = target.backends()
     profile = Profile(cases, exhaustive, thorough, sample)
-    backends = tuple(backends) or tuple(b.name for b in there if b.default and not b.absent)
+    backends = tuple(backends) or tuple(
+        b.name for b in known_backends if b.default and not b.absent
+    )
     lowerings = tuple(lowerings) or target.default_lowerings
     campaign = Campaign(profile, seed, backends, lowerings, tuple(only))
     report = Report(
@@ -93,46 +100,48 @@ def run(
         seed=seed,
         backends=backends,
         lowerings=lowerings,
-        absent_backends={b.name: b.absent for b in there if b.absent},
+        absent_backends={b.name: b.absent for b in known_backends if b.absent},
         profile=profile,
         only=campaign.only,
         shard=shard,
-        coverage=_nothing_covered(campaign, target),
+        coverage=_empty_coverage(campaign, target),
     )
     batches = campaign.batches(target, shard)
     if hours is not None:
         end = started + 3600 * hours
-        endless = chain(batches, campaign.further(target, shard))
+        endless = chain(batches, campaign.further_batches(target, shard))
         batches = takewhile(lambda _: time.monotonic() < end, endless)
-    if database is not None:
-        kept = kept_cases(database, target.name)
-        first = campaign.batch(backends, kept, "judging what was kept", len(kept), len(kept))
-        batches = chain([first] if kept else [], batches)
+    if database is not None and (saved := load_cases(database, target.name)):
+        stage, count = "judging saved counterexamples", len(saved)
+        batches = chain([campaign.batch(backends, saved, stage, count, count)], batches)
+    # In this process a time limit would end the campaign.
+    timeout = None if executor is None else timeout
+    judge = partial(judge_batch, timeout=timeout)
     try:
-        for batch, judged in results(judge_batch, target, batches, executor):
-            judged = judged or judge_apart(target, batch)
-            report.add(batch, judged)
-            report.collect(judged.findings)
-            progress(batch.stage, batch.number, batch.of)
-        shrink_findings(report, target, executor, progress)
+        for batch, result in run_tasks(judge, target, batches, executor):
+            if isinstance(result, ProcessDied):
+                result = judge_individually(target, batch, timeout)
+            report.add(result)
+            report.collect(result.findings)
+            progress(batch.stage, batch.number, batch.total)
+        shrink_findings(report, target, executor, progress, timeout)
     except KeyboardInterrupt:
         report.interrupted = True
-    report.findings.sort(key=order_of)
+    report.sort()
     if database is not None:
         for finding in report.findings:
-            keep(database, target.name, finding.mismatch.case)
+            save_case(database, target.name, finding.mismatch.case)
     report.seconds = time.monotonic() - started
     return report
 
 
-def _nothing_covered(campaign: Campaign, target: Target) -> dict[str, Coverage]:
-    """Give the coverage of a campaign that has not begun."""
+def _empty_coverage(campaign: Campaign, target: Target) -> dict[str, Coverage]:
     rank = campaign.profile.exhaustive
-    there_are = () if rank is None else pattern_counts(rank)
-    sampled = campaign.sampled(target)
+    totals = () if rank is None else pattern_counts(rank)
+    sampled = campaign.sampled_backends(target)
     return {
         backend: Coverage(
-            patterns=[(0, count) for count in there_are],
+            patterns=[(0, total) for total in totals],
             thorough=campaign.profile.thorough and backend not in sampled,
         )
         for backend in campaign.backends

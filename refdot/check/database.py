@@ -1,4 +1,4 @@
-"""Counterexamples that are kept for the next run, in a database of Hypothesis's own."""
+"""Saves counterexamples for later runs, in a database of Hypothesis."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from hypothesis.database import DirectoryBasedExampleDatabase
 from refdot.cases.case import DotCase
 from refdot.cases.codec import case_from_json, case_to_json
 
-__all__ = ["keep", "kept_cases"]
+__all__ = ["load_cases", "save_case"]
 
 
-def keep(folder: Path, target: str, case: DotCase) -> None:
-    """Keep a case that a target fails.
+def save_case(folder: Path, target: str, case: DotCase) -> None:
+    """Save a case that a target fails.
 
     Parameters
     ----------
     folder : Path
-        Made if it is not there.
+        Created if it does not exist.
     target : str
-        Its name.
+        The name of the target.
     case : DotCase
     """
     text = json.dumps(case_to_json(case), sort_keys=True)
     DirectoryBasedExampleDatabase(folder).save(target.encode(), text.encode())
 
 
-def kept_cases(folder: Path, target: str) -> tuple[DotCase, ...]:
-    """Give the cases that are kept of a target, in an order of their own.
+def load_cases(folder: Path, target: str) -> tuple[DotCase, ...]:
+    """Return the saved cases of a target, in an order that does not depend on the file system.
 
-    What another version of refdot kept, and this one cannot read, is left out.
+    Cases that this version of refdot cannot read are left out.
     """
     cases = []
     for value in sorted(DirectoryBasedExampleDatabase(folder).fetch(target.encode())):

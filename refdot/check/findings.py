@@ -1,35 +1,34 @@
-"""What a campaign found."""
+"""The findings of a campaign, and the counts of what it judged."""
 
 from __future__ import annotations
 
 import platform
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
-from refdot.cases.case import DotCase
-from refdot.check.plan import PROFILES, WHOLE, Batch, Configuration, Profile, Shard
+from refdot.check.plan import PROFILES, WHOLE, Configuration, Profile, Shard
 from refdot.targets.mismatch import Mismatch
 
-__all__ = ["BatchResult", "Coverage", "Finding", "Report", "order_of"]
+__all__ = ["BatchResult", "Counts", "Coverage", "Finding", "Report"]
 
 
 @dataclass
 class Finding:
-    """One distinct mismatch: all that was found with one signature, and is known alike.
+    """A distinct mismatch: all mismatches with one signature and the same known deviation.
 
     Attributes
     ----------
     mismatch : Mismatch
         The smallest one.
     configuration : Configuration
-        Where that was seen.
+        Where the smallest one was found.
     backends, lowerings : list of str
-        Every one on which the signature was seen.
+        All on which the mismatch was found.
     count : int
-        How often, over all cases and configurations.
+        Number of occurrences, over all cases and configurations.
     known : str, optional
-        The id of the known deviation that it is.
+        The id of its known deviation; None if it is new.
     """
 
     mismatch: Mismatch
@@ -45,7 +44,7 @@ class Finding:
 
     @property
     def key(self) -> tuple[str, str | None]:
-        """What tells it from others: a known deviation hides nothing that looks alike."""
+        """What makes it distinct: a known deviation does not hide a new one that looks the same."""
         return self.mismatch.signature, self.known
 
 
@@ -56,48 +55,73 @@ class Coverage:
     Attributes
     ----------
     cases : int
-        How many distinct cases.
+        Number of distinct cases.
     patterns : list of (int, int)
-        For each rank, how many patterns of dims were among them, and how many there are.
+        For each rank, how many dim patterns were judged, and how many exist.
     thorough : bool
-        Whether with all the cases of each pattern on every lowering.
+        Whether each pattern was judged with all its cases, on every lowering.
     """
 
     cases: int = 0
     patterns: list[tuple[int, int]] = field(default_factory=list)
     thorough: bool = False
 
+    def add(self, other: Coverage) -> None:
+        """Add the counts of another part of the campaign."""
+        self.cases += other.cases
+        ranks = zip_longest(self.patterns, other.patterns, fillvalue=(0, 0))
+        self.patterns = [
+            (judged + more, max(total, same)) for (judged, total), (more, same) in ranks
+        ]
 
-@dataclass
-class BatchResult:
-    """What came of one batch, as plain data.
+
+@dataclass(kw_only=True)
+class Counts:
+    """The number of cases judged, and of those left out.
 
     Attributes
     ----------
-    cases : dict of str to int
-        For each backend how many distinct cases it judged.
-    distinct : int
-        How many all of them judged.
+    cases : int
+        Distinct cases that some backend judged.
     skipped : int
-        How many none of them claims to do.
+        Distinct cases that no backend supports.
     lost : int
-        How many were given up.
+        Cases given up on some configuration, because too many others had killed their process.
     unsupported : dict of str to dict of str to int
-        For each backend and reason, how many cases it kept away.
-    findings : list of Finding
+        For each backend, the number of cases left out for each reason.
+    coverage : dict of str to Coverage
+        For each backend, what it judged.
     """
 
-    cases: dict[str, int] = field(default_factory=dict)
-    distinct: int = 0
+    cases: int = 0
     skipped: int = 0
     lost: int = 0
     unsupported: dict[str, dict[str, int]] = field(default_factory=dict)
+    coverage: dict[str, Coverage] = field(default_factory=dict)
+
+    def add(self, other: Counts) -> None:
+        """Add the counts of another part of the campaign."""
+        self.cases += other.cases
+        self.skipped += other.skipped
+        self.lost += other.lost
+        for backend, reasons in other.unsupported.items():
+            totals = self.unsupported.setdefault(backend, {})
+            for reason, count in reasons.items():
+                totals[reason] = totals.get(reason, 0) + count
+        for backend, coverage in other.coverage.items():
+            self.coverage.setdefault(backend, Coverage()).add(coverage)
+
+
+@dataclass(kw_only=True)
+class BatchResult(Counts):
+    """The counts and the findings of one batch."""
+
     findings: list[Finding] = field(default_factory=list)
 
 
-@dataclass
-class Report:
-    """What a campaign did and found.
+@dataclass(kw_only=True)
+class Report(Counts):
+    """What a campaign judged and found; see `Counts` for the other attributes.
 
     Attributes
     ----------
@@ -105,25 +129,14 @@ class Report:
     seed : int
     backends, lowerings : tuple of str
     absent_backends : dict of str to str
-        Those that cannot run here, with the reason.
+        Backends that cannot run here, with the reason.
     profile : Profile
     only : tuple of str
         The aspects that were judged; all if empty.
     shard : Shard
-    cases : int
-        How many distinct cases were judged.
-    skipped : int
-        How many more there were, but beyond the limits of every backend.
-    lost : int
-        How many of them were given up on some configuration, as others had killed too many
-        processes.
-    unsupported : dict of str to dict of str to int
-        For each backend and reason, how many cases it kept away.
-    coverage : dict of str to Coverage
-        What each backend judged.
     seconds : float
     findings : list of Finding
-        In the order of their rules.
+        Sorted by rule.
     interrupted : bool
     """
 
@@ -137,84 +150,59 @@ class Report:
     profile: Profile = PROFILES["quick"]
     only: tuple[str, ...] = ()
     shard: Shard = WHOLE
-    cases: int = 0
-    skipped: int = 0
-    lost: int = 0
-    unsupported: dict[str, dict[str, int]] = field(default_factory=dict)
-    coverage: dict[str, Coverage] = field(default_factory=dict)
     seconds: float = 0.0
     findings: list[Finding] = field(default_factory=list)
     interrupted: bool = False
 
-    def add(self, batch: Batch, judged: BatchResult) -> None:
-        """Count what came of a batch, but for what was found."""
-        self.cases += judged.distinct
-        self.skipped += judged.skipped
-        self.lost += judged.lost
-        self.count_limits(judged.unsupported)
-        for backend, cases in judged.cases.items():
-            coverage = self.coverage[backend]
-            coverage.cases += cases
-            if batch.pattern is not None and cases:
-                rank = max(len(batch.pattern.x_dims), len(batch.pattern.y_dims))
-                judged_before, there_are = coverage.patterns[rank]
-                coverage.patterns[rank] = judged_before + 1, there_are
-
-    def count_limits(self, unsupported: dict[str, dict[str, int]]) -> None:
-        """Count for each backend the cases that each limit kept away."""
-        for backend, counts in unsupported.items():
-            self.unsupported[backend] = dict(
-                Counter(self.unsupported.get(backend, {})) + Counter(counts)
-            )
-
     def collect(self, found: Iterable[Finding]) -> None:
-        """Add each finding to the one of its key.
+        """Merge each finding into the one with its key.
 
-        Kept is the smallest case on the first configuration that shows it: if the stock lowering
-        does, its script need not bring another.
+        The representative is the smallest case on the first configuration that shows the mismatch.
+        If the stock lowering does, the reproducer need not install another one.
         """
         findings = {finding.key: finding for finding in self.findings}
         for finding in found:
-            same = findings.setdefault(finding.key, finding)
-            if same is finding:
+            merged = findings.setdefault(finding.key, finding)
+            if merged is finding:
                 continue
-            if self.preference(finding) < self.preference(same):
-                same.mismatch, same.configuration = finding.mismatch, finding.configuration
-            same.count += finding.count
-            same.backends = [b for b in self.backends if b in same.backends + finding.backends]
-            same.lowerings = [x for x in self.lowerings if x in same.lowerings + finding.lowerings]
+            if self._representative_key(finding) < self._representative_key(merged):
+                merged.mismatch, merged.configuration = finding.mismatch, finding.configuration
+            merged.count += finding.count
+            merged.backends = [b for b in self.backends if b in merged.backends + finding.backends]
+            merged.lowerings = [
+                x for x in self.lowerings if x in merged.lowerings + finding.lowerings
+            ]
         self.findings = list(findings.values())
 
-    def preference(self, finding: Finding) -> tuple[int, int, tuple[int, int, int], str]:
-        """Say how gladly a finding's case is shown: the least is.
-
-        No two cases are alike, so that it does not matter in which order they are found.
-        """
+    def _representative_key(self, finding: Finding) -> tuple[int, int, int, int, int, str]:
+        """Return a sort key that no two cases share, so that their order does not matter."""
         case, configuration = finding.mismatch.case, finding.configuration
+        shapes = case.x.shape + case.y.shape
         return (
             self.backends.index(configuration.backend),
             self.lowerings.index(configuration.lowering),
-            _weight(case),
+            len(shapes),
+            sum(shapes),
+            len(str(case)),
             str(case),
         )
 
-    def forget_the_number_of_dims(self) -> None:
-        """Count what is said to be about many dims (R11) with the same of few dims, if there is."""
+    def merge_many_dims(self) -> None:
+        """Count each finding about many dims (R11) with the same one about few dims, if found."""
         few = {finding.key: finding for finding in self.findings if finding.mismatch.rule == "R6"}
         for finding in list(self.findings):
             signature, known = finding.key
-            of_few_dims = few.get((signature.replace("R11 ", "R6 ", 1), known))
-            if finding.mismatch.rule == "R11" and of_few_dims is not None:
-                of_few_dims.count += finding.count
+            same = few.get((signature.replace("R11 ", "R6 ", 1), known))
+            if finding.mismatch.rule == "R11" and same is not None:
+                same.count += finding.count
                 self.findings.remove(finding)
 
-
-def order_of(finding: Finding) -> tuple[int, str, str]:
-    """Sort findings by rule, then by signature, and what is new before what is known."""
-    return int(finding.mismatch.rule[1:]), finding.mismatch.signature, finding.known or ""
-
-
-def _weight(case: DotCase) -> tuple[int, int, int]:
-    """Say how large a case is: its dims, their sizes, and what there is to say of it."""
-    shapes = case.x.shape + case.y.shape
-    return len(shapes), sum(shapes), len(str(case))
+    def sort(self) -> None:
+        """Sort the findings by rule and signature, new ones before known ones."""
+        self.findings.sort(
+            key=lambda finding: (
+                int(finding.mismatch.rule[1:]),
+                finding.mismatch.signature,
+                finding.known or "",
+            )
+        )

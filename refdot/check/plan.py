@@ -1,4 +1,4 @@
-"""Which cases a campaign judges: a sequence of batches, the same on every machine."""
+"""The plan of a campaign: a sequence of batches of cases, the same on every machine."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ __all__ = [
     "Configuration",
     "Profile",
     "Shard",
+    "evenly_spaced",
     "pattern_counts",
 ]
 
 
-# Of more dims, a backend to which each graph is dear is given no case: it compiles their loops for
-# a minute.
-_SLOW_DIMS = 8
-# Of the patterns in its sample, it differentiates one in so many.
-_SLOW_GRADIENTS = 4
-# The seeds that people give are nearer to each other.
-_FAR = 2**20
+# A backend that compiles slowly gets no case with more dims: their loops would take it a minute.
+_MAX_SLOW_DIMS = 8
+# It differentiates one in so many of its sampled patterns.
+_PATTERNS_PER_GRADIENT = 4
+# Further cases come from seeds this far apart: the seeds that people choose are closer together.
+_SEED_STRIDE = 2**20
 _GOLDEN_RATIO = (5**0.5 - 1) / 2
 
 
@@ -50,15 +50,15 @@ class Profile:
     Attributes
     ----------
     cases : int
-        How many cases to draw.
+        Number of random cases.
     exhaustive : int, optional
-        The rank up to which to judge every pattern of dims.
+        The rank up to which to judge every dim pattern.
     thorough : bool
-        Whether with all the cases of each pattern on every lowering, or with those that are
-        judged fast, and gradients, errors and dtypes on one lowering alone.
+        Whether to judge all the cases of each pattern on every lowering. If not, the slow cases
+        are left out, and gradients, errors and dtypes are judged on one lowering only.
     sample : int, optional
-        How many of the drawn cases, and of the patterns, are for a backend to which each graph is
-        dear; by default all.
+        The number of random cases, and of patterns, for a backend that compiles slowly; by
+        default all.
     """
 
     cases: int
@@ -67,7 +67,10 @@ class Profile:
     sample: int | None = None
 
     def for_target(self, target: Target) -> Profile:
-        """Draw as many more cases as take the same time, of a target that makes no graph."""
+        """Return the profile with 20 times as many cases if the target builds no graphs.
+
+        Judging these takes about the same time.
+        """
         return self if "build" in target.stages else replace(self, cases=20 * self.cases)
 
 
@@ -80,7 +83,7 @@ PROFILES = {
 
 @dataclass(frozen=True, order=True)
 class Shard:
-    """One of several parts of a campaign, each of which another machine can judge.
+    """One of several parts of a campaign, each of which can run on its own machine.
 
     Examples
     --------
@@ -100,7 +103,7 @@ WHOLE = Shard(1, 1)
 
 @dataclass(frozen=True)
 class Configuration:
-    """One way to run a target: a backend and a lowering."""
+    """A backend and a lowering on which a target runs."""
 
     backend: str
     lowering: str
@@ -108,36 +111,44 @@ class Configuration:
 
 @dataclass(frozen=True)
 class Batch:
-    """Cases that are judged together, apart from all others, in whatever process.
+    """Cases that are judged together, in one process.
 
     Attributes
     ----------
     work : tuple of (Configuration, tuple of DotCase)
         The distinct cases for each configuration.
     only : tuple of str
-        Aspects to judge, of `refdot.compare.ASPECTS`; all if empty.
+        Aspects to judge, from `refdot.rules.ASPECTS`; all if empty.
     pattern : Pattern, optional
-        Whose cases they are.
+        The dim pattern of the cases.
     size_variants : bool
-        Whether to judge the size_variants of each case with it; they are not counted.
+        Whether to judge the size variants of each case as well. They are not counted.
     stage : str
-        What it is a part of, for people.
-    number, of : int
-        Which part, and of how many.
+        The part of the campaign, for progress messages.
+    number, total : int
+        The number of this batch within its stage, and the number of batches in the stage.
     """
 
     work: tuple[tuple[Configuration, tuple[DotCase, ...]], ...]
     only: tuple[str, ...] = ()
     pattern: Pattern | None = None
     size_variants: bool = False
-    stage: str = "judging"
+    stage: str = "judging random cases"
     number: int = 1
-    of: int = 1
+    total: int = 1
+
+    @property
+    def pattern_counts(self) -> list[tuple[int, int]]:
+        """The dim patterns of each rank in this batch, as in `Coverage.patterns`."""
+        if self.pattern is None:
+            return []
+        rank = max(len(self.pattern.x_dims), len(self.pattern.y_dims))
+        return [(0, 0)] * rank + [(1, 0)]
 
 
 @dataclass(frozen=True)
 class Campaign:
-    """What is asked of a target, as plain data.
+    """The options that determine the batches, as plain data.
 
     Attributes
     ----------
@@ -155,7 +166,7 @@ class Campaign:
     only: tuple[str, ...] = ()
 
     def batches(self, target: Target, shard: Shard = WHOLE) -> Iterator[Batch]:
-        """Give the batches of a shard in order: smoke cases, each drawn case, each pattern.
+        """Yield the batches of a shard in order: smoke cases, random cases, dim patterns.
 
         Examples
         --------
@@ -170,36 +181,48 @@ class Campaign:
         ... ]
         True
         """
-        sampled = self.sampled(target)
-        first = chain(self.smoke(sampled), self.drawn(target, sampled))
+        sampled = self.sampled_backends(target)
+        first = chain(self._smoke_batches(sampled), self._random_batches(target, sampled))
         yield from islice(first, shard.number - 1, None, shard.of)
-        yield from self.of_patterns(sampled, shard)
+        yield from self._pattern_batches(sampled, shard)
 
-    def further(self, target: Target, shard: Shard = WHOLE) -> Iterator[Batch]:
-        """Give batches of drawn cases without end: those of seeds far from this one's."""
-        drawn = replace(self.profile, exhaustive=None)
+    def further_batches(self, target: Target, shard: Shard = WHOLE) -> Iterator[Batch]:
+        """Yield batches of more random cases, without end."""
+        profile = replace(self.profile, exhaustive=None)
         for number in count(1):
-            further = replace(self, seed=self.seed + number * _FAR, profile=drawn)
+            further = replace(self, seed=self.seed + number * _SEED_STRIDE, profile=profile)
             yield from further.batches(target, shard)
 
-    def sampled(self, target: Target) -> frozenset[str]:
-        """Name the backends that are given a sample."""
+    def sampled_backends(self, target: Target) -> frozenset[str]:
+        """Return the backends that judge a sample, because they compile slowly."""
         if self.profile.sample is None:
             return frozenset()
         return frozenset(
             b.name for b in target.backends() if b.slow_to_compile and b.name in self.backends
         )
 
-    def smoke(self, sampled: frozenset[str]) -> Iterator[Batch]:
-        """Give a few cases that show most of what can go wrong, before all others."""
+    def batch(
+        self,
+        backends: Sequence[str],
+        cases: Sequence[DotCase],
+        stage: str,
+        number: int = 1,
+        total: int = 1,
+    ) -> Batch:
+        """Return a batch of the same cases on each of the backends and every lowering."""
+        configurations = [Configuration(*names) for names in product(backends, self.lowerings)]
+        work = tuple((configuration, tuple(cases)) for configuration in configurations)
+        return Batch(work, self.only, stage=stage, number=number, total=total)
+
+    def _smoke_batches(self, sampled: frozenset[str]) -> Iterator[Batch]:
         backends = [name for name in self.backends if name not in sampled]
         if backends and self.profile.exhaustive is not None:
-            yield self.batch(backends, list(smoke_cases()), "judging smoke cases", 1, 1)
+            yield self.batch(backends, list(smoke_cases()), "judging smoke cases")
 
-    def drawn(self, target: Target, sampled: frozenset[str]) -> Iterator[Batch]:
-        """Draw distinct cases until there are as many as asked for that some backend claims to do.
+    def _random_batches(self, target: Target, sampled: frozenset[str]) -> Iterator[Batch]:
+        """Draw distinct cases until the backends support as many as the profile asks for.
 
-        Each is a batch, together with those drawn before it that none claims to do.
+        Each of these is a batch, together with the unsupported cases drawn before it.
         """
         sample = left = self.profile.sample or 0
         wanted = self.profile.cases
@@ -208,10 +231,11 @@ class Campaign:
         cases: list[DotCase] = []
         seen: set[DotCase] = set()
         number = 0
-        # A target may be limited to so little that it is hardly ever drawn, or never.
+        stage = "judging random cases"
+        # A target may support so little that such a case is drawn rarely, or never.
         for index in range(100 * wanted):
             case = case_at(self.seed, index)
-            is_for_all = left > 0 and len({*case.x.dims, *case.y.dims}) <= _SLOW_DIMS
+            is_for_all = left > 0 and len({*case.x.dims, *case.y.dims}) <= _MAX_SLOW_DIMS
             backends = [name for name in self.backends if is_for_all or name not in sampled]
             if case in seen or not backends:
                 continue
@@ -220,55 +244,51 @@ class Campaign:
             if any(unsupported_reason(target, case, backend) is None for backend in backends):
                 number += 1
                 left -= is_for_all
-                drawn = self.batch(backends, cases, "judging", number, wanted)
-                yield replace(drawn, size_variants="build" in target.stages)
+                batch = self.batch(backends, cases, stage, number, wanted)
+                yield replace(batch, size_variants="build" in target.stages)
                 cases = []
             if number == wanted:
                 return
         if cases:
-            yield self.batch(self.backends, cases, "judging", number, wanted)
+            yield self.batch(self.backends, cases, stage, number, wanted)
 
-    def batch(
-        self, backends: Sequence[str], cases: Sequence[DotCase], stage: str, number: int, of: int
-    ) -> Batch:
-        """Give the batch of the same cases on every lowering."""
-        configurations = [Configuration(*names) for names in product(backends, self.lowerings)]
-        work = tuple((configuration, tuple(cases)) for configuration in configurations)
-        return Batch(work, self.only, stage=stage, number=number, of=of)
-
-    def of_patterns(self, sampled: frozenset[str], shard: Shard) -> Iterator[Batch]:
-        """Give the cases of each pattern on every backend, or of a sample of patterns on some."""
+    def _pattern_batches(self, sampled: frozenset[str], shard: Shard) -> Iterator[Batch]:
+        """Yield a batch for each dim pattern; backends in `sampled` get some of the patterns."""
         rank = self.profile.exhaustive
         if rank is None:
             return
         total = sum(pattern_counts(rank))
-        places = {name: spread(self.profile.sample or 0, total, self.seed) for name in sampled}
+        samples = {
+            name: evenly_spaced(self.profile.sample or 0, total, self.seed) for name in sampled
+        }
         if not sampled.issuperset(self.backends):
             wanted: Collection[int] = range(total)
         else:
-            wanted = {number for name in sampled for number in places[name]}
+            wanted = {index for sample in samples.values() for index in sample}
         chosen = (each for each in enumerate(patterns(rank)) if each[0] in wanted)
-        stage = f"judging every pattern of rank {rank}"
+        stage = f"judging dim patterns up to rank {rank}"
         own = islice(enumerate(chosen, 1), shard.number - 1, None, shard.of)
-        for place, (number, pattern) in own:
+        for number, (index, pattern) in own:
             work = []
             for backend, lowering in product(self.backends, self.lowerings):
                 if backend not in sampled:
-                    cases = self.cases_of(pattern, lowering)
-                elif number in places[backend]:
-                    with_gradients = places[backend].index(number) % _SLOW_GRADIENTS == 0
-                    cases = self.cheap_cases_of(pattern, lowering, with_gradients)
+                    cases = self._pattern_cases(pattern, lowering)
+                elif index in samples[backend]:
+                    with_gradients = samples[backend].index(index) % _PATTERNS_PER_GRADIENT == 0
+                    cases = self._sampled_pattern_cases(pattern, lowering, with_gradients)
                 else:
                     continue
                 distinct = tuple(dict.fromkeys(cases))
                 work.append((Configuration(backend, lowering), distinct))
-            yield Batch(tuple(work), self.only, pattern, stage=stage, number=place, of=len(wanted))
+            yield Batch(
+                tuple(work), self.only, pattern, stage=stage, number=number, total=len(wanted)
+            )
 
-    def cases_of(self, pattern: Pattern, lowering: str) -> Iterator[DotCase]:
-        """Give the cases of a pattern for one lowering.
+    def _pattern_cases(self, pattern: Pattern, lowering: str) -> Iterator[DotCase]:
+        """Yield the cases of a pattern for one lowering.
 
-        Unless thorough, gradients are those of the last lowering, which are the fastest where it
-        leaves no inner graph, and the rest is of the first.
+        Unless thorough, gradients run on the last lowering, which is the fastest where it leaves
+        no inner graph, and errors and dtypes on the first one.
         """
         thorough = self.profile.thorough
         yield from forward_cases_of(pattern)
@@ -281,13 +301,13 @@ class Campaign:
         if thorough:
             yield from slow_cases_of(pattern)
 
-    def cheap_cases_of(
+    def _sampled_pattern_cases(
         self, pattern: Pattern, lowering: str, with_gradients: bool
     ) -> Iterator[DotCase]:
-        """Give those cases of a pattern that are calls of one graph, and maybe of its gradient.
+        """Yield the cases of a pattern that share one graph, and possibly one gradient graph.
 
-        Nothing is known beforehand, so that all sizes and numbers, also those that disagree, are
-        given to the same function.
+        They have no static sizes, so that one compiled function takes all sizes and values,
+        including sizes that do not match.
         """
         for case in (*forward_cases_of(pattern), *disagreeing_cases_of(pattern)):
             if not any(case.x.static + case.y.static):
@@ -300,23 +320,23 @@ class Campaign:
 
 @cache
 def pattern_counts(rank: int) -> tuple[int, ...]:
-    """Count the patterns of each rank up to one.
+    """Return the number of dim patterns of each rank from 0 to `rank`.
 
     Examples
     --------
     >>> pattern_counts(3)
     (1, 10, 96, 1136)
     """
-    upto = [sum(1 for _ in patterns(highest)) for highest in range(rank + 1)]
-    return tuple(after - before for before, after in pairwise([0, *upto]))
+    totals = [sum(1 for _ in patterns(highest)) for highest in range(rank + 1)]
+    return tuple(total - before for before, total in pairwise([0, *totals]))
 
 
-def spread(count: int, total: int, seed: int) -> list[int]:
-    """Choose places among many, at equal distances; other seeds choose others.
+def evenly_spaced(count: int, total: int, seed: int) -> list[int]:
+    """Return `count` indices below `total` at equal distances; each seed shifts them.
 
     Examples
     --------
-    >>> spread(4, 100, seed=0), spread(4, 100, seed=1)
+    >>> evenly_spaced(4, 100, seed=0), evenly_spaced(4, 100, seed=1)
     ([12, 37, 62, 87], [2, 27, 52, 77])
     """
     # Multiples of the golden ratio fall evenly between 0 and 1, however many there are.

@@ -1,53 +1,73 @@
-"""Where tasks are done: in this process, in others of our own, or by anybody's executor."""
+"""Runs tasks in this process, in worker processes, or on any other executor."""
 
 from __future__ import annotations
 
-import os
 import pickle
 import signal
+import tempfile
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Executor, Future
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
-from functools import cache
-from multiprocessing import get_context
-from queue import SimpleQueue
+from dataclasses import dataclass
+from functools import cache, partial
+from multiprocessing import parent_process
+from multiprocessing.context import SpawnContext, SpawnProcess
+from threading import TIMEOUT_MAX
 from typing import Any, TypeVar
+
+from pebble import ProcessExpired, ProcessPool
 
 from refdot.targets.protocol import Target, TargetError
 
-__all__ = ["WorkerPool", "results"]
+__all__ = ["ProcessDied", "WorkerPool", "run_tasks", "with_time_limit"]
 
 
-# How many tasks wait for a process at most: enough for any cluster, and few enough for memory.
-_AHEAD = 1000
+# The number of tasks submitted ahead: enough for any cluster, and few enough for memory.
+_MAX_PENDING = 1000
+# Windows has neither the signal nor the timer.
+_ALARM = getattr(signal, "SIGALRM", None)
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def results(
+@dataclass(frozen=True)
+class ProcessDied:
+    """The outcome of a task that killed its process.
+
+    Attributes
+    ----------
+    timed_out : bool
+        Whether `with_time_limit` killed it.
+    """
+
+    timed_out: bool = False
+
+
+def run_tasks(
     task: Callable[[Target, Item], Result],
     target: Target,
     items: Iterable[Item],
     executor: Executor | None = None,
-) -> Iterator[tuple[Item, Result | None]]:
-    """Do a task for each item, and give what comes of it in the order of the items.
+) -> Iterator[tuple[Item, Result | ProcessDied]]:
+    """Run a task for each item, and yield the results in the order of the items.
+
+    A task whose process dies is run once more, unless it exceeded its time limit.
 
     Parameters
     ----------
     task : callable
-        Given the target and an item.
+        Called with the target and an item.
     target : Target
     items : iterable
     executor : Executor, optional
-        Without one, everything is done in this process, when the result is asked for.
+        By default each task runs in this process when its result is requested.
 
     Yields
     ------
     item, result
-        None if the process that did the task died, and another one after it.
+        The result is a `ProcessDied` if no process survived the task.
 
     Raises
     ------
@@ -57,134 +77,201 @@ def results(
     if executor is None:
         yield from ((item, task(target, item)) for item in items)
         return
-    sent = _pickled(target)
-    waiting: deque[tuple[Item, Future[Any]]] = deque()
+    submit = partial(_submit, executor, task, _pickled(target))
+    pending: deque[tuple[Item, Future[bytes]]] = deque()
+
+    def first_result() -> tuple[Item, Result | ProcessDied]:
+        item, future = pending[0]
+        result = _result_of(future, partial(submit, item))
+        pending.popleft()
+        return item, result
+
     try:
         for item in items:
-            waiting.append((item, _submitted(executor, task, sent, item)))
-            while len(waiting) > _AHEAD or (waiting and waiting[0][1].done()):
-                item, future = waiting[0]
-                yield item, _result_of(future, executor, task, sent, item)
-                waiting.popleft()
-        while waiting:
-            item, future = waiting[0]
-            yield item, _result_of(future, executor, task, sent, item)
-            waiting.popleft()
+            pending.append((item, submit(item)))
+            while len(pending) > _MAX_PENDING or (pending and pending[0][1].done()):
+                yield first_result()
+        while pending:
+            yield first_result()
     finally:
-        for _, future in waiting:
+        for _, future in pending:
             future.cancel()
 
 
 def _pickled(target: Target) -> bytes:
-    """Write a target for other processes."""
     try:
         return pickle.dumps(target)
-    except Exception as error:  # whatever it holds may refuse in its own way
-        said = f"{target.name} cannot be sent to other processes: {error}"
-        raise TargetError(" ".join(said.split())) from None
+    except Exception as error:  # an attribute of any type can refuse in its own way
+        message = f"{target.name} cannot be sent to other processes: {error}"
+        raise TargetError(" ".join(message.split())) from None
 
 
-def _submitted(executor: Executor, task: Any, sent: bytes, item: Any) -> Future[Any]:
-    """Hand a task to an executor; one that is broken gives a future that says so."""
+def _submit(executor: Executor, task: Any, target: bytes, item: Any) -> Future[bytes]:
     try:
-        return executor.submit(_done, task, sent, item)
-    except RuntimeError as error:
-        refused: Future[Any] = Future()
-        refused.set_exception(error)
-        return refused
+        return executor.submit(_run_task, task, target, item)
+    except RuntimeError as error:  # the executor is broken
+        failed: Future[bytes] = Future()
+        failed.set_exception(error)
+        return failed
 
 
-def _result_of(future: Future[Any], executor: Executor, task: Any, sent: bytes, item: Any) -> Any:
-    """Wait for the result of a task; if its process dies, for that of a second try."""
-    for second in (False, True):
-        waited_for = _submitted(executor, task, sent, item) if second else future
-        wait([waited_for])
-        # `_done` raises nothing: its process did not live to the end. The error is not raised here,
-        # or it would hold this frame, which holds its future, and with it what has died.
-        if waited_for.cancelled() or waited_for.exception() is not None:
-            continue
-        result, error = waited_for.result()
-        if error is not None:
-            raise error
-        return result
+def _result_of(future: Future[bytes], resubmit: Callable[[], Future[bytes]]) -> Any:
+    for attempt in (1, 2):
+        try:
+            returned = future.result()
+        except Exception as death:  # `_run_task` returns the errors of the task
+            timed_out = (
+                isinstance(death, ProcessExpired)
+                and _ALARM is not None
+                and death.exitcode == -_ALARM
+            )
+            if timed_out or attempt == 2:
+                return ProcessDied(timed_out)
+        else:
+            result, error = pickle.loads(returned)
+            if error is not None:
+                raise error
+            return result
+        future = resubmit()
     return None
 
 
-def _done(
-    task: Callable[[Target, Item], Result], sent: bytes, item: Item
-) -> tuple[Result | None, Exception | None]:
-    """Do a task in the process that this is called in, and give its result or its error."""
+def _run_task(task: Callable[[Target, Any], Any], target: bytes, item: Any) -> bytes:
+    """Run a task in another process, and return its pickled result and error."""
     try:
-        return task(_unpickled(sent), item), None
+        return pickle.dumps((task(_unpickled(target), item), None))
     except Exception as error:
         error.add_note(traceback.format_exc())
-        return None, error
+        return pickle.dumps((None, error))
 
 
 @cache
-def _unpickled(sent: bytes) -> Target:
-    """Read the target, once in each process, so that what it compiles is kept."""
-    target: Target = pickle.loads(sent)
-    return target
+def _unpickled(target: bytes) -> Target:
+    """Load the target once in each process, so that it keeps what it compiles."""
+    loaded: Target = pickle.loads(target)
+    return loaded
 
 
-class WorkerPool(ThreadPoolExecutor):
-    """An executor with processes of its own, each of which is replaced when it dies.
+def with_time_limit(items: Iterable[Item], seconds: float | None) -> Generator[Item, None, None]:
+    """Yield the items, and kill this process if one of them takes too long.
 
-    In a `ProcessPoolExecutor` all tasks are lost with one process. Here each process is a pool of
-    its own, and a thread waits for it.
+    The timer restarts with each item, and stops when the iterator ends or is closed. The operating
+    system kills the process, so that a loop in C code ends as well. Outside a process that
+    `multiprocessing` started, and on Windows, there is no time limit.
+
+    Parameters
+    ----------
+    items : iterable
+    seconds : float or None
+        None: no time limit.
+    """
+    if seconds is None or _ALARM is None or parent_process() is None:
+        yield from items
+        return
+    try:
+        for item in items:
+            signal.setitimer(signal.ITIMER_REAL, min(seconds, TIMEOUT_MAX))
+            yield item
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+class WorkerPool(Executor):
+    """An executor with its own worker processes, each of which is replaced when it dies.
+
+    Unlike a `ProcessPoolExecutor`, it loses only the task of the process that died. At the end of
+    a `with` statement it stops the tasks that are still running.
 
     Parameters
     ----------
     size : int
-        How many processes.
+        Number of processes. They inherit nothing from this one.
     """
 
     def __init__(self, size: int) -> None:
-        super().__init__(size)
-        self.idle: SimpleQueue[ProcessPoolExecutor] = SimpleQueue()
-        self.ids: dict[ProcessPoolExecutor, Future[int]] = {}
-        self.busy: set[ProcessPoolExecutor] = set()
-        for _ in range(size):
-            self.idle.put(self.new_process())
+        # Not removed by the workers, which may be killed.
+        self._folder = tempfile.TemporaryDirectory(
+            prefix="refdot-jobs-", ignore_cleanup_errors=True
+        )
+        self._pool = ProcessPool(
+            size,
+            initializer=_initialize_worker,
+            initargs=(self._folder.name,),
+            context=_WorkerContext(),
+        )
+        self._futures: set[Future[Any]] = set()
 
-    def new_process(self) -> ProcessPoolExecutor:
-        """Start one that inherits nothing of this process, on every system."""
-        process = ProcessPoolExecutor(1, get_context("spawn"), _heed_the_crew_alone)
-        self.ids[process] = process.submit(os.getpid)
-        return process
+    def submit(self, task: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Schedule `task(*args, **kwargs)` and return its future."""
+        # A worker that cannot unpickle a task dies without a word, so `_call` unpickles it.
+        future: Future[Any] = self._pool.schedule(_call, (pickle.dumps((task, args, kwargs)),))
+        self._futures.add(future)
+        future.add_done_callback(self._forget)
+        return future
 
-    def submit(self, task: Any, /, *arguments: Any, **options: Any) -> Future[Any]:
-        """Have a thread wait for a process, and for what it makes of a task."""
-        return super().submit(self.wait, task, *arguments, **options)
+    def _forget(self, future: Future[Any]) -> None:
+        self._futures.discard(future)
+        # A broken pool leaves the tasks in its queue unfinished for ever.
+        if not future.cancelled() and isinstance(future.exception(), BrokenProcessPool):
+            self._cancel_futures()
 
-    def wait(self, task: Any, *arguments: Any, **options: Any) -> Any:
-        """Have the next process that is idle do a task."""
-        process = self.idle.get()
-        self.busy.add(process)
-        try:
-            return process.submit(task, *arguments, **options).result()
-        except BrokenProcessPool:
-            del self.ids[process]
-            self.busy.remove(process)
-            process = self.new_process()
-            raise
-        finally:
-            self.busy.discard(process)
-            self.idle.put(process)
+    def _cancel_futures(self) -> None:
+        for future in tuple(self._futures):
+            future.cancel()
 
-    def __exit__(self, *raised: object) -> None:
-        """End the processes, and what they are still doing."""
-        self.shutdown(wait=False, cancel_futures=True)
-        for process in tuple(self.busy):
-            with suppress(BrokenProcessPool, ProcessLookupError):
-                os.kill(self.ids[process].result(), signal.SIGTERM)
-        self.shutdown()
-        for process in self.ids:
-            process.shutdown()
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Accept no more tasks; finish those submitted, or cancel and stop them."""
+        if cancel_futures:
+            self._pool.stop()
+            self._cancel_futures()
+        else:
+            self._pool.close()
+        if wait:
+            self._pool.join()
+            self._folder.cleanup()
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown(cancel_futures=True)
 
 
-def _heed_the_crew_alone() -> None:
-    """Have an interrupt from the keyboard reach the crew, which then interrupts this process."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+class _WorkerProcess(SpawnProcess):
+    """A process whose death is never missed by pebble."""
+
+    _hidden_checks = 5
+
+    def is_alive(self) -> bool:
+        """Return whether the process is alive, or has died only just now.
+
+        One thread of pebble looks for dead workers ten times a second; another one reads their
+        messages. If the first one saw a death before the second one read which task the worker had
+        begun, that task would never end.
+        """
+        if super().is_alive():
+            return True
+        self._hidden_checks -= 1
+        return self._hidden_checks >= 0
+
+    def terminate(self) -> None:
+        self._hidden_checks = 0
+        super().terminate()
+
+    @property
+    def exitcode(self) -> int | None:
+        """The exit code, or 1 instead of 0: a worker that leaves a task has failed."""
+        code = super().exitcode
+        return 1 if code == 0 else code
+
+
+class _WorkerContext(SpawnContext):
+    Process = _WorkerProcess
+
+
+def _initialize_worker(folder: str) -> None:
+    tempfile.tempdir = folder
+    if _ALARM is not None:
+        signal.signal(_ALARM, signal.SIG_DFL)
+
+
+def _call(pickled: bytes) -> Any:
+    task, args, kwargs = pickle.loads(pickled)
+    return task(*args, **kwargs)

@@ -1,4 +1,4 @@
-"""Make the case of a finding as small as possible."""
+"""Shrinks the case of each finding."""
 
 from __future__ import annotations
 
@@ -6,47 +6,50 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 
 from refdot.cases.case import DotCase
-from refdot.cases.shrinking import simplified
-from refdot.check.batch import DIED, found_in
+from refdot.cases.shrinking import shrink_case
+from refdot.check.batch import is_fatal, judge_cases
 from refdot.check.findings import Finding, Report
-from refdot.check.pool import results
+from refdot.check.pool import ProcessDied, run_tasks
 from refdot.targets.protocol import Target, unsupported_reason
 
 __all__ = ["Progress", "shrink_findings"]
 
 
-# How long making one counterexample smaller may take: unless a case takes very long, it ends
-# long before, at a minimum.
+# The time to shrink one counterexample. Only very slow cases reach it before the minimum.
 _SHRINK_SECONDS = 10.0
 Progress = Callable[[str, int, int], None]
 
 
 def shrink_findings(
-    report: Report, target: Target, executor: Executor | None, progress: Progress
+    report: Report,
+    target: Target,
+    executor: Executor | None,
+    progress: Progress,
+    timeout: float | None,
 ) -> None:
-    """Make the case of each finding as small as it can be."""
-    report.forget_the_number_of_dims()
+    """Replace the case of each finding by the smallest one with the same signature."""
+    report.merge_many_dims()
     found = list(report.findings)
-    shrunk = results(_shrink, target, found, executor)
-    for number, (finding, smaller) in enumerate(shrunk, 1):
-        # What kills the process that shrinks it stays as it is.
-        report.findings[number - 1] = smaller or finding
-        progress("shrinking", number, len(found))
+    tasks = run_tasks(partial(_shrink, timeout=timeout), target, found, executor)
+    for number, (_, shrunk) in enumerate(tasks, 1):
+        if not isinstance(shrunk, ProcessDied):
+            report.findings[number - 1] = shrunk
+        progress("shrinking counterexamples", number, len(found))
 
 
-def _shrink(target: Target, finding: Finding) -> Finding:
-    """Make the case of a finding as small as it can be with the same signature, and as new.
+def _shrink(target: Target, finding: Finding, timeout: float | None) -> Finding:
+    """Return the finding with the smallest case that has its signature, and is as new.
 
-    What the finding is not about is not run: gradients, and stages after its own. A known
-    deviation has a case already, its witness.
+    Gradients and later stages run only if the finding is about them. A known deviation has an
+    example already.
     """
-    if finding.mismatch.detail == DIED:
+    if is_fatal(finding.mismatch):
         return finding
     if finding.known is not None:
-        return _with_example(target, finding)
+        return _with_example(target, finding, timeout)
     kind = finding.mismatch.kind
     about_gradients = kind in ("wrong-gradient", "structure") or finding.mismatch.order > 0
     until = "run" if kind == "accepted-invalid" else finding.mismatch.stage
@@ -54,26 +57,27 @@ def _shrink(target: Target, finding: Finding) -> Finding:
     configuration, smallest = finding.configuration, finding.mismatch
 
     @cache
-    def is_as_wrong(case: DotCase) -> bool:
+    def still_fails(case: DotCase) -> bool:
         nonlocal smallest
         if time.monotonic() > deadline or unsupported_reason(target, case, configuration.backend):
             return False
-        for found in found_in(target, [case], configuration, until=until):
+        for found in judge_cases(target, [case], configuration, until=until, timeout=timeout):
             if found.key == finding.key:
                 smallest = found.mismatch
                 return True
         return False
 
     if not about_gradients:
-        is_as_wrong(replace(smallest.case, gradient_order=0))
-    simplified(smallest.case, is_as_wrong)
+        still_fails(replace(smallest.case, gradient_order=0))
+    shrink_case(smallest.case, still_fails)
     return replace(finding, mismatch=smallest)
 
 
-def _with_example(target: Target, finding: Finding) -> Finding:
-    """Give a known finding the witness of its deviation, if that shows the same."""
+def _with_example(target: Target, finding: Finding, timeout: float | None) -> Finding:
+    """Return a known finding with its deviation's example, if that has the same signature."""
     (deviation,) = (each for each in target.deviations if each.id == finding.known)
-    for found in found_in(target, [deviation.example], finding.configuration):
+    cases = [deviation.example]
+    for found in judge_cases(target, cases, finding.configuration, timeout=timeout):
         if found.key == finding.key:
             return replace(finding, mismatch=found.mismatch)
     return finding

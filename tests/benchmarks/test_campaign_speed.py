@@ -18,7 +18,7 @@ from planted import FAULTS, planted
 
 import refdot.pytensor.target as target_module
 from refdot.cases.patterns import Pattern, disagreeing_cases_of, forward_cases_of, gradient_cases_of
-from refdot.check.batch import found_in
+from refdot.check.batch import judge_cases
 from refdot.check.plan import Configuration
 from refdot.pytensor.target.target import PyTensorTarget
 from refdot.targets.outcome import REPLICATES
@@ -64,7 +64,7 @@ def as_refdot_does(backend):
     """Judge all cases of a pattern together."""
     target, configuration = PyTensorTarget(), Configuration(backend, LOWERING)
     for batch in batches(backend):
-        yield from found_in(target, batch, configuration)
+        yield from judge_cases(target, batch, configuration)
 
 
 def naively(backend):
@@ -72,7 +72,7 @@ def naively(backend):
     target, configuration = PyTensorTarget(), Configuration(backend, LOWERING)
     for case in chain.from_iterable(batches(backend)):
         with patch.object(target_module, "REPLICATES", 1):
-            yield from found_in(target, [case], configuration)
+            yield from judge_cases(target, [case], configuration)
 
 
 WAYS = {"refdot": (as_refdot_does, REPLICATES), "naive": (naively, 1)}

@@ -1,4 +1,4 @@
-"""Shards are joined to the campaign that they are of, and nothing else is."""
+"""Reports of all shards of one campaign are merged, and no others."""
 
 import re
 from dataclasses import replace
@@ -7,7 +7,7 @@ import pytest
 
 from refdot.cases.case import DotCase, Operand
 from refdot.check.findings import Coverage, Finding, Report
-from refdot.check.merge import MergeError, merged
+from refdot.check.merge import MergeError, merge_reports
 from refdot.check.plan import Configuration, Profile, Shard
 from refdot.targets.mismatch import Mismatch
 
@@ -15,19 +15,19 @@ PROFILE = Profile(30, 1, thorough=False, sample=5)
 
 
 def mismatch(size: int, rule: str = "R5", detail: str = "dims") -> Mismatch:
-    """Give a mismatch of a case that is as large as its size."""
+    """Return a mismatch whose case has a dim of the given size."""
     case = DotCase(Operand(("a",), (size,)), Operand((), ()))
     return Mismatch(rule, "wrong-dims", "run", detail, "one", str(size), case)
 
 
 def finding(size: int, backend: str, lowering: str = "stock", known=None, **changes) -> Finding:
-    """Give what was found four times."""
+    """Return a finding with four occurrences."""
     where = Configuration(backend, lowering)
     return Finding(mismatch(size, **changes), where, [backend], [lowering], 4, known)
 
 
 def shard(number: int, *findings: Finding, **fields) -> Report:
-    """Give the report of a shard of two."""
+    """Return the report of one of two shards."""
     report = Report(
         target="fn",
         target_version="1.2",
@@ -52,8 +52,8 @@ def shard(number: int, *findings: Finding, **fields) -> Report:
     return replace(report, **fields)
 
 
-def test_what_was_counted_is_added():
-    found = merged([shard(2), shard(1)])
+def test_counts_are_added():
+    found = merge_reports([shard(2), shard(1)])
     assert found == shard(
         1,
         shard=Shard(1, 1),
@@ -64,54 +64,55 @@ def test_what_was_counted_is_added():
         coverage={"c": Coverage(40, [(0, 1), (10, 10)]), "numba": Coverage(3, [(0, 1), (0, 10)])},
         seconds=3.0,
     )
-    assert merged([shard(1), shard(2, interrupted=True)]).interrupted
+    assert merge_reports([shard(1), shard(2, interrupted=True)]).interrupted
 
 
-def test_of_each_mismatch_the_smallest_case_is_kept_and_its_places_are_in_order():
+def test_the_smallest_case_of_each_mismatch_is_kept_and_its_backends_are_in_order():
     parts = [shard(1, finding(7, "c", "inlined")), shard(2, finding(5, "c"), finding(2, "numba"))]
     for reports in (parts, parts[::-1]):
-        (found,) = merged(reports).findings
+        (found,) = merge_reports(reports).findings
         assert found == Finding(
             mismatch(5), Configuration("c", "stock"), ["c", "numba"], ["stock", "inlined"], 12
         )
     assert parts[0].findings == [finding(7, "c", "inlined")]
 
 
-def test_what_is_known_and_what_is_of_another_signature_stay_apart():
+def test_findings_with_another_signature_or_deviation_are_not_merged():
     own, known, other = finding(2, "c"), finding(2, "c", known="an-id"), finding(2, "c", detail="b")
-    assert merged([shard(1, known, other), shard(2, own)]).findings == [other, own, known]
+    assert merge_reports([shard(1, known, other), shard(2, own)]).findings == [other, own, known]
 
 
-def test_many_dims_are_counted_with_few_of_another_shard():
+def test_a_finding_about_many_dims_is_counted_with_that_about_few_dims():
     many, few = finding(9, "c", rule="R11"), finding(2, "c", rule="R6")
-    (found,) = merged([shard(1, many), shard(2, few)]).findings
+    (found,) = merge_reports([shard(1, many), shard(2, few)]).findings
     assert (found.mismatch, found.count) == (few.mismatch, 8)
 
 
-# Each: what differs in the second report, and what is said.
-APART = {
-    "reports of different targets: fn and g": {"target": "g"},
-    "reports of different versions of the target: 1.2 and 1.3": {"target_version": "1.3"},
-    "reports of different versions of Python: 3.11.9 and 3.13.0": {"python": "3.13.0"},
-    "reports of different seeds: 5 and 6": {"seed": 6},
-    "reports of different profiles: Profile(cases=30, exhaustive=1, thorough=False, sample=5) and "
+# Each: the message, and the fields in which the second report differs.
+DIFFERENT = {
+    "the reports have different targets: fn and g": {"target": "g"},
+    "the reports have different versions of the target: 1.2 and 1.3": {"target_version": "1.3"},
+    "the reports have different versions of Python: 3.11.9 and 3.13.0": {"python": "3.13.0"},
+    "the reports have different seeds: 5 and 6": {"seed": 6},
+    "the reports have different profiles: "
+    "Profile(cases=30, exhaustive=1, thorough=False, sample=5) and "
     "Profile(cases=9, exhaustive=None, thorough=True, sample=None)": {"profile": Profile(9)},
-    "reports of different aspects: () and ('values',)": {"only": ("values",)},
-    "reports of different backends: ('c', 'numba') and ('c',)": {"backends": ("c",)},
-    "reports of different lowerings: ('stock', 'inlined') and ('stock',)": {
+    "the reports have different aspects: () and ('values',)": {"only": ("values",)},
+    "the reports have different backends: ('c', 'numba') and ('c',)": {"backends": ("c",)},
+    "the reports have different lowerings: ('stock', 'inlined') and ('stock',)": {
         "lowerings": ("stock",)
     },
-    "reports of shards of 2 and of 3": {"shard": Shard(2, 3)},
-    "shard 1/2 is there twice": {"shard": Shard(1, 2)},
+    "the reports have different numbers of shards: 2 and 3": {"shard": Shard(2, 3)},
+    "shard 1/2 is given twice": {"shard": Shard(1, 2)},
 }
 
 
-@pytest.mark.parametrize(("said", "changes"), APART.items(), ids=APART)
-def test_reports_that_do_not_belong_together_are_refused(said, changes):
-    with pytest.raises(MergeError, match=f"^{re.escape(said)}$"):
-        merged([shard(1), shard(2, **changes)])
+@pytest.mark.parametrize(("message", "changes"), DIFFERENT.items(), ids=DIFFERENT)
+def test_reports_of_different_campaigns_are_rejected(message, changes):
+    with pytest.raises(MergeError, match=f"^{re.escape(message)}$"):
+        merge_reports([shard(1), shard(2, **changes)])
 
 
 def test_missing_shards_are_named():
-    with pytest.raises(MergeError, match=r"^missing of 4 shards: 1, 4$"):
-        merged([shard(1, shard=Shard(number, 4)) for number in (3, 2)])
+    with pytest.raises(MergeError, match=r"^missing shards: 1/4, 4/4$"):
+        merge_reports([shard(1, shard=Shard(number, 4)) for number in (3, 2)])

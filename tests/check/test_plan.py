@@ -1,37 +1,28 @@
-"""The batches of a campaign: the same everywhere, each once, and a sample for slow compilers."""
+"""The batches of a campaign: the same everywhere, each once, and samples for slow compilers."""
 
 import pickle
 from collections import Counter
 from dataclasses import dataclass, replace
-from functools import cache
 from itertools import chain, islice
 
 import pytest
 
 import refdot as rd
 from refdot.cases.patterns import patterns
-from refdot.check import plan as batches_module
-from refdot.check.plan import PROFILES, Batch, Campaign, Profile, Shard, spread
+from refdot.check import plan
+from refdot.check.plan import PROFILES, Batch, Campaign, Profile, Shard, evenly_spaced
 from refdot.targets.callable import CallableTarget
 from refdot.targets.protocol import Backend, Unsupported, unsupported_reason
 from refdot.targets.registry import find_target
 
-case_at = cache(batches_module.case_at)
-
-
-@pytest.fixture(autouse=True)
-def _cases_drawn_once(monkeypatch):
-    """Let all campaigns of this module share their cases, which take longest to draw."""
-    monkeypatch.setattr(batches_module, "case_at", case_at)
-
 
 @dataclass
 class Fleet(CallableTarget):
-    """A target of several backends and lowerings."""
+    """A target with several backends and lowerings."""
 
     lowerings: tuple[str, ...] = ("stock", "inlined")
     default_lowerings: tuple[str, ...] = ("stock", "inlined")
-    fleet: tuple[Backend, ...] = (Backend("cheap"), Backend("dear", slow_to_compile=True))
+    fleet: tuple[Backend, ...] = (Backend("fast"), Backend("slow", slow_to_compile=True))
 
     def backends(self):
         return self.fleet
@@ -42,12 +33,12 @@ SMALL = Profile(8, 1, thorough=False, sample=3)
 
 
 def campaign(profile: Profile, *backends: str, seed: int = 0) -> Campaign:
-    """Ask for some backends of the fleet."""
-    return Campaign(profile, seed, backends or ("cheap", "dear"), ("stock", "inlined"))
+    """Return a campaign on some backends of the fleet."""
+    return Campaign(profile, seed, backends or ("fast", "slow"), ("stock", "inlined"))
 
 
 def given_to(backend: str, batches: list[Batch]) -> list[Batch]:
-    """Give the batches in which a backend has work."""
+    """Return the batches with cases for a backend."""
     return [batch for batch in batches if backend in {to.backend for to, _ in batch.work}]
 
 
@@ -67,62 +58,63 @@ def test_shards_have_each_batch_once(of):
     assert max(sizes) - min(sizes) <= 2
 
 
-def test_each_says_how_far_it_is():
-    told = [(batch.stage, batch.number, batch.of) for batch in campaign(SMALL).batches(FLEET)]
-    assert told == [
+def test_each_batch_has_its_number_within_its_stage():
+    found = [(batch.stage, batch.number, batch.total) for batch in campaign(SMALL).batches(FLEET)]
+    assert found == [
         ("judging smoke cases", 1, 1),
-        *(("judging", number, 8) for number in range(1, 9)),
-        *(("judging every pattern of rank 1", number, 11) for number in range(1, 12)),
+        *(("judging random cases", number, 8) for number in range(1, 9)),
+        *(("judging dim patterns up to rank 1", number, 11) for number in range(1, 12)),
     ]
 
 
-def test_a_case_that_no_backend_does_is_in_the_batch_of_the_next():
+def test_an_unsupported_case_is_in_the_batch_of_the_next_case():
     odd = Unsupported("odd", lambda case: len(case.x.dims) % 2 == 1)
-    target = replace(FLEET, fleet=(Backend("cheap", unsupported=(odd,)),))
-    batches = list(campaign(Profile(10), "cheap").batches(target))
+    target = replace(FLEET, fleet=(Backend("fast", unsupported=(odd,)),))
+    batches = list(campaign(Profile(10), "fast").batches(target))
     assert len(batches) == 10
     for batch in batches:
         (cases,) = {cases for _, cases in batch.work}
-        refused = [unsupported_reason(target, case, "cheap") is not None for case in cases]
-        assert refused == [True] * (len(cases) - 1) + [False]
+        unsupported = [unsupported_reason(target, case, "fast") is not None for case in cases]
+        assert unsupported == [True] * (len(cases) - 1) + [False]
     assert sum(len(batch.work[0][1]) for batch in batches) > 15
 
 
-def test_a_target_that_does_nothing_is_asked_for_an_end():
+def test_a_target_that_supports_nothing_ends_the_campaign():
     nothing = replace(FLEET, unsupported=(Unsupported("nothing", lambda case: True),))
-    (batch,) = campaign(Profile(1), "cheap").batches(nothing)
-    assert (batch.number, batch.of, len(batch.work)) == (0, 1, 2)
+    (batch,) = campaign(Profile(1), "fast").batches(nothing)
+    assert (batch.number, batch.total, len(batch.work)) == (0, 1, 2)
     assert len(batch.work[0][1]) > 90
 
 
-# Each: the profile, the backends asked for, and how many drawn cases and patterns each one gets.
+# Each: the profile, the backends of the campaign, and the random cases and patterns of each one.
 SAMPLES = {
-    "dear beside cheap": (SMALL, ("cheap", "dear"), {"cheap": (8, 11), "dear": (3, 3)}),
-    "dear alone": (SMALL, ("dear",), {"dear": (3, 3)}),
-    "cheap alone": (SMALL, ("cheap",), {"cheap": (8, 11)}),
-    "no sample": (replace(SMALL, sample=None), ("dear",), {"dear": (8, 11)}),
-    "a sample of none": (replace(SMALL, sample=0), ("cheap", "dear"), {"dear": (0, 0)}),
-    "more than there are": (replace(SMALL, sample=20), ("dear",), {"dear": (8, 11)}),
-    "no patterns": (Profile(8, sample=3), ("dear",), {"dear": (3, 0)}),
+    "slow and fast": (SMALL, ("fast", "slow"), {"fast": (8, 11), "slow": (3, 3)}),
+    "slow alone": (SMALL, ("slow",), {"slow": (3, 3)}),
+    "fast alone": (SMALL, ("fast",), {"fast": (8, 11)}),
+    "no sample": (replace(SMALL, sample=None), ("slow",), {"slow": (8, 11)}),
+    "a sample of none": (replace(SMALL, sample=0), ("fast", "slow"), {"slow": (0, 0)}),
+    "more than there are": (replace(SMALL, sample=20), ("slow",), {"slow": (8, 11)}),
+    "no patterns": (Profile(8, sample=3), ("slow",), {"slow": (3, 0)}),
 }
 
 
 @pytest.mark.parametrize(("profile", "backends", "expected"), SAMPLES.values(), ids=SAMPLES)
-def test_a_backend_to_which_graphs_are_dear_gets_a_sample(profile, backends, expected):
+def test_a_backend_that_compiles_slowly_gets_a_sample(profile, backends, expected):
     batches = list(campaign(profile, *backends).batches(FLEET))
     assert all(batch.work for batch in batches)
-    for backend, (drawn, of_patterns) in expected.items():
+    for backend, (random, of_patterns) in expected.items():
         own = given_to(backend, batches)
-        count = Counter(batch.stage.split(" of ")[0] for batch in own)
-        assert (count["judging"], count["judging every pattern"]) == (drawn, of_patterns)
+        stages = Counter(batch.stage.split(" up to ")[0] for batch in own)
+        found = stages["judging random cases"], stages["judging dim patterns"]
+        assert found == (random, of_patterns)
 
 
-def test_a_pattern_in_the_sample_is_one_graph_and_one_in_four_is_differentiated():
+def test_a_sampled_pattern_is_one_graph_and_one_in_four_has_gradients():
     profile = Profile(1, 2, thorough=True, sample=12)
-    for batch in given_to("dear", list(campaign(profile, "dear").batches(FLEET))):
+    for batch in given_to("slow", list(campaign(profile, "slow").batches(FLEET))):
         for _, cases in batch.work if batch.pattern else ():
             assert not any(any(case.x.static + case.y.static) for case in cases)
-    own = [batch for batch in campaign(profile, "dear").batches(FLEET) if batch.pattern]
+    own = [batch for batch in campaign(profile, "slow").batches(FLEET) if batch.pattern]
     orders = [
         {(to.lowering, case.gradient_order) for to, cases in batch.work for case in cases}
         for batch in own
@@ -131,18 +123,18 @@ def test_a_pattern_in_the_sample_is_one_graph_and_one_in_four_is_differentiated(
     assert orders == ([forward | {("inlined", 1)}] + [forward] * 3) * 3
 
 
-def test_seeds_share_out_the_patterns():
+def test_each_seed_samples_other_patterns():
     def chosen(seed):
-        batches = campaign(Profile(1, 2, sample=5), "dear", seed=seed).batches(FLEET)
+        batches = campaign(Profile(1, 2, sample=5), "slow", seed=seed).batches(FLEET)
         return {batch.pattern for batch in batches if batch.pattern}
 
     assert len(set.union(*map(chosen, range(20)))) > 80
     assert len([*patterns(2)]) == 107
 
 
-def test_no_place_is_chosen_twice():
+def test_evenly_spaced_indices_are_distinct():
     for seed in range(50):
-        places = spread(7, 50, seed)
+        places = evenly_spaced(7, 50, seed)
         assert len({*places}) == 7
         assert 0 <= min(places) <= max(places) < 50
 
@@ -154,10 +146,10 @@ def test_profiles_grow():
         assert amounts == sorted(amounts)
 
 
-def test_what_is_drawn_further_never_ends_and_is_new():
-    asked = campaign(Profile(3, 2), "cheap")
-    first = [batch for batch in asked.batches(FLEET) if batch.pattern is None]
-    further = list(islice(asked.further(FLEET), 20))
+def test_further_batches_have_new_cases_without_end():
+    whole = campaign(Profile(3, 2), "fast")
+    first = [batch for batch in whole.batches(FLEET) if batch.pattern is None]
+    further = list(islice(whole.further_batches(FLEET), 20))
     cases = [case for batch in [*first, *further] for case in batch.work[0][1]]
     assert len({*cases}) > 20
     assert not any(batch.pattern for batch in further)
@@ -167,10 +159,10 @@ def test_what_is_drawn_further_never_ends_and_is_new():
 
 
 def test_cases_are_distinct_and_so_are_those_of_other_seeds():
-    assert len({case_at(0, index) for index in range(100)}) >= 95
-    assert len({case_at(seed, 5) for seed in range(20)}) >= 19
+    assert len({plan.case_at(0, index) for index in range(100)}) >= 95
+    assert len({plan.case_at(seed, 5) for seed in range(20)}) >= 19
 
 
-def test_xarrays_cases_are_those_within_its_limits():
-    asked = Campaign(Profile(20), 0, ("call",), ("stock",))
-    assert len(list(asked.batches(find_target("xarray")))) == 20
+def test_xarray_gets_as_many_supported_cases_as_requested():
+    requested = Campaign(Profile(20), 0, ("call",), ("stock",))
+    assert len(list(requested.batches(find_target("xarray")))) == 20

@@ -1,25 +1,28 @@
-"""Tasks in other processes: in order, with a second try, and without what was lost."""
+"""Tasks in other processes: in order, with a second attempt, and without those that were lost."""
 
-import gc
 import os
+import signal
+import tempfile
 import threading
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from itertools import count
-from multiprocessing import get_context
+from itertools import count, repeat
+from multiprocessing import active_children, get_context
+from pathlib import Path
 
 import pytest
 
 import refdot as rd
-from refdot.check.pool import WorkerPool, results
+from refdot.check.pool import ProcessDied, WorkerPool, run_tasks, with_time_limit
 from refdot.targets.callable import CallableTarget
 from refdot.targets.protocol import TargetError
 from refdot.targets.registry import find_target
 
 DOT = CallableTarget(rd.dot, "dot")
+needs_alarm = pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="no time limit here")
 
 
-# Tasks: other processes find them by their names.
+# Tasks: other processes import them by name.
 
 
 def doubled(target, number):
@@ -44,112 +47,250 @@ def dies_at_3(target, number):
     return number
 
 
+def leaves_at_3(target, number):
+    if number == 3:
+        os._exit(0)
+    return number
+
+
 def divides(target, number):
     return 1 / number
+
+
+class UnreadableError(Exception):
+    """An exception that cannot be unpickled."""
+
+    def __init__(self, first, second):
+        super().__init__(first)
+
+
+def raises_unreadable(target, number):
+    raise UnreadableError(1, 2)
 
 
 def process_id(target, number):
     return os.getpid()
 
 
-def sleeps(target, seconds):
+def temporary_file(target, number):
+    return tempfile.mkstemp()[1]
+
+
+def hangs(target, way):
+    (folder, way) = way
+    for _ in with_time_limit([1], 0.5):
+        (folder / str(os.getpid())).touch()
+        if way == "sleep":
+            time.sleep(3600)
+        elif way == "loop":
+            while True:
+                pass
+        all(repeat(True))  # a loop in C, which signals do not end and which keeps the GIL
+
+
+def remaining_times(target, limit):
+    """Return the time to the limit at the start and the end of each item, and after them."""
+    times = []
+    for _ in with_time_limit(range(2), limit):
+        times.append(signal.getitimer(signal.ITIMER_REAL)[0])
+        time.sleep(0.2)
+        times.append(signal.getitimer(signal.ITIMER_REAL)[0])
+    return *times, signal.getitimer(signal.ITIMER_REAL)[0]
+
+
+def sleeps(seconds):
     time.sleep(seconds)
 
 
+def tells_its_id_and_sleeps(folder):
+    (folder / str(os.getpid())).touch()
+    time.sleep(600)
+
+
+def ignores_termination(folder):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    (folder / str(os.getpid())).touch()
+    time.sleep(600)
+
+
+def waited_for(condition):
+    """Wait until a condition holds; the limit is for a test that would never end."""
+    deadline = time.monotonic() + 300
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 @pytest.fixture(scope="module")
-def crew():
+def pool():
     with WorkerPool(2) as started:
         yield started
 
 
-def test_without_an_executor_each_task_is_done_when_its_result_is_asked_for():
-    asked = count()
-    given = results(doubled, DOT, asked)
-    assert [next(given) for _ in range(3)] == [(n, ("dot", 2 * n)) for n in range(3)]
-    assert next(asked) == 3
+def test_without_an_executor_each_task_runs_when_its_result_is_requested():
+    items = count()
+    results = run_tasks(doubled, DOT, items)
+    assert [next(results) for _ in range(3)] == [(n, ("dot", 2 * n)) for n in range(3)]
+    assert next(items) == 3
 
 
-@pytest.mark.parametrize("task", [slower_the_earlier, dies_at_3], ids=lambda task: task.__name__)
-def test_results_come_in_the_order_of_their_items(task, crew):
-    expected = [(n, None if task is dies_at_3 and n == 3 else n) for n in range(6)]
-    assert list(results(task, DOT, range(6), crew)) == expected
+@pytest.mark.parametrize(
+    "task", [slower_the_earlier, dies_at_3, leaves_at_3], ids=lambda task: task.__name__
+)
+def test_results_are_in_the_order_of_their_items(task, pool):
+    dies = task is not slower_the_earlier
+    expected = [(n, ProcessDied() if dies and n == 3 else n) for n in range(6)]
+    assert list(run_tasks(task, DOT, range(6), pool)) == expected
 
 
-def test_tasks_are_done_in_as_many_other_processes_as_the_crew_has(crew):
-    found = {process for _, process in results(process_id, DOT, range(40), crew)}
-    assert len(found) <= 2
-    assert os.getpid() not in found
+def test_tasks_run_in_as_many_other_processes_as_the_pool_has(pool):
+    ids = {process for _, process in run_tasks(process_id, DOT, range(40), pool)}
+    assert len(ids) <= 2
+    assert os.getpid() not in ids
 
 
-def test_a_process_that_dies_costs_its_own_task_a_second_try(crew, tmp_path):
+def test_a_task_whose_process_dies_gets_a_second_attempt(pool, tmp_path):
     markers = [tmp_path / str(number) for number in range(3)]
     expected = [(marker, marker.name) for marker in markers]
-    assert list(results(dies_once, DOT, markers, crew)) == expected
+    assert list(run_tasks(dies_once, DOT, markers, pool)) == expected
 
 
-def test_processes_that_died_are_not_left_to_the_collector_of_garbage(crew):
-    def alive() -> int:
-        return sum(type(o) is ProcessPoolExecutor for o in gc.get_objects())
-
-    gc.collect()
-    gc.disable()
-    try:
-        before = alive()
-        assert list(results(dies_at_3, DOT, [3, 3], crew)) == [(3, None), (3, None)]
-        assert alive() == before
-    finally:
-        gc.enable()
+def test_a_dying_process_loses_only_its_own_task(pool):
+    numbers = [3, 1, 3, 2, 3, 4]
+    results = [result for _, result in run_tasks(dies_at_3, DOT, numbers, pool)]
+    assert results == [ProcessDied(), 1, ProcessDied(), 2, ProcessDied(), 4]
 
 
-def test_an_executor_that_breaks_gives_up_what_it_had(tmp_path):
+def test_an_executor_that_breaks_loses_its_tasks():
     with ProcessPoolExecutor(1, get_context("spawn")) as executor:
-        found = [result for _, result in results(dies_at_3, DOT, range(3, 5), executor)]
-    assert found == [None, None]
+        found = [result for _, result in run_tasks(dies_at_3, DOT, range(3, 5), executor)]
+    assert found == [ProcessDied(), ProcessDied()]
 
 
 @pytest.mark.parametrize("kind", [WorkerPool, ThreadPoolExecutor])
-def test_an_error_of_a_task_is_raised_and_says_where_it_was(kind):
+def test_an_error_of_a_task_is_raised_with_its_traceback(kind):
     with kind(1) as executor:
-        given = results(divides, DOT, [2, 0], executor)
-        assert next(given) == (2, 0.5)
+        results = run_tasks(divides, DOT, [2, 0], executor)
+        assert next(results) == (2, 0.5)
         with pytest.raises(ZeroDivisionError, match=r"(?s)^division by zero\n.*in divides"):
-            next(given)
+            next(results)
 
 
-def test_what_waits_is_cancelled_when_results_are_no_longer_asked_for():
-    begun = threading.Event()
+def test_an_error_that_cannot_be_unpickled_does_not_break_the_pool(pool):
+    with pytest.raises(TypeError, match="second"):
+        next(run_tasks(raises_unreadable, DOT, [1], pool))
+    assert list(run_tasks(doubled, DOT, [1], pool)) == [(1, ("dot", 2))]
 
-    def waits(target, number):
-        begun.wait()
-        return number
 
+BEGUN = threading.Event()
+
+
+def waits(target, number):
+    BEGUN.wait()
+    return number
+
+
+def test_pending_tasks_are_cancelled_when_results_are_no_longer_requested():
     with ThreadPoolExecutor(1) as executor:
-        given = results(waits, find_target("xarray"), iter(range(5)), executor)
-        threading.Timer(0.1, begun.set).start()
-        assert next(given) == (0, 0)
-        given.close()
+        results = run_tasks(waits, find_target("xarray"), iter(range(5)), executor)
+        threading.Timer(0.1, BEGUN.set).start()
+        assert next(results) == (0, 0)
+        results.close()
         assert executor.submit(len, "ab").result() == 2
 
 
-def test_leaving_a_crew_ends_what_it_is_doing():
-    started = time.monotonic()
-    with WorkerPool(1) as crew:
-        crew.submit(sleeps, None, 0).result()
-        future = crew.submit(sleeps, None, 600)
-        while not future.running():
-            time.sleep(0.01)
-    assert future.exception(timeout=0) is not None
-    assert time.monotonic() - started < 300
+# The pool
+
+
+def test_leaving_a_pool_stops_its_running_tasks():
+    with WorkerPool(1) as pool:
+        running, waiting = pool.submit(sleeps, 600), pool.submit(sleeps, 600)
+        waited_for(running.running)
+    assert running.cancelled()
+    assert waiting.cancelled()
+
+
+def test_leaving_a_pool_stops_a_process_that_does_not_react(tmp_path):
+    with WorkerPool(1) as pool:
+        pool.submit(ignores_termination, tmp_path)
+        waited_for(lambda: any(tmp_path.iterdir()))
+    (marker,) = tmp_path.iterdir()
+    assert int(marker.name) not in {process.pid for process in active_children()}
+
+
+def test_an_interrupt_stops_the_processes():
+    with pytest.raises(KeyboardInterrupt), WorkerPool(2) as pool:  # noqa: PT012
+        ids = {process for _, process in run_tasks(process_id, DOT, range(20), pool)}
+        raise KeyboardInterrupt
+    assert not ids & {process.pid for process in active_children()}
+
+
+def test_workers_ignore_an_interrupt_from_the_keyboard(pool):
+    ((_, worker),) = run_tasks(process_id, DOT, [0], pool)
+    os.kill(worker, signal.SIGINT)
+    results = dict(run_tasks(process_id, DOT, range(40), pool))
+    assert worker in results.values()
+
+
+def test_a_terminated_worker_is_replaced(pool, tmp_path):
+    future = pool.submit(tells_its_id_and_sleeps, tmp_path)
+    waited_for(lambda: any(tmp_path.iterdir()))
+    (marker,) = tmp_path.iterdir()
+    os.kill(int(marker.name), signal.SIGTERM)
+    assert future.exception(timeout=300) is not None
+    assert list(run_tasks(doubled, DOT, range(4), pool)) == [(n, ("dot", 2 * n)) for n in range(4)]
+
+
+def test_shutdown_waits_for_the_tasks():
+    pool = WorkerPool(1)
+    future = pool.submit(sleeps, 0.1)
+    pool.shutdown()
+    assert future.result(timeout=0) is None
+    with pytest.raises(RuntimeError):
+        pool.submit(sleeps, 0)
+
+
+def test_temporary_files_of_workers_are_removed_with_the_pool():
+    with WorkerPool(1) as pool:
+        ((_, path),) = run_tasks(temporary_file, DOT, [0], pool)
+        assert Path(path).exists()
+    assert not Path(path).exists()
+
+
+# The time limit
+
+
+@needs_alarm
+@pytest.mark.parametrize("way", ["sleep", "loop", "loop in C"])
+def test_a_task_that_exceeds_the_time_limit_is_killed_and_not_repeated(way, pool, tmp_path):
+    ((_, result),) = run_tasks(hangs, DOT, [(tmp_path, way)], pool)
+    assert result == ProcessDied(timed_out=True)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@needs_alarm
+def test_the_time_limit_restarts_with_each_item_and_ends_with_the_last(pool):
+    ((_, times),) = run_tasks(remaining_times, DOT, [3600], pool)
+    first, first_end, second, second_end, after = times
+    assert first_end < first <= 3600
+    assert second_end < second <= 3600
+    assert second > first_end
+    assert after == 0
+
+
+def test_there_is_no_time_limit_in_this_process():
+    for _ in with_time_limit(range(2), 1e-3):
+        time.sleep(0.05)
 
 
 # Targets
 
-REFUSED = CallableTarget(lambda x, y, dim=None: rd.dot(x, y, dim), "refused")
+LOCAL = CallableTarget(lambda x, y, dim=None: rd.dot(x, y, dim), "local")
 
 
-def test_a_target_that_cannot_be_sent_is_refused_in_one_line():
+def test_a_target_that_cannot_be_pickled_is_rejected_in_one_line():
     with ThreadPoolExecutor(1) as executor:
-        given = results(doubled, REFUSED, [1], executor)
-        line = r"^refused cannot be sent to other processes: .*<lambda>.*$"
+        results = run_tasks(doubled, LOCAL, [1], executor)
+        line = r"^local cannot be sent to other processes: .*<lambda>.*$"
         with pytest.raises(TargetError, match=line):
-            next(given)
+            next(results)
