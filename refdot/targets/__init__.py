@@ -1,4 +1,4 @@
-"""Targets: what is judged, and what it did."""
+"""Targets: the implementations that refdot judges, and the outcomes of their runs."""
 
 from refdot.targets.callable import CallableTarget
 from refdot.targets.mismatch import Deviation, Mismatch

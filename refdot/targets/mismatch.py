@@ -1,44 +1,42 @@
-"""A broken rule, and a known deviation."""
+"""Mismatches, and the known deviations that explain some of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from html import escape
 
 from refdot.cases.case import DotCase
 from refdot.errors import DotError
-from refdot.lowering import lower_dot
 from refdot.targets.outcome import Outcome
+from refdot.targets.rendering import render
+from refdot.text import printable
 
 __all__ = ["Deviation", "Mismatch", "as_comment", "picture_of"]
 
 
 @dataclass(frozen=True)
 class Mismatch:
-    """One rule, broken by one outcome.
+    """A rule that the outcome of a case breaks.
 
     Attributes
     ----------
     rule : str
         "R1" to "R14".
     kind : str
-        One of `refdot.compare.KINDS`.
+        One of `refdot.rules.KINDS`.
     stage : str
-        Where it showed, one of `STAGES`.
+        The stage at which it shows, one of `refdot.rules.STAGES`.
     detail : str
-        What tells this cause from others of the same rule, kind and stage.
+        What distinguishes its cause from others of the same rule, kind and stage.
     expected, got : str
         One line each, for people.
     case : DotCase
     earliest_stage : str
-        For errors, the stage that could have raised it.
+        For errors, the earliest stage that could have raised them.
     replicate : int
-        Which replicate of numbers showed it.
-    order : int
-        For gradients, their order.
-    operand : str
-        For gradients, the operand that they are of.
+        The replicate of the case that shows it.
+    order, operand : int, str
+        For gradients, their order and the operand that they belong to.
     """
 
     rule: str
@@ -55,26 +53,20 @@ class Mismatch:
 
     @property
     def signature(self) -> str:
-        """What is the same for all mismatches of one cause."""
+        """The text that all mismatches of the same cause have in common."""
         return f"{self.rule} {self.kind} at {self.stage}: {self.detail}"
 
     def __str__(self) -> str:
         return f"{self.signature}\n  {self.case}\n  expected {self.expected}\n  got      {self.got}"
 
     def _repr_html_(self) -> str:
-        rows = {"case": str(self.case), "expected": self.expected, "got": self.got}
-        table = "".join(
-            f'<tr><th style="text-align: left">{name}</th>'
-            f'<td style="text-align: left"><code>{escape(text)}</code></td></tr>'
-            for name, text in rows.items()
-        )
-        return f"<b>{escape(self.signature)}</b><table>{table}</table>{picture_of(self.case)}"
+        return render("mismatch.html.jinja", mismatch=self, picture=picture_of(self.case))
 
 
 def picture_of(case: DotCase) -> str:
-    """Draw the lowering of a case with its sizes, or nothing if it has no lowering."""
+    """Return the lowering of a case with its sizes as SVG, or "" if there is no lowering."""
     try:
-        lowering = lower_dot(case.x.dims, case.y.dims, case.dim.value)
+        lowering = case.lowering
     except DotError:
         return ""
     x_sizes, y_sizes = case.x.sizes, case.y.sizes
@@ -86,33 +78,39 @@ def picture_of(case: DotCase) -> str:
     return lowering.to_svg({**x_sizes, **y_sizes, **disagreeing})
 
 
+def as_comment(mismatch: Mismatch) -> str:
+    """Return a mismatch as a Python comment, whatever characters it quotes."""
+    lines = str(mismatch).splitlines()
+    return "\n".join(f"# {printable(line)}".rstrip() for line in lines)
+
+
 @dataclass(frozen=True)
 class Deviation:
-    """A mismatch on record: one cause, understood, in some versions of a target.
+    """A known deviation: mismatches with a known cause in some versions of a target.
 
     Attributes
     ----------
     id : str
         Short words with hyphens between them.
     title : str
-        One sentence: what goes wrong.
+        What goes wrong, in one sentence.
     rules : tuple of str
-        Those that it breaks, of "R1" to "R14".
+        The rules that it breaks.
     kinds : tuple of str
-        In which ways, of `refdot.compare.KINDS`.
+        The kinds of its mismatches.
     versions : str
         A PEP 440 specifier.
     backends : tuple of str
-        Where it shows; empty if on every one.
+        The backends that have it; empty if all do.
     matches : callable
-        Whether such a mismatch, found in an outcome, comes from this cause. It is as narrow as the
-        cause: what is wrong beside it must still be seen.
+        Whether a mismatch of those rules and kinds, given with its outcome, has this cause. It
+        is as narrow as the cause, so that it hides no other defect.
     example : DotCase
-        A case that shows it.
+        A case that has the mismatch.
     cause : str
-        Where in the target's source it comes from, and why.
+        Where the cause is in the source of the target, and why it has this effect.
     upstream : str
-        The address of what the target's own tracker has about it, or nearest to it, if anything.
+        The address of the most relevant page of the target's issue tracker, if there is one.
     """
 
     id: str
@@ -125,9 +123,3 @@ class Deviation:
     example: DotCase
     cause: str
     upstream: str = ""
-
-
-def as_comment(mismatch: Mismatch) -> str:
-    """Write a mismatch as a comment of a script: what it quotes may be anything."""
-    lines = str(mismatch).splitlines()
-    return "\n".join(f"# {line}".rstrip() for line in lines)

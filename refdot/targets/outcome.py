@@ -1,4 +1,4 @@
-"""What a target did with a case, as data."""
+"""Outcomes: what a target did with a case, as data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from refdot.tensor import Array, NamedTensor
 __all__ = ["REPLICATES", "Declared", "Gradient", "Outcome", "Raised", "effects", "qualified_name"]
 
 
-REPLICATES = 2  # How often one case is run, each time on other numbers.
+REPLICATES = 2  # how often a case runs, each time with different numbers
 
 
 @dataclass(frozen=True)
@@ -21,29 +21,29 @@ class Raised:
     Attributes
     ----------
     stage : str
-        Where it was raised, one of `STAGES`.
+        The stage that raised it, one of `refdot.rules.STAGES`.
     type : str
         The name of its class.
     message : str
     expected_type : bool
         Whether it is a `ValueError` or a `TypeError`.
     appended : str
-        What comes after the message: pages about the target's own affairs, and notes.
+        Text after the message: internals of the target, and notes.
     bases : tuple of str
-        Its class and all that this is derived from, each with its module.
+        The qualified names of its class and of all base classes.
     """
 
     stage: str
     type: str
     message: str
     expected_type: bool
-    # Two exceptions that say the same are equal, wherever the target was when it raised them.
+    # Not compared: exceptions with the same message are equal wherever they were raised.
     appended: str = field(default="", compare=False)
     bases: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod
     def at(cls, stage: str, error: BaseException) -> Raised:
-        """Record `error` as raised at `stage`."""
+        """Return the record of an exception that was raised at a stage."""
         return cls(
             stage,
             type(error).__name__,
@@ -55,7 +55,7 @@ class Raised:
 
     @property
     def text(self) -> str:
-        """The exception's whole `str` and its notes: what `pytest.raises` matches with a regex."""
+        """The text that `pytest.raises(match=...)` searches: the exception and its notes."""
         return self.message + self.appended
 
     def __str__(self) -> str:
@@ -63,19 +63,13 @@ class Raised:
 
 
 def qualified_name(class_: type) -> str:
-    """Name a class with its module.
-
-    Examples
-    --------
-    >>> qualified_name(ValueError)
-    'builtins.ValueError'
-    """
+    """Return the name of a class with its module, such as "builtins.ValueError"."""
     return f"{class_.__module__}.{class_.__qualname__}"
 
 
 @dataclass(frozen=True)
 class Declared:
-    """What a target that builds graphs says of its output before anything is computed."""
+    """The output type that a target declares when it builds a graph."""
 
     dims: tuple[str, ...]
     dtype: str
@@ -84,18 +78,17 @@ class Declared:
 
 @dataclass(frozen=True)
 class Gradient:
-    """A cotangent that a target computed.
+    """A gradient that a target computed.
 
     Attributes
     ----------
     order : int
-        1: of the dot. 2: of the first gradients, each paired with a tangent.
+        1 for the gradient of the dot; 2 for that of the first gradients, paired with tangents.
     operand : str
-        "x" or "y"; "x" where both are one variable.
+        "x" or "y"; "x" if both operands are the same variable.
     replicate : int
-        Which of the runs of the case it is from.
     value : ndarray
-        Axes as the operand's dims.
+        Its axes are the dims of the operand.
     """
 
     order: int
@@ -111,26 +104,25 @@ class Outcome:
     Attributes
     ----------
     raised : Raised, optional
-        What ended it.
+        The exception that ended the run.
     declared : Declared, optional
-        What it said beforehand.
     values : tuple of NamedTensor
-        Its answers, one for each replicate of numbers.
+        The answers, one for each replicate.
     gradients : tuple of Gradient
     gradient_raised : Raised, optional
-        What ended the computation of gradients alone.
+        The exception that ended only the computation of gradients.
     discrete_gradients : tuple of str
-        The operands of integer or bool dtype that it gave a gradient of.
+        The operands of integer or bool dtype for which the target returned a gradient.
     discrete_gradient_raised : Raised, optional
-        What refused the gradient of such an operand.
+        The exception that rejected the gradient of such an operand.
     unlowered_nodes : tuple of str
-        What its lowered graph should not contain.
+        Nodes that the lowered graph should not contain.
     side_effects : tuple of str
-        What it changed, or shares, that is not its own.
+        Inputs that the target changed, and memory that its output shares.
     nondeterminism : tuple of str
-        What came out otherwise although the same was asked in other words.
+        Differences between results of equivalent calls.
     logged : tuple of Raised
-        What went wrong inside and was logged, but did not end it.
+        Exceptions that the target logged, but did not raise.
     """
 
     raised: Raised | None = None
@@ -147,7 +139,7 @@ class Outcome:
 
 
 def effects(inputs: tuple[Array, ...], before: tuple[Array, ...], output: Array) -> list[str]:
-    """Tell what a call did to its inputs, and whether its output shares their memory."""
+    """Return descriptions of the inputs that a call changed or whose memory its output shares."""
     found = []
     for name, array, copy in zip("xy", inputs, before, strict=False):
         if not np.array_equal(array, copy, equal_nan=array.dtype.kind in "fc"):

@@ -1,9 +1,10 @@
-"""What a target is."""
+"""The protocol of targets."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 from refdot.cases.case import DotCase
@@ -15,7 +16,14 @@ __all__ = ["Backend", "Target", "TargetError", "Unsupported", "deviation_of", "u
 
 @dataclass(frozen=True)
 class Unsupported:
-    """What a target, or a backend of it, does not claim to do: such cases are not judged on it."""
+    """Cases that a target or a backend does not support. They are counted, but not judged.
+
+    Attributes
+    ----------
+    reason : str
+    applies : callable
+        Whether a case is one of them.
+    """
 
     reason: str
     applies: Callable[[DotCase], bool]
@@ -23,7 +31,7 @@ class Unsupported:
 
 @dataclass(frozen=True)
 class Backend:
-    """One way in which a target executes.
+    """One of the ways in which a target executes.
 
     Attributes
     ----------
@@ -31,12 +39,11 @@ class Backend:
     absent : str
         Why it cannot run here; empty if it can.
     default : bool
-        Whether it runs unless others are asked for.
-    dear : bool
-        Whether it is given a sample of graphs alone, since a graph takes it long to compile or
-        what it does with each graph is much the same.
+        Whether it runs if no backend is named.
+    slow_to_compile : bool
+        Whether it runs only a sample of the cases.
     unsupported : tuple of Unsupported
-        What it does not claim to do, beside the limits of its target.
+        Cases that it does not support although the target does.
     """
 
     name: str
@@ -47,23 +54,22 @@ class Backend:
 
 
 class Target(Protocol):
-    """What is judged.
+    """An implementation of dot that refdot judges.
 
     Attributes
     ----------
     name, version : str
     stages : tuple of str
-        Which of `STAGES` it tells apart.
+        The stages that it has, of `refdot.rules.STAGES`.
     lowerings : tuple of str
-        Its lowerings by name, the standard one first.
+        The names of its lowerings, the standard one first.
     default_lowerings : tuple of str
-        Those that run unless others are asked for.
+        The lowerings that run if none is named.
     unsupported : tuple of Unsupported
-        What it does not claim to do.
     not_checked : mapping of str to str
-        Kinds of mismatch that say nothing about it, each with the reason.
+        Kinds of mismatch that are not judged, each with the reason.
     deviations : tuple of Deviation
-        Those on record for this version of it.
+        The known deviations of this version.
     """
 
     name: str
@@ -76,41 +82,56 @@ class Target(Protocol):
     deviations: tuple[Deviation, ...]
 
     def backends(self) -> tuple[Backend, ...]:
-        """List every way in which it can execute, those absent here included."""
+        """Return all backends, including those that cannot run here.
+
+        What they do not support must not change, because it is read only once.
+        """
 
     def run(self, case: DotCase, backend: str, lowering: str, until: str = "run") -> Outcome:
-        """Run a case as far as a stage. Whatever the target raises is part of the outcome."""
+        """Run a case up to a stage. Exceptions of the target become part of the outcome."""
 
     def run_all(
         self, cases: Iterable[DotCase], backend: str, lowering: str, until: str = "run"
     ) -> tuple[Outcome, ...]:
-        """Run cases in turn, and share between them what is the same for several."""
+        """Run cases in turn. Cases of the same graph may share a compiled function."""
 
     def reproducer(self, mismatch: Mismatch, backend: str, lowering: str) -> str:
-        """Write a standalone script that shows a mismatch, and exits 1 while it is there."""
+        """Return a standalone script that shows a mismatch, and exits 1 as long as it exists."""
 
 
 class TargetError(Exception):
-    """A target that was asked for cannot be had; the message says why, in one line."""
+    """The requested target does not exist or cannot be imported. The message is one line."""
 
 
 def unsupported_reason(target: Target, case: DotCase, backend: str | None = None) -> str | None:
-    """Say why a case is not judged on a target, or on a backend of it, if it is not."""
+    """Return why a target, or one of its backends, does not support a case, or None."""
     unsupported = target.unsupported
     if backend is not None:
-        unsupported += next(
-            there.unsupported for there in target.backends() if there.name == backend
-        )
+        if isinstance(target, Hashable):
+            unsupported += _cached_by_backend(target)[backend]
+        else:
+            unsupported += _unsupported_by_backend(target)[backend]
     return next((each.reason for each in unsupported if each.applies(case)), None)
+
+
+def _unsupported_by_backend(target: Target) -> dict[str, tuple[Unsupported, ...]]:
+    return {backend.name: backend.unsupported for backend in target.backends()}
+
+
+# This is needed for every case, and a target may be slow to list its backends.
+_cached_by_backend = lru_cache(maxsize=8)(_unsupported_by_backend)
 
 
 def deviation_of(
     target: Target, mismatch: Mismatch, outcome: Outcome, backend: str
 ) -> Deviation | None:
-    """Find the known deviation that a mismatch is, if it is one."""
+    """Return the known deviation that explains a mismatch, or None."""
     for deviation in target.deviations:
-        there = not deviation.backends or backend in deviation.backends
-        such = mismatch.rule in deviation.rules and mismatch.kind in deviation.kinds
-        if there and such and deviation.matches(mismatch, outcome):
+        if (
+            (not deviation.backends or backend in deviation.backends)
+            and mismatch.rule in deviation.rules
+            and mismatch.kind in deviation.kinds
+            and deviation.matches(mismatch, outcome)
+        ):
             return deviation
     return None

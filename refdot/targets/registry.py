@@ -1,4 +1,4 @@
-"""Targets by name: those of installed packages, and any function by its module and name."""
+"""Targets by name: targets of installed packages, and functions."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from refdot.targets.protocol import Target, TargetError
 
 __all__ = ["find_target", "target_names"]
 
-# A package brings a target by an entry point of this group: a class without arguments.
+# A package provides a target by an entry point of this group, which it calls without arguments.
 _GROUP = "refdot.targets"
 
 
 class _FoundTarget(CallableTarget):
-    """A callable that was found by its name, and is found by it again in another process."""
+    """A callable that another process finds again by its name."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return find_target, (self.name,)
 
 
 def target_names() -> tuple[str, ...]:
-    """Return the names of the targets that installed packages bring."""
+    """Return the names of the targets that installed packages provide."""
     return tuple(sorted(entry_points(group=_GROUP).names))
 
 
@@ -35,7 +35,7 @@ def find_target(name: str) -> Target:
     ----------
     name : str
         The name of an entry point of the group `refdot.targets`, such as "pytensor" or "xarray",
-        or "module:function".
+        or a function as "module:function".
 
     Raises
     ------
@@ -44,41 +44,53 @@ def find_target(name: str) -> Target:
     """
     if name in entry_points(group=_GROUP).names:
         return _installed_target(name)
-    module_name, colon, path = name.partition(":")
-    if not colon or not module_name or not path:
+    module_name, _, path = name.partition(":")
+    if not module_name or not path:
         choices = ", ".join(target_names())
-        raise TargetError(f"no target {name!r}: it must be {choices} or module:function")
-    found = _imported(name, module_name, path)
-    if not callable(found):
+        raise TargetError(f"unknown target {name!r}: choose from {choices} or module:function")
+    function = _imported(module_name, path)
+    if not callable(function):
         raise TargetError(f"{name} is not callable")
-    return _FoundTarget(found, name, gradients=hasattr(found, "vjp"))
+    return _FoundTarget(function, name, gradients=hasattr(function, "vjp"))
 
 
 def _installed_target(name: str) -> Target:
-    (entry_point,) = entry_points(group=_GROUP, name=name)
+    entry_point, *others = entry_points(group=_GROUP, name=name)
+    package = entry_point.dist.name if entry_point.dist else ""
+    if others:
+        packages = sorted([package, *(other.dist.name for other in others if other.dist)])
+        names = ", ".join(packages)
+        raise TargetError(f"several packages provide the target {name!r}: {names}")
     try:
         target: Target = entry_point.load()()
     except (ModuleNotFoundError, PackageNotFoundError) as error:
         extras = ",".join(entry_point.extras)
-        package = entry_point.dist.name if entry_point.dist else name
         hint = f"; pip install '{package}[{extras}]'" if extras else ""
-        raise TargetError(f"{name} cannot be imported: {error}{hint}") from None
+        raise TargetError(f"cannot import the target {name!r}: {error}{hint}") from None
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a package may raise anything
+        raise _import_error(f"the target {name!r}", error) from None
     return target
 
 
-def _imported(name: str, module_name: str, path: str) -> Any:
+def _imported(module_name: str, path: str) -> Any:
     if "" not in sys.path:
-        sys.path.insert(0, "")  # as `python -m` does: modules in the working directory
+        sys.path.insert(0, "")  # as `python -m` does: the working directory has modules too
     try:
         found: Any = importlib.import_module(module_name)
         for attribute in path.split("."):
             found = getattr(found, attribute)
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # a module may raise anything, when imported or when asked
-        if isinstance(error, AttributeError) and module_name in sys.modules:
-            raise TargetError(f"{module_name} has no {path}") from None
-        what = name if module_name in sys.modules else module_name
-        message = f"cannot import {what}: {type(error).__name__}: {error}"
-        raise TargetError(" ".join(message.split())) from None
+    except BaseException as error:  # a module may raise anything
+        if module_name not in sys.modules:
+            raise _import_error(module_name, error) from None
+        if isinstance(error, AttributeError):
+            raise TargetError(f"module {module_name!r} has no attribute {path!r}") from None
+        raise _import_error(f"{module_name}:{path}", error) from None
     return found
+
+
+def _import_error(name: str, error: BaseException) -> TargetError:
+    return TargetError(" ".join(f"cannot import {name}: {type(error).__name__}: {error}".split()))
