@@ -106,6 +106,13 @@ def _add_check(commands: Any) -> None:
         help="check for this time: stop early, or go on with more random cases",
     )
     check.add_argument(
+        "--timeout",
+        type=positive_number,
+        default=300.0,
+        metavar="SECONDS",
+        help="time limit of one case (default 300), only with --jobs and not on Windows",
+    )
+    check.add_argument(
         "--jobs",
         type=whole_number(1),
         metavar="N",
