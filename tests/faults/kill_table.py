@@ -1,10 +1,10 @@
-"""Who catches which planted fault: refdot, a naive fuzz, or PyTensor's own tests.
+"""Write a table of what catches each planted fault: refdot, a naive fuzz, or PyTensor's own tests.
 
     python tests/faults/kill_table.py --pytensor-tests PATH --write docs/planted-faults.md
 
-PATH is a checkout of PyTensor at the version that is installed, whose tests are not in its wheel.
-Without it that column is left out; without `--write` the page is printed. Each fault is planted
-in a process of its own.
+PATH is a checkout of PyTensor at the installed version, because the wheel does not contain its
+tests. Without PATH, the table has no column for them. Without `--write`, the page is printed. Each
+fault is planted in a separate process.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from xml.etree import ElementTree
 
 import pytensor
 from naive_fuzz import first_failure
-from planted import FAULTS, Fault, cases_needed, planted
+from planted import FAULTS
+from planting import Fault, cases_needed, planted
 
 from refdot.pytensor.lowerings.install import use_lowering
 
@@ -34,16 +35,16 @@ SEEDS = range(10)
 NAIVE_CASES = 100
 OWN_TESTS = ("tests/xtensor/test_math.py", "tests/tensor/test_einsum.py")
 OWN_TESTS_ABOUT_DOT = "dot or matmul or einsum"
-# The faults are in what the Python linker runs, so it is what PyTensor's tests are run with too.
+# The faults are in code that the Python linker runs, so PyTensor's tests use this linker too.
 OWN_FLAGS = "linker=py,cxx="
-PLANTED = "PLANTED_FAULT"
+PLANTED = "PLANTED_FAULT"  # the environment variable with the name of a fault
 
-UNTIL_THE_END = ExitStack()
+_until_exit = ExitStack()
 BY_NAME = {fault.name: fault for fault in FAULTS}
 
 
 class Row(NamedTuple):
-    """Who catches a fault.
+    """A row of the table: what catches a fault.
 
     Attributes
     ----------
@@ -51,11 +52,11 @@ class Row(NamedTuple):
     caught_by : str
         The rule, kind and stage of the mismatch that refdot reports with the first seed.
     needed : list of int
-        How many cases refdot needs, for each seed.
+        The number of cases that refdot needs, for each seed.
     naive : int, optional
-        How many the naive fuzz needs, if it catches it.
+        The number of cases that the naive fuzz needs, if it catches the fault.
     own : str, optional
-        The first of PyTensor's own tests that fails, empty if none does.
+        The first of PyTensor's own tests that fails; empty if none does, None if they did not run.
     """
 
     name: str
@@ -67,34 +68,35 @@ class Row(NamedTuple):
 
 
 def row_of(name: str, tests: Path | None, before: dict[str, str]) -> Row:
-    """Plant a fault and ask who catches it."""
+    """Plant a fault and return what catches it."""
     fault = BY_NAME[name]
     caught = [found for seed in SEEDS if (found := cases_needed(fault, seed)) is not None]
     with planted(fault), use_lowering(fault.lowering):
         naive = first_failure(NAIVE_CASES)
     own = None
     if tests is not None:
+        # A test that fails without the fault too counts if its message is another one.
         after = failures(tests, fault, len(before) + 1)
         own = next((test for test in after if after[test] != before.get(test)), "")
     caught_by = caught[0][1].signature.partition(":")[0] if caught else "nothing"
     return Row(name, fault.aspect, caught_by, [number for number, _ in caught], naive, own)
 
 
-def failures(tests: Path, fault: Fault | None = None, enough: int = 0) -> dict[str, str]:
-    """Run PyTensor's own tests of dot and einsum in a process of their own.
+def failures(tests: Path, fault: Fault | None = None, max_failures: int = 0) -> dict[str, str]:
+    """Run PyTensor's own tests of dot and einsum in a separate process.
 
     Parameters
     ----------
     tests : Path
+        The checkout of PyTensor.
     fault : Fault, optional
-    enough : int, optional
-        How many failures end the run.
+    max_failures : int, optional
+        The number of failures that ends the run; 0 for no limit.
 
     Returns
     -------
     dict
-        From each test that fails to what it says. One that fails without a fault too counts if
-        it says something else then.
+        The message of each test that fails.
     """
     here = Path(__file__).parent
     with tempfile.TemporaryDirectory() as folder:
@@ -106,7 +108,7 @@ def failures(tests: Path, fault: Fault | None = None, enough: int = 0) -> dict[s
         }
         command = [sys.executable, "-m", "pytest", "-q", "-p", "kill_table", "-c", os.devnull]
         command += ["-p", "no:cacheprovider", "--rootdir", ".", f"--junitxml={report}"]
-        command += [f"--maxfail={enough}"]
+        command += [f"--maxfail={max_failures}"]
         command += [*OWN_TESTS, "-k", OWN_TESTS_ABOUT_DOT]
         subprocess.run(command, cwd=tests, env=environment, capture_output=True, check=False)
         cases = ElementTree.parse(report).iter("testcase")
@@ -119,15 +121,15 @@ def failures(tests: Path, fault: Fault | None = None, enough: int = 0) -> dict[s
 
 
 def pytest_configure() -> None:
-    """Plant a fault where this file is a plugin of PyTensor's own tests."""
+    """Plant the fault when pytest loads this file as a plugin for PyTensor's own tests."""
     if name := os.environ.get(PLANTED):
-        UNTIL_THE_END.enter_context(planted(BY_NAME[name]))
+        _until_exit.enter_context(planted(BY_NAME[name]))
 
 
 def rows(names: Sequence[str], tests: Path | None, jobs: int) -> Iterable[Row]:
-    """Give the row of each fault, from a process of its own."""
+    """Yield the row of each fault, computed in a separate process."""
     before = failures(tests) if tests else {}
-    # A child that was forked would have the faults' names, and PyTensor's caches, of its parent.
+    # A forked process would share the state and the caches of PyTensor with this one.
     spawn: dict[str, Any] = {"mp_context": get_context("spawn"), "max_tasks_per_child": 1}
     with ProcessPoolExecutor(jobs, **spawn) as pool:
         count = len(names)
@@ -137,66 +139,72 @@ def rows(names: Sequence[str], tests: Path | None, jobs: int) -> Iterable[Row]:
 
 
 def page(table: list[Row]) -> str:
-    """Write the documentation's page."""
-    version, python = pytensor.__version__, platform.python_version_tuple()
-    medians = sorted(median(row.needed) for row in table if row.needed)
-    caught = sum(len(row.needed) == len(SEEDS) for row in table)
-    soon = sum(number < 30 for number in medians)
-    naive = sum(row.naive is not None for row in table)
-    own = sum(bool(row.own) for row in table)
-    ran_own = table[0].own is not None
+    """Return the page of the documentation."""
+    total = len(table)
+    medians = [median(row.needed) for row in table if row.needed]
+    has_own = table[0].own is not None
+    caught = {
+        f"`refdot check`, with each of {len(SEEDS)} seeds": sum(
+            len(row.needed) == len(SEEDS) for row in table
+        ),
+        f"the naive fuzz, {NAIVE_CASES} cases": sum(row.naive is not None for row in table),
+    }
+    if has_own:
+        caught["PyTensor's own tests"] = sum(bool(row.own) for row in table)
+    python = ".".join(platform.python_version_tuple()[:2])
     lines = [
         "# Planted faults",
         "",
-        PREAMBLE.format(count=len(table), version=version, python=".".join(python[:2])),
+        PREAMBLE.format(count=total, seeds=len(SEEDS), version=pytensor.__version__, python=python),
         "",
         "| caught by | of | faults |",
         "|---|--:|--:|",
-        f"| `refdot check`, with each of {len(SEEDS)} seeds | {len(table)} | {caught} |",
-        f"| the naive fuzz, {NAIVE_CASES} cases | {len(table)} | {naive} |",
-        *([f"| PyTensor's own tests | {len(table)} | {own} |"] if ran_own else []),
+        *(f"| {name} | {total} | {count} |" for name, count in caught.items()),
         "",
-        f"refdot needs a median of fewer than 30 cases for {soon} of the faults, and at most "
-        f"{max(medians):g}.",
+        f"refdot needs a median of fewer than 30 cases for {sum(n < 30 for n in medians)} of the "
+        f"faults, and at most {max(medians):g}.",
         "",
-        "| fault | caught by | cases: median | most | naive fuzz | PyTensor's tests |",
-        "|---|---|--:|--:|--:|--:|",
+        "| fault | caught by | cases: median | most | naive fuzz |"
+        + " PyTensor's tests |" * has_own,
+        "|---|---|--:|--:|--:|" + "--:|" * has_own,
     ]
     for row in table:
-        needed = (f"{median(row.needed):g}", str(max(row.needed))) if row.needed else ("-", "-")
-        own_test = "" if row.own is None else f"`{row.own}`" if row.own else "-"
-        lines.append(
-            f"| {row.name} | {row.caught_by} | {needed[0]} | {needed[1]} "
-            f"| {row.naive or '-'} | {own_test} |"
-        )
+        cells = [row.name, row.caught_by]
+        cells += [f"{median(row.needed):g}", f"{max(row.needed)}"] if row.needed else ["-", "-"]
+        cells.append(str(row.naive or "-"))
+        if has_own:
+            cells.append(f"`{row.own}`" if row.own else "-")
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
 PREAMBLE = """\
-Who checks the checker? `tests/faults/planted.py` plants faults in PyTensor, one at a time ({count}
-when this page was written), each a slip that somebody could make: in the building of the graph, in
-its lowering, in einsum, in gradients, in rewrites and in operations that run. A fault counts as caught
-if `refdot check` reports, with the option `--only` that it belongs to, a mismatch that is new. The
-suite catches each of them on every interpreter.
+How good is the checker? `tests/faults/planted.py` contains {count} faults, each a mistake that a
+developer could make in PyTensor: in building the graph, in its lowering, in einsum, in gradients,
+in rewrites and in operations. They are planted one at a time. A fault counts as caught if
+`refdot check` reports a new mismatch with the option `--only` for the aspect that the fault
+concerns. The test suite verifies on every interpreter that each fault is caught.
 
-This is the table for PyTensor {version} on Python {python}. It is written by
+This is the table for PyTensor {version} on Python {python}. This command writes it:
 
     python tests/faults/kill_table.py --pytensor-tests PATH --write docs/planted-faults.md
 
-where PATH is a checkout of PyTensor. How many cases refdot judges until it catches a fault is the
-median of ten seeds, and the most of them. The naive fuzz is what one writes without refdot
-(`tests/faults/naive_fuzz.py`): random names and shapes, ordinary numbers, values and gradients
-compared with NumPy's einsum by `assert_allclose`, an error expected where sizes differ. The last
-column has the first of PyTensor's own tests, of dot and of einsum, that fails with the fault and not, or
-otherwise, without it."""
+PATH is a checkout of PyTensor. The columns "median" and "most" give the number of cases that refdot
+judges until it catches the fault, over {seeds} seeds. The naive fuzz (`tests/faults/naive_fuzz.py`)
+is a test that one would write without refdot: random names and shapes, ordinary numbers, values and
+gradients compared with NumPy's einsum by `assert_allclose`, and an error expected for sizes that
+differ. The last column names the first of PyTensor's own tests of dot and einsum that fails with
+the fault but not without it, or fails with another message."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("faults", nargs="*", default=[*BY_NAME], help="names of faults; all")
-    parser.add_argument("--pytensor-tests", type=Path, metavar="PATH", help="PyTensor's checkout")
-    parser.add_argument("--write", type=Path, metavar="FILE", help="the page to write")
-    parser.add_argument("--jobs", type=int, default=1, metavar="N")
+    parser.add_argument(
+        "faults", nargs="*", default=[*BY_NAME], metavar="FAULT", help="name of a fault; all"
+    )
+    parser.add_argument("--pytensor-tests", type=Path, metavar="PATH", help="checkout of PyTensor")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="page to write, not print")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="number of processes")
     options = parser.parse_args()
     text = page(list(rows(options.faults, options.pytensor_tests, options.jobs)))
     if options.write:

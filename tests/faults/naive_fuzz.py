@@ -1,7 +1,7 @@
-"""The fuzz that a competent developer writes in half an hour, to measure refdot against.
+"""The fuzz test that a competent developer writes in half an hour, as a baseline for refdot.
 
-It knows the definition, draws shapes and names at random, differentiates, and expects an error for
-sizes that differ. Its data are ordinary, and its tolerance is NumPy's.
+It draws names and shapes at random, compares values and gradients with `np.einsum`, and expects an
+error for sizes that differ. Its numbers are ordinary, and its tolerance is NumPy's default.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["first_failure"]
 
 
 def first_failure(cases: int, seed: int = 0) -> int | None:
-    """Give the number of the first case that fails, if one of so many does."""
+    """Return the number of the first case that fails, None if all cases pass."""
     random = np.random.default_rng(seed)
     for number in range(1, cases + 1):
         try:
@@ -32,9 +32,10 @@ def first_failure(cases: int, seed: int = 0) -> int | None:
 def operands(random):
     sizes = {name: int(random.integers(1, 6)) for name in "abcd"}
     dims = [tuple("abcd"[i] for i in random.permutation(4)[: random.integers(4)]) for _ in "xy"]
-    known = random.random() < 0.5
-    variables = [pt.tensor(shape=tuple(sizes[d] if known else None for d in of)) for of in dims]
-    return dims, variables, [random.normal(size=[sizes[d] for d in of]) for of in dims]
+    static = random.random() < 0.5
+    shapes = [tuple(sizes[name] for name in names) for names in dims]
+    variables = [pt.tensor(shape=shape if static else (None,) * len(shape)) for shape in shapes]
+    return dims, variables, [random.normal(size=shape) for shape in shapes]
 
 
 def check_answer(random):
@@ -60,19 +61,20 @@ def check_answer(random):
     )(x_values, y_values, weights)
 
     np.testing.assert_allclose(results[0], expected)
-    for bar, own, other, ones in (
+    for gradient, own, other, ones in (
         (results[1], 0, 1, np.ones_like(x_values)),
         (results[2], 1, 0, np.ones_like(y_values)),
     ):
         subscripts = f"{letters[2]},{letters[other]},{letters[own]}->{letters[own]}"
         others = (x_values, y_values)[other]
-        np.testing.assert_allclose(bar, np.einsum(subscripts, weights, others, ones), atol=1e-12)
+        expected = np.einsum(subscripts, weights, others, ones)
+        np.testing.assert_allclose(gradient, expected, atol=1e-12)
 
 
 def check_error(random):
-    size, known = int(random.integers(2, 6)), random.random() < 0.5
-    x = pt.tensor(shape=(3, size if known else None))
-    y = pt.tensor(shape=(size + 1 if known else None, 2))
+    size, static = int(random.integers(2, 6)), random.random() < 0.5
+    x = pt.tensor(shape=(3, size if static else None))
+    y = pt.tensor(shape=(size + 1 if static else None, 2))
     values = random.normal(size=(3, size)), random.normal(size=(size + 1, 2))
 
     def run():

@@ -1,42 +1,21 @@
-"""Faults to plant in PyTensor: each one slip, and a case that PyTensor answers otherwise for it.
+"""The faults that are planted in PyTensor: each is a small mistake, with a case that shows it.
 
-A fault changes the source text of functions, in this process alone, and takes that back after.
-`tests/faults/kill_table.py` tells who catches each of them.
+`tests/faults/kill_table.py` writes a table of what catches each of them.
 """
 
 from __future__ import annotations
 
-import ast
-import inspect
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
-from functools import cache
-from importlib import import_module
-from textwrap import dedent
-from types import CodeType
 from typing import Any
 
+from planting import Edit, Fault
 from pytensor.graph.op import Op
-from pytensor.printing import debugprint
 
-from refdot import check
-from refdot.cases.case import DimArgument, DotCase, Operand
-from refdot.cases.notation import dot_case
-from refdot.check.plan import PROFILES, Batch, Campaign, Configuration
-from refdot.judging.expected import expected_error
-from refdot.pytensor.lowerings.install import use_lowering
-from refdot.pytensor.target import graph
-from refdot.pytensor.target.target import PyTensorTarget
-from refdot.targets.mismatch import Mismatch
-from refdot.targets.outcome import Outcome
+from refdot.cases.case import DimArgument, DotCase
+from refdot.cases.notation import dot_case, operand
 
-__all__ = ["FAULTS", "Fault", "cases_needed", "observed", "planted"]
+__all__ = ["FAULTS"]
 
-SEED = 0
-FIRST = "judging smoke cases"
-
-# An operation's rule for gradients has had two names.
+# The name of the method for gradients depends on PyTensor's version.
 PULLBACK = "pullback" if hasattr(Op, "pullback") else "L_op"
 
 DOT = "pytensor.xtensor.math:dot"
@@ -75,152 +54,8 @@ AS_XTENSOR = "pytensor.xtensor.type:as_xtensor"
 SUM_OF_GRADIENTS = "pytensor.gradient:_populate_grad_dict"
 
 
-@dataclass(frozen=True)
-class Edit:
-    """In the source of the function at `where`, `old` becomes `new`."""
-
-    where: str
-    old: str
-    new: str
-
-    @cache  # noqa: B019  (the edits are a table of constants: none is ever let go)
-    def compiled(self) -> tuple[Any, CodeType]:
-        """Give the function, and the code it is to have."""
-        module, _, path = self.where.partition(":")
-        function: Any = import_module(module)
-        for name in path.split("."):
-            function = getattr(function, name)
-        source = inspect.getsource(function)
-        assert self.old in source, f"{self.where} does not say {self.old!r}"
-        tree = ast.parse(dedent(source.replace(self.old, self.new)))
-        tree.body[0].decorator_list = []
-        # What a method closes over, its class for one, it finds in a function around it.
-        around = ast.parse(f"def around({', '.join(function.__code__.co_freevars)}): pass")
-        around.body[0].body = tree.body
-        module_code = compile(around, inspect.getfile(function), "exec")
-        return function, inner_code(inner_code(module_code, "around"), function.__name__)
-
-
-def inner_code(code: CodeType, name: str) -> CodeType:
-    """Find the code of a function that a piece of code defines."""
-    return next(c for c in code.co_consts if isinstance(c, CodeType) and c.co_name == name)
-
-
-@dataclass(frozen=True)
-class Fault:
-    """One slip.
-
-    Attributes
-    ----------
-    name : str
-        What PyTensor does.
-    aspect : str
-        What of `refdot check --only` must catch it.
-    edits : tuple of Edit
-    example : DotCase
-        PyTensor's answer to it is another one with the fault.
-    lowering : str
-        The lowering it is about.
-    """
-
-    name: str
-    aspect: str
-    edits: tuple[Edit, ...]
-    example: DotCase
-    lowering: str = "stock"
-
-
-@contextmanager
-def planted(fault: Fault) -> Iterator[None]:
-    """Give PyTensor a fault until the `with` block ends."""
-    with ExitStack() as undone_at_the_end:
-        for function, code in [edit.compiled() for edit in fault.edits]:
-            undone_at_the_end.callback(setattr, function, "__code__", function.__code__)
-            function.__code__ = code
-        yield
-
-
-def cases_needed(fault: Fault, seed: int = SEED) -> tuple[int, Mismatch] | None:
-    """Give the number of cases until a fault is caught, and what it is caught by."""
-    judged = 0
-    for batch in quick_batches(seed, fault.lowering):
-        ((_, cases),) = batch.work
-        if (caught := caught_in(batch, fault)) is not None:
-            # A sibling is of the case that it was judged with.
-            place = cases.index(caught.case) if caught.case in cases else 0
-            return judged + place + 1, caught
-        judged += len(cases)
-    return None
-
-
-@cache
-def caught_in(batch: Batch, fault: Fault) -> Mismatch | None:
-    """Give the first mismatch of a batch that `refdot check` takes for new."""
-    ((configuration, cases),) = batch.work
-    if not batch.size_variants:
-        cases = tuple(case for case in cases if concerns(case, fault.aspect))
-    told = replace(batch, work=((configuration, cases),), only=(fault.aspect,))
-    with planted(fault):
-        found = check.judge_batch(PyTensorTarget(), told).findings
-    return next((finding.mismatch for finding in found if finding.known is None), None)
-
-
-@cache
-def quick_batches(seed: int, lowering: str) -> list[Batch]:
-    """Give what a run judges of one lowering when nothing is said, in its order."""
-    target = PyTensorTarget()
-    campaign = Campaign(PROFILES["quick"], seed, ("python",), target.default_lowerings)
-    configuration = Configuration("python", lowering)
-    own = [
-        replace(batch, work=((configuration, dict(batch.work)[configuration]),))
-        for batch in campaign.batches(target)
-        if configuration in dict(batch.work)
-    ]
-    # Most are caught by one of the first cases: the rest of these need not be run.
-    return [
-        part for batch in own for part in (each_case(batch) if batch.stage == FIRST else [batch])
-    ]
-
-
-def each_case(batch: Batch) -> list[Batch]:
-    """Give a batch of each case."""
-    ((configuration, cases),) = batch.work
-    return [replace(batch, work=((configuration, (case,)),)) for case in cases]
-
-
-def concerns(case: DotCase, aspect: str) -> bool:
-    """Whether a case can show anything of an aspect; if not, running it would take time alone."""
-    valid = expected_error(case) is None
-    differentiated = valid and case.gradient_order > 0
-    return {"errors": not valid, "values": valid, "gradients": differentiated}.get(aspect, True)
-
-
-@cache
-def released(case: DotCase, lowering: str) -> frozenset[str]:
-    """Give the signatures of what is wrong with a case on PyTensor as it is."""
-    found = check.judge(PyTensorTarget(), case, Configuration("python", lowering))
-    return frozenset(mismatch.signature for mismatch in found)
-
-
-def observed(fault: Fault) -> list[Any]:
-    """List all there is to see of PyTensor's answer to a fault's example, to the last bit."""
-    try:
-        with use_lowering(fault.lowering):
-            lowered = debugprint(graph.lower(graph.build(fault.example)), file="str")
-    except Exception as error:
-        lowered = repr(error)
-    outcome = PyTensorTarget().run(fault.example, "python", fault.lowering)
-    arrays = [value.data for value in outcome.values] + [g.value for g in outcome.gradients]
-    rest = [getattr(outcome, name) for name in Outcome.__dataclass_fields__]
-    return [
-        lowered,
-        [(array.dtype, array.shape, array.tobytes()) for array in arrays],
-        [part for part in rest if part not in (outcome.values, outcome.gradients)],
-    ]
-
-
 def product(new: str) -> tuple[Edit, ...]:
-    """Let each matrix product of PyTensor, of the arrays x and y, be as written."""
+    """Replace each matrix product in PyTensor by an expression in the arrays x and y."""
     wrong = f"(lambda x, y: {new})"
     return (
         Edit("pytensor.tensor.math:Dot.perform", "np.matmul", wrong),
@@ -230,7 +65,7 @@ def product(new: str) -> tuple[Edit, ...]:
 
 
 def fault(name: str, aspect: str, example: DotCase, *edits: Any, lowering: str = "stock") -> Fault:
-    """Make a fault of one edit, written as its three parts, or of several."""
+    """Return a fault of one edit, given as its three fields, or of several."""
     if isinstance(edits[0], str):
         return Fault(name, aspect, (Edit(*edits),), example, lowering)
     return Fault(name, aspect, edits, example, lowering)
@@ -241,7 +76,7 @@ BATCHED = dot_case("a? b? c?", "a? c? d?", "c")
 INTEGERS = ("int64", "int64")
 DIFFER = "isinstance(y_shape, int)\n            and x_shape != y_shape"
 
-# Laid out by hand: what it does, what it is caught by, what shows it; where, and the edit.
+# In each: name, aspect and example; then the edit: where, old and new. Formatted by hand.
 # fmt: off
 FAULTS = [
     # --- names and roles
@@ -275,7 +110,7 @@ FAULTS = [
     fault("of several dims only the first counts", "values", dot_case("a? b?", "a? b?", ("a", "b")),
           DOT, "dim_set = set(dim)", "dim_set = set(list(dim)[:1])"),
     fault("an iterator is read twice", "values",
-          DotCase(Operand(("a",), (2,)), Operand(("a",), (2,)), DimArgument("iterator", ("a",))),
+          DotCase(operand("a?"), operand("a?"), DimArgument("iterator", ("a",))),
           DOT, "dim_set = set(dim)", "dim_set = set(dim) and set(dim)"),
     fault("repeated names are refused", "values", dot_case("a?", "a?", ("a", "a")),
           DOT, "dim_set = set(dim)",
@@ -299,7 +134,7 @@ FAULTS = [
           "pytensor.xtensor.math:Dot.__init__", "self.dims = dims",
           "self.dims = type('Dims', (tuple,), dict(__eq__=lambda x, y: True,"
           " __hash__=lambda x: 0))(dims)"),
-    # --- dtypes and sizes known beforehand
+    # --- dtypes and static sizes
     fault("the dtype is that of x", "values", dot_case("a?", "a?", dtypes=("float32", "float64")),
           NODE, "upcast(x.type.dtype, y.type.dtype)", "x.type.dtype"),
     fault("the dtype is at least float32", "values", dot_case("a?", "a?", dtypes=INTEGERS),
@@ -323,7 +158,7 @@ FAULTS = [
     fault("output sizes are the first of all sizes", "values", dot_case("b a", "b c"),
           NODE, "tuple(shape_dict[d] for d in out_dims)",
           "tuple(shape_dict.values())[: len(out_dims)]"),
-    # --- what is refused, and how
+    # --- errors
     fault("a name that is not there is accepted", "errors", dot_case("a?", "a?", ("a", "z")),
           DOT, "if d not in union", "if False"),
     fault("the name that is not there is not said", "errors", dot_case("a?", "a?", "z"),
@@ -537,7 +372,7 @@ FAULTS = [
           dot_case("a?", "a?", (), dtypes=("float16", "float16"), gradient_order=1),
           ELEMWISE_GRADIENT, "return rval",
           "return [r.astype('float32') if 'float16' in str(r.type) else r for r in rval]"),
-    # --- one layout, one size, one variable
+    # --- layouts and particular sizes
     fault("a reversed operand is read forwards", "values",
           dot_case("a? b?", "b? c?", layout="reversed"),
           *product("np.matmul(x, y[..., ::-1, :] if y.strides[-2] < 0 else y)")),
@@ -571,7 +406,7 @@ FAULTS = [
           RESHAPE_OF_ONES, "expand_dims(new_out, expand_axes)",
           "expand_dims(new_out, [output.type.ndim - 1 - i for i in range(len(expand_axes))])",
           lowering="inlined"),
-    # --- second order, and what goes in
+    # --- second order, and inputs
     fault("the second gradient takes x for constant", "gradients",
           dot_case("a? b?", "b? c?", gradient_order=2),
           DOT_GRADIENT, "ygrad = self(x.T, gz)",

@@ -1,4 +1,4 @@
-"""`refdot check` catches each planted fault, by an option `--only` that is about it."""
+"""`refdot check` catches each planted fault with the option `--only` of its aspect."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import subprocess
 import sys
 
 import pytest
-from planted import FAULTS, Fault, cases_needed, observed, planted
+from planted import FAULTS
+from planting import Fault, cases_needed, observed, planted
 
 from refdot import cli
 
@@ -20,24 +21,24 @@ def fault(request: pytest.FixtureRequest) -> Fault:
     return request.param
 
 
-def test_there_are_enough_of_them_and_each_once() -> None:
+def test_faults_are_many_and_have_distinct_names() -> None:
     assert len(BY_NAME) == len(FAULTS) >= 60
 
 
-def test_it_changes_what_pytensor_answers_until_it_is_taken_back(fault: Fault) -> None:
+def test_a_fault_changes_the_answer_while_it_is_planted(fault: Fault) -> None:
     before = observed(fault)
     with planted(fault):
         assert observed(fault) != before
     assert observed(fault) == before
 
 
-def test_it_is_caught(fault: Fault, record_property: pytest.RecordProperty) -> None:
+def test_refdot_catches_each_fault(fault: Fault, record_property: pytest.RecordProperty) -> None:
     caught = cases_needed(fault)
-    assert caught is not None, "not seen by a run without options"
+    assert caught is not None, "refdot check with default options does not catch it"
     record_property("cases needed", caught[0])
 
 
-def test_it_is_taken_back_after_an_exception() -> None:
+def test_a_fault_is_undone_after_an_exception() -> None:
     fault = FAULTS[0]
     function, code = fault.edits[0].compiled()
     before = function.__code__
@@ -46,7 +47,7 @@ def test_it_is_taken_back_after_an_exception() -> None:
     assert function.__code__ is before
 
 
-def test_the_command_line_shrinks_it_and_writes_a_reproducer(tmp_path, capsys) -> None:
+def test_the_command_line_shrinks_a_fault_and_writes_a_reproducer(tmp_path, capsys) -> None:
     fault = BY_NAME["the gradient of y has the wrong sign"]
     arguments = ["check", "--only", "gradients", "--cases", "12", "--lowering", "stock"]
     with planted(fault):
@@ -60,8 +61,8 @@ def test_the_command_line_shrinks_it_and_writes_a_reproducer(tmp_path, capsys) -
     assert shapes in (([1], [1]), ([], [1]), ([1], []), ([], []))
 
     script = tmp_path / found["reproducer"]
-    with planted(fault), pytest.raises(SystemExit) as left:
+    with planted(fault), pytest.raises(SystemExit) as stopped:
         runpy.run_path(str(script), run_name="__main__")
-    assert left.value.code == 1
-    # PyTensor without the fault, in a process of its own.
+    assert stopped.value.code == 1
+    # A new process has PyTensor without the fault.
     assert subprocess.run([sys.executable, "-I", str(script)], check=False).returncode == 0

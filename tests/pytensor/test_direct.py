@@ -324,6 +324,8 @@ BACKENDS = {
 }
 
 
+# Numba warns when it compiles, unless the function is in its cache on disk.
+@pytest.mark.filterwarnings("ignore::numba.core.errors.NumbaPerformanceWarning")
 @pytest.mark.parametrize("make_mode", BACKENDS.values(), ids=BACKENDS)
 def test_softmax_of_large_scores_and_its_gradient_are_finite(make_mode):
     values = operands_with_large_scores()

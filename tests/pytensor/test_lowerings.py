@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytensor
 import pytensor.tensor as pt
 import pytest
-from planted import Edit, Fault, planted
+from planting import Edit, Fault, planted
 from pytensor.compile.builders import OpFromGraph
 from pytensor.graph.traversal import ancestors
 from pytensor.tensor.basic import infer_shape_db

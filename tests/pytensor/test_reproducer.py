@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
-from planted import FAULTS, Fault, planted, released
+from planted import FAULTS
+from planting import Fault, planted, released
 from pytensor.xtensor.rewriting.utils import lower_xtensor_db
 
 from refdot.cases.notation import dot_case
