@@ -29,7 +29,6 @@ __all__ = [
     "mismatch_pattern",
 ]
 
-
 _AnyTarget: TypeAlias = str | Target | Callable[..., Any]
 
 
@@ -46,9 +45,8 @@ def check_dot(
     cases : int, optional
         The number of distinct cases.
     gradients : bool, optional
-        Whether to judge gradients too. They come from `fn.vjp(x, y, cotangent, dim)`, which
-        returns `(x_bar, y_bar)`. Without that attribute they are computed from the values of `fn`
-        on basis vectors, since a dot is bilinear.
+        Whether to judge the gradients `(x_bar, y_bar)` that `fn.vjp(x, y, cotangent, dim)`
+        returns or, without that attribute, those that the values of `fn` imply.
     seed : int, optional
         The same seed generates the same cases.
 
@@ -66,13 +64,10 @@ def check_dot(
     report = check.run(target, cases=cases, seed=seed)
     if report.interrupted:
         raise KeyboardInterrupt
-    if report.findings:
-        shown = "\n\n".join(str(finding.mismatch) for finding in report.findings)
-        count = len(report.findings)
-        raise AssertionError(
-            f"{target.name}: {count} mismatch{'' if count == 1 else 'es'} "
-            f"in {report.cases} cases (seed {seed}):\n\n{shown}"
-        )
+    if count := len(report.findings):
+        mismatches = "1 mismatch" if count == 1 else f"{count} mismatches"
+        heading = f"{target.name}: {mismatches} in {report.cases} cases (seed {seed}):"
+        raise AssertionError("\n\n".join([heading, *(str(f.mismatch) for f in report.findings)]))
 
 
 def assert_dot_matches(
@@ -80,8 +75,7 @@ def assert_dot_matches(
 ) -> None:
     """Assert that an answer to `dot(x, y, dim)` is correct: its dims, dtype and values.
 
-    Integers and bools must be equal to the oracle's. Floats may differ from it by the bound on
-    rounding errors: see `refdot.judging.rounding`.
+    Integers and bools must be exact. Floats may differ by the bound of `refdot.judging.rounding`.
 
     Raises
     ------
@@ -118,23 +112,21 @@ def assert_error_pattern(
     Parameters
     ----------
     pattern : str
-        It must match every message of these scenarios, and no other error.
+        Must match every message of these scenarios, and no other error.
     situations : sequence of str, optional
-        Names of error scenarios: keys of `refdot.messages.scenarios.SCENARIOS`. By default a
-        contracted dim whose sizes differ and are not static.
+        Names of error scenarios; by default a contracted dim whose sizes differ, none static.
     target : str, Target or callable, optional
         As on the command line, or a function of `NamedTensor`s.
     exception : type, optional
         The exception that must be raised.
     backends, lowerings : sequence of str, optional
-        By default every backend that can run here, and the target's default lowerings. For all of
-        PyTensor's, compilation takes about half a minute.
+        By default every backend that can run here, and the target's default lowerings. PyTensor
+        takes about half a minute to compile for all of its own.
 
     Raises
     ------
     AssertionError
-        The pattern is wrong; the message shows the messages that it misses, the other errors that
-        it matches, and a suggestion.
+        The pattern is wrong; the message shows why, and suggests another.
     PatternError
         The pattern is malformed.
 
@@ -175,8 +167,7 @@ def mismatch_pattern(
     Returns
     -------
     str
-        The shortest alternation of literal fragments that matches every message of the error
-        scenarios, and no other error. See `refdot.messages.suggestion`.
+        The shortest alternation of literal fragments that is correct for the error scenarios.
 
     Raises
     ------
@@ -190,10 +181,9 @@ def mismatch_pattern(
     'Size of dim'
     """
     messages = _messages(target, backends, lowerings)
-    pattern = suggest_pattern(messages, situations)
-    if pattern is None:
-        raise LookupError(f"no pattern for {', '.join(situations)} of {messages}")
-    return pattern
+    if pattern := suggest_pattern(messages, situations):
+        return pattern
+    raise LookupError(f"no pattern for {', '.join(situations)} of {messages}")
 
 
 def _messages(target: _AnyTarget, backends: Sequence[str], lowerings: Sequence[str]) -> Survey:

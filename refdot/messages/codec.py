@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 
 from refdot import __version__
 from refdot.cases.codec import CaseRecord, case_to_json
@@ -17,7 +16,7 @@ __all__ = ["survey_from_json", "survey_to_json"]
 
 # `msgspec.convert` fills the fields of `Message`, `Raised` and `Survey` from the attributes and
 # properties of these records. In JSON, some fields keep the names that earlier files have.
-class _MessageRecord(Struct, rename={"not_checked": "unjudged"}):
+class _MessageRecord(msgspec.Struct, rename={"not_checked": "unjudged"}):
     situation: str
     rule: str
     case: CaseRecord
@@ -38,14 +37,16 @@ class _MessageRecord(Struct, rename={"not_checked": "unjudged"}):
 
     @property
     def raised(self) -> _MessageRecord | None:
-        return self if self.type else None
+        return None if self.type is None else self
 
     @property
     def expected_type(self) -> bool:
         return not {"builtins.ValueError", "builtins.TypeError"}.isdisjoint(self.bases or ())
 
 
-class _SurveyRecord(Struct, rename={"version": "target_version", "absent": "absent_backends"}):
+class _SurveyRecord(
+    msgspec.Struct, rename={"version": "target_version", "absent": "absent_backends"}
+):
     target: str
     version: str
     python: str

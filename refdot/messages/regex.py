@@ -36,36 +36,16 @@ class Unmatched:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The judgement of a pattern.
-
-    Attributes
-    ----------
-    pattern, exception : str
-        As in `pytest.raises(exception, match=pattern)`.
-    scenarios : tuple of str
-        The error scenarios that the pattern is for.
-    message_count : int
-        The number of messages of these scenarios.
-    unmatched : tuple of Unmatched
-        Those of them that the pattern does not match.
-    also_matched : tuple of Message
-        Messages of other scenarios that the pattern matches too.
-    unused_alternatives : tuple of str
-        Alternatives of the pattern that match no message at all.
-    timed_out_on : str
-        The text on which the search did not end in time; empty if there is none.
-    suggestion : str, optional
-        See `suggest_pattern`.
-    """
+    """The judgement of `pytest.raises(exception, match=pattern)` for some error scenarios."""
 
     pattern: str
     exception: str
     scenarios: tuple[str, ...]
-    message_count: int
+    message_count: int  # of these scenarios
     unmatched: tuple[Unmatched, ...] = ()
-    also_matched: tuple[Message, ...] = ()
-    unused_alternatives: tuple[str, ...] = ()
-    timed_out_on: str = ""
+    also_matched: tuple[Message, ...] = ()  # of other scenarios
+    unused_alternatives: tuple[str, ...] = ()  # those that match no message at all
+    timed_out_on: str = ""  # the text on which the search did not end in time
     suggestion: str | None = None
 
     @property

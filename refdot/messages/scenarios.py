@@ -20,21 +20,11 @@ __all__ = ["DEFAULT_SCENARIOS", "SCENARIOS", "ErrorScenario", "check_scenarios"]
 
 @dataclass(frozen=True)
 class ErrorScenario:
-    """One way in which a dot goes wrong.
-
-    Attributes
-    ----------
-    name : str
-    rule : str
-        The rule that the cases break. "R11" stands for valid cases, for which any error is wrong.
-    meaning : str
-        The mistake, in a few words.
-    cases : tuple of DotCase
-    """
+    """One way in which a dot goes wrong, with its cases."""
 
     name: str
-    rule: str
-    meaning: str
+    rule: str  # that the cases break; for valid cases R11, by which any error is wrong
+    meaning: str  # the mistake, in a few words
     cases: tuple[DotCase, ...]
 
     @property
@@ -204,12 +194,7 @@ DEFAULT_SCENARIOS = ("contracted-unknown",)
 
 
 def check_scenarios(names: Iterable[str]) -> None:
-    """Raise an error if one of the names is not that of an error scenario.
-
-    Raises
-    ------
-    ValueError
-        The message suggests the most similar name.
+    """Raise a `ValueError` for a name that is not that of an error scenario.
 
     Examples
     --------

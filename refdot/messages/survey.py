@@ -17,8 +17,6 @@ from refdot.targets.protocol import Target, unsupported_reason
 
 __all__ = ["Change", "Message", "Survey", "SurveyError", "changes", "group_by_summary", "survey"]
 
-
-_Progress: TypeAlias = Callable[[str, int, int], None]
 _Summary: TypeAlias = tuple[str, str, str]
 
 
@@ -28,25 +26,14 @@ class SurveyError(Exception):
 
 @dataclass(frozen=True)
 class Message:
-    """The error of a target for one case, on one backend with one lowering.
-
-    Attributes
-    ----------
-    scenario : ErrorScenario
-    case : DotCase
-    backend, lowering : str
-    raised : Raised, optional
-        None if nothing was raised.
-    not_checked : str
-        Why the case was not run; empty if it was.
-    """
+    """The error of a target for one case, on one backend with one lowering."""
 
     scenario: ErrorScenario
     case: DotCase
     backend: str
     lowering: str
     raised: Raised | None = None
-    not_checked: str = ""
+    not_checked: str = ""  # why the case was not run
 
     @property
     def text(self) -> str:
@@ -79,25 +66,15 @@ class Message:
 
 @dataclass(frozen=True)
 class Survey:
-    """The messages of a target.
-
-    Attributes
-    ----------
-    target, version, python : str
-    backends, lowerings : tuple of str
-    absent : dict of str to str
-        The backends that cannot run here, each with the reason.
-    messages : tuple of Message
-        By scenario, then by case, backend and lowering.
-    """
+    """The messages of a target, and where they are from."""
 
     target: str
     version: str
     python: str
     backends: tuple[str, ...]
     lowerings: tuple[str, ...]
-    absent: dict[str, str]
-    messages: tuple[Message, ...]
+    absent: dict[str, str]  # the backends that cannot run here, each with the reason
+    messages: tuple[Message, ...]  # by scenario, then by case, backend and lowering
 
     def __str__(self) -> str:
         version = f" {self.version}" if self.version else ""
@@ -113,7 +90,7 @@ def survey(
     scenarios: Sequence[str] = (),
     backends: Sequence[str] = (),
     lowerings: Sequence[str] = (),
-    progress: _Progress = lambda stage, done, total: None,
+    progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
 ) -> Survey:
     """Run the cases of error scenarios on a target, and return its messages.
 
