@@ -1,1 +1,1 @@
-"""Judging: hold what a target did against the oracle."""
+"""Judging: the comparison of what a target does with the oracle's answers."""

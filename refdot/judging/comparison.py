@@ -90,18 +90,20 @@ def _distinct(mismatches: Iterable[Mismatch]) -> list[Mismatch]:
 def _judge_error(
     case: DotCase, outcome: Outcome, error: DotError, stages: tuple[str, ...]
 ) -> Iterator[Mismatch]:
-    sizes: dict[str, tuple[int, int]] = {}
+    mismatched: dict[str, tuple[int, int]] = {}
     earliest = "build"
     if isinstance(error, SizeMismatchError):
-        static = _static_mismatches(case, error) if "build" in stages else {}
-        sizes, earliest = (static, "build") if static else (error.sizes, "run")
+        x, y = case.x.static_sizes, case.y.static_sizes
+        static = {dim: pair for dim, pair in error.sizes.items() if None not in (x[dim], y[dim])}
+        earliest = "build" if static and "build" in stages else "run"
+        mismatched = static if earliest == "build" else error.sizes
     if earliest not in stages:
         earliest = stages[-1]
     base = "ValueError" if isinstance(error, ValueError) else "TypeError"
     expected = f"{base} at {earliest}: {error}"
     mismatch = partial(_mismatch, case, expected=expected, earliest_stage=earliest)
-    cause, raised = _cause(case, error, sizes), outcome.raised
-    # Only a size may be unknown when the graph is built.
+    cause, raised = _cause(case, error, mismatched), outcome.raised
+    # When the graph is built, everything but a size is known.
     missed_at_build = outcome.declared is not None and not isinstance(error, SizeMismatchError)
     if raised is None or missed_at_build:
         got = f"no error, but {show(outcome.values[0])}" if outcome.values else "no error"
@@ -113,12 +115,6 @@ def _judge_error(
     elif not _names_culprit(error, raised):
         detail = f"{cause}: the message does not name the dim"
         yield mismatch("R13", "wrong-error", raised.stage, detail, got=raised)
-
-
-def _static_mismatches(case: DotCase, error: SizeMismatchError) -> dict[str, tuple[int, int]]:
-    """Return the mismatched dims whose sizes are static in both operands."""
-    x, y = case.x.static_sizes, case.y.static_sizes
-    return {dim: sizes for dim, sizes in error.sizes.items() if None not in (x[dim], y[dim])}
 
 
 def _cause(case: DotCase, error: DotError, mismatched: dict[str, tuple[int, int]]) -> str:

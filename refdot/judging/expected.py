@@ -1,4 +1,4 @@
-"""What the oracle says of a case: the error it must raise, or the answers that are correct."""
+"""The oracle's answers to a case: its error, its value, and the bounds for other answers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["correct_gradient", "correct_value", "expected_answer", "expected_err
 
 
 def expected_error(case: DotCase) -> DotError | None:
-    """Give the error that a case must raise, if it breaks R1 to R4."""
+    """Return the error that a case must raise, or None if the case is valid (R1 to R4)."""
     try:
         expected_answer(case)
     except DotError as error:
@@ -21,21 +21,21 @@ def expected_error(case: DotCase) -> DotError | None:
 
 
 def expected_answer(case: DotCase, replicate: int = 0) -> NamedTensor:
-    """Give the oracle's own answer to a case, or raise its error."""
+    """Return the oracle's answer to a case, or raise its error."""
     return dot(*case.tensors(replicate), case.dim.value)
 
 
 def correct_value(case: DotCase, replicate: int = 0) -> CorrectAnswers:
-    """Work out which answers to a valid case are correct."""
+    """Return the correct answers to a valid case."""
     return correct_answers(*case.tensors(replicate), case.dim.names)
 
 
 def correct_gradient(case: DotCase, order: int, operand: str, replicate: int = 0) -> CorrectAnswers:
-    """Work out which gradients of a valid case are correct.
+    """Return the correct gradients of a valid case.
 
-    First order: the cotangents of x and y. Second order: those of ⟨v, x̄⟩ + ⟨w, ȳ⟩ with random
-    tangents v and w. Since x̄ is a dot of the cotangent with y, its gradient with respect to y is
-    the cotangent of y with v in the place of x; and likewise for w.
+    First order: the cotangents of x and y. Second order: the gradients of ⟨v, x̄⟩ + ⟨w, ȳ⟩ for
+    random tangents v and w. Since x̄ is a dot of the cotangent with y, its gradient with respect to
+    y is the cotangent of y with v in place of x; likewise for w.
 
     Parameters
     ----------
@@ -43,9 +43,8 @@ def correct_gradient(case: DotCase, order: int, operand: str, replicate: int = 0
     order : int
         1 or 2.
     operand : str
-        "x" or "y"; "x" where both are one variable.
+        "x" or "y"; "x" if both are the same variable.
     replicate : int, optional
-        Which replicate of numbers.
     """
     x, y = case.tensors(replicate)
     cotangent, v, w = case.cotangents(replicate)

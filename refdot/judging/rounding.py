@@ -44,14 +44,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from functools import partial
 from math import ceil, exp, prod, sqrt
 from typing import Any
 
 import numpy as np
 
-from refdot.evaluation import dot
-from refdot.lowering import Dim, dim_set, lower
+from refdot.evaluation import checked_lowering, evaluate
+from refdot.lowering import Dim, Lowering
 from refdot.tensor import Array, NamedTensor
 
 __all__ = ["CorrectAnswers", "correct_answers", "correct_pull_back", "gamma", "unit_roundoff"]
@@ -140,14 +139,14 @@ class CorrectAnswers:
     def __add__(self, other: CorrectAnswers) -> CorrectAnswers:
         return replace(
             self,
-            **self._arrays(np.add, other),  # for bool arrays this is "or"
+            **self._combine(np.add, other),  # for bool arrays this is "or"
             roundings=max(self.roundings, other.roundings) + 1,
             products=self.products + other.products,
             integers=self.integers and other.integers,
         )
 
-    def _arrays(self, function: Callable[..., Array], *others: CorrectAnswers) -> dict[str, Any]:
-        """Apply a function to each array, together with the same array of `others`."""
+    def _combine(self, function: Callable[..., Array], *others: CorrectAnswers) -> dict[str, Any]:
+        """Return the result of a function for each array, with the same array of `others`."""
         return {
             name: function(*(getattr(answers, name) for answers in (self, *others)))
             for name in _ARRAYS
@@ -180,7 +179,7 @@ class CorrectAnswers:
             # γ₂ of a single product is √5·u for both components together.
             relative *= sqrt(5) / 2 if self.roundings == 2 else sqrt(2)
             underflows = self.products * sqrt(2)
-        # There may be no number between two neighbouring subnormals, so the bound is a whole one.
+        # Near 0, every number is a multiple of the smallest subnormal.
         absolute = ceil(underflows * (1 + relative)) * underflow
         bound: Array = relative * self.magnitude + absolute
         if self.integers:
@@ -248,45 +247,32 @@ def correct_answers(x: NamedTensor, y: NamedTensor, dim: Dim = None) -> CorrectA
     >>> bool(answers.wrong(np.array(0.14))), bool(answers.wrong(np.array(0.1400000001)))
     (False, True)
     """
-    dim = dim_set(dim)  # an iterator can be read only once
-    lowering = lower(x.dims, y.dims, dim)
+    lowering = checked_lowering(x, y, dim)
     dtype = np.result_type(x.data, y.data)
     if dtype.kind in "biu":
-        exact = dot(x, y, dim).data
+        exact = evaluate(lowering, x.data, y.data)
         return _answers(lowering.out_dims, dtype, exact, exact)
 
-    wide = _wider(dtype)
-    x_wide, y_wide = (_map(lambda values: values.astype(wide), t) for t in (x, y))
-    x_finite, y_finite = (_map(_finite_part, t) for t in (x_wide, y_wide))
-    summed = [size for name, size in (x.sizes | y.sizes).items() if name not in lowering.out_dims]
-    products = prod(summed)
-    roundings = products + (dtype.kind == "c")
-    roundings += sum(t.dtype.kind in "iu" and t.dtype.itemsize == 8 for t in (x, y))
-    sums_alone = lowering.x_summed or lowering.y_summed
-    others: dict[str, Array] = {}
+    x_wide, y_wide = (t.data.astype(_wider(dtype)) for t in (x, y))
+    x_finite, y_finite = (np.where(np.isfinite(data), data, 0) for data in (x_wide, y_wide))
     with np.errstate(all="ignore"):
-        reference = dot(x_wide, y_wide, dim).data
-        magnitude = dot(_map(np.abs, x_finite), _map(np.abs, y_finite), dim).data
+        reference = evaluate(lowering, x_wide, y_wide)
+        magnitude = evaluate(lowering, np.abs(x_finite), np.abs(y_finite))
+        others: dict[str, Any] = {}
         if not np.isfinite(reference).all():
-            meet = partial(_either, x_wide, y_wide, dim)
-            others["finite"] = dot(x_finite, y_finite, dim).data
-            others["zero_times_nonfinite"] = meet(np.logical_not, _is_nonfinite)
-            others["surely_nonfinite"] = meet(_is_nonzero, _is_nonfinite)
-            if sums_alone:
-                others["reassociates"] = np.isnan(reference) & ~meet(np.isnan, _is_anything)
-        large = np.finfo(dtype).max / 2
-        if dtype.kind == "f" and (magnitude >= large).any():
-            (x_up, x_down), (y_up, y_down) = _signed_parts(x_finite), _signed_parts(y_finite)
-            others["rises"] = dot(x_up, y_up, dim).data + dot(x_down, y_down, dim).data
-            others["falls"] = dot(x_up, y_down, dim).data + dot(x_down, y_up, dim).data
-        if products and sums_alone:
-            x_early = _sum_exceeds(x_finite, lowering.x_summed, large)
-            y_early = _sum_exceeds(y_finite, lowering.y_summed, large)
-            meet = partial(_either, x_early, y_early, lowering.contracted)
-            others["overflows_early"] = meet(np.asarray, _is_anything)
-    is_integral = _has_only_integers(x_finite) and _has_only_integers(y_finite)
-    counts = {"roundings": roundings, "products": products, "integers": is_integral}
-    return _answers(lowering.out_dims, dtype, reference, magnitude, **counts, **others)
+            others["finite"] = evaluate(lowering, x_finite, y_finite)
+            others |= _nonfinite_arrays(lowering, x_wide, y_wide, reference)
+        limit = np.finfo(dtype).max / 2
+        if dtype.kind == "f" and (magnitude >= limit).any():
+            others |= _one_sided_sums(lowering, x_finite, y_finite)
+        if lowering.x_summed or lowering.y_summed:
+            others |= _early_overflows(lowering, x_finite, y_finite, limit)
+    summed = [size for name, size in (x.sizes | y.sizes).items() if name not in lowering.out_dims]
+    others["products"] = prod(summed)
+    others["roundings"] = prod(summed) + (dtype.kind == "c")
+    others["roundings"] += sum(t.dtype.kind in "iu" and t.dtype.itemsize == 8 for t in (x, y))
+    others["integers"] = all((data == np.rint(data)).all() for data in (x_finite, y_finite))
+    return _answers(lowering.out_dims, dtype, reference, magnitude, **others)
 
 
 def correct_pull_back(
@@ -309,7 +295,7 @@ def correct_pull_back(
 
     return replace(
         answers,
-        **answers._arrays(spread),
+        **answers._combine(spread),
         dims=operand.dims,
         dtype=operand.dtype,
         # The answer can be rounded to the operand's dtype, and both factors before it.
@@ -329,53 +315,51 @@ def _answers(
     return CorrectAnswers(dims=dims, dtype=dtype, **(given | others))
 
 
-def _either(
-    x: NamedTensor,
-    y: NamedTensor,
-    dim: Dim,
-    one: Callable[[Array], Array],
-    other: Callable[[Array], Array],
-) -> Array:
-    """Return which elements have a product with one factor `one` and the other factor `other`.
+def _nonfinite_arrays(lowering: Lowering, x: Array, y: Array, reference: Array) -> dict[str, Array]:
+    """Return which elements have a product that is not finite, and why."""
+    nonfinite = ~np.isfinite(x), ~np.isfinite(y)
+    arrays = {
+        "zero_times_nonfinite": _either(lowering, (x == 0, y == 0), nonfinite),
+        "surely_nonfinite": _either(lowering, (x != 0, y != 0), nonfinite),
+    }
+    if lowering.x_summed or lowering.y_summed:
+        of_nan = _either(lowering, (np.isnan(x), np.isnan(y)), _anything(x, y))
+        arrays["reassociates"] = np.isnan(reference) & ~of_nan
+    return arrays
 
-    A dot of bools is any-of-alls, so this is such a dot, in both assignments of the factors.
+
+def _one_sided_sums(lowering: Lowering, x: Array, y: Array) -> dict[str, Array]:
+    """Return the magnitudes of the sums of the positive products and of the negative ones."""
+    x_up, x_down, y_up, y_down = (np.maximum(sign * data, 0) for data in (x, y) for sign in (1, -1))
+    return {
+        "rises": evaluate(lowering, x_up, y_up) + evaluate(lowering, x_down, y_down),
+        "falls": evaluate(lowering, x_up, y_down) + evaluate(lowering, x_down, y_up),
+    }
+
+
+def _early_overflows(lowering: Lowering, x: Array, y: Array, limit: float) -> dict[str, Array]:
+    """Return which elements have a factor that is a sum, with magnitudes that exceed `limit`."""
+
+    def exceeds(data: Array, dims: tuple[str, ...], summed: tuple[str, ...]) -> Array:
+        axes = tuple(map(dims.index, summed))
+        sums = np.abs(data).sum(axis=axes, keepdims=True) if axes else np.zeros(data.shape)
+        return np.broadcast_to(sums > limit, data.shape)
+
+    x_early = exceeds(x, lowering.x_dims, lowering.x_summed)
+    y_early = exceeds(y, lowering.y_dims, lowering.y_summed)
+    if not (x_early.any() or y_early.any()):
+        return {}
+    return {"overflows_early": _either(lowering, (x_early, y_early), _anything(x, y))}
+
+
+def _either(lowering: Lowering, one: tuple[Array, Array], other: tuple[Array, Array]) -> Array:
+    """Return which elements have a product of a factor in `one` and a factor in `other`.
+
+    Both are masks of x and of y. A dot of bools is any-of-alls.
     """
-    there = dot(_map(one, x), _map(other, y), dim).data
-    return np.asarray(there | dot(_map(other, x), _map(one, y), dim).data)
+    (x_one, y_one), (x_other, y_other) = one, other
+    return np.asarray(evaluate(lowering, x_one, y_other) | evaluate(lowering, x_other, y_one))
 
 
-def _sum_exceeds(tensor: NamedTensor, dims: tuple[str, ...], limit: float) -> NamedTensor:
-    """Return where the sum of magnitudes over `dims` exceeds a limit; nowhere without dims."""
-    if not dims:
-        return _map(np.zeros_like, _map(_is_anything, tensor))
-    return _map(lambda sums: sums > limit, _map(np.abs, tensor).sum(*dims))
-
-
-def _signed_parts(tensor: NamedTensor) -> tuple[NamedTensor, NamedTensor]:
-    """Return the magnitudes of the positive values and of the negative ones, with 0 elsewhere."""
-    positive = _map(lambda values: np.maximum(values, 0), tensor)
-    return positive, _map(lambda values: np.maximum(-values, 0), tensor)
-
-
-def _map(function: Callable[[Array], Array], tensor: NamedTensor) -> NamedTensor:
-    return NamedTensor.trusted(np.asarray(function(tensor.data)), tensor.dims)
-
-
-def _finite_part(values: Array) -> Array:
-    return np.where(np.isfinite(values), values, 0)
-
-
-def _is_anything(values: Array) -> Array:
-    return np.ones(values.shape, bool)
-
-
-def _is_nonzero(values: Array) -> Array:
-    return np.asarray(values != 0)
-
-
-def _is_nonfinite(values: Array) -> Array:
-    return np.asarray(~np.isfinite(values))
-
-
-def _has_only_integers(tensor: NamedTensor) -> bool:
-    return bool((tensor.data == np.rint(tensor.data)).all())
+def _anything(x: Array, y: Array) -> tuple[Array, Array]:
+    return np.ones(x.shape, bool), np.ones(y.shape, bool)

@@ -15,7 +15,7 @@ from refdot.cases.strategies import dot_cases
 from refdot.judging.comparison import compare, judge_answer, mentions, show
 from refdot.judging.expected import correct_gradient
 from refdot.judging.fingerprints import fingerprint
-from refdot.judging.reference import dot_by_definition
+from refdot.judging.references import dot_by_definition
 from refdot.rules import ASPECTS, KINDS, STAGES
 from refdot.targets.callable import CallableTarget
 from refdot.targets.mismatch import Mismatch

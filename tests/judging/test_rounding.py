@@ -10,7 +10,7 @@ import pytest
 import tightness
 
 import refdot as rd
-from refdot.judging.reference import dot_by_records
+from refdot.judging.references import dot_by_records
 from refdot.judging.rounding import (
     CorrectAnswers,
     correct_answers,
@@ -536,9 +536,7 @@ def test_gradients_are_held_to_the_bound_of_dots(x_dims, y_dims, dim, x_dtype, y
     out_dims = rd.lower_dot(x_dims, y_dims, dim).out_dims
     cotangent = drawn(out_dims, np.result_type(x.data, y.data))
     bars = rd.dot_vjp(x, y, cotangent, dim)
-    for bar, primal, correct in zip(
-        bars, (x, y), correct_gradients(x, y, cotangent), strict=True
-    ):
+    for bar, primal, correct in zip(bars, (x, y), correct_gradients(x, y, cotangent), strict=True):
         assert (correct.dims, correct.reference.shape) == (primal.dims, primal.shape)
         assert not correct.wrong(bar.data).any()
         for factor in (-1, 0, 1.01):

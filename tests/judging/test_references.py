@@ -7,8 +7,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from refdot.judging import reference as witnesses
-from refdot.judging.reference import dot_by_definition, dot_by_records
+from refdot.judging import references as witnesses
+from refdot.judging.references import dot_by_definition, dot_by_records
 from refdot.tensor import NamedTensor
 
 X = NamedTensor([[2, 3, 5], [7, 11, 13]], ("a", "b"))

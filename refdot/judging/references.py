@@ -1,8 +1,9 @@
-"""Two more readings of the definition of dot, which know nothing of lowerings.
+"""Two reference implementations of dot that do not use the lowering.
 
-The oracle must not be its own witness. `dot_by_definition` aligns by name, multiplies and sums;
-`dot_by_records` loops over records in exact arithmetic. Neither uses a `Lowering`, subscripts,
-`np.einsum` or `np.matmul`; the suite holds all the readings together.
+The suite compares the oracle with both, so that it is not only compared with itself.
+`dot_by_definition` aligns the operands by name, multiplies and sums. `dot_by_records` loops over
+single elements in exact arithmetic. Neither uses a `Lowering`, subscripts, `np.einsum` or
+`np.matmul`.
 """
 
 from __future__ import annotations
@@ -22,22 +23,22 @@ __all__ = ["dot_by_definition", "dot_by_records"]
 
 
 def _split_dims(x: NamedTensor, y: NamedTensor, dim: Dim) -> tuple[list[str], list[str]]:
-    """Tell the output's dims from those summed over, for a valid `dim`."""
-    every = list(x.dims) + [name for name in y.dims if name not in x.dims]
+    """Return the dims of the output and the dims to sum over, for a valid `dim`."""
+    all_dims = list(dict.fromkeys(x.dims + y.dims))
     if dim is None:
-        summed = [name for name in every if name in x.dims and name in y.dims]
+        summed = [name for name in all_dims if name in x.dims and name in y.dims]
     elif isinstance(dim, EllipsisType):
-        summed = every
+        summed = all_dims
     else:
         named = {dim} if isinstance(dim, str) else set(dim)
-        summed = [name for name in every if name in named]
-    return [name for name in every if name not in summed], summed
+        summed = [name for name in all_dims if name in named]
+    return [name for name in all_dims if name not in summed], summed
 
 
 def dot_by_definition(x: NamedTensor, y: NamedTensor, dim: Dim = None) -> NamedTensor:
-    """Dot as its definition reads: align by name, multiply, sum.
+    """Compute a dot as it is defined: align by name, multiply, sum.
 
-    Parameters and result are those of `refdot.dot`, for valid input with up to 64 dims in all.
+    The parameters and the result are those of `refdot.dot`, for valid input with up to 64 dims.
 
     Examples
     --------
@@ -61,15 +62,15 @@ def dot_by_definition(x: NamedTensor, y: NamedTensor, dim: Dim = None) -> NamedT
 
 
 def dot_by_records(x: NamedTensor, y: NamedTensor, dim: Dim = None) -> dict[tuple[int, ...], Any]:
-    """Dot by explicit loops over records, in exact arithmetic.
+    """Compute a dot by explicit loops over records, in exact arithmetic.
 
-    A record gives every dim an index. Values, real and finite, are read as `Fraction`,
-    so nothing is ever rounded, and nothing wraps.
+    A record is an index for every dim. Real, finite values are read as `Fraction`, so nothing is
+    rounded and nothing wraps.
 
     Returns
     -------
     dict
-        From the index of each element of the output, in the order of its dims, to its value.
+        The value of each element of the output by its index, in the order of the output's dims.
 
     Examples
     --------
@@ -84,13 +85,13 @@ def dot_by_records(x: NamedTensor, y: NamedTensor, dim: Dim = None) -> dict[tupl
         value = tensor.data[tuple(record[name] for name in tensor.dims)].item()
         return Fraction(*value.as_integer_ratio())
 
-    def records(names: list[str]) -> Iterator[tuple[int, ...]]:
+    def indices(names: list[str]) -> Iterator[tuple[int, ...]]:
         return product(*(range(sizes[name]) for name in names))
 
     totals: dict[tuple[int, ...], Any] = {}
-    for place in records(kept):
+    for place in indices(kept):
         totals[place] = 0
-        for term in records(summed):
+        for term in indices(summed):
             record = dict(zip(kept + summed, place + term, strict=True))
             totals[place] += exact(x, record) * exact(y, record)
     return totals
