@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Names instead of axes
 #
-# An array knows how many axes it has, but not what they mean. Here are the temperatures of three
-# cities on three days, and how much each day shall count.
+# An array has a number of axes, but does not say what they mean. These are the temperatures of
+# three cities on three days, and a weight for each day.
 
 # %%
 import numpy as np
@@ -13,16 +13,16 @@ readings = np.array([[10.0, 20.0, 30.0], [11.0, 12.0, 13.0], [5.0, 0.0, 5.0]])
 day_weights = np.array([0.5, 0.25, 0.25])
 
 # %% [markdown]
-# Which axis is the day? The program that wrote the readings knew. Whoever reads them must guess,
-# and NumPy cannot tell a wrong guess from a right one: there are as many cities as days.
+# Which axis is the day? The author of the data knew. A reader has to guess, and NumPy cannot detect
+# a wrong guess, since there are as many cities as days.
 
 # %%
 print("if days are columns:", readings @ day_weights)
 print("if days are rows:   ", day_weights @ readings)
 
 # %% [markdown]
-# A `NamedTensor` is an array that has a name for each axis. Such a named axis is called a **dim**.
-# Now the product can be asked for by name, and there is one answer, however the array is stored.
+# A `NamedTensor` is an array with a name for each axis. A named axis is called a **dim**. With
+# names, the product has only one result, whatever the order of the axes in memory.
 
 # %%
 temperature = rd.NamedTensor(readings, ("city", "day"))
@@ -33,8 +33,9 @@ print(rd.dot(temperature, weight, dim="day"))
 print(rd.dot(transposed, weight, dim="day"))
 
 # %% [markdown]
-# `dot` multiplies what has the same names, and sums over `dim`. Without `dim` it sums over every
-# dim that both have, which is what `@` does too. A name that is not there is an error that helps.
+# `dot` multiplies elements that have the same position along the dims with the same name, and then
+# sums over `dim`. Without `dim`, it sums over every dim that is in both operands; `@` does the
+# same. If a name does not exist, the error message suggests a similar one.
 
 # %%
 print(temperature @ weight == rd.dot(temperature, weight, dim="day"))
@@ -44,7 +45,7 @@ except rd.DimNotFoundError as error:
     print(error)
 
 # %% [markdown]
-# What this example showed:
+# The assertions repeat what this example has shown:
 
 # %%
 by_day = temperature @ weight

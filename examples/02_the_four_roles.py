@@ -1,16 +1,16 @@
 # %% [markdown]
 # # The four roles of a dim
 #
-# In a dot each dim plays one of four roles. Two questions tell which: is the dim in both operands
-# or in one, and is it summed over or kept?
+# In a dot, each dim has one of four roles. Two questions determine the role: is the dim in both
+# operands or in one, and is it summed over or kept?
 #
 # | | summed over | kept |
 # |---|---|---|
 # | in both | **contracted** | **batch** |
 # | in one | **summed** | **free** |
 #
-# Take a shop. It sells fruits on two days, in three towns; prices differ from day to day; and there
-# are two currencies to count in.
+# As an example, take a shop that sells fruit on two days, in three towns. Its prices differ between
+# days, and there are two currencies.
 
 # %%
 from pathlib import Path
@@ -24,59 +24,63 @@ price = rd.NamedTensor(np.arange(1, 17).reshape(4, 2, 2), ("fruit", "day", "curr
 sizes = sold.sizes | price.sizes
 
 # %% [markdown]
-# What each town took on each day, in each currency: sum over fruits, and nothing else.
+# What are the takings in each town, on each day, in each currency? Sum over fruit, and over nothing
+# else.
 #
-# - `fruit` is **contracted**: each fruit's number meets its own price, and the products are added.
-# - `day` is **batch**: Monday's numbers meet Monday's prices, and the days stay apart.
-# - `town` and `currency` are **free**: each is in one operand only, and every town meets every
-#   currency.
+# - `fruit` is **contracted**: the number sold of each fruit is multiplied by its price, and the
+#   products are added.
+# - `day` is **batch**: the sales of a day are multiplied by the prices of the same day, and the
+#   days are kept apart.
+# - `town` and `currency` are **free**: each is in one operand only, and every town is combined with
+#   every currency.
 
 # %%
-taken = rd.lower_dot(sold.dims, price.dims, dim="fruit")
-print(taken)
+takings = rd.lower_dot(sold.dims, price.dims, dim="fruit")
+print(takings)
 
 # %% [markdown]
-# As a picture: an edge for each dim. Contracted edges join the operands. Those of a batch dim meet
-# and lead on to the output. Free edges lead there from one operand.
+# In a picture of the dot, each dim is an edge. A contracted edge connects the two operands. The
+# edges of a batch dim come from both operands, meet, and lead to the output. A free edge leads from
+# one operand to the output.
 
 # %%
 output = Path("output")
 output.mkdir(exist_ok=True)
-(output / "roles.svg").write_text(taken.to_svg(sizes), encoding="utf-8")
-taken
+(output / "roles.svg").write_text(takings.to_svg(sizes), encoding="utf-8")
+takings
 
 # %% [markdown]
-# Now sum over towns as well. Only `sold` has that dim, so nothing there meets it: its role is
-# **summed**, and its edge ends in a dot.
+# Now sum over towns as well. Only `sold` has this dim, so its role is **summed**. Its edge ends in
+# a dot.
 
 # %%
-everywhere = rd.lower_dot(sold.dims, price.dims, dim=("fruit", "town"))
-(output / "summed.svg").write_text(everywhere.to_svg(sizes), encoding="utf-8")
-everywhere
+all_towns = rd.lower_dot(sold.dims, price.dims, dim=("fruit", "town"))
+(output / "summed.svg").write_text(all_towns.to_svg(sizes), encoding="utf-8")
+all_towns
 
 # %% [markdown]
-# So roles do not belong to dims. They follow from which operands have a dim and from what `dim`
-# says. The same two operands, in other words:
+# So a role is not a property of a dim. It depends on which operands have the dim, and on the `dim`
+# argument. Here are the same two operands with other arguments:
 
 # %%
 for dim in (None, "fruit", ("fruit", "town"), (), ...):
     low = rd.lower_dot(sold.dims, price.dims, dim)
-    print(f"dim={dim!r:<20}", ", ".join(f"{name} {low.role(name)}" for name in low.all_dims))
+    print(f"dim={dim!r:<20}", ", ".join(f"{name}: {low.role(name)}" for name in low.all_dims))
 
 # %% [markdown]
-# Each role is a way in which a sum over plain loops treats an index:
+# Plain loops treat an index of each role in a different way:
 
 # %%
-by_hand = np.zeros((2, 3, 2), dtype=int)
-for day in range(2):  # batch: one index for both operands and the output
+by_loops = np.zeros((2, 3, 2), dtype=int)
+for day in range(2):  # batch: an index of x, y and the output
     for town in range(3):  # free: an index of x and the output
         for currency in range(2):  # free: an index of y and the output
             for fruit in range(4):  # contracted: an index of x and y
-                by_hand[day, town, currency] += (
+                by_loops[day, town, currency] += (
                     sold.data[day, town, fruit] * price.data[fruit, day, currency]
                 )
 
-assert np.array_equal(rd.dot(sold, price, dim="fruit").data, by_hand)
-assert np.array_equal(rd.dot(sold, price, dim=("fruit", "town")).data, by_hand.sum(axis=1))
-assert [taken.role(dim) for dim in taken.all_dims] == ["batch", "free", "contracted", "free"]
-assert everywhere.role("town") == "summed"
+assert np.array_equal(rd.dot(sold, price, dim="fruit").data, by_loops)
+assert np.array_equal(rd.dot(sold, price, dim=("fruit", "town")).data, by_loops.sum(axis=1))
+assert [takings.role(dim) for dim in takings.all_dims] == ["batch", "free", "contracted", "free"]
+assert all_towns.role("town") == "summed"

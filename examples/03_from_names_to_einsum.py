@@ -1,9 +1,9 @@
 # %% [markdown]
 # # From names to einsum
 #
-# `np.einsum` writes a dot with one letter for each axis: `"ab,bc->ac"` is a product of matrices.
-# Letters that two operands share are aligned; letters that the output lacks are summed over. To
-# turn names into that is called *lowering*, and it takes four steps.
+# `np.einsum` describes a dot with one letter for each axis: `"ab,bc->ac"` is a matrix product. Axes
+# of the operands with the same letter are aligned, and letters that are not in the output are
+# summed over. The step from names to letters is called *lowering*. It has four parts.
 
 # %%
 from string import ascii_lowercase
@@ -16,29 +16,29 @@ from refdot.display.explanation import explain
 x_dims, y_dims, dim = ("batch", "time", "embd"), ("embd", "head"), {"embd"}
 
 # %% [markdown]
-# **One.** List every dim once: x's in order, then those that only y has.
+# **One.** List every dim once: x's dims in order, then the dims that are only in y.
 
 # %%
 every_dim = [*x_dims, *(name for name in y_dims if name not in x_dims)]
 print(every_dim)
 
 # %% [markdown]
-# **Two.** Give each dim a letter, whatever it is called. Its initial would not do: `head` and
-# `hidden` are two dims.
+# **Two.** Assign a letter to each dim, in this order. Initials would not work: two dims such as
+# `head` and `hidden` can have the same initial.
 
 # %%
 letter = dict(zip(every_dim, ascii_lowercase, strict=False))
 print(letter)
 
 # %% [markdown]
-# **Three.** The output keeps, in that order, the dims that are not summed over.
+# **Three.** The dims of the output are those that are not summed over, in the same order.
 
 # %%
 out_dims = [name for name in every_dim if name not in dim]
 print(out_dims)
 
 # %% [markdown]
-# **Four.** Spell.
+# **Four.** Write the letters of x, y and the output.
 
 # %%
 x, y, out = ("".join(letter[name] for name in dims) for dims in (x_dims, y_dims, out_dims))
@@ -46,8 +46,8 @@ subscripts = f"{x},{y}->{out}"
 print(subscripts)
 
 # %% [markdown]
-# That is all there is to it. `lower_dot` does the same, and says each dim's role beside it. It
-# needs no data, only names: sizes, dtypes and values play no part.
+# This is the whole lowering. `lower_dot` does the same, and also determines the role of each dim.
+# It needs only names; sizes, dtypes and values do not matter.
 
 # %%
 low = rd.lower_dot(x_dims, y_dims, dim)
@@ -57,8 +57,8 @@ print(explain(low, {"batch": 2, "time": 3, "embd": 4, "head": 5}))
 low
 
 # %% [markdown]
-# Names can be spelt and ordered as one likes; the lowering is the same. Renaming every dim changes
-# no letter.
+# The names in `dim` can be in any order and in any kind of iterable. If every dim is renamed, the
+# letters stay the same.
 
 # %%
 random = np.random.default_rng(0)

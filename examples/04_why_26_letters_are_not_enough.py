@@ -1,10 +1,10 @@
 # %% [markdown]
 # # Why 26 letters are not enough
 #
-# A lowering spells dims with letters. Two ways to choose them look right, pass every small test,
-# and fail later.
+# A lowering assigns a letter to each dim. Two ways to choose the letters seem right, pass every
+# small test, and fail later.
 #
-# **By initial.** It reads well: `b` for batch, `t` for time.
+# **By initial.** This is easy to read: `b` for batch, `t` for time.
 
 # %%
 import string
@@ -15,36 +15,38 @@ import refdot as rd
 
 
 def by_initial(x_dims, y_dims, out_dims):
-    """Spell each dim by the first letter of its name."""
+    """Use the first letter of the name of each dim."""
     x, y, out = ("".join(dim[0] for dim in dims) for dims in (x_dims, y_dims, out_dims))
     return f"{x},{y}->{out}"
 
 
 good = rd.lower_dot(("batch", "time"), ("time", "embd"))
-print(by_initial(good.x_dims, good.y_dims, good.out_dims), "is as good as", good.subscripts)
+print(by_initial(good.x_dims, good.y_dims, good.out_dims), "means the same as", good.subscripts)
 
 # %% [markdown]
-# Until two dims share an initial. Attention compares each time with each other time, so it needs
-# two dims for them. Spelt by initial they are one. Einsum refuses a letter that comes twice in the
-# output; whoever then takes it out once has an answer, and it is only the diagonal.
+# It fails when two dims have the same initial. Attention compares each time step with every other
+# one, so it needs two dims for time. With initials, both get the same letter. Einsum rejects a
+# letter that appears twice in the output. Removing one of the two silences the error, but gives
+# only the diagonal of the result.
 
 # %%
 bad = rd.lower_dot(("time", "key"), ("time_k", "key"))
-spelt = by_initial(bad.x_dims, bad.y_dims, bad.out_dims)
-print(f"{spelt} instead of {bad.subscripts}")
+subscripts = by_initial(bad.x_dims, bad.y_dims, bad.out_dims)
+print(f"{subscripts} instead of {bad.subscripts}")
 
 query, key = np.arange(6.0).reshape(3, 2), np.arange(6.0).reshape(3, 2)
 try:
-    np.einsum(spelt, query, key)
+    np.einsum(subscripts, query, key)
 except ValueError as error:
     print("np.einsum says:", error)
-print(f"{spelt[:-1]} gives", np.einsum(spelt[:-1], query, key))
+print(f"{subscripts[:-1]} gives", np.einsum(subscripts[:-1], query, key))
 print(f"{bad.subscripts} gives\n{np.einsum(bad.subscripts, query, key)}")
 
 # %% [markdown]
-# **By alphabet.** It is right as long as it lasts. There are 26 lowercase letters, and 52 that
-# einsum knows. Nobody names so many dims by hand, but programs do: one dim for each variable of a
-# graphical model, or for each qubit. Most are of size 1 or 2, so the arrays are small.
+# **In alphabetical order.** This is correct as long as there are enough letters: 26 lowercase
+# letters, and 52 letters that einsum accepts. People rarely write so many dims, but programs do:
+# one dim for each variable of a graphical model, or for each qubit. Most of these dims have size 1
+# or 2, so the arrays are small.
 
 # %%
 x_dims = [f"left{n}" for n in range(30)] + ["shared"]
@@ -54,7 +56,7 @@ print(len(low.all_dims), "dims, and", len(string.ascii_letters), "letters")
 print(low.subscripts)
 
 # %% [markdown]
-# The lowering goes on with letters that einsum does not know:
+# After the 52 letters, the lowering uses letters that einsum does not accept:
 
 # %%
 x_data = np.arange(8).reshape((2,) + (1,) * 29 + (4,))
@@ -65,9 +67,9 @@ except ValueError as error:
     print("np.einsum says:", error)
 
 # %% [markdown]
-# The answer does not end there. A dim of size 1 adds neither a product nor a place, so refdot
-# leaves those dims out, does the rest, and puts them back. How many letters there are is no
-# property of a dot; that is rule R11 of the specification.
+# refdot still computes the result. A dim of size 1 changes neither the number of products nor the
+# number of elements. So refdot removes these dims, computes the dot, and adds them again. The
+# number of letters is not a property of a dot; this is rule R11 of the specification.
 
 # %%
 out = rd.dot(rd.NamedTensor(x_data, x_dims), rd.NamedTensor(y_data, y_dims))

@@ -1,8 +1,9 @@
 # %% [markdown]
 # # Errors that save you
 #
-# NumPy stretches an axis of size 1 to fit any other. That is handy, and it hides mistakes: here
-# are two recordings of four seconds, and a filter that somebody cut to one second by accident.
+# NumPy stretches an axis of size 1 to fit any other size. This is convenient, but it can hide
+# mistakes. Here are two recordings of four seconds, and a filter that was cut to one second by
+# accident.
 
 # %%
 import numpy as np
@@ -16,9 +17,9 @@ print("np.einsum:", np.einsum("ct,t->c", recording, cut_too_short))
 print("multiply and sum:", (recording * cut_too_short).sum(axis=1))
 
 # %% [markdown]
-# Both gave an answer, and nobody notices. With names there is no reason to stretch: a filter that
-# does not depend on time has no dim `time`. So a dim that both operands have must be of one size,
-# and 1 is a size like any other. That is rule R4.
+# Both ways compute a result, and nobody notices the mistake. With names, there is no need to
+# stretch an axis: a filter that does not depend on time has no dim `time`. So a dim that is in both
+# operands must have the same size in both, and 1 is a size like any other. This is rule R4.
 
 # %%
 x = rd.NamedTensor(recording, ("channel", "time"))
@@ -30,8 +31,8 @@ except rd.SizeMismatchError as error:
     print(error.__notes__[0])
 
 # %% [markdown]
-# It holds for **batch** dims too, which are not summed over. There a size of 1 is stretched most
-# quietly of all, since no sum is wrong and every shape is as expected.
+# The rule also applies to **batch** dims, which are not summed over. There a stretched axis is
+# hardest to notice, since every shape is as expected.
 
 # %%
 gain = rd.NamedTensor([[2.0]], ("channel", "band"))
@@ -42,13 +43,13 @@ except rd.SizeMismatchError as error:
     print(error)
 
 # %% [markdown]
-# If it was meant, say so: take the dim away.
+# If broadcasting is intended, remove the dim:
 
 # %%
 print(rd.dot(x, gain.isel(channel=0), dim=()).sizes)
 
 # %% [markdown]
-# Every mismatch is listed at once, and programs can read it from the error.
+# The error lists every mismatch, and a program can read the sizes from its attributes.
 
 # %%
 try:
@@ -58,12 +59,12 @@ except rd.SizeMismatchError as error:
     print(error.sizes, error.rule)
 
 # %% [markdown]
-# Other mistakes that would give another answer, or a strange error far away:
+# These are other mistakes that would change the result, or cause an unclear error in another place:
 
 
 # %%
 def message(dim):
-    """Give what `dot` says of a `dim` argument."""
+    """Return the error message of `dot` for a `dim` argument."""
     try:
         rd.dot(x, x, dim)
     except rd.DotError as error:

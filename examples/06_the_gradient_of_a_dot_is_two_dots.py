@@ -1,9 +1,10 @@
 # %% [markdown]
 # # The gradient of a dot is two dots
 #
-# A dot is linear in each operand: twice the x gives twice the output. That makes its gradient
-# easy. Say that some loss depends on `out = dot(x, w)`, and that `out_bar`, the **cotangent** of
-# out, holds the derivatives of the loss by each element of out. Which are those by x?
+# A dot is linear in each operand: doubling x doubles the output. This makes its gradient simple.
+# Suppose that a loss depends on `out = dot(x, w)`. The **cotangent** `out_bar` holds the derivative
+# of the loss with respect to each element of `out`. What are the derivatives with respect to x and
+# w?
 
 # %%
 from importlib.util import find_spec
@@ -17,7 +18,7 @@ random = np.random.default_rng(0)
 
 
 def integers(**sizes):
-    """Draw small whole numbers, for which every sum is exact."""
+    """Draw small integers, for which every sum is exact."""
     return rd.NamedTensor(random.integers(-9, 10, list(sizes.values())) * 1.0, tuple(sizes))
 
 
@@ -28,19 +29,19 @@ out = rd.dot(x, w, dim="embd")
 out_bar = integers(**out.sizes)
 
 # %% [markdown]
-# Change one element of x, at some batch, time and embd. Then out changes at that batch and time,
-# for every head, by the change times `w[embd, head]`. What this does to the loss is the sum over
-# heads of `out_bar[batch, time, head] * w[embd, head]`. But that is a dot again: of the cotangent
-# with the other operand, over the dims that x lacks.
+# Change one element of x, at some batch, time and embd. Then `out` changes at this batch and time,
+# for every head, by the change times `w[embd, head]`. The loss changes by the change times the sum
+# over heads of `out_bar[batch, time, head] * w[embd, head]`. This sum is itself a dot: the dot of
+# the cotangent and the other operand, over the dims that are not in x.
 
 # %%
 x_bar = rd.dot(out_bar, w, dim="head")
 w_bar = rd.dot(out_bar, x, dim=("batch", "time")).transpose(*w.dims)
 
 # %% [markdown]
-# So two lowerings come out of one. What was contracted is free now, and what was free in the other
-# operand is contracted: the picture is turned round. In the second one the box x is `out_bar`, the
-# box y is `w`, and what comes out is `x_bar`.
+# So one lowering leads to two others. The dim that was contracted becomes free, and the dims that
+# were free in the other operand become contracted. In the second picture below, the box x is
+# `out_bar`, the box y is `w`, and the output is `x_bar`.
 
 # %%
 of_x = rd.lower_dot(low.out_dims, low.y_dims, dim="head")
@@ -55,14 +56,14 @@ low
 of_x
 
 # %% [markdown]
-# `dot_vjp` does both at once (VJP is short for vector-Jacobian product). Let us not take its word
-# for it: change each element of x by 1, and look. Since a dot is linear there is no limit to take,
-# and no step to choose: the difference *is* the derivative.
+# `dot_vjp` computes both cotangents (VJP is short for vector-Jacobian product). To check it, add 1
+# to each element of x in turn and observe the change of the loss. Since a dot is linear, no limit
+# and no small step are needed: the difference *is* the derivative.
 
 
 # %%
 def by_differences(operand, loss):
-    """Change each element by 1, and give what that changes the loss by."""
+    """Add 1 to each element in turn, and return the changes of the loss."""
     changes = np.zeros(operand.shape)
     for index in np.ndindex(*operand.shape):
         data = operand.data.copy()
@@ -72,7 +73,7 @@ def by_differences(operand, loss):
 
 
 def loss(x, w):
-    """Weigh the output by `out_bar`, so that this is its cotangent."""
+    """Weight the output by `out_bar`, so that `out_bar` is its cotangent."""
     return float((rd.dot(x, w, dim="embd") @ out_bar).data)
 
 
@@ -83,8 +84,8 @@ assert x_bar == by_differences(x, lambda x: loss(x, w))
 assert w_bar == by_differences(w, lambda w: loss(x, w))
 
 # %% [markdown]
-# One case is left: a dim that x alone has, and that is summed over. The output does not know where
-# along it a change was made, so every place gets the same: the dot is **spread** over that dim.
+# One case remains: a dim that is only in x and is summed over. The output changes by the same
+# amount wherever along this dim x is changed, so the cotangent of x is **broadcast** over it.
 
 # %%
 total_bar = integers(head=5)
@@ -94,8 +95,8 @@ for batch, time in np.ndindex(2, 3):
     assert total_x_bar.isel(batch=batch, time=time) == rd.dot(total_bar, w, dim="head")
 
 # %% [markdown]
-# PyTensor differentiates a graph once its names have been lowered to positions. Where it is
-# installed, here is its answer.
+# PyTensor differentiates a graph after lowering the names to positions. If it is installed, this
+# compares its gradients:
 
 # %%
 if find_spec("pytensor"):
@@ -111,8 +112,8 @@ if find_spec("pytensor"):
         px.as_xtensor(symbol, dims=tensor.dims)
         for symbol, tensor in zip(inputs, tensors, strict=True)
     ]
-    weighed = px.dot(px.dot(named[0], named[1], dim="embd"), named[2])
-    lowered = rewrite_graph(weighed.values, include=("lower_xtensor",))
+    weighted = px.dot(px.dot(named[0], named[1], dim="embd"), named[2])
+    lowered = rewrite_graph(weighted.values, include=("lower_xtensor",))
     gradients = pytensor.grad(lowered, inputs[:2])
     without_compiler = Mode(linker="py", optimizer="minimum_compile")
     evaluate = pytensor.function(inputs, gradients, mode=without_compiler)

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Attention is four dots
 #
-# Multi-head attention, the heart of a transformer, is known for lines such as
-# `(q @ k.transpose(-2, -1)).view(b, t, n, -1)`. With names there is nothing to transpose and
-# nothing to count. What is left is four dots and a softmax.
+# Multi-head attention, the central part of a transformer, is known for code such as `(q @
+# k.transpose(-2, -1)).view(b, t, n, -1)`. With names, no axis has to be transposed or counted.
+# Attention is then four dots and a softmax.
 
 # %%
 from importlib.util import find_spec
@@ -18,7 +18,7 @@ random = np.random.default_rng(0)
 
 
 def normal(*dims):
-    """Draw a tensor of those dims."""
+    """Draw a tensor of random numbers with these dims."""
     return rd.NamedTensor(random.normal(size=[sizes[dim] for dim in dims]), dims)
 
 
@@ -29,9 +29,9 @@ weights = {
 }
 
 # %% [markdown]
-# **One: project.** Each time step asks for something (its query), says what it has (its key), and
-# what it would pass on (its value), for each head. All are linear in x: one dot makes the three
-# *parts*.
+# **One: project.** For each head, each time step has a query (what it looks for), a key (what it
+# offers to queries) and a value (what it passes on). All three are linear in x, so one dot computes
+# all three *parts*.
 
 # %%
 parts = rd.dot(x, weights["project"], dim="embd")
@@ -40,9 +40,9 @@ print(query.sizes)
 rd.lower_dot(x.dims, weights["project"].dims, dim="embd")
 
 # %% [markdown]
-# **Two: score.** How well does what one step asks for fit what another has? Both have times, and
-# each is to meet each, so one of the two dims needs another name. `key` is contracted; `batch` and
-# `head` are batch dims, for heads do not look at each other.
+# **Two: score.** How well does the query of one step match the key of another? Query and key both
+# have the dim `time`, and every step is compared with every other. So one of the two dims gets
+# another name. `key` is contracted. `batch` and `head` are batch dims, since heads do not interact.
 
 # %%
 key, value = key.rename(time="time_k"), value.rename(time="time_k")
@@ -54,13 +54,13 @@ output.mkdir(exist_ok=True)
 low
 
 # %% [markdown]
-# A step may only look back, and what it looks at is weighted by a softmax over `time_k`. Neither is
-# a dot; both know their dim by name.
+# A step may only attend to itself and to earlier steps, and a softmax over `time_k` turns the
+# scores into weights. Neither operation is a dot, but both use a dim by name.
 
 
 # %%
 def causal_softmax(scores):
-    """Weigh earlier steps, and none that are later, so that the weights add up to 1."""
+    """Return weights that are 0 for later steps and add up to 1."""
     times = np.arange(sizes["time"])
     later = times[None, :] > times[:, None]
     scores = scores.transpose(..., "time", "time_k")
@@ -72,7 +72,7 @@ def causal_softmax(scores):
 attention = causal_softmax(scores)
 
 # %% [markdown]
-# **Three: mix.** Each step takes the values of the others, as much of each as its weight says.
+# **Three: mix.** The result of each step is the sum of the values, weighted by attention.
 
 # %%
 mixed = rd.dot(attention, value, dim="time_k")
@@ -81,8 +81,8 @@ mixing = rd.lower_dot(attention.dims, value.dims, dim="time_k")
 mixing
 
 # %% [markdown]
-# **Four: merge.** The heads' results become one vector again: two dims are contracted at once, and
-# no reshape is needed before that.
+# **Four: merge.** One dot combines the results of the heads into one vector. It contracts two dims
+# at once and needs no reshape.
 
 # %%
 out = rd.dot(mixed, weights["merge"], dim=("head", "key")).transpose(*x.dims)
@@ -90,7 +90,8 @@ print(out.sizes)
 rd.lower_dot(mixed.dims, weights["merge"].dims, dim=("head", "key"))
 
 # %% [markdown]
-# The same without names, with einsum. It is as short, and whoever reads it must know what `n` was.
+# This is the same without names, with einsum. It is as short, but a reader has to remember what `n`
+# means.
 
 # %%
 q, k, v = np.einsum("bte,epnd->pbtnd", x.data, weights["project"].data)
@@ -104,7 +105,8 @@ assert out.dims == x.dims
 assert np.allclose(out.data, by_letters)
 
 # %% [markdown]
-# PyTensor's xtensor has the same dot. Where PyTensor is installed, here are its four.
+# PyTensor's xtensor has the same dot. If PyTensor is installed, this computes the four dots with
+# it:
 
 # %%
 if find_spec("pytensor"):
@@ -118,8 +120,8 @@ if find_spec("pytensor"):
     query, key, value = (parts.isel(part=part) for part in range(3))
     key, value = key.rename(time="time_k"), value.rename(time="time_k")
     scores = px.dot(query, key, dim="key")
-    look_back = px.as_xtensor(~later, dims=("time", "time_k"))
-    attention = px.math.softmax(px.where(look_back, scores, -np.inf), dim="time_k")
+    not_later = px.as_xtensor(~later, dims=("time", "time_k"))
+    attention = px.math.softmax(px.where(not_later, scores, -np.inf), dim="time_k")
     mixed = px.dot(attention, value, dim="time_k")
     merged = px.dot(mixed, merge, dim=("head", "key")).transpose(*x.dims)
 

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Find a bug
 #
-# Here is a dot with a mistake in its lowering. Its author gave letters to the dims of x, and then
-# to those of y: a dim that is contracted takes the next letter of those that x has for contracted
-# dims. It saves a look-up, and it is right most of the time.
+# Here is a dot with a bug in its lowering. It assigns letters to the dims of x, and then to the
+# dims of y. In y, each contracted dim gets the next letter of the contracted dims of x, without
+# regard to its name. This saves a look-up, and is usually correct.
 
 # %%
 from dataclasses import replace
@@ -18,7 +18,7 @@ from refdot.testing import check_dot
 
 
 def subscripts_in_order(low):
-    """Spell a lowering, with the letters of contracted dims in the order of x."""
+    """Write subscripts with the letters of contracted dims in the order of x."""
     letters = low.symbol
     contracted = iter([letters[dim] for dim in low.contracted])
     x = "".join(letters[dim] for dim in low.x_dims)
@@ -27,7 +27,7 @@ def subscripts_in_order(low):
 
 
 def dot(x, y, dim=None):
-    """Refuse what must be refused, and evaluate those subscripts."""
+    """Check the arguments like `rd.dot`, then evaluate the wrong subscripts."""
     dim = None if dim is None else dim_set(dim)
     rd.dot(x, y, dim)
     low = rd.lower_dot(x.dims, y.dims, dim)
@@ -36,8 +36,7 @@ def dot(x, y, dim=None):
 
 
 # %% [markdown]
-# The tests that people write first all pass: a product of matrices, a batch of them, two dims
-# contracted at once.
+# The usual first tests pass: a matrix product, a batch of matrix products, and two contracted dims.
 
 # %%
 for x_dims, y_dims in (("ab", "bc"), ("zab", "zbc"), ("abc", "bcd")):
@@ -45,21 +44,20 @@ for x_dims, y_dims in (("ab", "bc"), ("zab", "zbc"), ("abc", "bcd")):
     assert subscripts_in_order(low) == low.subscripts
 
 # %% [markdown]
-# Now let the checker try. It draws cases of all kinds, and holds each answer against the oracle.
-# What is wrong it makes smaller: it takes dims out, makes sizes 1, and plain what is fancy, as
-# long as the same thing stays wrong.
+# Now run the checker. It draws many kinds of random cases, and compares each answer with the
+# oracle. Then it simplifies each case with a mismatch: it removes dims, reduces sizes to 1 and
+# replaces unusual properties by plain ones, as long as the mismatch stays the same.
 
 # %%
 report = check.run(CallableTarget(dot, "dot"), cases=200, seed=1)
 for finding in report.findings:
-    print(f"seen {finding.count} times in {report.cases} cases:")
+    print(f"seen in {finding.count} of {report.cases} cases:")
     print(finding.mismatch)
 
 # %% [markdown]
-# So the mistake shows in two ways. Often einsum refuses valid input, for the sizes do not fit. If
-# they do, or if one is 1 and einsum stretches it, a wrong answer comes out without a word. Each
-# was shrunk until nothing was left but the cause: two dims, both contracted, in another order in y
-# than in x.
+# The bug shows in two ways. Often the sizes do not fit, and einsum rejects valid input. If the
+# sizes fit, or if one is 1 and einsum stretches it, the answer is wrong and there is no error. Each
+# case was shrunk to its cause: two dims, both contracted, whose order in y differs from that in x.
 
 # %%
 wrong_value = next(f.mismatch for f in report.findings if f.mismatch.kind == "wrong-value")
@@ -67,12 +65,12 @@ low = rd.lower_dot(wrong_value.case.x.dims, wrong_value.case.y.dims, wrong_value
 output = Path("output")
 output.mkdir(exist_ok=True)
 (output / "bug.svg").write_text(low.to_svg(wrong_value.case.x.sizes), encoding="utf-8")
-print(f"it says {subscripts_in_order(low)}, and should say {low.subscripts}")
+print(f"the subscripts are {subscripts_in_order(low)}, and should be {low.subscripts}")
 wrong_value
 
 # %% [markdown]
-# In a test suite the same is one line. It raises an `AssertionError` with the mismatches above for
-# the dot with the mistake, and is content with one that has none.
+# In a test suite, one line does the same. `check_dot` raises an `AssertionError` with these
+# mismatches for the wrong dot, and passes for a correct one.
 
 # %%
 try:

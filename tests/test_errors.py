@@ -1,4 +1,4 @@
-"""Each error says one thing, in one wording, and holds what it says as fields."""
+"""Each error has one message, its rule, and the contents of the message as attributes."""
 
 import copy
 import pickle
@@ -20,7 +20,7 @@ from refdot.errors import (
 )
 from refdot.text import nearest_name, one_line
 
-# Each: the error, its rule, what else it is, its message, its fields.
+# The error, its rule, its built-in base class, its message and its attributes.
 ERRORS = {
     "an empty dim": (
         DimNameError("Dim '' is empty", "x", ["a", ""]),
@@ -29,7 +29,7 @@ ERRORS = {
         "Dim '' is empty in x: ('a', '')",
         {"operand": "x", "dims": ("a", "")},
     ),
-    "a dim appears twice": (
+    "a repeated dim": (
         DimNameError("'a' appears twice", "y", ["a", "b", "a"], "Found duplicates in"),
         "R1",
         ValueError,
@@ -64,7 +64,7 @@ ERRORS = {
         "Dimension e not found in either input; the dims are a, b",
         {"missing": ("e",), "dims": ("a", "b")},
     ),
-    "an unknown dim where there is none": (
+    "an unknown dim of two scalars": (
         DimNotFoundError(["e"], ()),
         "R3",
         ValueError,
@@ -109,14 +109,14 @@ ERRORS = {
         "size of dim 'a' does not match: 3 in x, 1 in y",
         {"dims": ("c", "a"), "sizes": {"c": (2, 0), "a": (3, 1)}},
     ),
-    "not a number": (
+    "not numeric": (
         DTypeError("y", np.dtype(object)),
         "R7",
         TypeError,
         "dot needs numbers or bools, but the dtype of y is object",
         {"operand": "y", "dtype": np.dtype(object)},
     ),
-    "nothing to differentiate": (
+    "a discrete dtype": (
         NoGradientError("x", np.dtype("int8")),
         "R8",
         TypeError,
@@ -141,7 +141,7 @@ def through_pickle(error):
 
 
 @each_error
-def test_an_error_has_one_message_its_rule_and_its_fields(error, rule, base, message, fields):
+def test_an_error_has_its_message_rule_and_attributes(error, rule, base, message, fields):
     assert str(error) == message
     assert error.rule == rule
     assert isinstance(error, DotError)
@@ -150,9 +150,9 @@ def test_an_error_has_one_message_its_rule_and_its_fields(error, rule, base, mes
 
 
 @each_error
-@pytest.mark.parametrize("carried", [through_pickle, copy.copy, copy.deepcopy])
-def test_an_error_survives_a_process_boundary(error, rule, base, message, fields, carried):
-    twin = carried(error)
+@pytest.mark.parametrize("copied", [through_pickle, copy.copy, copy.deepcopy])
+def test_an_error_can_be_copied_and_pickled(error, rule, base, message, fields, copied):
+    twin = copied(error)
     assert type(twin) is type(error)
     assert str(twin) == message
     assert {name: getattr(twin, name) for name in fields} == fields
@@ -163,13 +163,13 @@ def test_every_error_class_is_in_the_table():
     assert {type(error) for error, *_ in ERRORS.values()} == set(DotError.__subclasses__())
 
 
-def test_a_size_mismatch_notes_both_named_shapes():
+def test_a_size_mismatch_has_a_note_with_both_named_shapes():
     error = SizeMismatchError({"a": 2, "b": 3}, {"b": 4})
     assert error.__notes__ == ["x is (a: 2, b: 3), y is (b: 4)"]
 
 
-# What PyTensor 3.0.7 and 3.3.8 raise while a graph is built, as regexes for it are written.
-PYTENSORS = {
+# The messages of PyTensor 3.0.7 and 3.3.8 while a graph is built.
+PYTENSOR_MESSAGES = {
     "Dimensions must be unique. Found duplicates in ('b', 'b')": lambda x, y: rd.lower_dot(
         ("b", "b"), y.dims
     ),
@@ -178,7 +178,7 @@ PYTENSORS = {
 }
 
 
-@pytest.mark.parametrize(("beginning", "wrong"), PYTENSORS.items(), ids=PYTENSORS)
+@pytest.mark.parametrize(("beginning", "wrong"), PYTENSOR_MESSAGES.items(), ids=PYTENSOR_MESSAGES)
 def test_a_message_begins_with_pytensors_words(beginning, wrong):
     x = rd.NamedTensor(np.arange(6).reshape(2, 3), ("r", "b"))
     y = rd.NamedTensor(np.arange(20).reshape(4, 5), ("b", "c"))
@@ -187,7 +187,7 @@ def test_a_message_begins_with_pytensors_words(beginning, wrong):
 
 
 @pytest.mark.parametrize("take", [rd.dot, lambda x, y, dim: rd.dot_vjp(x, y, x, dim)])
-def test_a_dim_that_is_not_found_notes_both_named_shapes(take):
+def test_a_dim_that_is_not_found_has_a_note_with_both_named_shapes(take):
     x, y = rd.NamedTensor([[0.5, 1.5]], ("a", "b")), rd.NamedTensor([2.5, 3.5, 4.5], "c")
     with pytest.raises(DimNotFoundError) as caught:
         take(x, y, dim="e")
@@ -212,9 +212,9 @@ def test_a_named_shape_keeps_the_order_of_its_dims(sizes, text):
         ("time", (), None),
     ],
 )
-def test_a_hint_is_the_nearest_name_if_any_is_near(name, names, nearest):
+def test_nearest_name_is_none_if_no_name_is_similar(name, names, nearest):
     assert nearest_name(name, names) == nearest
 
 
-def test_a_value_is_shown_on_one_line():
+def test_one_line_has_no_line_breaks():
     assert one_line(np.arange(4).reshape(2, 2)) == "array([[0, 1], [2, 3]])"

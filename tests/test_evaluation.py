@@ -1,4 +1,4 @@
-"""Dot and its derivatives: the readings agree, and a fault in any of them would be noticed."""
+"""The dot and its derivatives agree with two reference implementations, also for planted faults."""
 
 from contextlib import contextmanager
 from dataclasses import replace
@@ -7,7 +7,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from refdot import evaluation
@@ -20,7 +20,7 @@ from refdot.errors import (
     SizeMismatchError,
 )
 from refdot.evaluation import dot, dot_jvp, dot_vjp
-from refdot.judging.reference import dot_by_definition, dot_by_records
+from refdot.judging.references import dot_by_definition, dot_by_records
 from refdot.lowering import lower_dot
 from refdot.tensor import NamedTensor
 
@@ -31,22 +31,25 @@ ALL = (*DISCRETE, *CONTINUOUS, "longdouble", "clongdouble")
 WITH_A_MATMUL = ("float32", "float64", "complex64", "complex128")
 SIZES = (2, 3, 5, 1, 0)
 
-# The work from which a dot is read as a matmul: as it is, for every dot, and for none.
-AS_IT_IS, ALWAYS, NEVER = evaluation.MATMUL_THRESHOLD, 0, 1 << 62
-either_reading = pytest.mark.parametrize("worth", [ALWAYS, NEVER], ids=["matmul", "einsum"])
-quickly = settings(deadline=None, max_examples=60)
+# Thresholds that use a matmul for every dot with contracted dims, and for no dot.
+ALWAYS, NEVER = 0, 1 << 62
+with_and_without_matmul = pytest.mark.parametrize(
+    "threshold", [ALWAYS, NEVER], ids=["matmul", "einsum"]
+)
+# Without time limits, since a busy machine can take any time.
+quickly = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @contextmanager
-def matmul_from(worth):
-    """Read as a matmul what takes this many multiply-adds."""
+def matmul_from(threshold):
+    """Use a matmul from this number of multiplications on."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(evaluation, "MATMUL_THRESHOLD", worth)
+        patch.setattr(evaluation, "MATMUL_THRESHOLD", threshold)
         yield
 
 
 def numbers(seed, shape, dtype, wide=False):
-    """Give whole numbers: -3 to 3, so that any order of summation is exact, or all there are."""
+    """Return integers: -3 to 3, for which every sum is exact, or from the whole range."""
     random, dtype = np.random.default_rng(seed), np.dtype(dtype)
     if dtype.kind == "b":
         return random.integers(0, 2, shape).astype(dtype)
@@ -59,7 +62,7 @@ def numbers(seed, shape, dtype, wide=False):
 
 
 def tensor(dims, sizes, dtype="float64", seed=0, wide=False):
-    """Make a tensor of the dims named, separated by spaces."""
+    """Return a tensor with these dims, which are separated by spaces."""
     names = tuple(dims.split())
     shape = tuple(sizes[name] for name in names)
     return NamedTensor(numbers(seed, shape, dtype, wide), names)
@@ -67,7 +70,7 @@ def tensor(dims, sizes, dtype="float64", seed=0, wide=False):
 
 @st.composite
 def problems(draw, dtypes):
-    """Draw x, y and `dim`; no two dims of one problem are of one size."""
+    """Draw x, y and `dim`; all dims of a problem have different sizes."""
     sizes = dict(zip("abcde", draw(st.permutations(SIZES)), strict=True))
     x_dtype, y_dtype = draw(st.sampled_from(dtypes)), draw(st.sampled_from(dtypes))
     wide = np.result_type(x_dtype, y_dtype).kind in "iu"
@@ -83,7 +86,7 @@ def problems(draw, dtypes):
 
 @st.composite
 def problems_with_cotangents(draw, dtypes=CONTINUOUS):
-    """Draw x, y, `dim`, and a cotangent whose dims are in any order."""
+    """Draw x, y, `dim`, and a cotangent with its dims in any order."""
     x, y, dim = draw(problems(dtypes))
     out = evaluation.dot(x, y, dim)
     cotangent = like(out, draw(st.integers(0, 99)))
@@ -91,12 +94,12 @@ def problems_with_cotangents(draw, dtypes=CONTINUOUS):
 
 
 def like(other, seed):
-    """Make another tensor of the same dims, sizes and dtype."""
+    """Return another tensor with the same dims, sizes and dtype."""
     return NamedTensor(numbers(seed, other.shape, other.dtype), other.dims)
 
 
 def as_stored(value, dtype):
-    """Say what an exact number becomes in a dtype: integers wrap, bools saturate (R7)."""
+    """Convert an exact number to a dtype: integers wrap, bools saturate (R7)."""
     if dtype.kind == "b":
         return value > 0
     if dtype.kind in "iu":
@@ -105,8 +108,8 @@ def as_stored(value, dtype):
     return float(value)
 
 
-def assert_readings_agree(x, y, dim=None):
-    """Hold dot to both its witnesses, and to purity; this is what the suite relies on."""
+def assert_agrees_with_references(x, y, dim=None):
+    """Assert that a dot is pure and agrees with both reference implementations."""
     copies = x.data.copy(), y.data.copy()
     answer = evaluation.dot(x, y, dim)
     assert np.array_equal(copies[0], x.data), "R12: dot wrote into x"
@@ -115,7 +118,7 @@ def assert_readings_agree(x, y, dim=None):
     assert not np.shares_memory(answer.data, y.data), "R12: the output shares memory with y"
     assert isinstance(answer.data, np.ndarray)
     assert answer.data.flags.writeable
-    assert answer == dot_by_definition(x, y, dim), "R5, R6, R7: not what the definition gives"
+    assert answer == dot_by_definition(x, y, dim), "R5, R6, R7: differs from the definition"
     if answer.dtype.kind != "c":
         exact = dot_by_records(x, y, dim)
         stored = {index: answer.data[index].item() for index in np.ndindex(answer.shape)}
@@ -123,7 +126,7 @@ def assert_readings_agree(x, y, dim=None):
 
 
 def vjp_by_basis(x, y, cotangent, dim):
-    """Differentiate dot without its gradient: it is linear, so a basis of each operand will do."""
+    """Return the VJP of a dot, computed from its values for a basis of each operand."""
 
     def pulled_back(operand, dot_of):
         gradient = np.zeros(operand.shape, np.result_type(x.data, y.data, cotangent.data))
@@ -141,46 +144,46 @@ def vjp_by_basis(x, y, cotangent, dim):
 
 
 def inner(one, other):
-    """Multiply tensors of the same dims and sum all: no conjugate, and 0 of nothing."""
+    """Return the sum of products of two tensors with the same dims, without a conjugate."""
     return (one.transpose(*other.dims).data * other.data).sum()
 
 
 def assert_gradient_agrees(x, y, cotangent, dim=None):
-    """Hold dot_vjp to the basis of each operand."""
+    """Assert that `dot_vjp` agrees with `vjp_by_basis`."""
     found, expected = evaluation.dot_vjp(x, y, cotangent, dim), vjp_by_basis(x, y, cotangent, dim)
     for operand, bar, basis in zip((x, y), found, expected, strict=True):
         assert (bar.dims, bar.shape, bar.dtype) == (operand.dims, operand.shape, operand.dtype)
-        assert bar == basis, "R8: not what a basis gives"
+        assert bar == basis, "R8: differs from the VJP by basis"
         assert bar.data.flags.writeable
         assert not any(np.shares_memory(bar.data, given.data) for given in (x, y, cotangent))
 
 
-# ------------------------------------------------------------------------------- the readings agree
+# Agreement with the reference implementations
 
 
 @quickly
 @given(problems(DISCRETE))
-def test_the_readings_agree_on_bools_and_integers_that_wrap(problem):
-    assert_readings_agree(*problem)
+def test_bools_and_integers_that_wrap_agree_with_the_references(problem):
+    assert_agrees_with_references(*problem)
 
 
 @quickly
 @given(problems(REAL))
-def test_the_readings_agree_on_real_numbers(problem):
-    assert_readings_agree(*problem)
+def test_real_numbers_agree_with_the_references(problem):
+    assert_agrees_with_references(*problem)
 
 
 @quickly
 @given(problems((*DISCRETE, *CONTINUOUS)))
-def test_the_readings_agree_on_mixed_dtypes(problem):
-    assert_readings_agree(*problem)
+def test_mixed_dtypes_agree_with_the_references(problem):
+    assert_agrees_with_references(*problem)
 
 
 @quickly
 @given(problems(WITH_A_MATMUL))
-def test_the_readings_agree_where_every_dot_is_a_matmul(problem):
+def test_matmuls_agree_with_the_references(problem):
     with matmul_from(ALWAYS):
-        assert_readings_agree(*problem)
+        assert_agrees_with_references(*problem)
 
 
 @quickly
@@ -203,7 +206,7 @@ def test_a_complex_dot_is_four_real_ones(problem):
 
 @pytest.mark.parametrize("x_dtype", ALL)
 @pytest.mark.parametrize("y_dtype", ALL)
-def test_the_dtype_is_that_which_numpy_promotes_to(x_dtype, y_dtype):
+def test_the_dtype_is_promoted_as_in_numpy(x_dtype, y_dtype):
     sizes = {"a": 2, "b": 3}
     x, y = tensor("a b", sizes, x_dtype, 1), tensor("b", sizes, y_dtype, 2)
     for dim in (None, ..., (), "a"):
@@ -232,18 +235,18 @@ def test_the_dtype_is_kept_while_accumulating(x, y, total):
 
 
 @pytest.mark.parametrize("order", ["<f8", ">f8"])
-@either_reading
-def test_the_byte_order_of_an_operand_does_not_matter(order, worth):
+@with_and_without_matmul
+def test_the_byte_order_of_an_operand_does_not_matter(order, threshold):
     sizes = {"a": 2, "b": 3, "c": 5}
     x, y = tensor("a b", sizes, seed=1), tensor("b c", sizes, seed=2)
     other = NamedTensor(x.data.astype(order), x.dims), NamedTensor(y.data.astype(order), y.dims)
-    with matmul_from(worth):
+    with matmul_from(threshold):
         assert dot(*other) == dot(x, y)
 
 
-# ----------------------------------------------------------------------- two readings, one lowering
+# Einsum and matmul
 
-# Each has enough work for a matmul as the threshold is: dims of x, of y, `dim`, sizes.
+# Dots above the threshold for a matmul: the dims of x and y, `dim` and the sizes.
 LARGE = {
     "matrices": ("a b", "b c", None, {"a": 29, "b": 31, "c": 37}),
     "transposed on the left": ("b a", "b c", None, {"a": 29, "b": 31, "c": 37}),
@@ -273,20 +276,20 @@ LARGE = {
 
 @pytest.mark.parametrize("dtype", WITH_A_MATMUL)
 @pytest.mark.parametrize(("x_dims", "y_dims", "dim", "sizes"), LARGE.values(), ids=LARGE)
-def test_large_operands_are_a_matmul_that_gives_the_same_bits(
+def test_large_operands_use_a_matmul_with_the_same_bits(
     x_dims, y_dims, dim, sizes, dtype, monkeypatch
 ):
     x, y = tensor(x_dims, sizes, dtype, 1), tensor(y_dims, sizes, dtype, 2)
     with matmul_from(NEVER):
         expected = dot(x, y, dim)
-    read = []
+    products = []
     as_matmul = evaluation.as_matmul
     monkeypatch.setattr(
-        evaluation, "as_matmul", lambda *given: read.append(as_matmul(*given)) or read[-1]
+        evaluation, "as_matmul", lambda *given: products.append(as_matmul(*given)) or products[-1]
     )
     answer = dot(x, y, dim)
     assert answer == expected
-    assert answer.data is read[0]
+    assert answer.data is products[0]
     assert not np.shares_memory(answer.data, x.data)
 
 
@@ -300,9 +303,7 @@ def test_large_operands_are_a_matmul_that_gives_the_same_bits(
         ("float64", "float64", "c"),
     ],
 )
-def test_only_a_contraction_in_one_dtype_that_blas_knows_is_a_matmul(
-    x_dtype, y_dtype, y_dims, monkeypatch
-):
+def test_a_matmul_needs_a_contraction_in_one_dtype_of_blas(x_dtype, y_dtype, y_dims, monkeypatch):
     monkeypatch.setattr(evaluation, "as_matmul", None)
     sizes = {"a": 29, "b": 31, "c": 37}
     x, y = tensor("a b", sizes, x_dtype, 1), tensor(y_dims, sizes, y_dtype, 2)
@@ -310,11 +311,11 @@ def test_only_a_contraction_in_one_dtype_that_blas_knows_is_a_matmul(
 
 
 @pytest.mark.parametrize("empty", "abcnst")
-@either_reading
-def test_a_size_of_zero_gives_an_empty_output_or_an_empty_sum(empty, worth):
+@with_and_without_matmul
+def test_a_size_of_zero_gives_an_empty_output_or_an_empty_sum(empty, threshold):
     sizes = {"n": 2, "a": 3, "b": 5, "s": 7, "c": 11, "t": 13, empty: 0}
     x, y = tensor("n a b s", sizes, seed=1), tensor("t b c n", sizes, seed=2)
-    with matmul_from(worth):
+    with matmul_from(threshold):
         answer = dot(x, y, ("b", "s", "t"))
     assert answer.sizes == {name: sizes[name] for name in "nac"}
     assert not answer.data.any()
@@ -322,7 +323,7 @@ def test_a_size_of_zero_gives_an_empty_output_or_an_empty_sum(empty, worth):
 
 
 inf, nan = np.inf, np.nan
-# Each: x of dims (row, alone, k), y of dims (k, column), `dim`, the values that IEEE gives.
+# x with dims (row, alone, k), y with dims (k, column), `dim`, and the values by IEEE 754.
 NOT_FINITE = {
     "0 times inf": ([[[0, 2]]], [[inf], [3]], "k", [[[nan]]]),
     "1 times inf": ([[[1, 2]]], [[inf], [3]], "k", [[[inf]]]),
@@ -359,16 +360,16 @@ NOT_FINITE = {
 }
 
 
-@either_reading
+@with_and_without_matmul
 @pytest.mark.parametrize(("x", "y", "dim", "values"), NOT_FINITE.values(), ids=NOT_FINITE)
-def test_nan_and_inf_travel_alike_in_every_reading(x, y, dim, values, worth):
+def test_nan_and_infinity_propagate_as_in_ieee_754(x, y, dim, values, threshold):
     x = NamedTensor(np.array(x, float), ("row", "alone", "k"))
     y = NamedTensor(np.array(y, float), ("k", "column"))
-    assert_not_finite_agrees(x, y, dim, values, worth)
+    assert_not_finite_agrees(x, y, dim, values, threshold)
 
 
 @pytest.mark.parametrize("swapped", [False, True])
-def test_integers_are_not_summed_alone_beside_an_infinity(swapped):
+def test_integers_are_multiplied_by_an_infinity_before_summing(swapped):
     x, y = NamedTensor([2, -1], "s"), NamedTensor([np.inf, 3.0], "b")
     out = dot(y, x, "s") if swapped else dot(x, y, "s")
     assert np.array_equal(out.data, [np.nan, 3.0], equal_nan=True)
@@ -376,25 +377,25 @@ def test_integers_are_not_summed_alone_beside_an_infinity(swapped):
 
 @pytest.mark.parametrize("values", [[2.0, 3.0], [inf, 2.0], [nan, inf]])
 @pytest.mark.parametrize("dim", [..., "b"], ids=str)
-def test_an_empty_sum_is_zero_whatever_is_beside_it(values, dim):
+def test_an_empty_sum_is_zero_even_times_infinity(values, dim):
     x, nothing = NamedTensor(values, "a"), NamedTensor(np.array([5.0, 7.0])[:0], "b")
     zero = NamedTensor(np.zeros(2 if dim == "b" else ()), ("a",) if dim == "b" else ())
     assert dot(x, nothing, dim) == dot(nothing, x, dim) == zero
 
 
-def assert_not_finite_agrees(x, y, dim, values, worth):
-    """Hold dot to the values expected, and its witness by definition too."""
+def assert_not_finite_agrees(x, y, dim, values, threshold):
+    """Assert that a dot and the reference by definition give these values."""
     with np.errstate(all="ignore"):
         by_definition = dot_by_definition(x, y, dim)
-    with matmul_from(worth):
+    with matmul_from(threshold):
         answer = evaluation.dot(x, y, dim)
     assert np.array_equal(answer.data, np.array(values, float), equal_nan=True)
     assert answer == by_definition
 
 
-# ------------------------------------------------------------------------- the output and its shape
+# Dims and shape of the output
 
-# Each: dims and shape of x, of y, `dim`, dims and shape of the output.
+# The dims and shape of x and of y, `dim`, and the dims and shape of the output.
 OUTPUTS = {
     "scalars": ("", (), "", (), None, "", ()),
     "a scale": ("", (), "b a", (3, 2), None, "b a", (3, 2)),
@@ -415,20 +416,20 @@ OUTPUTS = {
     OUTPUTS.values(),
     ids=OUTPUTS,
 )
-def test_the_output_has_the_dims_of_x_and_then_those_of_y(
+def test_the_output_has_the_dims_of_x_then_those_of_y(
     x_dims, x_shape, y_dims, y_shape, dim, dims, shape
 ):
     x = NamedTensor(numbers(1, x_shape, "float64"), x_dims.split())
     y = NamedTensor(numbers(2, y_shape, "float64"), y_dims.split())
     answer = dot(x, y, dim)
     assert (answer.dims, answer.shape) == (tuple(dims.split()), shape)
-    assert_readings_agree(x, y, dim)
+    assert_agrees_with_references(x, y, dim)
 
 
 MANY = [f"dim {number}" for number in range(64)]
 LONG = dict(zip(MANY[1::9], (2, 3, 5, 2, 3, 2, 3), strict=True))
 
-# Each: the dims of x, of y, `dim`.
+# The dims of x and y, and `dim`.
 MANY_DIMS = {
     "52 letters": (MANY[:26], MANY[26:52], None),
     "one more": (MANY[:27], MANY[26:53], []),
@@ -445,13 +446,13 @@ MANY_DIMS = {
 
 @pytest.mark.parametrize("empty", [None, MANY[1], MANY[28], MANY[50]])
 @pytest.mark.parametrize(("x_dims", "y_dims", "dim"), MANY_DIMS.values(), ids=MANY_DIMS)
-def test_the_answer_does_not_run_out_of_letters(x_dims, y_dims, dim, empty):
+def test_more_dims_than_letters_are_supported(x_dims, y_dims, dim, empty):
     sizes = dict.fromkeys(MANY, 1) | LONG | ({empty: 0} if empty else {})
     x, y = (
         NamedTensor(numbers(seed, [sizes[name] for name in dims], "int8"), dims)
         for seed, dims in enumerate((x_dims, y_dims))
     )
-    assert_readings_agree(x, y, dim)
+    assert_agrees_with_references(x, y, dim)
 
 
 def test_more_than_64_dims_over_both_may_be_summed():
@@ -462,14 +463,14 @@ def test_more_than_64_dims_over_both_may_be_summed():
     assert rows == NamedTensor([6.0 * 15.0, 15.0 * 15.0], "x0")
 
 
-def test_many_dims_of_size_two_need_only_one_of_size_zero():
+def test_many_dims_of_size_two_are_supported_beside_one_of_size_zero():
     x = NamedTensor(np.ones((0, *[2] * 53)), MANY[:54])
     y = NamedTensor([2.0, 3.0], MANY[53])
     assert dot(x, y, ...) == NamedTensor(0.0, ())
     assert dot(x, y).shape == (0, *[2] * 52)
 
 
-# ------------------------------------------------------------------------------------- memory (R12)
+# Memory (R12)
 
 LAYOUTS = {
     "Fortran-ordered": np.asfortranarray,
@@ -482,60 +483,60 @@ LAYOUTS = {
 }
 
 
-@either_reading
-@pytest.mark.parametrize("lay_out", LAYOUTS.values(), ids=LAYOUTS)
+@with_and_without_matmul
+@pytest.mark.parametrize("with_layout", LAYOUTS.values(), ids=LAYOUTS)
 @pytest.mark.parametrize("dim", [None, ..., (), "a"], ids=str)
-def test_the_layout_of_an_operand_does_not_matter_and_it_may_be_read_only(lay_out, dim, worth):
+def test_operands_may_have_any_memory_layout_and_be_read_only(with_layout, dim, threshold):
     sizes = {"a": 2, "b": 3, "c": 5}
     x, y = tensor("a b", sizes, seed=1), tensor("b c", sizes, seed=2)
-    laid_out = [NamedTensor(lay_out(operand.data), operand.dims) for operand in (x, y)]
+    laid_out = [NamedTensor(with_layout(operand.data), operand.dims) for operand in (x, y)]
     for operand in laid_out:
         operand.data.flags.writeable = False
-    with matmul_from(worth):
-        assert_readings_agree(*laid_out, dim)
+    with matmul_from(threshold):
+        assert_agrees_with_references(*laid_out, dim)
         assert dot(*laid_out, dim) == dot(x, y, dim)
     cotangent = like(dot(x, y, dim), 3)
     assert dot_vjp(*laid_out, cotangent, dim) == dot_vjp(x, y, cotangent, dim)
 
 
-@either_reading
+@with_and_without_matmul
 @pytest.mark.parametrize("dim", [None, ..., ()], ids=str)
-def test_a_broadcast_view_is_an_operand_like_any_other(dim, worth):
+def test_operands_may_be_broadcast_views(dim, threshold):
     x = NamedTensor(np.broadcast_to(np.array([2.0, 3.0, 5.0]), (2, 3)), ("a", "b"))
-    with matmul_from(worth):
-        assert_readings_agree(x, NamedTensor(np.broadcast_to(7.0, (3, 5)), ("b", "c")), dim)
+    with matmul_from(threshold):
+        assert_agrees_with_references(x, NamedTensor(np.broadcast_to(7.0, (3, 5)), ("b", "c")), dim)
 
 
-@either_reading
+@with_and_without_matmul
 @pytest.mark.parametrize("unit", [1.0, np.eye(3)], ids=["scalar", "identity"])
-def test_a_product_with_one_is_a_copy(unit, worth):
+def test_a_product_with_one_is_a_copy(unit, threshold):
     x = NamedTensor(np.arange(9.0).reshape(3, 3), ("a", "b"))
-    with matmul_from(worth):
+    with matmul_from(threshold):
         answer = dot(x, NamedTensor(unit, ("b", "c")[: 2 * np.ndim(unit)]))
     assert np.array_equal(answer.data, x.data)
     answer.data[0] = -1
     assert np.array_equal(x.data, np.arange(9.0).reshape(3, 3))
 
 
-def test_both_operands_may_be_one_object():
+def test_both_operands_may_be_the_same_object():
     x = NamedTensor(np.arange(6.0).reshape(2, 3), ("a", "b"))
     for dim in (None, ..., (), "a", "b"):
-        assert_readings_agree(x, x, dim)
+        assert_agrees_with_references(x, x, dim)
 
 
-# ---------------------------------------------------------------------------------------- gradients
+# Gradients
 
 
 @quickly
 @given(problems_with_cotangents())
-def test_the_vjp_is_what_a_basis_gives(problem):
+def test_the_vjp_agrees_with_the_vjp_by_basis(problem):
     x, y, dim, cotangent = problem
     assert_gradient_agrees(x, y, cotangent, dim)
 
 
 @quickly
 @given(problems_with_cotangents(WITH_A_MATMUL))
-def test_the_vjp_is_what_a_basis_gives_where_every_dot_is_a_matmul(problem):
+def test_the_vjp_by_matmuls_agrees_with_the_vjp_by_basis(problem):
     x, y, dim, cotangent = problem
     with matmul_from(ALWAYS):
         assert_gradient_agrees(x, y, cotangent, dim)
@@ -553,7 +554,7 @@ def test_vjp_and_jvp_are_adjoint(problem):
 
 @quickly
 @given(problems(CONTINUOUS), st.randoms(use_true_random=False))
-def test_the_jvp_is_the_difference_less_its_second_order(problem, random):
+def test_the_jvp_is_the_difference_without_its_second_order_term(problem, random):
     x, y, dim = problem
     x_dot, y_dot = like(x, 101), like(y, 102)
     moved = dot(
@@ -577,10 +578,10 @@ def test_second_derivatives_do_not_depend_on_their_order(problem):
 
 @quickly
 @given(problems_with_cotangents(("float64",)))
-def test_the_gradient_of_the_gradient_is_what_a_basis_gives(problem):
+def test_the_gradient_of_the_gradient_agrees_with_a_basis(problem):
     x, y, dim, cotangent = problem
     weight = like(x, 101)
-    # The gradient of <x_bar, weight> in y, where x_bar is itself the gradient of <dot, cotangent>.
+    # The gradient of <x_bar, weight> with respect to y; x_bar is the gradient of <dot, cotangent>.
     found = dot_vjp(weight, y, cotangent, dim)[1]
     expected = np.zeros(y.shape)
     for index in np.ndindex(y.shape):
@@ -594,7 +595,7 @@ def test_the_gradient_of_the_gradient_is_what_a_basis_gives(problem):
 
 
 @pytest.mark.parametrize("dim", [None, ..., (), "a", "b"], ids=str)
-def test_the_cotangents_of_one_variable_add(dim):
+def test_the_cotangents_of_one_variable_are_added(dim):
     x = NamedTensor(np.array([[2.0, 3.0, 5.0], [7.0, 11.0, 13.0]]), ("a", "b"))
     square = dot(x, x, dim)
     cotangent = like(square, 3)
@@ -623,7 +624,7 @@ def test_a_real_operand_beside_a_complex_one_gets_the_real_part():
     assert y_bar == NamedTensor([4 + 2j, 10 + 5j], "a")
 
 
-def test_a_dim_summed_alone_spreads_its_cotangent():
+def test_the_cotangent_is_broadcast_over_a_dim_summed_alone():
     x, y = NamedTensor([[2.0, 3.0, 5.0]], ("a", "b")), NamedTensor([7.0, 11.0], "c")
     x_bar, y_bar = dot_vjp(x, y, NamedTensor([[1.0, 10.0]], ("a", "c")), dim="b")
     assert x_bar == NamedTensor([[117.0, 117.0, 117.0]], ("a", "b"))
@@ -631,23 +632,23 @@ def test_a_dim_summed_alone_spreads_its_cotangent():
 
 
 @pytest.mark.parametrize("derivative", ["vjp", "jvp"])
-@pytest.mark.parametrize("spell", [iter, set, list, lambda names: (name for name in names)])
-def test_a_gradient_takes_dim_in_any_spelling(derivative, spell):
+@pytest.mark.parametrize("make_iterable", [iter, set, list, lambda names: (name for name in names)])
+def test_gradients_accept_any_iterable_as_dim(derivative, make_iterable):
     x, y = tensor("a b", {"a": 2, "b": 3}, seed=1), tensor("b c", {"b": 3, "c": 5}, seed=2)
     given = {"vjp": (like(dot(x, y, ("a", "b")), 3),), "jvp": (like(x, 3), like(y, 4))}[derivative]
     take = {"vjp": dot_vjp, "jvp": dot_jvp}[derivative]
-    assert take(x, y, *given, spell("ab")) == take(x, y, *given, ("a", "b"))
+    assert take(x, y, *given, make_iterable("ab")) == take(x, y, *given, ("a", "b"))
 
 
-# ------------------------------------------------------------------------------------------- errors
+# Errors
 
 
 def sized(dtype="float64", **sizes):
-    """Make a tensor by the sizes of its dims."""
+    """Return a tensor with dims of these sizes."""
     return tensor(" ".join(sizes), sizes, dtype)
 
 
-# Each: x, y, `dim`, every dim that differs with its sizes, the message, the note.
+# x, y, `dim`, the sizes of every dim that differs, the message and the note.
 MISMATCHES = {
     "contracted": (
         sized(a=2, b=3),
@@ -665,7 +666,7 @@ MISMATCHES = {
         "Size of dim 'b' does not match: 3 in x, 5 in y",
         "x is (a: 2, b: 3), y is (b: 5)",
     ),
-    "contracted, one against many": (
+    "contracted, size 1 vs n": (
         sized(a=1),
         sized(a=3),
         None,
@@ -673,7 +674,7 @@ MISMATCHES = {
         "Size of dim 'a' does not match: 1 in x, 3 in y",
         "x is (a: 1), y is (a: 3)",
     ),
-    "batch, many against one": (
+    "batch, size n vs 1": (
         sized(a=3),
         sized(a=1),
         [],
@@ -681,7 +682,7 @@ MISMATCHES = {
         "Size of dim 'a' does not match: 3 in x, 1 in y",
         "x is (a: 3), y is (a: 1)",
     ),
-    "none against one": (
+    "size 0 vs 1": (
         sized(a=0),
         sized(a=1),
         ...,
@@ -700,7 +701,7 @@ MISMATCHES = {
     ),
 }
 
-STRANGE = {
+OTHER_DTYPES = {
     "object": np.array([2, 3], object),
     "<U1": np.array(["2", "3"]),
     "|S1": np.array([b"2", b"3"]),
@@ -751,12 +752,12 @@ each_kind = pytest.mark.parametrize("take", OF_EACH_KIND.values(), ids=OF_EACH_K
 
 
 @each_kind
-@either_reading
+@with_and_without_matmul
 @pytest.mark.parametrize(
     ("x", "y", "dim", "sizes", "message", "note"), MISMATCHES.values(), ids=MISMATCHES
 )
-def test_a_shared_dim_has_one_size(x, y, dim, sizes, message, note, worth, take):
-    with matmul_from(worth), pytest.raises(SizeMismatchError) as info:
+def test_a_shared_dim_has_one_size(x, y, dim, sizes, message, note, threshold, take):
+    with matmul_from(threshold), pytest.raises(SizeMismatchError) as info:
         take(x, y, dim)
     assert str(info.value) == message
     assert info.value.__notes__ == [note]
@@ -764,12 +765,12 @@ def test_a_shared_dim_has_one_size(x, y, dim, sizes, message, note, worth, take)
     assert info.value.rule == "R4"
 
 
-@pytest.mark.parametrize(("dtype", "array"), STRANGE.items(), ids=STRANGE)
+@pytest.mark.parametrize(("dtype", "array"), OTHER_DTYPES.items(), ids=OTHER_DTYPES)
 @pytest.mark.parametrize("operand", ["x", "y"])
-def test_dot_takes_numbers_and_bools_only(operand, dtype, array):
-    strange, plain = NamedTensor(array, "a"), NamedTensor([2.0, 3.0], "a")
+def test_dot_rejects_other_dtypes_than_numbers_and_bools(operand, dtype, array):
+    other, plain = NamedTensor(array, "a"), NamedTensor([2.0, 3.0], "a")
     with pytest.raises(DTypeError) as info:
-        dot(*((strange, plain) if operand == "x" else (plain, strange)))
+        dot(*((other, plain) if operand == "x" else (plain, other)))
     assert str(info.value) == f"dot needs numbers or bools, but the dtype of {operand} is {dtype}"
     assert (info.value.rule, info.value.operand, info.value.dtype) == ("R7", operand, array.dtype)
 
@@ -795,7 +796,7 @@ def test_a_cotangent_or_tangent_has_the_shape_of_its_primal(take, message, field
 
 
 @pytest.mark.parametrize("number", [0, 1])
-def test_dot_takes_named_tensors_only(number):
+def test_dot_rejects_other_types_than_named_tensors(number):
     operands = [NamedTensor([1.0, 2.0], "a")] * 2
     operands[number] = np.array([1.0, 2.0])
     with pytest.raises(TypeError, match=r"^dot takes two NamedTensors, got ndarray$"):
@@ -803,7 +804,7 @@ def test_dot_takes_named_tensors_only(number):
 
 
 @each_kind
-def test_dim_is_judged_before_the_sizes(take):
+def test_dim_is_checked_before_the_sizes(take):
     x, y = sized(time=2, embd=3), sized(embd=5)
     with pytest.raises(DimTypeError) as wrong_type:
         take(x, y, 5)
@@ -815,14 +816,14 @@ def test_dim_is_judged_before_the_sizes(take):
     )
 
 
-# ----------------------------------------------------------------------- planted faults are noticed
+# Planted faults are detected
 
 SQUARE = {"n": 2, "a": 3, "b": 3, "c": 3, "s": 2}
 
 
-def notice_values():
-    """Run the check of values on a handful of problems, with equal sizes to hide behind."""
-    assert_readings_agree(NamedTensor([[2, 3], [5, 7]], ("a", "b")), NamedTensor(1, ()))
+def check_values():
+    """Test values with a few problems whose equal sizes can hide a fault."""
+    assert_agrees_with_references(NamedTensor([[2, 3], [5, 7]], ("a", "b")), NamedTensor(1, ()))
     for x_dims, y_dims, dim in [
         ("a b", "b c", None),
         ("b a", "c b", None),
@@ -834,32 +835,32 @@ def notice_values():
     ]:
         for dtype in ("bool", "int8", "float64", "complex128"):
             x, y = tensor(x_dims, SQUARE, dtype, 1, wide=True), tensor(y_dims, SQUARE, dtype, 2)
-            for worth in (ALWAYS, NEVER):
-                with matmul_from(worth):
-                    assert_readings_agree(x, y, dim)
+            for threshold in (ALWAYS, NEVER):
+                with matmul_from(threshold):
+                    assert_agrees_with_references(x, y, dim)
 
 
-def notice_gradients():
-    """Run the check of gradients on a handful of problems, likewise."""
+def check_gradients():
+    """Test gradients with a few such problems."""
     for x_dims, y_dims, dim in [("b a", "c b", None), ("s b a", "b n c", ("a", "s", "n"))]:
         for x_dtype, y_dtype in [("float64", "float64"), ("float32", "complex64")]:
             x, y = tensor(x_dims, SQUARE, x_dtype, 1), tensor(y_dims, SQUARE, y_dtype, 2)
             assert_gradient_agrees(x, y, like(dot_by_definition(x, y, dim), 3), dim)
 
 
-def notice_sizes():
-    """Run the check that a size of one does not broadcast."""
-    for name in ("contracted, one against many", "batch, many against one"):
+def check_sizes():
+    """Test that size 1 does not broadcast."""
+    for name in ("contracted, size 1 vs n", "batch, size n vs 1"):
         x, y, dim, *_ = MISMATCHES[name]
         try:
             answer = evaluation.dot(x, y, dim)
         except SizeMismatchError:
             continue
-        raise AssertionError(f"R4: two sizes of one dim were accepted, and gave {answer}")
+        raise AssertionError(f"R4: a dim with two sizes was accepted, with the result {answer}")
 
 
-def notice_not_finite():
-    """Run the check that NaN and inf travel alike."""
+def check_not_finite():
+    """Test that NaN and infinity propagate in the same way."""
     x, y, dim, values = NOT_FINITE["2 - 1 summed alone, times inf"]
     x, y = NamedTensor(np.array(x, float), ("row", "alone", "k")), NamedTensor(y, ("k", "column"))
     assert_not_finite_agrees(x, y, dim, values, ALWAYS)
@@ -868,148 +869,148 @@ def notice_not_finite():
 FAULTS = {}
 
 
-def planted(name, notice):
-    """Register a fault in `refdot.evaluation.name`, and the check that must notice it.
+def planted(name, check):
+    """Register a fault in the function `refdot.evaluation.name`, and the test that must detect it.
 
-    The fault is called as the function in whose place it stands, with that function first.
+    The fault replaces the function, and gets it as its first argument.
     """
 
     def register(fault):
-        FAULTS[fault.__name__.replace("_", " ")] = name, fault, notice
+        FAULTS[fault.__name__.replace("_", " ")] = name, fault, check
         return fault
 
     return register
 
 
-@planted("lower", notice_values)
+@planted("lower", check_values)
 def the_dims_of_the_output_in_another_order(lower, *names):
     right = lower(*names)
     return replace(right, out_dims=right.out_dims[::-1])
 
 
-@planted("evaluate", notice_values)
+@planted("evaluate", check_values)
 def the_axes_of_the_output_in_another_order(evaluate, lowering, x, y):
     return evaluate(lowering, x, y).T
 
 
-@planted("lower", notice_values)
-def a_contracted_dim_forgotten(lower, x_dims, y_dims, dim):
+@planted("lower", check_values)
+def a_contracted_dim_ignored(lower, x_dims, y_dims, dim):
     right = lower(x_dims, y_dims, dim)
     return lower(x_dims, y_dims, frozenset(right.contracted[:-1] + right.x_summed))
 
 
-@planted("lower", notice_values)
+@planted("lower", check_values)
 def a_batch_dim_contracted(lower, x_dims, y_dims, dim):
     return lower(x_dims, y_dims, None)
 
 
-@planted("lower", notice_values)
-def the_last_two_symbols_of_y_exchanged(lower, *names):
+@planted("lower", check_values)
+def the_last_two_symbols_of_y_swapped(lower, *names):
     right = lower(*names)
     operands, out = right.subscripts.split("->")
     exchanged = f"{operands[:-2]}{operands[:-3:-1]}->{out}"
     return replace(right, subscripts=exchanged) if len(right.y_dims) > 1 else right
 
 
-@planted("evaluate", notice_values)
+@planted("evaluate", check_values)
 def y_transposed(evaluate, lowering, x, y):
     return evaluate(lowering, x, y.T if y.shape == y.T.shape else y)
 
 
-@planted("evaluate", notice_values)
+@planted("evaluate", check_values)
 def int8_upcast(evaluate, lowering, x, y):
     return evaluate(lowering, x.astype("int64") if x.dtype == "int8" else x, y)
 
 
-@planted("evaluate", notice_values)
+@planted("evaluate", check_values)
 def int8_that_saturates(evaluate, lowering, x, y):
     if x.dtype != "int8":
         return evaluate(lowering, x, y)
     return evaluate(lowering, x.astype("int64"), y).clip(-128, 127).astype("int8")
 
 
-@planted("evaluate", notice_values)
+@planted("evaluate", check_values)
 def bools_counted_modulo_two(evaluate, lowering, x, y):
     if x.dtype != bool:
         return evaluate(lowering, x, y)
     return evaluate(lowering, x.astype("int8"), y.astype("int8")) % 2 == 1
 
 
-@planted("evaluate", notice_values)
+@planted("evaluate", check_values)
 def a_conjugate_taken(evaluate, lowering, x, y):
     return evaluate(lowering, x, y.conj() if y.dtype.kind == "c" else y)
 
 
-@planted("evaluate", notice_values)
+@planted("evaluate", check_values)
 def an_operand_written_to(evaluate, lowering, x, y):
     answer = evaluate(lowering, x.copy(), y)
     x.fill(0)
     return answer
 
 
-@planted("evaluate", notice_values)
-def an_operand_given_back(evaluate, lowering, x, y):
+@planted("evaluate", check_values)
+def an_operand_returned(evaluate, lowering, x, y):
     return x if not y.ndim and y == 1 else evaluate(lowering, x, y)
 
 
-@planted("evaluate", notice_values)
+@planted("evaluate", check_values)
 def the_output_read_only(evaluate, lowering, x, y):
     answer = evaluate(lowering, x, y)
     answer.flags.writeable = False
     return answer
 
 
-@planted("sum_over", notice_values)
-def dims_summed_alone_forgotten_by_the_matmul(sum_over, operand, dims, summed):
+@planted("sum_over", check_values)
+def dims_summed_alone_ignored_by_the_matmul(sum_over, operand, dims, summed):
     first = tuple(0 if name in summed else slice(None) for name in dims)
     return operand[first], tuple(name for name in dims if name not in summed)
 
 
-@planted("lower", notice_sizes)
+@planted("lower", check_sizes)
 def sizes_unchecked_so_that_one_broadcasts(lower, *names):
     return replace(lower(*names), shared_axes=())
 
 
-@planted("evaluate", notice_not_finite)
+@planted("evaluate", check_not_finite)
 def dims_summed_alone_before_the_product(evaluate, lowering, x, y):
     x, x_dims = evaluation.sum_over(x, lowering.x_dims, lowering.x_summed)
     y, y_dims = evaluation.sum_over(y, lowering.y_dims, lowering.y_summed)
     return evaluate(lower_dot(x_dims, y_dims, lowering.contracted), x, y)
 
 
-@planted("pull_back", notice_gradients)
+@planted("pull_back", check_gradients)
 def a_cotangent_transposed(pull_back, cotangent, other, operand):
     right = pull_back(cotangent, other, operand)
     return right if right.shape != right.shape[::-1] else NamedTensor(right.data.T, right.dims)
 
 
-@planted("pull_back", notice_gradients)
+@planted("pull_back", check_gradients)
 def a_cotangent_of_the_wrong_sign(pull_back, cotangent, other, operand):
     right = pull_back(cotangent, other, operand)
     return NamedTensor(-right.data, right.dims)
 
 
-@planted("pull_back", notice_gradients)
-def a_cotangent_shared_out_among_dims_summed_alone(pull_back, cotangent, other, operand):
+@planted("pull_back", check_gradients)
+def a_cotangent_divided_among_dims_summed_alone(pull_back, cotangent, other, operand):
     right = pull_back(cotangent, other, operand)
     alone = [size for name, size in operand.sizes.items() if name not in other.dims][:1]
     return NamedTensor(right.data / right.dtype.type(*alone or [1]), right.dims)
 
 
-@planted("pull_back", notice_gradients)
+@planted("pull_back", check_gradients)
 def a_cotangent_of_the_conjugate(pull_back, cotangent, other, operand):
     return pull_back(cotangent, NamedTensor(other.data.conj(), other.dims), operand)
 
 
-@planted("pull_back", notice_gradients)
+@planted("pull_back", check_gradients)
 def a_cotangent_in_the_dtype_of_the_output(pull_back, cotangent, other, operand):
     right = pull_back(cotangent, other, operand)
     return NamedTensor(right.data.astype(cotangent.dtype), right.dims)
 
 
-@pytest.mark.parametrize(("name", "fault", "notice"), FAULTS.values(), ids=FAULTS)
-def test_a_planted_fault_is_noticed(name, fault, notice, monkeypatch):
-    notice()
+@pytest.mark.parametrize(("name", "fault", "check"), FAULTS.values(), ids=FAULTS)
+def test_a_planted_fault_is_detected(name, fault, check, monkeypatch):
+    check()
     monkeypatch.setattr(evaluation, name, partial(fault, getattr(evaluation, name)))
     with pytest.raises(AssertionError):
-        notice()
+        check()

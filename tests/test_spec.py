@@ -6,10 +6,7 @@ has the same bits, and no test needs a tolerance.
 """
 
 import dataclasses
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -20,9 +17,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray
+from processes import run_python
 
 import refdot as rd
-from refdot.judging.reference import dot_by_definition, dot_by_records
+from refdot.judging.references import dot_by_definition, dot_by_records
 from refdot.tensor import NamedTensor
 
 SPEC = Path(__file__).parents[1] / "SPEC.md"
@@ -615,11 +613,9 @@ for attempt in (
 
 def test_r10_result_does_not_depend_on_the_hash_seed():
     def report(seed: str) -> str:
-        command = [sys.executable, "-W", "error", "-c", REPORT]
-        environment = os.environ | {"PYTHONHASHSEED": seed}
-        return subprocess.run(
-            command, env=environment, capture_output=True, text=True, check=True
-        ).stdout
+        completed = run_python("-W", "error", "-c", REPORT, PYTHONHASHSEED=seed)
+        assert completed.returncode == 0, completed.stderr
+        return completed.stdout
 
     first, *others = map(report, ("0", "1", "2", "3"))
     assert first.count("Error ") == 9

@@ -1,4 +1,4 @@
-"""An array whose axes have names."""
+"""A NamedTensor keeps its names through every operation and rejects wrong ones."""
 
 import copy
 import pickle
@@ -19,7 +19,7 @@ def tensor():
     return NamedTensor(NUMBERS.copy(), ("batch", "time", "embd"))
 
 
-# Each: the data, the dims, the message.
+# The data, the dims and the message.
 WRONG_DIMS = [
     (NUMBERS[0], "a", "An array with 2 axes needs 2 dims, not 1, in tensor: ('a',)"),
     (NUMBERS[0, 0], (), "An array with 1 axes needs 1 dims, not 0, in tensor: ()"),
@@ -33,7 +33,7 @@ WRONG_DIMS = [
     (NUMBERS[0], ("a", 1), "Dim 1 is not a str in tensor: ('a', 1)"),
 ]
 
-# Each: the order asked for, the dims it gives, and NumPy's order of axes.
+# The arguments, the new dims, and the order of axes for NumPy.
 ORDERS = [
     (("embd", "time", "batch"), ("embd", "time", "batch"), (2, 1, 0)),
     (("batch", "time", "embd"), ("batch", "time", "embd"), (0, 1, 2)),
@@ -52,7 +52,7 @@ WRONG_ORDERS = [
     ((..., ...), "(Ellipsis, Ellipsis)"),
 ]
 
-# Each: the positions, the dims kept, the values.
+# The positions, the remaining dims and the values.
 SELECTIONS = [
     ({}, ("batch", "time", "embd"), NUMBERS),
     ({"time": 1}, ("batch", "embd"), NUMBERS[:, 1]),
@@ -62,7 +62,7 @@ SELECTIONS = [
     ({"batch": 1, "time": 2, "embd": 4}, (), NUMBERS[1, 2, 4]),
 ]
 
-# Each: the dims summed over, the dims kept, the values.
+# The dims to sum over, the remaining dims and the values.
 SUMS = [
     ((), (), NUMBERS.sum()),
     (("time",), ("batch", "embd"), NUMBERS.sum(1)),
@@ -71,14 +71,14 @@ SUMS = [
 ]
 
 
-def test_a_tensor_is_an_array_and_its_names(tensor):
+def test_a_tensor_has_an_array_and_dims(tensor):
     assert tensor.dims == ("batch", "time", "embd")
     assert tensor.shape == (2, 3, 5)
     assert tensor.sizes == {"batch": 2, "time": 3, "embd": 5}
     assert (tensor.ndim, tensor.dtype) == (3, np.dtype("float64"))
 
 
-def test_an_array_is_kept_and_not_copied():
+def test_an_array_is_not_copied():
     array = NUMBERS.copy()
     assert NamedTensor(array, ("a", "b", "c")).data is array
 
@@ -87,14 +87,14 @@ def test_an_array_is_kept_and_not_copied():
     ("data", "dims", "shape"),
     [(5, (), ()), ([2, 3], "time", (2,)), ([[2, 3]], iter("ab"), (1, 2)), ([], ["a"], (0,))],
 )
-def test_anything_like_an_array_has_axes_to_name(data, dims, shape):
+def test_data_may_be_array_like(data, dims, shape):
     tensor = NamedTensor(data, dims)
     assert isinstance(tensor.data, np.ndarray)
     assert tensor.shape == shape
 
 
 @pytest.mark.parametrize(("data", "dims", "message"), WRONG_DIMS)
-def test_dims_are_distinct_names_one_for_each_axis(data, dims, message):
+def test_dims_that_do_not_name_each_axis_once_are_rejected(data, dims, message):
     with pytest.raises(DimNameError) as info:
         NamedTensor(data, dims)
     assert str(info.value) == message
@@ -115,9 +115,9 @@ def through_pickle(tensor):
     return pickle.loads(pickle.dumps(tensor))
 
 
-@pytest.mark.parametrize("carried", [through_pickle, copy.copy, copy.deepcopy])
-def test_a_copy_is_equal(tensor, carried):
-    assert carried(tensor) == tensor
+@pytest.mark.parametrize("copied", [through_pickle, copy.copy, copy.deepcopy])
+def test_a_copy_or_pickle_is_equal(tensor, copied):
+    assert copied(tensor) == tensor
 
 
 @pytest.mark.parametrize(("order", "dims", "axes"), ORDERS)
@@ -134,14 +134,14 @@ def test_transpose_needs_each_dim_once(tensor, order, shown):
     assert str(info.value) == f"transpose needs each dim once, or one ... in tensor: {shown}"
 
 
-def test_rename_gives_dims_other_names(tensor):
+def test_rename_replaces_names(tensor):
     assert tensor.rename(time="t").dims == ("batch", "t", "embd")
     assert tensor.rename(time="batch", batch="time").dims == ("time", "batch", "embd")
     assert tensor.rename(time="two words").dims == ("batch", "two words", "embd")
     assert tensor.rename().data is tensor.data
 
 
-def test_rename_keeps_names_distinct(tensor):
+def test_rename_rejects_repeated_names(tensor):
     with pytest.raises(DimNameError) as info:
         tensor.rename(time="batch")
     assert str(info.value) == (
@@ -151,12 +151,14 @@ def test_rename_keeps_names_distinct(tensor):
 
 
 @pytest.mark.parametrize(("positions", "dims", "values"), SELECTIONS)
-def test_an_integer_drops_its_dim_and_a_slice_keeps_it(tensor, positions, dims, values):
+def test_isel_with_an_integer_removes_its_dim_and_with_a_slice_keeps_it(
+    tensor, positions, dims, values
+):
     assert tensor.isel(**positions) == NamedTensor(values, dims)
 
 
 @pytest.mark.parametrize(("over", "dims", "values"), SUMS)
-def test_a_sum_drops_the_dims_named_or_all(tensor, over, dims, values):
+def test_sum_removes_the_given_dims_or_all(tensor, over, dims, values):
     assert tensor.sum(*over) == NamedTensor(values, dims)
 
 
@@ -171,7 +173,7 @@ def test_a_sum_drops_the_dims_named_or_all(tensor, over, dims, values):
         (np.array([], "int16"), 0),
     ],
 )
-def test_a_sum_keeps_the_dtype(values, total):
+def test_sum_keeps_the_dtype(values, total):
     assert NamedTensor(values, "a").sum("a") == NamedTensor(np.array(total, values.dtype), ())
 
 
@@ -185,7 +187,7 @@ def test_a_sum_keeps_the_dtype(values, total):
     ],
     ids=["transpose", "rename", "isel", "sum"],
 )
-def test_a_name_that_is_no_dim_is_refused_with_the_nearest(tensor, method):
+def test_an_unknown_dim_is_rejected_with_a_suggestion(tensor, method):
     with pytest.raises(DimNotFoundError) as info:
         method(tensor)
     assert str(info.value) == (
@@ -198,7 +200,7 @@ def test_a_name_that_is_no_dim_is_refused_with_the_nearest(tensor, method):
 @pytest.mark.parametrize(
     "method", [lambda tensor: tensor.rename(self="t"), lambda tensor: tensor.isel(self=1)]
 )
-def test_self_is_a_name_like_any_other(method):
+def test_a_dim_may_be_called_self(method):
     tensor = NamedTensor([2, 3], "self")
     assert method(tensor) in (NamedTensor([2, 3], "t"), NamedTensor(3, ()))
 
@@ -223,7 +225,7 @@ def test_equal_tensors_have_equal_dims_dtype_and_values(other, same):
 
 
 @pytest.mark.parametrize("nan", [np.float32("nan"), np.float64("nan"), np.complex128("nan")])
-def test_nan_is_the_same_as_nan(nan):
+def test_nan_equals_nan(nan):
     assert NamedTensor([2, nan], "a") == NamedTensor([2, nan], "a")
     assert NamedTensor([2, nan], "a") != NamedTensor([nan, 2], "a")
 
@@ -238,7 +240,7 @@ def test_a_tensor_is_not_hashable(tensor):
         hash(tensor)
 
 
-def test_a_tensor_is_an_array_for_numpy(tensor):
+def test_numpy_converts_a_tensor_to_an_array(tensor):
     assert np.asarray(tensor) is tensor.data
     assert np.array(tensor, dtype="float32").dtype == "float32"
     assert not np.shares_memory(np.array(tensor), tensor.data)
@@ -257,7 +259,7 @@ def test_a_tensor_is_an_array_for_numpy(tensor):
         ),
     ],
 )
-def test_a_tensor_shows_its_named_shape_and_its_values(tensor, text):
+def test_repr_has_the_named_shape_and_the_values(tensor, text):
     assert repr(tensor) == text
 
 
@@ -269,7 +271,7 @@ def test_dot_is_a_method_and_an_operator(tensor):
 
 
 @pytest.mark.parametrize(("other", "kind"), [(5, "int"), ("embd", "str"), (None, "NoneType")])
-def test_the_operator_is_for_two_tensors(tensor, other, kind):
+def test_matmul_with_another_type_is_rejected(tensor, other, kind):
     with pytest.raises(TypeError) as info:
         tensor @ other
     assert str(info.value) == f"unsupported operand type(s) for @: 'NamedTensor' and '{kind}'"
@@ -279,19 +281,19 @@ def test_the_operator_is_for_two_tensors(tensor, other, kind):
 
 
 @pytest.mark.parametrize("multiply", [lambda x, y: x @ y, lambda x, y: y @ x, lambda x, y: x * y])
-def test_an_array_does_not_take_the_names_away(multiply):
+def test_an_array_and_a_tensor_are_not_combined_by_position(multiply):
     with pytest.raises(TypeError, match="NamedTensor"):
         multiply(NamedTensor([[2, 3], [5, 7]], ("a", "b")), np.array([[2, 3], [5, 7]]))
 
 
-def test_xarray_and_back(tensor):
+def test_conversion_to_xarray_and_back(tensor):
     array = tensor.to_xarray()
     assert (array.dims, array.shape) == (tensor.dims, tensor.shape)
     assert not array.coords
     assert NamedTensor.from_xarray(array) == tensor
 
 
-def test_the_coordinates_of_xarray_are_left_behind():
+def test_from_xarray_ignores_coordinates():
     array = xarray.DataArray([2, 3], dims="time", coords={"time": [10, 20]}, name="named")
     assert NamedTensor.from_xarray(array) == NamedTensor([2, 3], "time")
     assert NamedTensor.from_xarray(xarray.DataArray(5)) == NamedTensor(5, ())

@@ -1,4 +1,4 @@
-"""How long a dot takes beside its rivals, on a ladder of sizes; reported, never asserted.
+"""Compare the speed of a dot with alternatives, for several sizes; nothing is asserted.
 
 Run with `pytest tests/benchmarks --benchmark-only -n 0`.
 """
@@ -11,8 +11,8 @@ import xarray
 
 import refdot
 
-# Each rung: the dims of x and of y, their sizes, the subscripts, the product as one writes it.
-LADDER = {
+# The dims of x and y, their sizes, the subscripts, and the same product in plain NumPy.
+PROBLEMS = {
     "2x3 by 3": ("a b", "b", {"a": 2, "b": 3}, "ab,b->a", np.matmul),
     "8x8 by 8x8": ("a b", "b c", {"a": 8, "b": 8, "c": 8}, "ab,bc->ac", np.matmul),
     "64x64 by 64x64": ("a b", "b c", {"a": 64, "b": 64, "c": 64}, "ab,bc->ac", np.matmul),
@@ -27,36 +27,42 @@ LADDER = {
 }
 
 
-def refdot_dot(x, y, subscripts, by_hand):
+def refdot_dot(x, y, subscripts, in_numpy):
     return partial(refdot.dot, x, y, x.dims[-1])
 
 
-def numpy_einsum(x, y, subscripts, by_hand):
+def numpy_einsum(x, y, subscripts, in_numpy):
     return partial(np.einsum, subscripts, x.data, y.data)
 
 
-def numpy_einsum_optimize(x, y, subscripts, by_hand):
+def numpy_einsum_optimize(x, y, subscripts, in_numpy):
     return partial(np.einsum, subscripts, x.data, y.data, optimize=True)
 
 
-def numpy_matmul_by_hand(x, y, subscripts, by_hand):
-    return partial(by_hand, x.data, y.data)
+def numpy_matmul(x, y, subscripts, in_numpy):
+    return partial(in_numpy, x.data, y.data)
 
 
-def xarray_dot(x, y, subscripts, by_hand):
+def xarray_dot(x, y, subscripts, in_numpy):
     return partial(xarray.dot, x.to_xarray(), y.to_xarray(), dim=x.dims[-1])
 
 
-RIVALS = {
-    rival.__name__: rival
-    for rival in (refdot_dot, numpy_einsum, numpy_einsum_optimize, numpy_matmul_by_hand, xarray_dot)
+IMPLEMENTATIONS = {
+    implementation.__name__: implementation
+    for implementation in (
+        refdot_dot,
+        numpy_einsum,
+        numpy_einsum_optimize,
+        numpy_matmul,
+        xarray_dot,
+    )
 }
 
 
-@pytest.mark.parametrize("rival", RIVALS)
-@pytest.mark.parametrize("rung", LADDER)
-def test_speed(benchmark, rung, rival):
-    x_dims, y_dims, sizes, subscripts, by_hand = LADDER[rung]
+@pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_speed(benchmark, problem, implementation):
+    x_dims, y_dims, sizes, subscripts, in_numpy = PROBLEMS[problem]
     random = np.random.default_rng(7)
     x, y = (
         refdot.NamedTensor(
@@ -66,6 +72,6 @@ def test_speed(benchmark, rung, rival):
         for dims in (x_dims, y_dims)
     )
     expected = np.einsum(subscripts, x.data, y.data)
-    benchmark.group = rung
-    answer = benchmark(RIVALS[rival](x, y, subscripts, by_hand))
+    benchmark.group = problem
+    answer = benchmark(IMPLEMENTATIONS[implementation](x, y, subscripts, in_numpy))
     assert np.array_equal(np.asarray(answer), expected)

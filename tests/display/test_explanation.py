@@ -1,10 +1,10 @@
-"""A lowering as text: golden explanations, and what they say, run."""
+"""Explanations are compared with stored texts, and their einsums and loops are run."""
 
 import re
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 
 import refdot as rd
 from refdot.cases.strategies import dot_cases
@@ -12,7 +12,7 @@ from refdot.display.explanation import explain, message_with_underline, parse_op
 from refdot.errors import DimNameError, DimNotFoundError, DotError, SizeMismatchError
 from refdot.lowering import lower_dot
 
-# Each: the operands, the `dim` argument, sizes, and the text.
+# The operands, the `dim` argument, the sizes and the text.
 EXPLAINED = {
     "a matrix product": (
         "time embd, embd head",
@@ -177,7 +177,7 @@ y_bar = np.einsum(",a->a", out_bar, x)""",
 
 
 @pytest.mark.parametrize(("operands", "dim", "sizes", "text"), EXPLAINED.values(), ids=EXPLAINED)
-def test_a_lowering_is_explained(operands, dim, sizes, text):
+def test_explanation_is_the_stored_text(operands, dim, sizes, text):
     assert explain(lower_dot(*parse_operands(operands), dim), sizes) == text
 
 
@@ -196,19 +196,19 @@ PARSED = {
 
 
 @pytest.mark.parametrize(("text", "dims"), PARSED.items(), ids=repr)
-def test_operands_are_names_between_spaces_and_one_comma(text, dims):
+def test_operands_are_parsed(text, dims):
     assert parse_operands(text) == dims
 
 
 @pytest.mark.parametrize("text", ["", "a b", "a, b, c", ",,"], ids=repr)
-def test_just_one_comma_is_needed(text):
+def test_operands_need_exactly_one_comma(text):
     with pytest.raises(ValueError, match=r"^expected two operands separated by one") as caught:
         parse_operands(text)
     assert str(caught.value).endswith(f"such as 'a b, b c', got {text!r}")
 
 
-def runnable(explanation, sizes):
-    """Give the loops of an explanation as Python."""
+def executable_loops(explanation, sizes):
+    """Return the loops of an explanation as Python code."""
     loops = next(part for part in explanation.split("\n\n") if " += " in part)
     names = "|".join(map(re.escape, sorted(sizes, key=len, reverse=True)))
     return re.sub(
@@ -216,10 +216,12 @@ def runnable(explanation, sizes):
     )
 
 
-@settings(max_examples=60)
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)  # a busy machine can take any time
 @given(dot_cases(valid=True))
-def test_what_is_explained_is_what_is_computed(case):
-    """The einsums and the loops, taken at their word, give the dot and its gradients."""
+def test_explained_einsums_and_loops_compute_the_dot(case):
+    """Running the einsums and the loops gives the dot and its gradients."""
     sizes = case.x.sizes | case.y.sizes
     assume(len(sizes) <= 6 and 0 < np.prod(list(sizes.values()), dtype=int) <= 500)
     letters = dict(zip(sizes, "pqrstu", strict=False))
@@ -253,23 +255,23 @@ def test_what_is_explained_is_what_is_computed(case):
         space |= {"out": np.nan}
     for name, tensor in (("x", x), ("y", y)):
         space[name] = tensor.data if tensor.dims else tensor.data[()]
-    exec(runnable(explanation, sizes), space)
+    exec(executable_loops(explanation, sizes), space)
     np.testing.assert_array_equal(space["out"], out.data)
 
 
-def test_more_dims_than_letters_are_explained_without_a_call_that_fails():
+def test_more_dims_than_letters_are_explained_without_a_call_of_einsum():
     dims = [f"d{number}" for number in range(53)]
     explanation = explain(lower_dot(dims, dims))
     assert "np.einsum" not in explanation
     assert "(more dims than einsum has letters)" in explanation
 
 
-def test_names_that_break_lines_are_escaped():
+def test_line_breaks_in_names_are_escaped():
     explanation = explain(lower_dot(["a\nb"], ["a\nb"]))
     assert "a  a\\nb  contracted  in both, summed over" in explanation
 
 
-def test_wide_characters_keep_the_columns():
+def test_wide_characters_are_aligned():
     lines = explain(lower_dot(["時間", "e"], ["e"])).splitlines()
     assert lines[:2] == ["x    時間  e", "     a     b    ab"]
 
@@ -299,14 +301,14 @@ UNDERLINED = {
 
 
 @pytest.mark.parametrize(("error", "texts", "shown"), UNDERLINED.values(), ids=UNDERLINED)
-def test_the_culprit_is_underlined(error, texts, shown):
+def test_the_wrong_name_is_underlined(error, texts, shown):
     assert message_with_underline(error, texts) == f"{error}\n{shown}"
 
 
-def test_an_error_about_no_name_is_its_message_alone():
+def test_an_error_without_a_name_is_shown_without_an_underline():
     assert message_with_underline(DotError("of another kind"), {}) == "of another kind"
 
 
-def test_a_caret_is_as_wide_as_its_name():
+def test_an_underline_is_as_wide_as_its_name():
     assert underline("", "時間 b", "b") == "  時間 b\n       ^"
     assert underline("--dim", "時間", "時間") == "  --dim 時間\n        ^^^^"

@@ -1,4 +1,4 @@
-"""A lowering as a picture: what is where, whatever the names; readable on light and on dark."""
+"""Pictures of lowerings have the right layout for any names, and accessible colours."""
 
 import re
 from itertools import combinations
@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from colours import contrast, linear
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import refdot as rd
@@ -22,12 +22,12 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def parsed(low, sizes=None):
-    """Read a picture back, as an XML tree."""
+    """Return a picture as an XML tree."""
     return ElementTree.fromstring(low.to_svg(sizes))
 
 
 def edges(tree):
-    """Read each edge: its title, where its line starts and ends, its label."""
+    """Return the start, end, height and label of each edge, by its title."""
     read = {}
     for group in tree.iter(f"{SVG}g"):
         path, label = group.find(f"{SVG}path"), group.find(f"{SVG}text")
@@ -42,18 +42,18 @@ EVERY_ROLE = lower_dot(
 )
 
 
-def test_every_edge_goes_from_where_to_where_its_role_says():
+def test_edges_connect_the_boxes_of_their_role():
     layout = Layout.of(EVERY_ROLE, {})
     out, x, y = (layout.out_left, layout.out_right), layout.x_right, layout.y_left
-    drawn = edges(parsed(EVERY_ROLE))
-    assert {title: (start, end) for title, (start, end, _, _) in drawn.items()} == {
+    found = edges(parsed(EVERY_ROLE))
+    assert {title: (start, end) for title, (start, end, _, _) in found.items()} == {
         "both: contracted, in both, summed over": (x, y),
         "batch: batch, in both, kept": (x, y),
         "free: free, in one, kept": (x, out[0]),
         "own: free, in one, kept": (out[1], y),
         "alone: summed, in one, summed over": (x, out[0] - 10),
     }
-    heights = {title.split(":")[0]: height for title, (_, _, height, _) in drawn.items()}
+    heights = {title.split(":")[0]: height for title, (_, _, height, _) in found.items()}
     assert heights["both"] < layout.out_top
     assert layout.kept_top < heights["batch"] < heights["free"] == heights["own"]
     assert layout.summed_top < heights["alone"] < layout.bottom
@@ -66,30 +66,32 @@ def test_labels_have_letter_name_and_size():
     assert labels == {"a batch", "b free = 3", "c alone", "d both", "e own = 4 or 5"}
 
 
-@settings(max_examples=40)
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)  # a busy machine can take any time
 @given(dot_cases(valid=True), st.lists(st.text(min_size=1), min_size=60, max_size=60, unique=True))
-def test_any_names_are_drawn_one_edge_each_and_no_label_leaves_its_room(case, names):
+def test_each_dim_has_an_edge_and_its_label_fits_for_any_name(case, names):
     dims = dict(zip({**case.x.sizes, **case.y.sizes}, names, strict=False))
     case = case.renamed(dims)
     low = lower_dot(case.x.dims, case.y.dims, case.dim.names)
     sizes = case.x.sizes | case.y.sizes
     layout = Layout.of(low, sizes)
-    drawn = edges(parsed(low, sizes))
-    assert len(drawn) == len(low.all_dims)
-    for title, (start, end, _, label) in drawn.items():
+    found = edges(parsed(low, sizes))
+    assert len(found) == len(low.all_dims)
+    for title, (start, end, _, label) in found.items():
         room = (layout.out_left if ": batch," in title else end) - start
         assert (display_width(label) - 1) * 7.3 < room, label
     assert low.to_svg(sizes) == low.to_svg(dict(reversed(sizes.items())))
 
 
-def test_long_names_are_shortened_and_whole_in_the_title():
+def test_long_names_are_shortened_except_in_the_title():
     name = "a_name_of_a_dim_that_is_longer_than_most_names_are"
     ((title, (*_, label)),) = edges(parsed(lower_dot([name], [name]))).items()
     assert title == f"{name}: contracted, in both, summed over"
     assert label == "a a_name_of_a_dim_…_most_names_are"
 
 
-# What each kind of colour blindness makes of linear colours: Machado, Oliveira and Fernandes, 2009.
+# The effect of colour blindness on linear colours (Machado, Oliveira and Fernandes, 2009).
 COLOUR_VISION = {
     "full": np.eye(3),
     "no red": [
@@ -112,7 +114,7 @@ XYZ = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.95
 
 
 def lightness_and_hue(colour, vision):
-    """A colour in CIELAB, in which distances are as large as they look."""
+    """Return a colour in CIELAB, where distances agree with perception."""
     seen = np.clip(np.array(vision) @ linear(colour), 0, 1)
     x, y, z = np.cbrt(np.array(XYZ) @ seen / [0.9505, 1, 1.089])
     return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
@@ -120,13 +122,13 @@ def lightness_and_hue(colour, vision):
 
 @pytest.mark.parametrize("vision", COLOUR_VISION)
 @pytest.mark.parametrize("scheme", COLOURS)
-def test_roles_differ_in_colour_to_every_eye(scheme, vision):
+def test_role_colours_are_distinct_for_colour_blind_readers(scheme, vision):
     seen = [lightness_and_hue(COLOURS[scheme][role], COLOUR_VISION[vision]) for role in MEANING]
     assert min(np.linalg.norm(one - other) for one, other in combinations(seen, 2)) > 20
 
 
 @pytest.mark.parametrize("scheme", COLOURS)
-def test_lines_and_text_stand_out_on_light_and_dark(scheme):
+def test_lines_and_text_have_enough_contrast(scheme):
     colours = COLOURS[scheme]
     assert all(contrast(colours[role], colours["page"]) >= 3 for role in MEANING)
     assert all(contrast(colours[role], colours["box"]) >= 3 for role in MEANING)
@@ -135,21 +137,21 @@ def test_lines_and_text_stand_out_on_light_and_dark(scheme):
 
 
 @pytest.mark.parametrize("text", ["plain", "é", "時間", "a b"])
-def test_printable_names_are_kept(text):
+def test_printable_names_are_unchanged(text):
     assert printable(text) == text
 
 
 @pytest.mark.parametrize(
     ("text", "shown"), [("a\nb", r"a\nb"), ("\x00", r"\x00"), ("\ud800", r"\ud800")]
 )
-def test_others_are_escaped(text, shown):
+def test_other_names_are_escaped(text, shown):
     assert printable(text) == shown
 
 
 # In a notebook
 
 
-def test_a_lowering_shows_as_its_picture():
+def test_html_of_a_lowering_is_its_picture():
     assert EVERY_ROLE._repr_html_() == EVERY_ROLE.to_svg()
 
 
@@ -165,7 +167,7 @@ def test_a_lowering_shows_as_its_picture():
     ],
     ids=["no dims", "a name to escape"],
 )
-def test_a_tensor_shows_dims_sizes_and_values(tensor, html):
+def test_html_of_a_tensor_has_dims_sizes_and_values(tensor, html):
     assert tensor._repr_html_() == html
 
 
@@ -177,7 +179,7 @@ def mismatch(dim=PLAIN):
     return Mismatch("R4", "accepted-invalid", "run", "contracted", "an <error>", "none", case)
 
 
-def test_a_mismatch_shows_its_case_drawn_with_the_sizes_that_disagree():
+def test_html_of_a_mismatch_has_a_picture_with_both_sizes():
     html = mismatch()._repr_html_()
     assert html.startswith("<b>R4 accepted-invalid at run: contracted</b><table>")
     assert "<code>an &lt;error&gt;</code>" in html
@@ -186,5 +188,5 @@ def test_a_mismatch_shows_its_case_drawn_with_the_sizes_that_disagree():
     assert labels == {"a a = 2", "b b = 3 in x, 4 in y"}
 
 
-def test_a_case_without_a_lowering_is_not_drawn():
+def test_html_of_a_case_without_a_lowering_has_no_picture():
     assert "<svg" not in mismatch(DimArgument("str", ("z",)))._repr_html_()
