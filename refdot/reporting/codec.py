@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import fields
+from collections.abc import Callable, Iterable
 from hashlib import sha256
-from typing import Annotated, Any, TypeAlias
+from inspect import signature
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 from msgspec import Meta, MsgspecError, Struct, convert, field, to_builtins
-from msgspec.structs import asdict
 
 from refdot import __version__
 from refdot.cases.codec import CaseRecord
@@ -26,10 +25,10 @@ def _one_of(words: Iterable[str]) -> Meta:
 
 
 _Count: TypeAlias = Annotated[int, Meta(ge=0)]
+_T = TypeVar("_T")
 
 
-# The fields of a record have the names of the attributes that they store. The keys of earlier
-# files differ from them in three places.
+# A field has the name of the attribute that it stores; three keys of the files differ from it.
 class _Record(Struct, forbid_unknown_fields=True):
     pass
 
@@ -107,41 +106,37 @@ class _ReportRecord(_Record):
 
 def report_to_json(report: Report) -> dict[str, Any]:
     """Return a report as what `json` can write; DESIGN and README list the fields."""
-    changed = {
-        "refdot": __version__,
-        "profile": _ProfileRecord(**vars(report.profile)),
-        "only": list(report.only),
-        "shard": str(report.shard),
-        "backends": list(report.backends),
-        "lowerings": list(report.lowerings),
-        "coverage": {name: _coverage_record(each) for name, each in report.coverage.items()},
-        "seconds": round(report.seconds, 3),
-        "findings": [_finding_record(finding) for finding in report.findings],
-    }
-    record = _ReportRecord(**_attributes(report, _ReportRecord.__struct_fields__) | changed)
+    record = _build(
+        _ReportRecord,
+        report,
+        refdot=__version__,
+        profile=_build(_ProfileRecord, report.profile),
+        only=list(report.only),
+        shard=str(report.shard),
+        backends=list(report.backends),
+        lowerings=list(report.lowerings),
+        coverage={name: _coverage_record(each) for name, each in report.coverage.items()},
+        seconds=round(report.seconds, 3),
+        findings=[_finding_record(finding) for finding in report.findings],
+    )
     data: dict[str, Any] = to_builtins(record)
     return data
 
 
 def _coverage_record(coverage: Coverage) -> _CoverageRecord:
     ranks = [_RankRecord(rank, *counts) for rank, counts in enumerate(coverage.patterns)]
-    return _CoverageRecord(coverage.cases, coverage.thorough, ranks)
+    return _build(_CoverageRecord, coverage, ranks=ranks)
 
 
 def _finding_record(finding: Finding) -> _FindingRecord:
-    names = _FindingRecord.__struct_fields__
-    changed = {
-        "configuration": _ConfigurationRecord(**vars(finding.configuration)),
-        "case": CaseRecord.of(finding.mismatch.case),
-        "reproducer": reproducer_name(finding),
-    }
-    same = _attributes(finding.mismatch, names) | _attributes(finding, names)
-    return _FindingRecord(**same | changed)
-
-
-def _attributes(source: object, names: Iterable[str]) -> dict[str, Any]:
-    """Return the attributes of these names that an object has."""
-    return {name: getattr(source, name) for name in names if hasattr(source, name)}
+    return _build(
+        _FindingRecord,
+        finding.mismatch,
+        finding,
+        configuration=_build(_ConfigurationRecord, finding.configuration),
+        case=CaseRecord.of(finding.mismatch.case),
+        reproducer=reproducer_name(finding),
+    )
 
 
 def report_from_json(data: Any) -> Report:
@@ -157,38 +152,41 @@ def report_from_json(data: Any) -> Report:
     if data["refdot"] != __version__:
         raise ValueError(f"written by refdot {data['refdot']}, and this is {__version__}")
     try:
-        report = _report_of(convert(data, _ReportRecord))
+        record = convert(data, _ReportRecord)
+        report = _build(
+            Report,
+            record,
+            profile=_build(Profile, record.profile),
+            only=tuple(record.only),
+            shard=Shard(*map(int, record.shard.split("/"))),
+            backends=tuple(record.backends),
+            lowerings=tuple(record.lowerings),
+            coverage={name: _coverage(each) for name, each in record.coverage.items()},
+            findings=[_finding(each) for each in record.findings],
+        )
         _check_consistency(report)
     except (MsgspecError, ValueError) as error:
         raise ValueError(f"not written by refdot check: {error}") from None
     return report
 
 
-def _report_of(record: _ReportRecord) -> Report:
-    changed = {
-        "profile": Profile(**asdict(record.profile)),
-        "only": tuple(record.only),
-        "shard": Shard(*map(int, record.shard.split("/"))),
-        "backends": tuple(record.backends),
-        "lowerings": tuple(record.lowerings),
-        "coverage": {name: _coverage_of(each) for name, each in record.coverage.items()},
-        "findings": [_finding_of(each) for each in record.findings],
-    }
-    return Report(**_attributes(record, (each.name for each in fields(Report))) | changed)
+def _coverage(record: _CoverageRecord) -> Coverage:
+    return _build(Coverage, record, patterns=[(each.patterns, each.of) for each in record.ranks])
 
 
-def _coverage_of(record: _CoverageRecord) -> Coverage:
-    patterns = [(each.patterns, each.of) for each in record.ranks]
-    return Coverage(record.cases, patterns, record.thorough)
+def _finding(record: _FindingRecord) -> Finding:
+    mismatch = _build(Mismatch, record, case=record.case.case)
+    configuration = _build(Configuration, record.configuration)
+    return _build(Finding, record, mismatch=mismatch, configuration=configuration)
 
 
-def _finding_of(record: _FindingRecord) -> Finding:
-    same = _attributes(record, (each.name for each in fields(Mismatch)))
-    mismatch = Mismatch(**same | {"case": record.case.case})
-    configuration = Configuration(**asdict(record.configuration))
-    return Finding(
-        mismatch, configuration, record.backends, record.lowerings, record.count, record.known
-    )
+def _build(kind: Callable[..., _T], *sources: object, **values: Any) -> _T:
+    """Return a new object with these values, and attributes of the sources for the others."""
+    for name in signature(kind).parameters:
+        for source in sources:
+            if name not in values and hasattr(source, name):
+                values[name] = getattr(source, name)
+    return kind(**values)
 
 
 def _check_consistency(report: Report) -> None:

@@ -29,16 +29,15 @@ from refdot.reporting.messages import (
     survey_summary,
 )
 from refdot.reporting.terminal import coverage_texts, unsupported_lines
-from refdot.rules import ASPECTS, RULES, Rule
+from refdot.rules import ASPECTS, RULES
 from refdot.targets.mismatch import Deviation, picture_of
 from refdot.targets.protocol import Target
 from refdot.text import counted, listed, printable
 
-__all__ = ["MAX_WITHOUT_CONTENTS", "SIGNS", "case_description", "errors_html", "report_html"]
+__all__ = ["SIGNS", "case_description", "errors_html", "report_html"]
 
 # Each state has a sign as well as a colour, for readers who cannot tell the colours apart.
 SIGNS = {"new": "✗", "known": "●", "passed": "✓", "not-judged": "−"}
-MAX_WITHOUT_CONTENTS = 3  # findings that need no table of contents
 
 
 @cache
@@ -51,7 +50,13 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.globals |= {"colours": svg.COLOURS, "signs": SIGNS, "version": __version__}
+    environment.globals |= {
+        "version": __version__,
+        "colours": svg.COLOURS,
+        "signs": SIGNS,
+        "case_description": case_description,
+        "picture_of": picture_of,
+    }
     return environment
 
 
@@ -78,14 +83,6 @@ class _Entry:
     @property
     def anchor(self) -> str:
         return self.file.removeprefix("reproducer_").removesuffix(".py")
-
-    @property
-    def description(self) -> str:
-        return case_description(self.finding.mismatch.case)
-
-    @property
-    def picture(self) -> str:
-        return picture_of(self.finding.mismatch.case)
 
 
 def report_html(
@@ -114,10 +111,13 @@ def report_html(
         title=f"refdot report: {report.target} {report.target_version}".strip(),
         report=report,
         verdict=_verdict(report, entries),
-        facts=_facts(report, command),
-        grid=_grid(report, target, entries),
+        command=command,
+        numpy=np.__version__,
+        coverage=coverage_texts(report),
+        rules=RULES,
+        judged_rules=_judged_rules(report, target),
+        cells=_cells(entries),
         not_judged=_not_judged(report, target),
-        has_contents=len(entries) > MAX_WITHOUT_CONTENTS,
         entries=entries,
     )
 
@@ -133,39 +133,19 @@ def _verdict(report: Report, entries: Sequence[_Entry]) -> str:
     return f"Only {deviations} in {cases}." if known else f"No mismatch in {cases}."
 
 
-def _facts(report: Report, command: str) -> dict[str, str]:
-    facts = {
-        "target": f"{report.target} {report.target_version}",
-        "versions": f"Python {report.python}, NumPy {np.__version__}, refdot {__version__}",
-        "backends": "; ".join(f"{name}: {text}" for name, text in coverage_texts(report).items()),
-        "lowerings": ", ".join(report.lowerings),
-        "cases": f"{report.cases:,} judged",
-        "seed": str(report.seed),
-        "time": counted(round(report.seconds), "second"),
-        "command": command,
-    }
-    return {name: fact for name, fact in facts.items() if fact}
+def _judged_rules(report: Report, target: Target) -> set[str]:
+    kinds = {kind for aspect in report.only or ASPECTS for kind in ASPECTS[aspect]}
+    judged = kinds - target.not_checked.keys()
+    return {number for number, rule in RULES.items() if not judged.isdisjoint(rule.kinds)}
 
 
-def _grid(
-    report: Report, target: Target, entries: Sequence[_Entry]
-) -> list[tuple[str, Rule, bool, list[list[_Entry]]]]:
-    """Return one row for each rule: number, rule, whether it was judged, entries by backend."""
-    cells: dict[tuple[str, str], list[_Entry]] = defaultdict(list)
+def _cells(entries: Sequence[_Entry]) -> dict[tuple[str, str], list[_Entry]]:
+    """Return the entries of each rule and backend."""
+    cells = defaultdict(list)
     for entry in entries:
         for backend in entry.finding.backends:
             cells[entry.finding.mismatch.rule, backend].append(entry)
-    kinds = {kind for aspect in report.only or ASPECTS for kind in ASPECTS[aspect]}
-    judged = kinds - target.not_checked.keys()
-    return [
-        (
-            number,
-            rule,
-            not judged.isdisjoint(rule.kinds),
-            [cells[number, backend] for backend in report.backends],
-        )
-        for number, rule in RULES.items()
-    ]
+    return cells
 
 
 def _not_judged(report: Report, target: Target) -> list[str]:
@@ -233,8 +213,8 @@ def _rows(messages: Sequence[Message]) -> list[tuple[tuple[str, str, str], str, 
     """Return the distinct messages, each with its configurations and its cases."""
     rows = []
     for summary, group in group_by_summary(messages):
-        distinct: dict[tuple[DotCase, str], Message] = {}
-        for message in group:
-            distinct.setdefault((message.case, message.text), message)
-        rows.append((summary, configurations_text(group, messages), [*distinct.values()]))
+        # The first message of each case and text remains.
+        distinct = {(message.case, message.text): message for message in reversed(group)}
+        shown = [*reversed(distinct.values())]
+        rows.append((summary, configurations_text(group, messages), shown))
     return rows

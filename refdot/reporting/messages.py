@@ -130,12 +130,7 @@ def change_lines(changes: Sequence[Change], before: Survey, after: Survey) -> _L
 def verdict_lines(verdict: Verdict, suggested: Verdict | None, survey: Survey) -> _Lines:
     """Yield the messages that a pattern misses or should not match, and a better pattern.
 
-    Parameters
-    ----------
-    verdict : Verdict
-    suggested : Verdict, optional
-        The verdict on the suggestion, if there is one.
-    survey : Survey
+    `suggested` is the verdict on that pattern, if there is one.
     """
     yield f"pytest.raises({verdict.exception}, match={verdict.pattern!r})", "bold"
     yield f"for {', '.join(verdict.scenarios)}", ""
