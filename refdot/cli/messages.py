@@ -36,12 +36,13 @@ def run_errors(arguments: argparse.Namespace) -> int:
             json_path.open("a").close()
     from rich.console import Console
 
+    from refdot.messages.codec import survey_to_json
+    from refdot.reporting.html import errors_html
     from refdot.reporting.messages import print_lines, survey_lines
-    from refdot.reporting.messages_html import errors_html
 
     console = Console(stderr=to_stdout)
     survey = _survey(arguments, _scenario_names(arguments.situation), console)
-    text = json.dumps(survey.to_json(), indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps(survey_to_json(survey), indent=2, ensure_ascii=False) + "\n"
     if to_stdout:
         sys.stdout.write(text)
     else:
@@ -60,13 +61,14 @@ def _run_diff(arguments: argparse.Namespace) -> int:
         raise UsageError("--diff compares two files and takes no other option")
     from rich.console import Console
 
-    from refdot.messages.survey import Survey, SurveyError, changes
+    from refdot.messages.codec import survey_from_json
+    from refdot.messages.survey import SurveyError, changes
     from refdot.reporting.messages import change_lines, print_lines
 
     surveys = []
     for path in arguments.diff:
         try:
-            surveys.append(Survey.from_json(read_text(path)))
+            surveys.append(survey_from_json(read_text(path)))
         except SurveyError as error:
             raise UsageError(f"{path}: {error}") from None
     before, after = surveys
