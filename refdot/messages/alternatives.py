@@ -82,7 +82,6 @@ def _is_verbose(opening: str, outer: _Group) -> bool:
 
 
 def _alternatives_of(pattern: str, group: _Group, end: int) -> list[Alternative]:
-    """Return the alternatives of one group, which ends at `end`."""
     starts = group.starts
     if not group.is_matched or len(starts) == 1:
         return []

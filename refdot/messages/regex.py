@@ -1,10 +1,9 @@
-"""Judges a regex for error messages, as `pytest.raises(T, match=PATTERN)` would use it.
+"""Judge a regex for error messages, as `pytest.raises(T, match=PATTERN)` would use it.
 
-That is `re.search` on the `str` of the exception, followed by its notes.
+pytest calls `re.search` on the `str` of the exception, followed by its notes.
 
 A regex in a test should match every message of the error scenarios that the test is about, on
-every backend and lowering, and no message of any other scenario. So it is tried on all messages
-of a survey.
+every backend and lowering, and no message of any other scenario. `judge` tries it on all of them.
 """
 
 from __future__ import annotations

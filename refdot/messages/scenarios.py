@@ -23,7 +23,7 @@ class ErrorScenario:
     """One way in which a dot goes wrong, with its cases."""
 
     name: str
-    rule: str  # that the cases break; for valid cases R11, by which any error is wrong
+    rule: str  # broken by the cases; R11 for valid cases, for which any error is wrong
     meaning: str  # the mistake, in a few words
     cases: tuple[DotCase, ...]
 
@@ -40,10 +40,7 @@ def _scenario(name: str, rule: str, meaning: str, *cases: DotCase) -> ErrorScena
 def _sizes(
     name: str, meaning: str, dim: Any = None, **operands: list[str]
 ) -> Iterator[ErrorScenario]:
-    """Yield scenarios in which sizes differ (R4): one for each key of `_STATIC` that is given.
-
-    Each has a list of operands such as "r b:3?, b:4 c".
-    """
+    """Yield a scenario of R4 for each key of `_STATIC`, from operands such as "r b:3?, b:4 c"."""
     for static, pairs in operands.items():
         cases = tuple(dot_case(x, y, dim) for x, y in (pair.split(", ") for pair in pairs))
         yield ErrorScenario(f"{name}-{static}", "R4", f"{meaning}, {_STATIC[static]}", cases)

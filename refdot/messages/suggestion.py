@@ -1,12 +1,11 @@
-"""Suggests a regex: the shortest alternation of literal fragments that is correct.
+"""Suggest a regex: the shortest alternation of literal fragments that is correct.
 
-A fragment is a run of whole words of a message that no other error contains. It has
-`_MIN_WORDS` words or more, none of them with something that varies from case to case (a number,
-an array, an address or a dim), if the message has such a run. Choosing the fragments that cover
-all messages in the shortest pattern is a minimal set cover, which is solved exactly.
+A fragment is a run of whole words of a message that no other error contains. It has three words
+or more, none with a part that varies between cases (a number, an array, an address or a dim), if
+the message has such a run. Choosing the fragments that cover all messages in the shortest pattern
+is a minimal set cover, which is solved exactly.
 
-A suggestion rests on the messages of one survey: another backend or version may say something
-else.
+A suggestion is correct for one survey: other backends or versions may have other messages.
 """
 
 from __future__ import annotations
@@ -31,8 +30,8 @@ def split_by_scenario(
     """Return the messages of some error scenarios, and the other errors.
 
     Cases that were not run, and valid cases without an error, are in neither. Nor is a message of
-    another scenario that contains the whole of an expected one, except for what varies from case
-    to case: no literal text could tell the two apart.
+    another scenario that contains a whole expected one, apart from the parts that vary between
+    cases: no literal text could tell the two apart.
     """
     check_scenarios(scenarios)
     expected = [
@@ -57,8 +56,8 @@ def suggest_pattern(
 ) -> str | None:
     """Return the shortest alternation of literal fragments that is correct.
 
-    Some messages cannot be covered, and are left out: those that no fragment tells from another
-    error, missing errors, and exceptions of another type.
+    It does not cover missing errors, exceptions of another type, and messages whose fragments are
+    all in other errors too.
 
     Parameters
     ----------
@@ -94,7 +93,8 @@ def suggest_pattern(
 def distinctive_fragments(message: Message, others: Iterable[str]) -> set[str]:
     """Return the fragments of a message that no other error contains.
 
-    If none has enough words, shorter ones count, and if none is free of what varies, any do.
+    If there are none of `_MIN_WORDS` words, shorter ones are used. If all contain parts that vary,
+    these are used.
     """
     stable = list(stable_runs(message.normalised))
     whole = [message.raised.message.split()] if message.raised else []

@@ -42,7 +42,7 @@ class Message:
 
     @property
     def normalised(self) -> str:
-        """The message with placeholders for what varies, without what the target appends to it."""
+        """The message with placeholders for the parts that vary, without appended text."""
         return normalise(self.raised.message, self.case) if self.raised else ""
 
     @property
@@ -52,7 +52,7 @@ class Message:
 
     @property
     def summary(self) -> _Summary:
-        """The stage, the type and the normalised message. Messages with one summary are equal."""
+        """The stage, the type and the normalised message: equal for equal errors."""
         if self.raised is not None:
             return self.raised.stage, self.raised.type, self.normalised
         if self.not_checked:
