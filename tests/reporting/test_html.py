@@ -1,4 +1,4 @@
-"""The page of a report: what it says, that all it quotes is quoted, and how a browser shows it."""
+"""The page of a report: its content, escaping, and behaviour in a browser."""
 
 import os
 import re
@@ -51,7 +51,7 @@ DEVIATION = Deviation(
 
 
 class Target(CallableTarget):
-    """A function on two backends, one of which has a limit."""
+    """A function on two backends, one of them with a limit."""
 
     def backends(self):
         return (Backend("py"), Backend("c", unsupported=(Unsupported("c has no <complex>", bool),)))
@@ -61,7 +61,7 @@ TARGET = Target(rd.dot, "m:<dot>", version="1.2", deviations=(DEVIATION,))
 
 
 def finding(mismatch, *places, known=None):
-    """Give a finding that was seen once on each of some backends."""
+    """Return a finding that was seen once on each of these backends."""
     where = Configuration(places[0], "stock")
     return Finding(mismatch, where, list(dict.fromkeys(places)), count=len(places), known=known)
 
@@ -72,7 +72,7 @@ FINDINGS = [KNOWN, finding(VALUE, "c", "c"), finding(ERROR, "py")]
 
 
 def report_of(*findings, **fields):
-    """Give a report of what was found on two backends."""
+    """Return a report on two backends."""
     named = {
         "target": TARGET.name,
         "target_version": TARGET.version,
@@ -89,8 +89,8 @@ def report_of(*findings, **fields):
     return Report(**(named | fields))
 
 
-def text_of(report, target=TARGET, command=""):
-    """Give the page of a report, with a script of hostile text for each finding."""
+def page_text(report, target=TARGET, command=""):
+    """Return the page of a report, with a script of hostile text for each finding."""
     scripts = {
         f"reproducer_{number}.py": f"# {number}\n\n{HOSTILE} < 1 & 2\n"
         for number, _ in enumerate(report.findings)
@@ -99,7 +99,7 @@ def text_of(report, target=TARGET, command=""):
 
 
 class Page(HTMLParser):
-    """Reads a page into a tree, and holds it to closing what it opens."""
+    """Parses a page into a tree, and asserts that every tag is closed."""
 
     VOID = ("meta", "br")
 
@@ -127,26 +127,26 @@ class Page(HTMLParser):
 
 
 def read(text):
-    """Read a page."""
+    """Parse a page."""
     return Page(text).root
 
 
 def words(element):
-    """Give the text of an element as it is read, without signs for the eye alone."""
+    """Return the text of an element, without signs that screen readers skip."""
     for sign in element.iter():
         if sign.get("aria-hidden"):
             sign.text = ""
     return " ".join("".join(element.itertext()).split())
 
 
-def with_class(root, name):
-    """Find the elements of a class."""
+def find_by_class(root, name):
+    """Return the elements of a class."""
     return [element for element in root.iter() if name in element.get("class", "").split()]
 
 
 def grid(root):
-    """Read the grid: the words of each cell, by rule and backend."""
-    (table,) = with_class(root, "grid")
+    """Return the text of each cell, by rule and backend."""
+    (table,) = find_by_class(root, "grid")
     heads, *rows = ([words(cell) for cell in row] for row in table.iter("tr"))
     return {
         (row[0].split()[0], backend): said
@@ -155,10 +155,10 @@ def grid(root):
     }
 
 
-# What the page is
+# Structure
 
 
-def test_the_rules_have_the_names_of_the_specification():
+def test_rule_names_match_the_specification():
     headings = re.findall(r"^## (R\d+) (.*)$", (ROOT / "SPEC.md").read_text("utf-8"), re.MULTILINE)
     names = [(number, name.replace("`", "")) for number, name in headings]
     assert [(number, rule.name) for number, rule in RULES.items()] == names
@@ -166,8 +166,8 @@ def test_the_rules_have_the_names_of_the_specification():
 
 
 @pytest.mark.parametrize("findings", [FINDINGS, []], ids=["findings", "nothing found"])
-def test_the_page_is_whole_and_each_link_leads_somewhere(findings):
-    root = read(text_of(report_of(*findings)))
+def test_every_tag_is_closed_and_every_link_has_a_target(findings):
+    root = read(page_text(report_of(*findings)))
     assert root.attrib == {"lang": "en"}
     ids = [element.get("id") for element in root.iter() if "id" in element.attrib]
     assert len({*ids}) == len(ids)
@@ -181,15 +181,15 @@ def test_the_page_is_whole_and_each_link_leads_somewhere(findings):
     assert outer == scripts | ({DEVIATION.upstream} if findings else set())
 
 
-def test_the_page_asks_no_network():
-    text = text_of(report_of(*FINDINGS)).replace('xmlns="http://www.w3.org/2000/svg"', "")
+def test_page_needs_no_network():
+    text = page_text(report_of(*FINDINGS)).replace('xmlns="http://www.w3.org/2000/svg"', "")
     assert not re.search(r"src=|url\(|@import|<link", text)
     address = "https://tracker.example/1?a&amp;b"
     assert re.findall(r"https?:[^\"<]*", text) == [address, address]
 
 
-def test_what_is_quoted_is_text():
-    root = read(text_of(report_of(*FINDINGS), command=f"refdot check {HOSTILE}"))
+def test_quoted_text_is_escaped():
+    root = read(page_text(report_of(*FINDINGS), command=f"refdot check {HOSTILE}"))
     assert len(list(root.iter("script"))) == 1
     articles = [words(article) for article in root.iter("article")]
     assert [HOSTILE in said for said in articles] == [True] * 3
@@ -197,7 +197,7 @@ def test_what_is_quoted_is_text():
     assert words(root.find(".//*[@id='command']")) == f"refdot check {HOSTILE}"
 
 
-# What the page says
+# Content
 
 
 VERDICTS = {
@@ -210,20 +210,20 @@ VERDICTS = {
 
 
 @pytest.mark.parametrize("verdict", VERDICTS)
-def test_the_verdict_is_one_sentence(verdict):
-    (said,) = with_class(read(text_of(report_of(*VERDICTS[verdict]))), "verdict")
+def test_verdict(verdict):
+    (said,) = find_by_class(read(page_text(report_of(*VERDICTS[verdict]))), "verdict")
     assert words(said) == verdict
 
 
-def test_a_run_that_was_interrupted_says_so():
+def test_page_of_an_interrupted_run_says_so():
     said = "The run was interrupted; the results are incomplete."
-    assert said in text_of(report_of(interrupted=True))
-    assert said not in text_of(report_of())
+    assert said in page_text(report_of(interrupted=True))
+    assert said not in page_text(report_of())
 
 
-def test_the_run_is_told():
-    root = read(text_of(report_of(), command="refdot check --seed 5"))
-    (facts,) = with_class(root, "facts")
+def test_facts_about_the_run():
+    root = read(page_text(report_of(), command="refdot check --seed 5"))
+    (facts,) = find_by_class(root, "facts")
     numpy = sys.modules["numpy"].__version__
     assert [words(fact) for fact in facts] == [
         "targetm:<dot> 1.2",
@@ -238,8 +238,8 @@ def test_the_run_is_told():
     ]
 
 
-def test_what_is_not_judged_is_told_with_its_reason():
-    root = read(text_of(report_of(only=("values", "errors"), unsupported=LIMITS, lost=2)))
+def test_not_judged_lines_have_a_reason():
+    root = read(page_text(report_of(only=("values", "errors"), unsupported=LIMITS, lost=2)))
     (reasons,) = root.iter("ul")
     assert [words(reason) for reason in reasons] == [
         "backend jax: no <jax>",
@@ -253,20 +253,20 @@ def test_what_is_not_judged_is_told_with_its_reason():
     ]
 
 
-def test_a_report_knows_what_was_asked_for():
+def test_report_stores_the_selected_aspects():
     assert check.run(TARGET, cases=1, backends=["py"], only=["errors"]).only == ("errors",)
 
 
-def test_without_limits_nothing_is_said_of_them():
+def test_not_judged_section_is_absent_without_limits():
     target = Target(rd.dot, "dot", gradients=True, unsupported=())
     target.not_checked = {}
     report = report_of(absent_backends={}, backends=("py",))
-    assert "Not judged" not in text_of(report, target)
-    assert set(grid(read(text_of(report, target))).values()) == {"passed"}
+    assert "Not judged" not in page_text(report, target)
+    assert set(grid(read(page_text(report, target))).values()) == {"passed"}
 
 
-def test_the_grid_has_a_verdict_for_each_rule_and_backend():
-    cells = grid(read(text_of(report_of(*FINDINGS, finding(SIZES, "c")))))
+def test_grid_has_a_cell_for_each_rule_and_backend():
+    cells = grid(read(page_text(report_of(*FINDINGS, finding(SIZES, "c")))))
     assert set(cells) == set(product(RULES, ("py", "c")))
     not_checked = {cell for cell, said in cells.items() if said == "not judged"}
     assert not_checked == set(product(("R8", "R10", "R14"), ("py", "c")))
@@ -287,16 +287,16 @@ def test_the_grid_has_a_verdict_for_each_rule_and_backend():
         ("values", {"R5", "R6", "R7", "R9", "R11", "R12"}),
     ],
 )
-def test_the_grid_calls_right_only_what_was_looked_at(only, judged):
+def test_grid_passes_only_judged_rules(only, judged):
     target = Target(rd.dot, "dot", gradients=True)
     target.not_checked = {}
-    cells = grid(read(text_of(report_of(only=(only,)), target)))
+    cells = grid(read(page_text(report_of(only=(only,)), target)))
     assert {rule for (rule, _), said in cells.items() if said == "passed"} == judged
 
 
-def test_counts_lead_to_what_they_count():
-    root = read(text_of(report_of(*FINDINGS)))
-    (table,) = with_class(root, "grid")
+def test_counts_in_the_grid_link_to_a_finding_of_their_rule():
+    root = read(page_text(report_of(*FINDINGS)))
+    (table,) = find_by_class(root, "grid")
     titles = {article.get("id"): words(article.find("h3")) for article in root.iter("article")}
     for row in table.iter("tr"):
         for link in row.iter("a"):
@@ -304,76 +304,76 @@ def test_counts_lead_to_what_they_count():
             assert titles[link.get("href").removeprefix("#")].startswith(f"{rule} ")
 
 
-def test_no_state_is_told_by_its_colour_alone():
+def test_every_state_has_a_sign_and_words():
     assert len({*SIGNS.values()}) == len(SIGNS)
-    (table,) = with_class(read(text_of(report_of(*FINDINGS))), "grid")
+    (table,) = find_by_class(read(page_text(report_of(*FINDINGS))), "grid")
     for cell in table.iter("td"):
-        signs = [sign.text for sign in with_class(cell, "sign")]
+        signs = [sign.text for sign in find_by_class(cell, "sign")]
         assert SIGNS[cell.get("class")] in signs
         assert words(cell)
 
 
-def test_new_mismatches_come_first_and_known_ones_with_what_is_on_record():
-    root = read(text_of(report_of(*FINDINGS)))
+def test_new_mismatches_come_first_and_known_ones_show_their_deviation():
+    root = read(page_text(report_of(*FINDINGS)))
     articles = list(root.iter("article"))
     assert [words(article.find("h3")) for article in articles] == [
         "R6 wrong-value at run: float NEW",
         f"R13 wrong-error at build: {HOSTILE} NEW",
         "R4 accepted-invalid at run: contracted known: size-one",
     ]
-    assert [len(with_class(article, "deviation")) for article in articles] == [0, 0, 1]
-    (deviation,) = with_class(root, "deviation")
+    assert [len(find_by_class(article, "deviation")) for article in articles] == [0, 0, 1]
+    (deviation,) = find_by_class(root, "deviation")
     assert words(deviation) == "Size 1 broadcasts <n>. einsum & its sizes." + DEVIATION.upstream
 
 
-def test_a_known_deviation_may_have_no_record_upstream():
-    target = replace_deviation(upstream="")
-    root = read(text_of(report_of(KNOWN), target))
-    (deviation,) = with_class(root, "deviation")
+def test_deviation_without_upstream_issue_has_no_link():
+    target = target_with_deviation(upstream="")
+    root = read(page_text(report_of(KNOWN), target))
+    (deviation,) = find_by_class(root, "deviation")
     assert list(deviation.iter("a")) == []
 
 
-def replace_deviation(**fields):
-    """Give the target with another deviation on record."""
+def target_with_deviation(**fields):
+    """Return the target with a changed deviation."""
     return Target(rd.dot, "m:<dot>", deviations=(replace(DEVIATION, **fields),))
 
 
-def test_a_deviation_that_is_no_longer_on_record_keeps_its_name():
-    root = read(text_of(report_of(KNOWN), replace_deviation(id="another")))
-    assert with_class(root, "deviation") == []
+def test_removed_deviation_is_shown_by_id_only():
+    root = read(page_text(report_of(KNOWN), target_with_deviation(id="another")))
+    assert find_by_class(root, "deviation") == []
     assert words(root.find(".//h3")).endswith(" known: size-one")
 
 
-def test_a_mismatch_is_shown_whole():
-    root = read(text_of(report_of(*FINDINGS)))
+def test_mismatch_shows_answers_occurrences_and_case():
+    root = read(page_text(report_of(*FINDINGS)))
     article = next(root.iter("article"))
-    assert [words(fact) for fact in with_class(article, "pair")[0]] == [
+    assert [words(fact) for fact in find_by_class(article, "pair")[0]] == [
         f"expected1.0 at {HOSTILE}=1",
         "got2.0",
     ]
-    assert words(with_class(article, "occurrences")[0]) == (
+    assert words(find_by_class(article, "occurrences")[0]) == (
         "Seen 2 times. Backends: c. Lowerings: stock."
     )
     assert str(CASE) in words(article)
     assert case_description(CASE) in words(article)
 
 
-def test_cases_are_drawn_where_they_have_a_lowering():
-    root = read(text_of(report_of(*FINDINGS)))
+def test_cases_with_a_lowering_have_a_picture():
+    root = read(page_text(report_of(*FINDINGS)))
     pictures = [list(article.iter("svg")) for article in root.iter("article")]
     assert [len(found) for found in pictures] == [1, 0, 1]
     picture = pictures[0][0]
     assert picture.get("role") == "img"
     assert words(picture.find("title")).startswith("ab,b->a. ")
-    # Their styles are alike, and they have nothing by which one could be taken for another.
+    # Their styles are equal, and no id in one picture could clash with another.
     assert len({words(found.find("style")) for (found,) in (pictures[0], pictures[2])}) == 1
     assert not any("id" in element.attrib for found in pictures for svg in found for element in svg)
 
 
 @pytest.mark.parametrize("count", [0, 3, 4])
-def test_more_than_a_few_mismatches_have_a_table_of_contents(count):
+def test_more_than_three_mismatches_have_a_table_of_contents(count):
     found = [finding(replace(VALUE, detail=str(number)), "c") for number in range(count)]
-    contents = list(read(text_of(report_of(*found))).iter("nav"))
+    contents = list(read(page_text(report_of(*found))).iter("nav"))
     assert len(contents) == (count > 3)
     for links in contents:
         assert [words(item) for item in links.iter("li")] == [
@@ -381,8 +381,8 @@ def test_more_than_a_few_mismatches_have_a_table_of_contents(count):
         ]
 
 
-def test_buttons_copy_what_is_in_the_files():
-    root = read(text_of(report_of(*FINDINGS), command="refdot check"))
+def test_copy_buttons_refer_to_the_command_and_the_scripts():
+    root = read(page_text(report_of(*FINDINGS), command="refdot check"))
     elements = {element.get("id"): element for element in root.iter()}
     buttons = [button.get("data-copies") for button in root.iter("button")]
     command, *scripts = ("".join(elements[name].itertext()) for name in buttons)
@@ -390,7 +390,7 @@ def test_buttons_copy_what_is_in_the_files():
     assert scripts == [f"# {number}\n\n{HOSTILE} < 1 & 2\n" for number in (1, 2, 0)]
 
 
-WORDS = {
+DESCRIPTIONS = {
     "Contracted: a. The numbers are small integers: every order of summation gives the same "
     "bits.": DotCase(*[Operand(("a",), (2,), static=(True,))] * 2),
     "Batch: a. Free: b. Summed: c. A ? marks a size that is not static. The numbers "
@@ -414,13 +414,13 @@ WORDS = {
 }
 
 
-@pytest.mark.parametrize("sentences", WORDS)
-def test_a_case_in_words(sentences):
-    assert case_description(WORDS[sentences]) == sentences
+@pytest.mark.parametrize("sentences", DESCRIPTIONS)
+def test_case_description(sentences):
+    assert case_description(DESCRIPTIONS[sentences]) == sentences
 
 
 @pytest.mark.parametrize("scheme", diagram.COLOURS)
-def test_text_stands_out_on_light_and_dark(scheme):
+def test_text_colours_have_enough_contrast(scheme):
     style = (files("refdot.reporting") / "templates" / "page.css").read_text("utf-8")
     light, dark = re.findall(r":root {(.*?)}", style, re.DOTALL)
     colours = dict(re.findall(r"--(\w+): (#\w+);", light if scheme == "light" else dark))
@@ -434,14 +434,14 @@ def test_text_stands_out_on_light_and_dark(scheme):
 # In a browser
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-QUIET = """--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run
+CHROMIUM_ARGUMENTS = """--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run
 --disable-background-networking --disable-component-update --disable-sync"""
 MODULE = '''\
 import refdot
 
 
 def dot(x, y, dim=None):
-    """Give the right answer, unless it has two dims or more."""
+    """Return a correct answer only if it has fewer than two dims."""
     out = refdot.dot(x, y, dim)
     return out.transpose(*reversed(out.dims))
 '''
@@ -449,7 +449,7 @@ def dot(x, y, dim=None):
 
 @pytest.fixture
 def report_page(tmp_path, monkeypatch):
-    """Write the report of a faulty dot, and give its page."""
+    """Write the report of a faulty dot, and return the path of its page."""
     (tmp_path / "page_planted.py").write_text(MODULE, encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.chdir(tmp_path)
@@ -461,13 +461,13 @@ def report_page(tmp_path, monkeypatch):
 
 @pytest.fixture
 def browser(tmp_path):
-    """Start a browser that nobody has used."""
+    """Start a browser with a new profile."""
     from selenium.webdriver import Chrome, ChromeOptions
     from selenium.webdriver.chrome.service import Service
 
     options = ChromeOptions()
     options.binary_location = CHROMIUM
-    for argument in (*QUIET.split(), f"--user-data-dir={tmp_path / 'profile'}"):
+    for argument in (*CHROMIUM_ARGUMENTS.split(), f"--user-data-dir={tmp_path / 'profile'}"):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     with Chrome(options=options, service=Service(DRIVER)) as started:
@@ -475,7 +475,7 @@ def browser(tmp_path):
 
 
 @pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="there is no chromium with its driver here")
-def test_a_browser_shows_the_page_and_copies_a_reproducer_that_fails(report_page, browser):
+def test_page_fits_a_browser_and_copies_a_failing_reproducer(report_page, browser):
     from selenium.webdriver.common.by import By
     from selenium.webdriver.common.keys import Keys
     from selenium.webdriver.support.wait import WebDriverWait

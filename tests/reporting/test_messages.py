@@ -1,4 +1,4 @@
-"""Tables: one row for each distinct message, whatever is in it, and silence in red."""
+"""Messages, changes and verdicts on regexes: as lines of text, and the page of a survey."""
 
 import io
 import json
@@ -43,7 +43,7 @@ def survey_of(*messages, **fields):
     return Survey(**(named | fields), messages=messages)
 
 
-FOUND = survey_of(
+SURVEY = survey_of(
     message(BATCH, 0, "one", "stock", "sizes [1 2] & 'b'"),
     message(BATCH, 0, "two", "stock"),
     message(BATCH, 1, "one", "stock", "sizes [3 4] & 'b'"),
@@ -54,8 +54,8 @@ FOUND = survey_of(
 )
 
 
-def test_a_survey_has_a_block_for_each_scenario_and_a_row_for_each_message():
-    assert plain_text(survey_lines(FOUND)) == (
+def test_survey_lines_have_a_block_for_each_scenario_and_a_row_for_each_message():
+    assert plain_text(survey_lines(SURVEY)) == (
         f"""\
 batch-unknown  R4  {BATCH.meaning}
   -       -                   NO ERROR RAISED
@@ -82,24 +82,24 @@ backend three is absent: 3 is <not> here
     )
 
 
-def test_silence_alone_is_red():
-    styles = dict(survey_lines(FOUND))
+def test_only_missing_errors_are_red():
+    styles = dict(survey_lines(SURVEY))
     assert styles["  -       -                   NO ERROR RAISED"] == "bold red"
     assert styles["  -       -                   no error raised (correct)"] == ""
     stream = io.StringIO()
-    print_lines(survey_lines(FOUND), Console(file=stream, force_terminal=True, width=40))
+    print_lines(survey_lines(SURVEY), Console(file=stream, force_terminal=True, width=40))
     (line,) = [line for line in stream.getvalue().splitlines() if "NO ERROR" in line]
     assert line.startswith("\x1b[1;31m")
 
 
-def test_lines_are_printed_as_they_are():
+def test_lines_are_printed_without_markup_or_wrapping():
     stream = io.StringIO()
     lines = [("[bold]not markup[/] :smile: 3.5 'x'", ""), ("x" * 200, "green")]
     print_lines(iter(lines), Console(file=stream, width=40))
     assert stream.getvalue() == f"[bold]not markup[/] :smile: 3.5 'x'\n{'x' * 200}\n"
 
 
-def test_a_long_message_is_cut_in_the_middle():
+def test_long_message_is_shortened_in_the_middle():
     found = survey_of(message(BATCH, 0, "one", "stock", f"begin {'x' * 500} end"))
     (row,) = [line for line, _ in survey_lines(found) if "begin" in line]
     assert row.endswith("x end")
@@ -120,8 +120,8 @@ AFTER = survey_of(
 )
 
 
-def test_changes_are_listed_by_scenario_with_both_messages():
-    lines = change_lines(changes(FOUND, AFTER), FOUND, AFTER)
+def test_change_lines_show_both_messages_by_scenario():
+    lines = change_lines(changes(SURVEY, AFTER), SURVEY, AFTER)
     assert plain_text(lines) == (
         """\
 - fn 1.2 on Python 3.12.1, backends one, two, lowerings stock
@@ -147,31 +147,31 @@ dims-too-many
     )
 
 
-def test_what_becomes_silent_is_red():
-    styles = [line for line in change_lines(changes(FOUND, AFTER), FOUND, AFTER) if line[1]]
+def test_change_to_a_missing_error_is_red():
+    styles = [line for line in change_lines(changes(SURVEY, AFTER), SURVEY, AFTER) if line[1]]
     assert ("+ -       -                   NO ERROR RAISED", "bold red") in styles
     assert ("+ run     ValueError          no letter left", "green") in styles
 
 
-def test_no_change_and_one_change_are_said_so():
-    assert plain_text(change_lines((), FOUND, FOUND)).endswith("\n\n0 messages changed")
-    one = changes(FOUND, AFTER)[:1]
-    assert plain_text(change_lines(one, FOUND, AFTER)).endswith("\n\n1 message changed")
+def test_change_count_is_singular_or_plural():
+    assert plain_text(change_lines((), SURVEY, SURVEY)).endswith("\n\n0 messages changed")
+    one = changes(SURVEY, AFTER)[:1]
+    assert plain_text(change_lines(one, SURVEY, AFTER)).endswith("\n\n1 message changed")
 
 
 # Verdicts
 
-MATCHED, SILENT, _, OTHER = FOUND.messages[:4]
+MATCHED, MISSING, _, OTHER = SURVEY.messages[:4]
 
 
-def shown(suggested=None, **fields):
+def verdict_text(suggested=None, **fields):
     named = {
         "pattern": "a|'b'",
         "exception": "ValueError",
         "scenarios": ("batch-unknown",),
         "message_count": 4,
     }
-    return plain_text(verdict_lines(Verdict(**(named | fields)), suggested, FOUND))
+    return plain_text(verdict_lines(Verdict(**(named | fields)), suggested, SURVEY))
 
 
 HEADING = """\
@@ -182,26 +182,27 @@ on fn 1.2 on Python 3.12.1, backends one, two, lowerings stock
 """
 
 
-def test_what_is_right_is_said_so():
-    assert shown() == f"{HEADING}correct: matches all 4 messages and no other error"
+def test_correct_pattern():
+    assert verdict_text() == f"{HEADING}correct: matches all 4 messages and no other error"
     assert (
-        shown(message_count=1) == f"{HEADING}correct: matches the only message and no other error"
+        verdict_text(message_count=1)
+        == f"{HEADING}correct: matches the only message and no other error"
     )
-    assert shown(unused_alternatives=("'b'", "")) == (
+    assert verdict_text(unused_alternatives=("'b'", "")) == (
         f"{HEADING}unused alternative, matches no message: 'b'\n"
         "unused alternative, matches no message: \n"
         "correct: matches all 4 messages and no other error"
     )
 
 
-def test_what_is_wrong_is_shown_with_its_messages_and_a_suggestion():
+def test_incorrect_pattern_shows_messages_and_a_suggestion():
     missed = (
         Unmatched(MATCHED, "no match"),
         Unmatched(MATCHED, "no match"),
-        Unmatched(SILENT, "no error raised"),
+        Unmatched(MISSING, "no error raised"),
     )
     best = Verdict("sizes", "ValueError", ("batch-unknown",), 4, missed[2:])
-    assert shown(best, unmatched=missed, also_matched=(OTHER,)) == (
+    assert verdict_text(best, unmatched=missed, also_matched=(OTHER,)) == (
         f"""{HEADING}\
 misses 3 of 4 messages
   batch-unknown: no match
@@ -219,30 +220,30 @@ no pattern matches the rest: no error raised (1 time)"""
     )
 
 
-def test_what_never_ends_is_shown_with_the_text():
-    assert shown(timed_out_on="a" * 253 + "\n") == (
+def test_catastrophic_pattern_shows_its_text():
+    assert verdict_text(timed_out_on="a" * 253 + "\n") == (
         f"{HEADING}catastrophic: not finished after 5 s\n"
         f"  on a text of 254 characters that starts with '{'a' * 40}'\n"
         "no suggestion: other errors contain every fragment of these messages"
     )
 
 
-def test_what_is_not_asked_of_a_target_is_said_so():
-    assert shown(message_count=0) == (
+def test_pattern_without_messages_to_match():
+    assert verdict_text(message_count=0) == (
         f"{HEADING}no message to match: no case was run, or all are valid and raise no error"
     )
 
 
-def test_a_suggestion_is_never_cut():
+def test_suggestion_is_not_shortened():
     best = Verdict("x" * 900, "ValueError", ("batch-unknown",), 1)
-    assert f"\n  {'x' * 900}" in shown(best, timed_out_on="a")
+    assert f"\n  {'x' * 900}" in verdict_text(best, timed_out_on="a")
 
 
 # HTML
 
 
 class Page(HTMLParser):
-    """Reads a page, and what its tags are."""
+    """Parses a page, and collects its tags and words."""
 
     VOID = ("meta", "br")
 
@@ -265,8 +266,8 @@ class Page(HTMLParser):
             self.words.append(data)
 
 
-def test_the_page_is_whole_and_needs_nothing_else():
-    text = errors_html(FOUND)
+def test_page_is_complete_and_needs_no_network():
+    text = errors_html(SURVEY)
     page = Page(text)
     assert page.open == []
     assert "script" not in {tag for tag, _ in page.tags}
@@ -276,9 +277,9 @@ def test_the_page_is_whole_and_needs_nothing_else():
     assert f"<title>{title}</title>" in text
 
 
-def test_the_page_shows_what_the_terminal_shows_and_each_message_whole():
-    page = " ".join(" ".join(Page(errors_html(FOUND)).words).split())
-    for line, _ in survey_lines(FOUND):
+def test_page_shows_the_survey_lines_and_full_messages():
+    page = " ".join(" ".join(Page(errors_html(SURVEY)).words).split())
+    for line, _ in survey_lines(SURVEY):
         for words in filter(None, re.split(r"\s{2,}", line)):
             assert words in page
     first, second = (f"{case}, one stock" for case in BATCH.cases)
@@ -288,16 +289,16 @@ def test_the_page_shows_what_the_terminal_shows_and_each_message_whole():
     assert f"Written by refdot {rd.__version__}." in page
 
 
-def test_silence_alone_is_marked_in_the_page():
-    rows = re.findall(r"<tr.*?</tr>", errors_html(FOUND), flags=re.DOTALL)
+def test_only_missing_errors_are_marked_in_the_page():
+    rows = re.findall(r"<tr.*?</tr>", errors_html(SURVEY), flags=re.DOTALL)
     silent = [row for row in rows if 'class="missing"' in row]
     assert [re.search(r"NO ERROR RAISED", row) is not None for row in silent] == [True]
 
 
-def test_a_page_of_nothing_is_a_page():
+def test_page_of_an_empty_survey_is_complete():
     assert Page(errors_html(survey_of(version="", absent={}))).open == []
 
 
-def test_what_is_shown_can_be_stored():
-    read = survey_from_json(json.dumps(survey_to_json(FOUND)))
-    assert list(survey_lines(read)) == list(survey_lines(FOUND))
+def test_survey_lines_are_equal_after_storing():
+    read = survey_from_json(json.dumps(survey_to_json(SURVEY)))
+    assert list(survey_lines(read)) == list(survey_lines(SURVEY))

@@ -1,4 +1,4 @@
-"""Reports: the fields of the JSON, the table and the lines, and reproducers that run."""
+"""Reports as JSON and on the terminal, reproducers that run, and deviations as issues."""
 
 import io
 import json
@@ -30,7 +30,7 @@ WRONG_VALUE = Mismatch("R6", "wrong-value", "run", "float [wrong]", "1.0", "2.0"
 
 
 def report_of(*mismatches: Mismatch, **fields) -> Report:
-    """Give a report in which each mismatch was found three times."""
+    """Return a report in which each mismatch was found three times."""
     findings = []
     for mismatch in mismatches:
         where = Configuration("c", "stock")
@@ -58,13 +58,13 @@ def report_of(*mismatches: Mismatch, **fields) -> Report:
 
 
 def printed(report: Report, **options) -> str:
-    """Give what is printed of a report."""
+    """Return the printed text of a report."""
     stream = io.StringIO()
     print_report(report, Console(file=stream, width=120, color_system=None, **options))
     return stream.getvalue()
 
 
-def test_the_json_has_just_these_fields():
+def test_json_has_exactly_these_fields():
     assert report_to_json(report_of(WRONG_DIMS)) == {
         "refdot": rd.__version__,
         "target": "fn",
@@ -126,13 +126,13 @@ def test_the_json_has_just_these_fields():
     }
 
 
-def test_the_json_is_json():
+def test_json_is_equal_after_reading():
     data = report_to_json(report_of(WRONG_DIMS, WRONG_VALUE, interrupted=True))
     assert json.loads(json.dumps(data)) == data
     assert report_to_json(report_from_json(data)) == data
 
 
-def test_a_report_is_read_back_from_its_json():
+def test_report_is_equal_after_reading():
     report = report_of(WRONG_DIMS, WRONG_VALUE, shard=Shard(2, 3), only=("values",))
     report.findings[0].known = "dims-of-y-first"
     report.seconds = 1.25
@@ -149,7 +149,7 @@ NOT_REPORTS = {
 
 
 @pytest.mark.parametrize(("message", "data"), NOT_REPORTS.items(), ids=NOT_REPORTS)
-def test_other_json_is_not_read_as_a_report(message, data):
+def test_json_that_is_not_a_report_is_rejected(message, data):
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         report_from_json(data)
 
@@ -179,7 +179,7 @@ INVALID = {
 
 
 @pytest.mark.parametrize(("message", "change"), INVALID.items(), ids=INVALID)
-def test_an_invalid_field_is_rejected_with_its_location(message, change):
+def test_invalid_field_is_rejected_with_its_location(message, change):
     field, value = change
     with pytest.raises(ValueError, match=f"^not written by refdot check: {re.escape(message)}$"):
         report_from_json(report_to_json(report_of(WRONG_DIMS)) | {field: value})
@@ -202,7 +202,7 @@ INVALID_FINDINGS = {
 
 
 @pytest.mark.parametrize(("field", "value"), INVALID_FINDINGS.items(), ids=INVALID_FINDINGS)
-def test_an_invalid_finding_is_rejected(field, value):
+def test_invalid_finding_is_rejected(field, value):
     data = report_to_json(report_of(WRONG_DIMS))
     data["mismatches"][0][field] = value
     with pytest.raises(ValueError, match=r"^not written by refdot check: .*"):
@@ -222,14 +222,14 @@ RANKS = {
 
 
 @pytest.mark.parametrize(("message", "ranks"), RANKS.items(), ids=RANKS)
-def test_an_invalid_coverage_is_rejected(message, ranks):
+def test_invalid_coverage_is_rejected(message, ranks):
     data = report_to_json(report_of())
     data["coverage"]["c"]["ranks"] = ranks
     with pytest.raises(ValueError, match=f"^not written by refdot check: {re.escape(message)}$"):
         report_from_json(data)
 
 
-def test_reproducers_have_names_of_their_own():
+def test_reproducer_names_are_unique():
     report = report_of(WRONG_DIMS, WRONG_VALUE)
     names = [reproducer_name(finding) for finding in report.findings]
     assert names[0].startswith("reproducer_r5_wrong_dims_")
@@ -261,24 +261,24 @@ backend jax is absent: jax is not installed
 """
 
 
-def test_a_report_is_plain_lines():
+def test_report_is_printed_as_plain_lines():
     assert printed(report_of(WRONG_DIMS, WRONG_VALUE)) == PLAIN
 
 
-def test_a_report_that_is_interrupted_says_so():
+def test_interrupted_report_says_so():
     assert printed(report_of(WRONG_DIMS, WRONG_VALUE, interrupted=True)) == PLAIN.replace(
         "2 distinct", "interrupted: the results are incomplete\n2 distinct"
     ).replace("(sample)", "(interrupted)")
 
 
-def test_what_was_lost_is_said_loudly_and_so_is_that_it_is_a_shard():
+def test_lost_cases_and_the_shard_are_printed():
     text = printed(report_of(WRONG_DIMS, WRONG_VALUE, lost=2, shard=Shard(2, 3)))
     shard = PLAIN.replace("backend c:", "this is shard 2/3\nbackend c:").replace("sample", "shard")
     lost = "LOST: 2 cases in batches that crashed too many processes\n"
     assert text == shard.replace("2 distinct", f"{lost}2 distinct")
 
 
-def test_a_terminal_sees_a_table_as_well():
+def test_terminal_shows_a_table_as_well():
     text = printed(report_of(WRONG_DIMS, WRONG_VALUE), force_terminal=True)
     table = text.splitlines()[: len(text.splitlines()) - len(PLAIN.splitlines())]
     rows = [[cell.strip() for cell in line.strip("│").split("│")] for line in table if "│" in line]
@@ -288,12 +288,12 @@ def test_a_terminal_sees_a_table_as_well():
     ]
 
 
-def test_nothing_found_is_one_line():
+def test_report_without_findings_says_no_mismatch():
     assert printed(report_of(), force_terminal=True).splitlines()[-1].endswith("no mismatch")
     assert "│" not in printed(report_of(), force_terminal=True)
 
 
-def test_what_is_known_is_named_and_counted_apart():
+def test_known_deviations_are_named_and_counted_separately():
     report = report_of(WRONG_DIMS, WRONG_VALUE)
     report.findings[0].known = "dims-of-y-first"
     lines = printed(report).splitlines()
@@ -302,7 +302,7 @@ def test_what_is_known_is_named_and_counted_apart():
     assert report_to_json(report)["mismatches"][0]["known"] == "dims-of-y-first"
 
 
-def test_long_lines_lose_their_middle():
+def test_long_lines_are_shortened_in_the_middle():
     assert shortened("a" * 300) == "a" * 300
     assert shortened("a" * 400 + "b" * 50) == "a" * 240 + " … " + "b" * 50
 
@@ -314,7 +314,7 @@ import refdot
 
 
 def dot(x, y, dim=None):
-    """Give the right answer, unless it has two dims or more."""
+    """Return a correct answer only if it has fewer than two dims."""
     out = refdot.dot(x, y, dim)
     return out.transpose(*reversed(out.dims))
 '''
@@ -322,7 +322,7 @@ def dot(x, y, dim=None):
 
 @pytest.fixture
 def module(tmp_path, monkeypatch):
-    """Stand beside a module with a faulty dot."""
+    """Write a module with a faulty dot to the current folder."""
     (tmp_path / "planted_dot.py").write_text(MODULE, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -331,13 +331,13 @@ def module(tmp_path, monkeypatch):
 
 
 def run(script, folder) -> subprocess.CompletedProcess:
-    """Run a script as its reader would."""
+    """Run a script in a process of its own."""
     return subprocess.run(
         [sys.executable, script], cwd=folder, capture_output=True, text=True, timeout=60
     )
 
 
-def test_a_reproducer_exits_1_while_the_defect_is_there(module, tmp_path):
+def test_reproducer_exits_1_until_the_defect_is_fixed(module, tmp_path):
     target = find_target(module)
     report = check.run(target, cases=20)
     write_report(report, target, tmp_path / "report")
@@ -351,16 +351,16 @@ def test_a_reproducer_exits_1_while_the_defect_is_there(module, tmp_path):
     assert there.stdout == f"{report.findings[0].mismatch}\n"
 
     (tmp_path / "planted_dot.py").write_text("from refdot import dot\n", encoding="utf-8")
-    mended = run(script, tmp_path)
-    assert (mended.returncode, mended.stdout, mended.stderr) == (0, "", "")
+    fixed = run(script, tmp_path)
+    assert (fixed.returncode, fixed.stdout, fixed.stderr) == (0, "", "")
 
 
-# What is found, with `\\`, quotes and braces in it, is text in the script that it goes into.
+# A script quotes text of a mismatch, which can contain backslashes, quotes and braces.
 AWKWARD = ["back\\slash \\n", '"""', "{braces}", "'''", "é → ñ", 'ends with "']
 
 
 @pytest.mark.parametrize("text", AWKWARD)
-def test_a_reproducer_is_code_whatever_it_quotes(text, module, tmp_path):
+def test_reproducer_runs_with_awkward_text(text, module, tmp_path):
     mismatch = Mismatch("R5", "wrong-dims", "run", text, text, text, SMALL)
     target = find_target(module)
     write_report(report_of(mismatch), target, tmp_path)
@@ -369,7 +369,7 @@ def test_a_reproducer_is_code_whatever_it_quotes(text, module, tmp_path):
     assert (completed.returncode, completed.stderr) == (1, "")
 
 
-def test_an_earlier_runs_reproducers_are_removed_and_nothing_else(tmp_path):
+def test_only_reproducers_of_earlier_runs_are_removed(tmp_path):
     target = CallableTarget(rd.dot, "dot")
     (tmp_path / "reproducer_notes.txt").touch()
     (tmp_path / "script.py").touch()
@@ -385,7 +385,7 @@ def doubled(x, y, dim=None):
     return rd.NamedTensor(2 * value.data, value.dims)
 
 
-def test_a_deviation_is_written_as_an_issue() -> None:
+def test_deviation_as_an_issue() -> None:
     deviation = Deviation(
         "twice-as-much",
         "Everything is doubled.",
@@ -413,7 +413,7 @@ def test_a_deviation_is_written_as_an_issue() -> None:
     assert script.endswith("sys.exit(1 if mismatches else 0)\n```\n\n</details>\n")
 
 
-def test_a_deviation_of_an_absent_backend_is_written_without_running_it() -> None:
+def test_deviation_of_an_absent_backend_is_not_run() -> None:
     deviation = Deviation(
         "a-b", "A.", ("R6",), ("wrong-value",), ">=1", ("gpu",), lambda *_: True, SMALL, "B."
     )
