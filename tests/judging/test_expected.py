@@ -1,4 +1,4 @@
-"""What the oracle says of a case: its error, its answers, its gradients."""
+"""The oracle's answers to a case: its error, its values, its gradients."""
 
 from dataclasses import replace
 from itertools import combinations
@@ -37,7 +37,7 @@ def test_a_case_has_the_error_of_the_first_rule_that_it_breaks(case, error):
 
 @given(dot_cases(valid=True))
 @quickly
-def test_answers_are_of_the_sizes_that_are_told_beforehand(case):
+def test_an_answer_has_the_sizes_of_its_case(case):
     answer = expected_answer(case)
     assert answer.sizes == case.out_sizes
     assert list(answer.sizes) == list(case.out_sizes)
@@ -47,25 +47,26 @@ def test_answers_are_of_the_sizes_that_are_told_beforehand(case):
 
 @given(dot_cases(valid=True))
 @quickly
-def test_the_oracles_answer_is_a_correct_one_in_every_draw(case):
-    for draw in range(2):
-        assert not correct_value(case, draw).wrong(expected_answer(case, draw).data).any()
+def test_the_oracles_answer_is_correct_in_every_replicate(case):
+    for replicate in range(2):
+        answer = expected_answer(case, replicate)
+        assert not correct_value(case, replicate).wrong(answer.data).any()
 
 
-def test_draws_differ():
+def test_replicates_differ():
     assert expected_answer(CASE) == expected_answer(CASE, 0) != expected_answer(CASE, 1)
     assert not correct_value(CASE).wrong(expected_answer(CASE, 0).data).any()
     assert correct_value(CASE).wrong(expected_answer(CASE, 1).data).any()
 
 
-def test_cotangents_and_tangents_differ_from_each_other_and_from_draw_to_draw():
+def test_cotangents_and_tangents_differ_from_each_other_and_between_replicates():
     case = DotCase(A, A, DimArgument("tuple"))
-    drawn = [tensor for draw in range(3) for tensor in case.cotangents(draw)]
+    tensors = [tensor for replicate in range(3) for tensor in case.cotangents(replicate)]
     assert case.cotangents() == case.cotangents(0)
-    assert all(one != other for one, other in combinations(drawn, 2))
+    assert all(one != other for one, other in combinations(tensors, 2))
 
 
-def test_a_gradient_is_that_of_the_cotangent_of_its_draw():
+def test_a_gradient_uses_the_cotangent_of_its_replicate():
     x, y = CASE.tensors(1)
     cotangent, _, _ = CASE.cotangents(1)
     for operand, bar in zip("xy", rd.dot_vjp(x, y, cotangent), strict=True):
@@ -73,7 +74,7 @@ def test_a_gradient_is_that_of_the_cotangent_of_its_draw():
         assert correct_gradient(CASE, 1, operand, 0).wrong(bar.data).any()
 
 
-def test_cotangents_have_the_shapes_of_what_they_are_cotangents_of():
+def test_cotangents_have_the_shapes_and_dtypes_of_their_primals():
     case = DotCase(AB, replace(BC, dtype="float32"), DimArgument("str", ("b",)))
     cotangent, v, w = case.cotangents()
     assert [(t.sizes, str(t.dtype)) for t in (cotangent, v, w)] == [
@@ -102,12 +103,12 @@ GRADIENT_CASES = {
 
 
 def moved(tensor: NamedTensor, by: NamedTensor, step: int) -> NamedTensor:
-    """Go some steps in a direction; the data are small integers, so nothing rounds."""
+    """Return `tensor + step * by`; the data are small integers, so nothing rounds."""
     return NamedTensor(tensor.data + step * by.data, tensor.dims)
 
 
 @pytest.mark.parametrize("case", GRADIENT_CASES.values(), ids=GRADIENT_CASES)
-def test_a_first_gradient_is_what_the_answer_changes_by(case):
+def test_a_first_gradient_is_the_difference_quotient_of_the_answer(case):
     x, y = case.tensors()
     cotangent, v, w = case.cotangents()
     dim = case.dim.names
@@ -119,7 +120,7 @@ def test_a_first_gradient_is_what_the_answer_changes_by(case):
 
 
 @pytest.mark.parametrize("case", GRADIENT_CASES.values(), ids=GRADIENT_CASES)
-def test_a_second_gradient_is_what_the_first_changes_by(case):
+def test_a_second_gradient_is_the_difference_quotient_of_the_first(case):
     x, y = case.tensors()
     cotangent, v, w = case.cotangents()
     dim = case.dim.names
@@ -136,7 +137,7 @@ def test_a_second_gradient_is_what_the_first_changes_by(case):
 
 
 @pytest.mark.parametrize("order", [1, 2])
-def test_one_variable_gets_the_sum_of_both_gradients(order):
+def test_the_same_variable_has_the_sum_of_both_gradients(order):
     twice = DotCase(AB, AB, DimArgument("str", ("b",)), same_variable=True)
     x, _ = twice.tensors()
     cotangent, v, _ = twice.cotangents()

@@ -1,6 +1,6 @@
-"""Implementations that are right in other ways than the oracle is are found to be right.
+"""Correct implementations that differ from the oracle have no mismatches.
 
-`python -m pytest -m deep` gives each of them 100,000 cases, and a run without options 2,000.
+`python -m pytest -m deep` judges each of them on 100,000 cases, and a run without options on 2,000.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ Way = Callable[..., np.ndarray]
 
 
 def target(way: Way) -> CallableTarget:
-    """Make a target of a way to evaluate a lowering whose sizes are right and not 0.
+    """Return a target that evaluates a lowering in some way, if no size is 0.
 
-    Its gradients are dots in the same way, as automatic differentiation makes them.
+    Its gradients are dots that are evaluated in the same way, as in automatic differentiation.
     """
 
     def dot(x, y, dim):
@@ -60,7 +60,7 @@ def target(way: Way) -> CallableTarget:
 
 
 def products(low, sizes, x, y):
-    """Multiply what is aligned by name: the axes of the output, and one of all that is summed."""
+    """Return all products: the axes are those of the output, and one for all summed dims."""
     every = [*low.out_dims, *low.contracted, *low.x_summed, *low.y_summed]
 
     def aligned(array, dims):
@@ -73,7 +73,7 @@ def products(low, sizes, x, y):
 
 
 def adding(total: Callable[[np.ndarray], np.ndarray]) -> Way:
-    """Make a way of how to add up the products along the last axis."""
+    """Return a way that adds up the products along the last axis with `total`."""
 
     def way(low, sizes, x, y):
         return total(products(low, sizes, x, y))
@@ -129,7 +129,7 @@ def fused(low, sizes, x, y):
 
 
 def alone_first(low, x, y):
-    """Sum the dims of one operand alone."""
+    """Sum the dims of only one operand."""
     x_axes, y_axes = (
         tuple(dims.index(name) for name in alone)
         for dims, alone in ((low.x_dims, low.x_summed), (low.y_dims, low.y_summed))
@@ -142,7 +142,7 @@ def alone_first(low, x, y):
 
 
 def matmul(low, sizes, x, y):
-    """Sum alone, then transpose and reshape to one batched product of matrices."""
+    """Sum alone, then transpose and reshape to one batched matrix product."""
     x, y, x_dims, y_dims = alone_first(low, x, y)
 
     def matrices(array, dims, *groups):
@@ -158,7 +158,7 @@ def matmul(low, sizes, x, y):
 
 
 def tensordot(low, sizes, x, y):
-    """Sum alone, then np.tensordot for each place in the batch."""
+    """Sum alone, then use np.tensordot for each index of the batch."""
     x, y, x_dims, y_dims = alone_first(low, x, y)
     x = np.moveaxis(x, [x_dims.index(name) for name in low.batch], range(len(low.batch)))
     y = np.moveaxis(y, [y_dims.index(name) for name in low.batch], range(len(low.batch)))
@@ -179,11 +179,11 @@ def optimized_einsum(low, sizes, x, y):
 
 
 FEW_NAMES = Unsupported(
-    "opt_einsum leaves what is no matrix product to np.einsum, which has 52 letters",
+    "opt_einsum uses np.einsum, which has 52 letters, unless it finds a matrix product",
     lambda case: len({*case.x.dims, *case.y.dims}) > 52,
 )
 ZEROS_LEFT_OUT = Unsupported(
-    "np.tensordot multiplies with a single number by BLAS, which leaves out products with 0",
+    "np.tensordot multiplies by a single number with BLAS, which skips products with 0",
     lambda case: (
         case.regime == "special"
         and (bool(case.gradient_order) or prod(case.x.sizes[d] for d in contracted(case)) == 1)
@@ -192,7 +192,7 @@ ZEROS_LEFT_OUT = Unsupported(
 
 
 def contracted(case):
-    """Give the contracted dims of a case, if it obeys R1 to R3."""
+    """Return the contracted dims of a case, or nothing if it breaks R1 to R3."""
     try:
         return lower_dot(case.x.dims, case.y.dims, case.dim.value).contracted
     except DotError:
@@ -222,7 +222,7 @@ CHUNKS = 20
 
 
 def judge_each(targets, cases: int, number: int = 0) -> None:
-    """Draw so many cases, and judge each on every target."""
+    """Judge every target on random cases."""
     judged = dict.fromkeys(targets, 0)
 
     @settings(
@@ -245,12 +245,12 @@ def judge_each(targets, cases: int, number: int = 0) -> None:
     assert min(judged.values()) > cases * 0.7, judged
 
 
-def test_what_is_right_in_another_way_is_right() -> None:
+def test_correct_implementations_have_no_mismatch() -> None:
     cheap = {name: replace(RIGHT[name], gradients=False) for name in CHEAP}
     judge_each(cheap, 2000)
 
 
 @pytest.mark.deep
 @pytest.mark.parametrize("chunk", range(CHUNKS))
-def test_what_is_right_in_another_way_is_right_in_very_many_cases(chunk: int) -> None:
+def test_correct_implementations_have_no_mismatch_in_very_many_cases(chunk: int) -> None:
     judge_each(RIGHT, 100_000 // CHUNKS, 1 + chunk)

@@ -1,4 +1,4 @@
-"""The witnesses: right by hand, exact, and ignorant of what they witness."""
+"""The reference implementations: right by hand, exact, and independent of the lowering."""
 
 import ast
 import inspect
@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from refdot.judging import references as witnesses
+from refdot.judging import references
 from refdot.judging.references import dot_by_definition, dot_by_records
 from refdot.tensor import NamedTensor
 
@@ -15,7 +15,7 @@ X = NamedTensor([[2, 3, 5], [7, 11, 13]], ("a", "b"))
 Y = NamedTensor([[1, 10], [2, 20], [3, 30]], ("b", "c"))
 SCALE = NamedTensor(3, ())
 
-# Worked by hand: x, y, `dim`, the output's dims and its values.
+# Computed by hand: x, y, `dim`, the output's dims and its values.
 BY_HAND = {
     "the shared dim": (X, Y, None, ("a", "c"), [[23, 230], [68, 680]]),
     "the shared dim, named": (X, Y, "b", ("a", "c"), [[23, 230], [68, 680]]),
@@ -52,16 +52,16 @@ by_hand = pytest.mark.parametrize(
 
 
 @by_hand
-def test_the_definition_gives_what_a_hand_gives(x, y, dim, dims, values):
+def test_the_definition_agrees_with_results_by_hand(x, y, dim, dims, values):
     assert dot_by_definition(x, y, dim) == NamedTensor(values, dims)
 
 
 @by_hand
-def test_records_give_what_a_hand_gives(x, y, dim, dims, values):
+def test_records_agree_with_results_by_hand(x, y, dim, dims, values):
     assert dot_by_records(x, y, dim) == dict(np.ndenumerate(np.array(values)))
 
 
-def test_the_definition_says_nothing_of_what_overflows():
+def test_the_definition_does_not_warn_about_overflow():
     large = NamedTensor(np.array([6e4, 6e4], "float16"), "a")
     assert dot_by_definition(large, large).data == np.inf
 
@@ -86,9 +86,9 @@ def test_records_count_bools():
     assert dot_by_definition(x, x) == NamedTensor(np.True_, ())
 
 
-def test_a_witness_does_not_use_what_it_witnesses():
+def test_a_reference_implementation_does_not_use_the_lowering():
     names = {
         getattr(node, "id", None) or getattr(node, "attr", None) or getattr(node, "name", None)
-        for node in ast.walk(ast.parse(inspect.getsource(witnesses)))
+        for node in ast.walk(ast.parse(inspect.getsource(references)))
     }
     assert not names & {"lower", "lower_dot", "Lowering", "einsum", "matmul", "dot", "tensordot"}

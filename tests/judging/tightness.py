@@ -1,8 +1,8 @@
-"""How much of the bound on rounding is ever used: the worst error that was seen, over the bound.
+"""Measure how tight the bound on rounding errors is: the largest ratio of an error to its bound.
 
-`python tests/judging/tightness.py` prints the table of `docs/rounding.md`: 100,000 random sums each
-dtype and number of products, in the order of the products and pairwise, of numbers of one sign and
-of both. Above 1 the bound would be wrong, and far below it blind.
+`python tests/judging/tightness.py` prints the table of `docs/rounding.md`: 100,000 random sums for
+each dtype and number of products, sequential and pairwise, of numbers of one sign and of both.
+Above 1 the bound would be wrong, and far below 1 it would miss errors.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ __all__ = ["DTYPES", "PRODUCTS", "worst_ratio"]
 CASES = 100_000
 DTYPES = ("float16", "float32", "float64", "complex64", "complex128")
 PRODUCTS = (1, 2, 3, 4, 8, 16, 64)
-CHUNK = 10_000  # as many at once as take little memory
+CHUNK = 10_000  # sums at a time, to save memory
 
 
 def in_order(x, y):
-    """Add up the products of each row one after the other, rounding each time."""
+    """Return the sum of the products of each row, in their order."""
     total = x[:, 0] * y[:, 0]
     for k in range(1, x.shape[1]):
         total = total + x[:, k] * y[:, k]
@@ -29,7 +29,7 @@ def in_order(x, y):
 
 
 def pairwise(x, y):
-    """Add up the products of each half, and then the two."""
+    """Return the sum of the products of each row, by halves."""
     count = x.shape[1]
     if count == 1:
         return x[:, 0] * y[:, 0]
@@ -38,7 +38,7 @@ def pairwise(x, y):
 
 
 def numbers(random, shape, dtype, positive):
-    """Draw numbers whose digits are random, of magnitudes from 1 to 2."""
+    """Return random numbers with magnitudes from 1 to 2."""
     real = random.uniform(1, 2, (2, *shape))
     if not positive:
         real *= random.choice([-1.0, 1.0], (2, *shape))
@@ -46,7 +46,7 @@ def numbers(random, shape, dtype, positive):
 
 
 def worst_ratio(dtype: str, products: int, cases: int = CASES, seed: int = 0) -> float:
-    """Give the largest error over its bound, of so many random sums of so many products."""
+    """Return the largest ratio of an error to its bound in random sums of products."""
     random, worst = np.random.default_rng(seed), 0.0
     for start in range(0, cases, CHUNK):
         shape = (min(CHUNK, cases - start), products)

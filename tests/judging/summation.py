@@ -1,0 +1,123 @@
+"""Orders of summation, and operands whose dot is hard to compute."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+
+from refdot.judging.rounding import correct_answers
+from refdot.tensor import NamedTensor
+
+__all__ = [
+    "DTYPES",
+    "ORDERS",
+    "hard_operands",
+    "is_wrong",
+    "pairwise",
+    "reversed_",
+    "sequential",
+    "vectors",
+]
+
+DTYPES = ("float16", "float32", "float64")
+
+
+def vectors(*operands, dtype=None) -> list[NamedTensor]:
+    """Return operands with one dim."""
+    return [NamedTensor(np.asarray(values, dtype), "k") for values in operands]
+
+
+def is_wrong(answer, x, y, dim=None, dtype=None, unit=0.0) -> bool:
+    """Return whether any element of an answer is wrong."""
+    dtype = dtype or np.result_type(x.data, y.data)
+    return bool(correct_answers(x, y, dim).wrong(np.asarray(answer, dtype), unit).any())
+
+
+# Orders of summation. Each returns the sum of x·y, with one rounding for each operation.
+
+
+def sequential(x, y):
+    total = x.dtype.type(0)
+    for a, b in zip(x, y, strict=True):
+        total = total + a * b
+    return total
+
+
+def reversed_(x, y):
+    return sequential(x[::-1], y[::-1])
+
+
+def pairwise(x, y):
+    if len(x) == 1:
+        return x[0] * y[0]
+    half = len(x) // 2
+    return pairwise(x[:half], y[:half]) + pairwise(x[half:], y[half:])
+
+
+def blocked(x, y):
+    blocks = [sequential(x[at : at + 8], y[at : at + 8]) for at in range(0, len(x), 8)]
+    return sequential(np.array(blocks), np.ones(len(blocks), x.dtype))
+
+
+def interleaved(x, y):
+    return sum((sequential(x[at::4], y[at::4]) for at in range(1, 4)), sequential(x[::4], y[::4]))
+
+
+def positive_first(x, y):
+    order = np.argsort(x * y)[::-1]
+    return sequential(x[order], y[order])
+
+
+def smallest_first(x, y):
+    order = np.argsort(np.abs(x * y))
+    return sequential(x[order], y[order])
+
+
+def fused(x, y):
+    """Multiply and add with one rounding, for float64 by exact fractions."""
+    if x.dtype != "float64":
+        return x.dtype.type(fused(x.astype("float64"), y.astype("float64")))
+    total = 0.0
+    for a, b in zip(x.tolist(), y.tolist(), strict=True):
+        total = float(Fraction(total) + Fraction(a) * Fraction(b))
+    return np.float64(total)
+
+
+ORDERS = [
+    sequential,
+    reversed_,
+    pairwise,
+    blocked,
+    interleaved,
+    positive_first,
+    smallest_first,
+    fused,
+    np.matmul,
+    np.inner,
+    lambda x, y: np.einsum("k,k->", x, y),
+    lambda x, y: np.multiply(x, y).sum(),
+]
+
+
+def hard_operands(dtype: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return operands whose dot is hard to compute."""
+    random, length = np.random.RandomState(5), 61
+    reach = 3 if dtype == "float16" else 20
+    fractions, others = (1 + random.random_sample(length) for _ in range(2))
+    signs = random.choice([-1.0, 1.0], length)
+    wide = np.ldexp(fractions, random.randint(-reach, reach, length))
+    cancelling = np.concatenate([wide, -wide[::-1] * (1 + 2 * np.finfo(dtype).eps), [0.125]])
+    tiny = np.finfo(dtype).smallest_normal
+    data = {
+        "of one sign": (fractions, others),
+        "of both signs": (fractions * signs, others),
+        "of many magnitudes": (wide * signs, others),
+        "ascending": (np.sort(wide), others),
+        "descending": (np.sort(wide)[::-1], others),
+        "cancelling": (cancelling, np.concatenate([others, others[::-1], [1.0]])),
+        "large, then small": (np.concatenate([[2048.0], fractions]), np.ones(length + 1)),
+        "underflowing": (fractions * np.sqrt(tiny), others * np.sqrt(tiny) * signs / 64),
+        "subnormal": (fractions * tiny / 32 * signs, others),
+    }
+    return {name: (x.astype(dtype), y.astype(dtype)) for name, (x, y) in data.items()}
