@@ -1,4 +1,4 @@
-"""Everything of refdot that imports PyTensor."""
+"""The part of refdot that imports PyTensor."""
 
 from refdot.pytensor.lowerings import LOWERINGS, use_lowering
 

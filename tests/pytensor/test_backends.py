@@ -1,4 +1,4 @@
-"""The backends: which can run, what each cannot do, and that none hides or disturbs anything."""
+"""The backends: which can run, what each does not support, and that they are independent."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from unittest.mock import patch
 import numpy as np
 import pytensor
 import pytest
-from planted import Edit, Fault, planted
+from planting import Edit, Fault, planted
 from pytensor.scalar.basic import Mul
 from pytensor.tensor.math import Dot
 
@@ -24,7 +24,7 @@ from refdot.check.batch import judge
 from refdot.check.plan import Configuration
 from refdot.judging.comparison import compare
 from refdot.pytensor.target import backends
-from refdot.pytensor.target.backends import BACKENDS, PyTensorBackend, unusable
+from refdot.pytensor.target.backends import BACKENDS, PyTensorBackend, import_failure
 from refdot.pytensor.target.target import PyTensorTarget
 from refdot.targets.protocol import unsupported_reason
 
@@ -37,7 +37,7 @@ PACKAGES = ("jax", "mlx", "numba", "torch")
 
 @contextmanager
 def without_inductor(backend: str) -> Iterator[None]:
-    """Let torch run what PyTensor hands to it as it is: to compile that takes it half a minute."""
+    """Let torch run eagerly: its compiler takes half a minute for each graph."""
     if backend != "torch":
         yield
         return
@@ -50,7 +50,7 @@ def without_inductor(backend: str) -> Iterator[None]:
 # --- which can run
 
 
-def test_importing_refdot_imports_none_of_their_packages():
+def test_importing_refdot_imports_no_backend_package():
     code = f"import refdot.pytensor.target, sys; print(set(sys.modules) & set({PACKAGES}))"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout == "set()\n"
@@ -59,7 +59,7 @@ def test_importing_refdot_imports_none_of_their_packages():
 def test_backends_say_why_they_are_absent(monkeypatch):
     monkeypatch.setattr("refdot.pytensor.target.backends.find_spec", lambda name: None)
     with pytensor.config.change_flags(cxx=""):
-        absent = {backend.name: backend.absent for backend in TARGET.backends()}
+        absent = {backend.name: backend.absent for backend in PyTensorTarget().backends()}
     assert absent == {
         "python": "",
         "python-minimum": "",
@@ -73,15 +73,21 @@ def test_backends_say_why_they_are_absent(monkeypatch):
     assert list(BACKENDS) == list(absent)
 
 
-def test_which_run_unless_others_are_asked_for_and_which_on_a_sample():
-    unasked = [backend.name for backend in TARGET.backends() if not backend.default]
-    assert unasked == ["mlx", "torch"]
-    assert [backend.name for backend in TARGET.backends() if not backend.slow_to_compile] == [
-        "python"
-    ]
+def test_which_backends_are_optional_and_which_run_a_sample():
+    backends = TARGET.backends()
+    assert [backend.name for backend in backends if not backend.default] == ["mlx", "torch"]
+    assert [backend.name for backend in backends if not backend.slow_to_compile] == ["python"]
 
 
-# Each: what a package's module says when it is imported, and what is said of that.
+def test_a_target_looks_for_its_backends_once(monkeypatch):
+    target = PyTensorTarget()
+    before = target.backends()
+    monkeypatch.setattr("refdot.pytensor.target.backends.find_spec", lambda name: None)
+    assert target.backends() is before
+    assert PyTensorTarget().backends() != before
+
+
+# Each: the code of a package's module, and the reason that is given when its import fails.
 BROKEN = {
     "too old": ("from numpy import no_such_name", "ImportError: cannot import name 'no_such_name'"),
     "broken": (
@@ -91,34 +97,34 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize(("code", "said"), BROKEN.values(), ids=BROKEN)
+@pytest.mark.parametrize(("code", "reason"), BROKEN.values(), ids=BROKEN)
 def test_a_package_that_pytensor_cannot_import_is_absent_in_one_line(
-    code, said, tmp_path, monkeypatch
+    code, reason, tmp_path, monkeypatch
 ):
     name = f"brittle_{len(code)}"
     (tmp_path / f"{name}.py").write_text(code, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
-    absent = PyTensorBackend("", needs=name, dispatch=name).absent
-    beginning = f"{name} is installed, but PyTensor {pytensor.__version__} cannot use it ({said}"
+    absent = PyTensorBackend("", package=name, dispatch=name).absent
+    beginning = f"{name} is installed, but PyTensor {pytensor.__version__} cannot use it ({reason}"
     assert absent.startswith(beginning)
     assert "\n" not in absent
 
 
-def test_a_package_is_tried_once(monkeypatch):
+def test_a_package_is_imported_once(monkeypatch):
     imported = []
     monkeypatch.setattr(backends, "import_module", imported.append)
-    unusable.cache_clear()
+    import_failure.cache_clear()
     try:
         assert [BACKENDS["numba"].absent for _ in range(3)] == ["", "", ""]
         assert imported == ["pytensor.link.numba.dispatch"]
     finally:
-        unusable.cache_clear()
+        import_failure.cache_clear()
 
 
-# --- what they answer
+# --- their answers
 
-# Two graphs: the first three are calls of one function.
-RIGHT = [
+# Two graphs: the first three cases are calls of one function.
+SUPPORTED = [
     replace(MATRICES, gradient_order=1),
     dot_case("a? b:5?", "b:5? c?", regime="rounding", gradient_order=1),
     dot_case("a? b:0?", "b:0? c?", gradient_order=1),
@@ -127,22 +133,22 @@ RIGHT = [
 
 
 @pytest.mark.parametrize("backend", HERE)
-def test_every_backend_answers_rightly(backend):
-    outcomes = TARGET.run_all(RIGHT, backend, "inlined")
-    for case, outcome in zip(RIGHT, outcomes, strict=True):
+def test_every_backend_answers_correctly(backend):
+    outcomes = TARGET.run_all(SUPPORTED, backend, "inlined")
+    for case, outcome in zip(SUPPORTED, outcomes, strict=True):
         assert outcome.raised is None
         assert outcome.gradient_raised is None
         assert len(outcome.gradients) == 4 * case.gradient_order
         assert compare(case, outcome, TARGET) == ()
 
 
-# Each: a case beyond the limit, and the same within it.
-LIMITS = {
+# Each: a case that is not supported, and a similar one that is.
+UNSUPPORTED = {
     ("numba", "numba has no float16"): (
         dot_case("", "a?", dtypes=("float16", "float16")),
         dot_case("", "a?", dtypes=("float32", "float32")),
     ),
-    ("jax", "XLA takes subnormal numbers for 0"): (
+    ("jax", "XLA treats subnormal numbers as 0"): (
         dot_case("", "", regime="special", seed=2),
         dot_case("", "", regime="special", seed=0),
     ),
@@ -150,48 +156,48 @@ LIMITS = {
         dot_case("a?", "a?", dtypes=("complex128", "complex128")),
         dot_case("a?", "a?", dtypes=("complex64", "complex64")),
     ),
-    ("mlx", "MLX multiplies no matrices of integers or bools"): (
+    ("mlx", "MLX cannot multiply matrices of integers or bools"): (
         dot_case("a? b?", "b?", dtypes=("int32", "int32")),
         dot_case("a? b?", "b?", (), dtypes=("int32", "int32")),
     ),
-    ("mlx", "MLX comes to no end, or to garbage, where it sums an array of size 0"): (
+    ("mlx", "MLX hangs or returns garbage when it sums an array of size 0"): (
         dot_case("c:2? a:0?", "", ("c", "a")),
         dot_case("c:2? a:1?", "", ("c", "a")),
     ),
-    ("torch", "torch takes no array with negative strides"): (
+    ("torch", "torch accepts no array with negative strides"): (
         dot_case("a? b?", "b? c?", layout="reversed"),
         dot_case("a? b?", "b? c?", layout="fortran"),
     ),
-    ("torch", "torch promotes uint16, uint32 and uint64 to no other dtype"): (
+    ("torch", "torch promotes no uint16, uint32 or uint64 to another dtype"): (
         dot_case("", "a?", dtypes=("int64", "uint32")),
         dot_case("", "a?", dtypes=("uint32", "uint32")),
     ),
-    ("torch", "torch multiplies no matrices of bools"): (
+    ("torch", "torch cannot multiply matrices of bools"): (
         dot_case("a? b?", "b? c?", dtypes=("bool", "bool")),
         dot_case("a? b?", "b? c?", dtypes=("int64", "int64")),
     ),
 }
 
 
-def test_every_limit_has_its_case_and_no_other_backend_has_it():
-    assert list(LIMITS) == [
-        (name, limit.reason) for name, backend in BACKENDS.items() for limit in backend.unsupported
+def test_every_reason_applies_to_its_backend_only():
+    assert list(UNSUPPORTED) == [
+        (name, entry.reason) for name, backend in BACKENDS.items() for entry in backend.unsupported
     ]
-    for (name, reason), (beyond, within) in LIMITS.items():
-        assert unsupported_reason(TARGET, beyond, name) == reason
-        assert unsupported_reason(TARGET, within, name) is None
-        assert unsupported_reason(TARGET, beyond, "python") is None
+    for (name, reason), (unsupported, supported) in UNSUPPORTED.items():
+        assert unsupported_reason(TARGET, unsupported, name) == reason
+        assert unsupported_reason(TARGET, supported, name) is None
+        assert unsupported_reason(TARGET, unsupported, "python") is None
 
 
 @pytest.mark.parametrize(
-    ("backend", "beyond", "within"),
+    ("backend", "unsupported", "supported"),
     [
         (name, *cases)
-        for (name, reason), cases in LIMITS.items()
-        if name in HERE and "garbage" not in reason  # which may happen to be right
+        for (name, reason), cases in UNSUPPORTED.items()
+        if name in HERE and "garbage" not in reason  # which may happen to be correct
     ],
 )
-def test_every_limit_is_real(backend, beyond, within):
+def test_an_unsupported_case_fails_at_run(backend, unsupported, supported):
     with without_inductor(backend):
         at_run = [
             [
@@ -199,17 +205,17 @@ def test_every_limit_is_real(backend, beyond, within):
                 for found in judge(TARGET, case, Configuration(backend, "inlined"), ["values"])
                 if found.stage == "run"
             ]
-            for case in (beyond, within)
+            for case in (unsupported, supported)
         ]
     assert at_run[0]
     assert not at_run[1]
 
 
-# --- that nothing is hidden, or disturbed
+# --- edits of PyTensor are seen, and backends are independent
 
 
 def registered(dispatch: str, function: str, operation: type, new: Any) -> Any:
-    """Let a dispatcher hand an operation to another function for a while."""
+    """Return a context manager in which a dispatcher converts an operation differently."""
 
     @contextmanager
     def context() -> Iterator[None]:
@@ -225,7 +231,7 @@ def registered(dispatch: str, function: str, operation: type, new: Any) -> Any:
 
 
 def c_with_plus() -> AbstractContextManager[Any]:
-    """Let C add where it should multiply, and not say so in the version of the code."""
+    """Let C add instead of multiply, under the same version of the code."""
     before = Mul.c_code
 
     def c_code(*arguments: Any) -> str:
@@ -235,17 +241,17 @@ def c_with_plus() -> AbstractContextManager[Any]:
 
 
 def numba_with_plus() -> AbstractContextManager[Any]:
-    """Let numba add where it should multiply, and not say so in the key of its cache."""
+    """Let numba add instead of multiply, under the same cache key."""
     edit = Edit("pytensor.link.numba.dispatch.scalar:numba_funcify_Mul", '"*"', '"+"')
     return planted(Fault("numba adds", "values", (edit,), PRODUCTS))
 
 
-def hands_over(sign: Callable[[Any, Any], Any]) -> Any:
-    """Give a function that hands an operation over as another one."""
-    return lambda op, node=None, **_: sign
+def converter_to(function: Callable[[Any, Any], Any]) -> Any:
+    """Return a conversion of an operation that gives this function."""
+    return lambda op, node=None, **_: function
 
 
-# Each: a case, and what makes PyTensor answer it otherwise.
+# Each: a case, and a context manager in which PyTensor answers it differently.
 EDITED: dict[str, tuple[Any, Any]] = {
     "c": (PRODUCTS, c_with_plus),
     "numba": (PRODUCTS, numba_with_plus),
@@ -256,7 +262,7 @@ EDITED: dict[str, tuple[Any, Any]] = {
                 f"{folder}.dispatch",
                 f"{folder}_funcify",
                 Dot,
-                hands_over(lambda x, y: 2 * (x @ y)),
+                converter_to(lambda x, y: 2 * (x @ y)),
             ),
         )
         for name, folder in {"jax": "jax", "mlx": "mlx", "torch": "pytorch"}.items()
@@ -265,12 +271,12 @@ EDITED: dict[str, tuple[Any, Any]] = {
 
 
 def answer(case: Any, backend: str) -> Any:
-    """Give the first answer of a target of its own: numba's cache is kept for as long as one."""
+    """Return the first answer of a new target, since numba's cache lasts as long as its target."""
     return PyTensorTarget().run(case, backend, "inlined").values[0]
 
 
 @pytest.mark.parametrize("backend", [name for name in EDITED if name in HERE])
-def test_what_is_compiled_before_never_hides_an_edit(backend):
+def test_code_compiled_before_an_edit_is_not_used(backend):
     case, edited = EDITED[backend]
     with without_inductor(backend):
         before = answer(case, backend)
@@ -280,7 +286,7 @@ def test_what_is_compiled_before_never_hides_an_edit(backend):
 
 
 def state_of_packages() -> dict[str, Any]:
-    """Say what a backend's package keeps for all who use it in this process."""
+    """Return the settings of the backends' packages that the whole process shares."""
     state: dict[str, Any] = {"errors": np.geterr(), "threads": os.environ.get("OMP_NUM_THREADS")}
     if "jax" in sys.modules:
         state["jax"] = sys.modules["jax"].config.jax_enable_x64
@@ -291,8 +297,8 @@ def state_of_packages() -> dict[str, Any]:
     return state
 
 
-def seen(backends: tuple[str, ...]) -> dict[str, Any]:
-    """Run a case on some backends in turn."""
+def answers_of(backends: tuple[str, ...]) -> dict[str, Any]:
+    """Return the answers and gradients of some backends, run in turn."""
     case = dot_case("a? b?", "b? c?", regime="rounding", gradient_order=1)
     found = {}
     for backend in backends:
@@ -303,16 +309,16 @@ def seen(backends: tuple[str, ...]) -> dict[str, Any]:
     return found
 
 
-def test_no_backend_disturbs_another():
-    there = seen(HERE)
+def test_no_backend_affects_another():
+    forward = answers_of(HERE)
     before = state_of_packages()
-    back = seen(HERE[::-1])
-    assert back == there
-    assert all(dtype == "float64" for arrays in back.values() for dtype, _ in arrays)
+    backward = answers_of(HERE[::-1])
+    assert backward == forward
+    assert all(dtype == "float64" for arrays in backward.values() for dtype, _ in arrays)
     assert state_of_packages() == before
 
 
-def test_what_numba_compiles_is_kept_for_one_target_alone():
+def test_numbas_cache_is_deleted_with_its_target():
     target = PyTensorTarget()
     assert target.run(dot_case("a?", "a?"), "numba", "inlined").raised is None
     folder = target.folder

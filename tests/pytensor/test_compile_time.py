@@ -1,4 +1,4 @@
-"""What compiling costs: that every phase is measured, stopped in time, compared and shown."""
+"""Compile times: every phase is measured, limited, compared and shown."""
 
 from __future__ import annotations
 
@@ -14,41 +14,43 @@ import pytest
 from rich.console import Console
 
 from refdot.cli import main
-from refdot.pytensor.benchmark import attention, compile_report, compile_time
+from refdot.pytensor.benchmark import attention, compile_report, compile_time, measurement
 from refdot.pytensor.benchmark.compile_time import (
-    PHASES,
     Comparison,
+    Result,
+    compare_lowerings,
+    largest_difference,
+)
+from refdot.pytensor.benchmark.measurement import (
+    PHASES,
     LimitReached,
     Measurement,
-    Result,
     Setting,
-    at_most,
-    compare_lowerings,
-    distance,
     measure,
+    time_limit,
 )
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
-    """Make the model small, and one steady call enough; every size is another one."""
+    """Make the model small, with distinct sizes, and measure one steady call."""
     sizes = {"BATCH": 2, "BLOCK": 5, "EMBD": 6, "HEADS": 3, "HEAD_DIM": 4}
     for name, size in sizes.items():
         monkeypatch.setattr(attention, name, size)
     monkeypatch.setattr(attention, "CAUSAL", np.triu(np.full((5, 5), -1e9), 1))
-    monkeypatch.setattr(compile_time, "STEADY_SECONDS", 0.0)
+    monkeypatch.setattr(measurement, "STEADY_SECONDS", 0.0)
 
 
 @pytest.mark.parametrize("variant", ["plain", "stock", "inlined", "direct"])
 def test_every_phase_is_measured(variant):
-    found = measure(variant, 1, Setting())
-    assert set(found.seconds) == set(PHASES)
-    assert all(found.seconds[phase] > 0 for phase in PHASES if phase != "lower")
-    assert (found.seconds["lower"] == 0) is (variant == "plain")
-    assert {"canonicalize", "specialize"} <= set(found.passes)
-    assert list(found.nodes) == ["lower", "grad", "rewrite"]
-    assert found.nodes["grad"] > found.nodes["lower"] > found.inner_graphs["lower"]
-    assert (found.inner_graphs["lower"] > 1) is (variant == "stock")
+    measured = measure(variant, 1, Setting())
+    assert set(measured.seconds) == set(PHASES)
+    assert all(measured.seconds[phase] > 0 for phase in PHASES if phase != "lower")
+    assert (measured.seconds["lower"] == 0) is (variant == "plain")
+    assert {"canonicalize", "specialize"} <= set(measured.passes)
+    assert list(measured.nodes) == ["lower", "grad", "rewrite"]
+    assert measured.nodes["grad"] > measured.nodes["lower"] > measured.inner_graphs["lower"]
+    assert (measured.inner_graphs["lower"] > 1) is (variant == "stock")
 
 
 @pytest.mark.parametrize(("gradient", "static"), [("input", False), ("weights", True)])
@@ -67,9 +69,9 @@ def test_all_variants_agree_with_each_other_and_the_oracle(gradient, static):
         assert result.difference_from_plain < 1e-13
 
 
-def test_the_oracles_gradient_is_what_the_loss_changes_by():
+def test_the_oracles_gradient_is_the_slope_of_the_loss():
     values = attention.draw_values(2)
-    loss, gradients = attention.loss_by_oracle(values)
+    loss, gradients = attention.oracle_loss(values)
     (into, back), *rest = values.layers
     step = 1e-6
     for gradient, changed in (
@@ -78,17 +80,17 @@ def test_the_oracles_gradient_is_what_the_loss_changes_by():
         (gradients[2], lambda d: attention.Values(values.x, ((into, back + d), *rest))),
     ):
         direction = np.random.default_rng(1).normal(size=gradient.shape)
-        nearby, _ = attention.loss_by_oracle(changed(step * direction))
+        nearby, _ = attention.oracle_loss(changed(step * direction))
         np.testing.assert_allclose((nearby - loss) / step, (gradient * direction).sum(), rtol=1e-4)
 
 
-def test_only_the_outermost_rewriting_counts():
-    # The inside of stock's Einsum is rewritten too, while the outside is, and at the first call.
-    found = measure("stock", 1, Setting())
-    assert found.seconds["rewrite"] >= sum(found.passes.values()) * 0.99
+def test_rewriting_of_inner_graphs_does_not_count_twice():
+    # PyTensor also rewrites the inner graph of stock's Einsum: during the outer, and when called.
+    measured = measure("stock", 1, Setting())
+    assert measured.seconds["rewrite"] >= sum(measured.passes.values()) * 0.99
 
 
-def test_what_takes_too_long_is_stopped_and_not_tried_with_more(monkeypatch):
+def test_a_variant_over_the_limit_is_stopped_and_not_measured_with_more_layers(monkeypatch):
     tried = []
 
     def slow(variant, layers, setting):
@@ -98,7 +100,7 @@ def test_what_takes_too_long_is_stopped_and_not_tried_with_more(monkeypatch):
         return Measurement(dict.fromkeys(PHASES, 1.0), answers=[np.zeros(())])
 
     monkeypatch.setattr(compile_time, "measure", slow)
-    monkeypatch.setattr(compile_time, "_hold_to_each_other", lambda *_: None)
+    monkeypatch.setattr(compile_time, "_set_differences", lambda *_: None)
     comparison = compare_lowerings([3, 1, 2], ["stock"], [Setting(limit=0.05)], 2)
     stopped = {(r.variant, r.layers): r.stopped for r in comparison.results}
     assert stopped == {
@@ -121,29 +123,29 @@ def test_variants_take_turns(monkeypatch):
         return Measurement(dict.fromkeys(PHASES, 1.0), answers=[np.zeros(())])
 
     monkeypatch.setattr(compile_time, "measure", quick)
-    monkeypatch.setattr(compile_time, "_hold_to_each_other", lambda *_: None)
-    told = []
-    compare_lowerings([1], ["direct"], [Setting()], 2, lambda *progress: told.append(progress))
+    monkeypatch.setattr(compile_time, "_set_differences", lambda *_: None)
+    reported = []
+    compare_lowerings([1], ["direct"], [Setting()], 2, lambda *progress: reported.append(progress))
     assert tried == [(1, "plain"), (1, "direct")] * 3
-    assert told[-1] == ("measuring", 6, 6)
+    assert reported[-1] == ("measuring", 6, 6)
 
 
-def test_a_limit_leaves_nothing_behind():
+def test_a_time_limit_restores_the_signal_handler():
     before = signal.getsignal(signal.SIGALRM)
-    with pytest.raises(LimitReached), at_most(0.01):
+    with pytest.raises(LimitReached), time_limit(0.01):
         time.sleep(5)
-    with at_most(60):
+    with time_limit(60):
         pass
     assert signal.getsignal(signal.SIGALRM) is before
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 
 
-def test_a_limit_needs_the_main_thread():
+def test_a_time_limit_needs_the_main_thread():
     raised = []
 
     def limited():
         try:
-            with at_most(1):
+            with time_limit(1):
                 raise AssertionError("the block must not run")
         except RuntimeError as error:
             raised.append(str(error))
@@ -151,17 +153,17 @@ def test_a_limit_needs_the_main_thread():
     thread = threading.Thread(target=limited)
     thread.start()
     thread.join()
-    assert raised == ["a time limit needs the main thread, where signals arrive"]
+    assert raised == ["a time limit works only in the main thread, which receives signals"]
 
 
-def test_a_distance_that_is_not_a_number_shows():
-    assert distance([np.array([1.0, 2.0])], [np.array([[1.0], [4.0]])]) == 2.0
-    assert np.isnan(distance([np.array(1.0), np.array(np.nan)], [np.array(1.0)] * 2))
+def test_the_largest_difference_is_nan_if_any_is():
+    assert largest_difference([np.array([1.0, 2.0])], [np.array([[1.0], [4.0]])]) == 2.0
+    assert np.isnan(largest_difference([np.array(1.0), np.array(np.nan)], [np.array(1.0)] * 2))
 
 
-def made_up():
-    """Give a comparison of made-up numbers: stock twice as slow, then stopped."""
-    comparison = Comparison("3.9", False, "input", 7.0, 1)
+def example_comparison():
+    """Return a comparison in which stock takes twice as long, then is stopped."""
+    comparison = Comparison("3.9", Setting(limit=7.0), 1)
     for layers in (1, 2):
         for factor, variant in ((1, "plain"), (2, "stock")):
             seconds = {phase: layers * factor * (0.5 + at) for at, phase in enumerate(PHASES)}
@@ -176,21 +178,21 @@ def made_up():
     return comparison
 
 
-def test_the_table_shows_ratios_and_what_was_stopped():
+def test_the_table_shows_ratios_and_stopped_variants():
     file = io.StringIO()
-    compile_report.print_comparison(made_up(), Console(width=240, file=file))
+    compile_report.print_comparison(example_comparison(), Console(width=240, file=file))
     text = file.getvalue()
     assert "PyTensor 3.9, backend python: weights of unknown shape, gradient of the input" in text
     [plain, stock] = [line for line in text.splitlines() if line.startswith("│      1 │")]
     assert "2.00)" not in plain
     assert "1.0000 (2.00)" in stock  # build
-    assert "│ 3.0000 │" in stock  # lower, which plain has nothing of
+    assert "│ 3.0000 │" in stock  # lower, a phase that plain lacks
     assert "5.00e-17 0.00e+00" in stock
     assert "over 7 s at 2 layers" in text
 
 
-def test_json_has_it_all():
-    first, second, *_, last = compile_report.as_json(made_up())["results"]
+def test_json_has_all_measurements():
+    first, second, *_, last = compile_report.as_json(example_comparison())["results"]
     assert first["ratios"]["lower"] is None
     assert (second["compile_ratio"], second["whole_ratio"]) == (15 / 6, 35 / 16)
     assert second["passes"] == {"canonicalize": 0.25}
@@ -203,14 +205,14 @@ def test_json_has_it_all():
     }
 
 
-def test_the_plot_marks_what_was_stopped_and_what_upstream_published(tmp_path):
+def test_the_plot_marks_stopped_variants_and_published_times(tmp_path):
     file = tmp_path / "out.svg"
-    compile_report.plot(made_up(), file)
+    compile_report.plot(example_comparison(), file)
     assert file.read_text(encoding="utf-8").startswith("<?xml")
     from matplotlib.figure import Figure
 
     axes = Figure().subplots()
-    compile_report.draw(axes, made_up(), "python")
+    compile_report.plot_backend(axes, example_comparison(), "python")
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
     assert labels == ["plain", "stock", "stopped at 7 s", "published with #2164"]
     assert axes.get_yscale() == "log"
@@ -220,16 +222,16 @@ def test_the_plot_marks_what_was_stopped_and_what_upstream_published(tmp_path):
     assert [[1.0, 3.04], [2.0, 72.5]] in lines
 
 
-def test_the_command_writes_what_it_is_asked_for(tmp_path, capsys):
+def test_the_command_writes_json_and_a_plot_and_prints_profiles(tmp_path, capsys):
     files = tmp_path / "out.json", tmp_path / "out.png"
     options = ["--layers", "1", "--lowering", "direct", "--repeats", "1", "--profile", "--dprint"]
     code = main(["compile-time", *options, "--json", str(files[0]), "--plot", str(files[1])])
     assert code == 0
     printed = capsys.readouterr().out
     for words in (
-        "plain, 1 layers: where the time goes",
-        "direct, 1 layers: before rewriting",
-        "direct, 1 layers: after rewriting",
+        "plain, 1 layer: profile",
+        "direct, 1 layer: before rewriting",
+        "direct, 1 layer: after rewriting",
         "ncalls",
         "EqualSizes",
     ):
@@ -240,37 +242,37 @@ def test_the_command_writes_what_it_is_asked_for(tmp_path, capsys):
     assert files[1].read_bytes().startswith(b"\x89PNG")
 
 
-# Each: arguments, and what is said of them on one line.
+# Each: arguments, and the error message.
 REFUSED = {
     "layers": (
         ["--layers", "1,none"],
-        "argument --layers: a whole number from 1 on, not 'none'",
+        "argument --layers: expected a whole number from 1, got 'none'",
     ),
-    "limit": (["--limit", "0"], "argument --limit: a positive number, not '0'"),
-    "words": (["--limit", "soon"], "argument --limit: a positive number, not 'soon'"),
+    "limit": (["--limit", "0"], "argument --limit: expected a positive number, got '0'"),
+    "words": (["--limit", "soon"], "argument --limit: expected a positive number, got 'soon'"),
     "lowering": (
         ["--lowering", "dirct"],
-        "--lowering dirct: there is only stock, inlined, direct (did you mean direct?)",
+        "--lowering dirct: choose from stock, inlined, direct; did you mean direct?",
     ),
     "backend": (
         ["--backend", "fortran"],
-        "--backend fortran: there is only "
+        "--backend fortran: choose from "
         "python, python-minimum, fast-compile, c, numba, jax, mlx, torch",
     ),
 }
 
 
 @pytest.mark.parametrize(("arguments", "message"), REFUSED.values(), ids=REFUSED)
-def test_bad_usage_is_refused_in_one_line(arguments, message, capsys):
+def test_bad_usage_is_rejected_with_one_line(arguments, message, capsys):
     assert main(["compile-time", *arguments]) == 2
     assert capsys.readouterr().err == f"refdot: {message}\n"
 
 
 def test_a_file_that_cannot_be_written_is_bad_usage(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(compile_time, "compare_lowerings", lambda *_: made_up())
+    monkeypatch.setattr(compile_time, "compare_lowerings", lambda *_: example_comparison())
     missing = tmp_path / "missing" / "out.json"
     assert main(["compile-time", "--json", str(missing)]) == 2
-    assert capsys.readouterr().err == f"refdot: {missing}: No such file or directory\n"
+    assert capsys.readouterr().err == f"refdot: --json {missing}: No such file or directory\n"
     unknown = tmp_path / "out.unknown"
     assert main(["compile-time", "--plot", str(unknown)]) == 2
     assert capsys.readouterr().err.startswith(f"refdot: --plot {unknown}: Format 'unknown' is not")

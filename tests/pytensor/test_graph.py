@@ -1,4 +1,4 @@
-"""From a case to symbols: what is known beforehand, and the gradients."""
+"""PyTensor graphs of a case: static sizes, and gradients."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MATRICES = dot_case("a? b?", "b? c?")
 
 
 @pytest.mark.parametrize(
-    ("x_known", "y_known", "shape"),
+    ("x_static", "y_static", "shape"),
     [
         ((False, False), (False, False), (None, None)),
         ((True, True), (True, True), (2, 4)),
@@ -27,8 +27,8 @@ MATRICES = dot_case("a? b?", "b? c?")
         ((False, True), (False, True), (None, 4)),
     ],
 )
-def test_just_the_sizes_that_a_case_knows_are_static(x_known, y_known, shape):
-    x, y = replace(MATRICES.x, static=x_known), replace(MATRICES.y, static=y_known)
+def test_only_the_sizes_that_a_case_marks_are_static(x_static, y_static, shape):
+    x, y = replace(MATRICES.x, static=x_static), replace(MATRICES.y, static=y_static)
     built = graph.build(replace(MATRICES, x=x, y=y))
     assert [variable.type.shape for variable in built.inputs] == [x.static_shape, y.static_shape]
     assert built.out.type.shape == shape
@@ -36,12 +36,12 @@ def test_just_the_sizes_that_a_case_knows_are_static(x_known, y_known, shape):
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_a_method_an_operator_and_a_function_build_the_same(call):
+def test_function_method_and_operator_build_the_same_type(call):
     out = graph.build(replace(MATRICES, call=call)).out
     assert (out.type.dims, out.type.dtype) == (("a", "c"), "float64")
 
 
-def test_one_variable_is_one_input():
+def test_the_same_variable_twice_is_one_input():
     built = graph.build(dot_case("a? b?", "a? b?", "a", same_variable=True))
     assert [variable.name for variable in built.inputs] == ["x"]
     assert [operand.owner.inputs[0] for operand in built.out.owner.inputs] == built.inputs * 2
@@ -56,7 +56,7 @@ def test_one_variable_is_one_input():
     ],
     ids=str,
 )
-def test_gradients_are_those_of_the_oracle(case):
+def test_gradients_agree_with_the_oracle(case):
     built = graph.build(case)
     lowered = graph.lower(built)
     cotangent = lowered.type("cotangent")
@@ -64,11 +64,11 @@ def test_gradients_are_those_of_the_oracle(case):
     tangents = [gradient.type() for gradient in first]
     second = graph.second_gradients(first, built.inputs, tangents)
     arrays = case.arrays()[: len(built.inputs)]
-    drawn = [tensor.data for tensor in case.cotangents()][: 1 + len(arrays)]
+    cotangents = [tensor.data for tensor in case.cotangents()][: 1 + len(arrays)]
     with pytensor.config.change_flags(cxx="", mode=PYTHON):
         inputs = [*built.inputs, cotangent, *tangents]
         function = pytensor.function(inputs, first + second, mode=PYTHON, on_unused_input="ignore")
-        answers = function(*arrays, *drawn)
+        answers = function(*arrays, *cotangents)
     names = "x" if case.same_variable else "xy"
     labels = [(order, name) for order in (1, 2) for name in names]
     for (order, name), answer in zip(labels, answers, strict=True):
@@ -77,8 +77,8 @@ def test_gradients_are_those_of_the_oracle(case):
         assert not correct.wrong(np.asarray(answer)).any()
 
 
-def test_what_a_gradient_does_not_depend_on_is_zero():
-    """The first gradients of a sum of x alone, times y, do depend on y; those of x on x not."""
+def test_a_gradient_is_zero_for_an_operand_that_it_does_not_depend_on():
+    # The first gradient of x depends on y, but not on x.
     built = graph.build(MATRICES)
     lowered = graph.lower(built)
     [x_bar, _] = graph.first_gradients(lowered, built.inputs, lowered.type("cotangent"))

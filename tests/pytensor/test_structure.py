@@ -1,4 +1,4 @@
-"""What a lowered graph may still contain."""
+"""Nodes that a lowered graph must not contain are found."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ XTENSOR = "an xtensor is left in the graph"
 CAST = "the xtensor op {} is left in the graph"
 INNER = "the inner graph of OpFromGraph is left in the graph"
 
-# Each: the outputs, what is left by the stock lowering, and what more by any other.
+# Each: the outputs, what is reported for any lowering, and in addition for all but stock.
 GRAPHS = {
     "none": ([], [], []),
     "an input": ([X], [], []),
@@ -34,10 +34,10 @@ GRAPHS = {
         [XTENSOR, *map(CAST.format, ("Dot", "TensorFromXTensor", "XTensorFromTensor"))],
         [],
     ),
-    "an input that is named": ([as_xtensor(X, dims=("a", "b")).type()], [XTENSOR], []),
+    "a named input": ([as_xtensor(X, dims=("a", "b")).type()], [XTENSOR], []),
     "an inner graph": ([SQUARE(X)], [], [INNER]),
-    "two inner graphs, said once": ([SQUARE(X), SQUARE(Y) + 1], [], [INNER]),
-    "an inner graph for each of a batch": (
+    "two inner graphs, reported once": ([SQUARE(X), SQUARE(Y) + 1], [], [INNER]),
+    "a batched inner graph": (
         [vectorize(SQUARE, signature="(a,b)->(a,b)")(BATCH)],
         [],
         [INNER],
@@ -45,7 +45,7 @@ GRAPHS = {
 }
 
 
-@pytest.mark.parametrize(("outputs", "stock", "more"), GRAPHS.values(), ids=GRAPHS)
-def test_what_is_left_is_listed(outputs, stock, more):
-    assert unlowered_nodes(outputs, "stock", "the graph") == tuple(stock)
-    assert unlowered_nodes(outputs, "inlined", "the graph") == tuple(sorted(stock + more))
+@pytest.mark.parametrize(("outputs", "always", "inner"), GRAPHS.values(), ids=GRAPHS)
+def test_unlowered_nodes_are_reported(outputs, always, inner):
+    assert unlowered_nodes(outputs, "stock", "the graph") == tuple(always)
+    assert unlowered_nodes(outputs, "inlined", "the graph") == tuple(sorted(always + inner))

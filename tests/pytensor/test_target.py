@@ -1,4 +1,4 @@
-"""PyTensor as a target: what an outcome records, and that nothing else is touched."""
+"""PyTensor as a target: the contents of an outcome, and that a run changes nothing else."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 import pytensor
 import pytest
-from planted import Edit, Fault, planted
+from planting import Edit, Fault, planted
 from pytensor.tensor.rewriting.elemwise import local_dimshuffle_lift
 from pytensor.xtensor.rewriting.utils import lower_xtensor_db
 
@@ -36,7 +36,7 @@ def run(case, backend="python", lowering="stock", until="run"):
     return TARGET.run(case, backend, lowering, until)
 
 
-# Each: a case, the stage at which PyTensor stops, the type, and words of the message.
+# Each: a case, the stage and the type of PyTensor's exception, and a part of its message.
 STOPPED = {
     "a name that is not there": (
         dot_case("a?", "a?", "z"),
@@ -45,9 +45,9 @@ STOPPED = {
         "Dimension z not",
     ),
     "a dim twice": (dot_case("a? a?", "a?"), "build", "ValueError", "must be unique"),
-    "a dim that is no dim": (dot_case("a?", "a?", 5), "build", "UnboundLocalError", "dim_set"),
-    "known sizes differ": (dot_case("a:2", "a:3"), "build", "ValueError", "dim 'a'"),
-    "known batch sizes differ": (
+    "a dim of the wrong type": (dot_case("a?", "a?", 5), "build", "UnboundLocalError", "dim_set"),
+    "static sizes differ": (dot_case("a:2", "a:3"), "build", "ValueError", "dim 'a'"),
+    "static batch sizes differ": (
         dot_case("a:2", "a:3", ()),
         "lower",
         "ValueError",
@@ -74,12 +74,12 @@ def test_an_exception_is_recorded_with_its_stage(case, stage, type_, words):
 
 
 @pytest.mark.parametrize("lowering", TARGET.default_lowerings)
-def test_pages_about_the_graph_are_kept_beside_the_message(lowering):
-    said = "operands could not be broadcast together with shapes (2,) (3,) "
+def test_the_description_of_the_graph_is_kept_apart_from_the_message(lowering):
+    message = "operands could not be broadcast together with shapes (2,) (3,) "
     for verbosity, appended in {"low": "\n\nHINT: ", "medium": "\nApply node that caused"}.items():
         with pytensor.config.change_flags(exception_verbosity=verbosity):
             raised = run(dot_case("a:2?", "a:3?", ()), lowering=lowering).raised
-        assert raised.message == said
+        assert raised.message == message
         assert raised.appended.startswith(appended)
         assert raised.text == raised.message + raised.appended
 
@@ -94,7 +94,7 @@ def test_pages_about_the_graph_are_kept_beside_the_message(lowering):
         (("float64", "float64"), (), False),
     ],
 )
-def test_the_gradient_of_an_integer_is_given_or_refused(dtypes, given, refused):
+def test_the_gradient_of_an_integer_is_returned_or_refused(dtypes, given, refused):
     outcome = run(dot_case("a? b?", "b? c?", dtypes=dtypes, gradient_order=1))
     assert outcome.discrete_gradients == given
     raised = outcome.discrete_gradient_raised
@@ -114,7 +114,7 @@ def test_a_compiler_that_raises_is_recorded_at_its_stage(monkeypatch):
 
 
 @pytest.mark.parametrize("until", ["build", "lower", "compile", "run"])
-def test_it_goes_as_far_as_is_asked(until):
+def test_a_run_ends_after_the_stage_asked_for(until):
     outcome = run(replace(MATRICES, gradient_order=1), until=until)
     assert outcome.declared.dims == ("a", "c")
     assert outcome.raised is None
@@ -127,14 +127,14 @@ def test_it_goes_as_far_as_is_asked(until):
     ("x", "y", "shape"),
     [("a? b?", "b? c?", (None, None)), ("a b", "b c", (2, 4)), ("a b", "b? c?", (2, None))],
 )
-def test_what_is_declared_and_what_comes_out(backend, lowering, x, y, shape):
+def test_the_declared_type_and_the_answers(backend, lowering, x, y, shape):
     case = dot_case(x, y, dtypes=("float32", "float64"))
     outcome = run(case, backend, lowering)
     assert (outcome.declared.dims, outcome.declared.dtype) == (("a", "c"), "float64")
     assert outcome.declared.shape == shape
     assert [value.dims for value in outcome.values] == [("a", "c")] * 2
-    for draw, value in enumerate(outcome.values):
-        assert value == expected_answer(case, draw)
+    for replicate, value in enumerate(outcome.values):
+        assert value == expected_answer(case, replicate)
     assert compare(case, outcome, TARGET) == ()
 
 
@@ -161,7 +161,7 @@ GRADIENTS = {
         dot_case("a? b?", "b? c?", dtypes=("float16", "float16"), gradient_order=2),
         ["1x", "1y", "2x", "2y"],
     ),
-    "the continuous operand alone": (
+    "only the floating-point operand": (
         dot_case("a? b?", "b? c?", dtypes=("float64", "int64"), gradient_order=2),
         ["1x"],
     ),
@@ -190,18 +190,18 @@ def test_gradients_are_recorded_and_correct(case, labels, lowering):
     for gradient in outcome.gradients:
         operand = case.x if gradient.operand == "x" else case.y
         assert gradient.value.shape == operand.shape
-        if case.x.dtype == case.y.dtype:  # PyTensor leaves those of mixed dtypes as they come
+        if case.x.dtype == case.y.dtype:  # PyTensor does not cast those of mixed dtypes
             assert gradient.value.dtype == operand.dtype
         correct = correct_gradient(case, gradient.order, gradient.operand, gradient.replicate)
         assert not correct.wrong(gradient.value).any()
 
 
-def test_the_two_draws_hold_other_numbers():
+def test_the_replicates_have_different_numbers():
     first, second = run(MATRICES).values
     assert first != second
 
 
-def test_a_rewrite_that_fails_is_noted_and_left_out_as_users_have_it(monkeypatch):
+def test_a_rewrite_that_fails_is_logged_and_skipped(monkeypatch):
     def fail(fgraph, node):
         raise RuntimeError("broken rewrite")
 
@@ -215,8 +215,8 @@ def test_a_rewrite_that_fails_is_noted_and_left_out_as_users_have_it(monkeypatch
     }
 
 
-def state_around_it() -> dict[str, object]:
-    """Say what a run must leave as it is."""
+def global_state() -> dict[str, object]:
+    """Return the state that a run must not change."""
     return {
         "on_opt_error": pytensor.config.on_opt_error,
         "cxx": pytensor.config.cxx,
@@ -233,15 +233,15 @@ def state_around_it() -> dict[str, object]:
 @pytest.mark.parametrize(
     "case", [replace(MATRICES, gradient_order=2), *(row[0] for row in STOPPED.values())], ids=str
 )
-def test_a_run_leaves_everything_as_it_was(case, lowering, capfd):
-    before = state_around_it()
+def test_a_run_restores_all_global_state(case, lowering, capfd):
+    before = global_state()
     run(case, lowering=lowering)
-    assert state_around_it() == before
+    assert global_state() == before
     assert capfd.readouterr() == ("", "")
 
 
-def test_an_interrupt_goes_through_and_leaves_everything_as_it_was():
-    before = state_around_it()
+def test_an_interrupt_is_raised_and_restores_all_global_state():
+    before = global_state()
     interrupted = Edit(
         "pytensor.tensor.math:Dot.perform",
         "output_storage[0][0] =",
@@ -249,11 +249,11 @@ def test_an_interrupt_goes_through_and_leaves_everything_as_it_was():
     )
     case = dot_case("a? b?", "b? c?", dtypes=("int64", "int64"))
     with (
-        planted(Fault("somebody presses Ctrl-C", "values", (interrupted,), case)),
+        planted(Fault("the user presses Ctrl-C", "values", (interrupted,), case)),
         pytest.raises(KeyboardInterrupt),
     ):
         run(case)
-    assert state_around_it() == before
+    assert global_state() == before
 
 
 # --- R10
@@ -261,34 +261,34 @@ def test_an_interrupt_goes_through_and_leaves_everything_as_it_was():
 
 def test_a_hashed_name_is_the_name_with_another_hash():
     name = HashedName("time")
-    name.order = 7
+    name.hash = 7
     assert hash(name) == 7
     assert name == "time"
     assert isinstance(name, str)
 
 
-# Each: a case, and what comes out otherwise; released PyTensor keeps dims in the order of a set.
-VARIED = {
+# Each: a case, and the difference that is found; PyTensor keeps dims in the order of a set.
+DETERMINISM = {
     "one dim": (dot_case("a?", "a?"), ""),
     "two dims": (dot_case("a? b?", "a? b?"), "the op differs"),
     "two dims in a list": (dot_case("a? b?", "a? b?", ["a", "b"]), "the op differs"),
-    "two names, neither there": (dot_case("a?", "a?", ("y", "z")), "the error differs"),
-    "one name, not there": (dot_case("a?", "a?", "z"), ""),
-    "a dim that is no dim": (dot_case("a?", "a?", 5), ""),
-    "names among what is none": (
+    "two names that are not there": (dot_case("a?", "a?", ("y", "z")), "the error differs"),
+    "one name that is not there": (dot_case("a?", "a?", "z"), ""),
+    "a dim of the wrong type": (dot_case("a?", "a?", 5), ""),
+    "a name and a number": (
         replace(dot_case("a?", "a?"), dim=DimArgument("list", ("a", 5))),
         "",
     ),
 }
 
 
-@pytest.mark.parametrize(("case", "what"), VARIED.values(), ids=VARIED)
-def test_what_depends_on_hashes_is_found(case, what):
+@pytest.mark.parametrize(("case", "difference"), DETERMINISM.values(), ids=DETERMINISM)
+def test_dependence_on_hashes_is_found(case, difference):
     found = check_determinism(case)
-    assert [text.split(":")[0] for text in found] == ([what] if what else [])
+    assert [text.split(":")[0] for text in found] == ([difference] if difference else [])
 
 
-def test_variations_are_the_same_under_every_hash_seed():
+def test_the_determinism_check_does_not_depend_on_the_hash_seed():
     code = (
         "import json\n"
         "from refdot.cases.codec import case_from_json\n"
@@ -296,7 +296,7 @@ def test_variations_are_the_same_under_every_hash_seed():
         "cases = [case_from_json(case) for case in json.loads(input())]\n"
         "print(json.dumps([check_determinism(case) for case in cases]))"
     )
-    cases = json.dumps([case_to_json(case) for case, _ in VARIED.values()])
+    cases = json.dumps([case_to_json(case) for case, _ in DETERMINISM.values()])
     outputs = {
         subprocess.run(
             [sys.executable, "-c", code],
@@ -310,11 +310,11 @@ def test_variations_are_the_same_under_every_hash_seed():
     }
     assert len(outputs) == 1
     assert json.loads(outputs.pop()) == [
-        list(check_determinism(case)) for case, _ in VARIED.values()
+        list(check_determinism(case)) for case, _ in DETERMINISM.values()
     ]
 
 
-def test_no_file_is_left_behind_among_others(tmp_path, monkeypatch):
+def test_temporary_files_are_kept_in_the_targets_folder(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     target = PyTensorTarget()
     assert target.run(MATRICES, "numba", "stock").raised is None

@@ -1,1 +1,1 @@
-"""What a lowering costs to compile."""
+"""Benchmarks of PyTensor's lowerings."""

@@ -1,14 +1,13 @@
-"""Stacked multi-head attention, three times: in tensor code, in xtensor, and by the oracle.
+"""Stacked multi-head attention, written three times: in tensor code, in xtensor, with the oracle.
 
-This is what pymc-devs/pytensor#2164 found to compile slowly, at the sizes given there. The three
-say the same: a fused projection to queries, keys and values, scores with a causal mask, softmax
-over the keys' time, the weighted values, a projection back, and a residual connection. The loss
-is the mean square of what comes out of the last layer.
+pymc-devs/pytensor#2164 reports that it compiles slowly; the sizes are from that issue. A layer is
+a fused projection to queries, keys and values, scores with a causal mask, a softmax over the time
+of the keys, the weighted values, a projection back, and a residual connection. The loss is the
+mean square of the output of the last layer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 from typing import Any
@@ -23,7 +22,7 @@ from refdot.evaluation import dot as oracle_dot
 from refdot.evaluation import dot_vjp
 from refdot.tensor import Array, NamedTensor
 
-__all__ = ["Values", "draw_values", "in_tensors", "in_xtensors", "loss_by_oracle"]
+__all__ = ["Values", "draw_values", "oracle_loss", "tensor_model", "xtensor_model"]
 
 
 BATCH, BLOCK, EMBD, HEADS, HEAD_DIM = 4, 32, 64, 4, 16
@@ -31,20 +30,20 @@ INPUT_DIMS = ("batch", "time", "embd")
 IN_DIMS = ("embd", "qkv", "head", "head_dim")
 OUT_DIMS = ("head", "head_dim", "embd")
 SCALE = 1 / sqrt(HEAD_DIM)
-# Added to the scores: no time sees a later one.
+# Added to the scores, so that no time attends to a later one.
 CAUSAL = np.where(np.tril(np.ones((BLOCK, BLOCK), dtype=bool)), 0.0, -1e9)
 
 
 @dataclass(frozen=True)
 class Values:
-    """What a stack of layers is computed with.
+    """The values of the input and the weights of a stack of layers.
 
     Attributes
     ----------
     x : ndarray
-        The input, of `INPUT_DIMS`.
+        The input; its dims are `INPUT_DIMS`.
     layers : tuple of (ndarray, ndarray)
-        For each layer the weights of both projections, of `IN_DIMS` and `OUT_DIMS`.
+        For each layer the weights of both projections; their dims are `IN_DIMS` and `OUT_DIMS`.
     """
 
     x: Array
@@ -53,25 +52,15 @@ class Values:
 
 @dataclass(frozen=True)
 class _Model:
-    """A stack of layers as symbols.
-
-    Attributes
-    ----------
-    x : tensor variable
-        The input.
-    weights : list of shared variables
-        Both projections of the first layer, then of the next.
-    loss : tensor or xtensor variable
-        Of no dims.
-    """
+    """The graph of a stack of layers."""
 
     x: Any
-    weights: list[Any]
+    weights: list[Any]  # shared variables: both projections of each layer
     loss: Any
 
 
 def draw_values(layers: int) -> Values:
-    """Draw the values for a stack of layers, the same each time."""
+    """Draw the values for a stack of layers; the seed is the number of layers."""
     random = np.random.default_rng(layers)
     return Values(
         random.normal(size=(BATCH, BLOCK, EMBD)),
@@ -85,18 +74,17 @@ def draw_values(layers: int) -> Values:
     )
 
 
-def _share(value: Array, static: bool) -> Any:
-    """Make a shared variable whose static shape is known or, as by default, is not."""
+def _shared(value: Array, static: bool) -> Any:
     return pytensor.shared(value, shape=value.shape if static else (None,) * value.ndim)
 
 
-def in_tensors(values: Values, static: bool) -> _Model:
-    """Build the stack as one writes it by hand: each projection is a matrix."""
+def tensor_model(values: Values, static: bool) -> _Model:
+    """Build the stack in hand-written tensor code, where each projection is a matrix."""
     x = out = pt.tensor("x", shape=values.x.shape)
     weights = []
     for into, back in values.layers:
-        into_matrix = _share(into.reshape(EMBD, -1), static)
-        back_matrix = _share(back.reshape(-1, EMBD), static)
+        into_matrix = _shared(into.reshape(EMBD, -1), static)
+        back_matrix = _shared(back.reshape(-1, EMBD), static)
         weights += [into_matrix, back_matrix]
         qkv = (out @ into_matrix).reshape((BATCH, BLOCK, 3, HEADS, HEAD_DIM))
         q, k, v = (qkv[:, :, i].transpose(0, 2, 1, 3) for i in range(3))
@@ -106,16 +94,16 @@ def in_tensors(values: Values, static: bool) -> _Model:
     return _Model(x, weights, (out**2).mean())
 
 
-def in_xtensors(values: Values, static: bool) -> _Model:
-    """Build the stack with names of dims."""
+def xtensor_model(values: Values, static: bool) -> _Model:
+    """Build the stack in xtensor, with named dims."""
     x = pt.tensor("x", shape=values.x.shape)
     causal = as_xtensor(CAUSAL, dims=("time", "time_k"))
     out = as_xtensor(x, dims=INPUT_DIMS)
     weights = []
     for into, back in values.layers:
-        shared = [_share(into, static), _share(back, static)]
-        weights += shared
-        into_named, back_named = map(as_xtensor, shared, (IN_DIMS, OUT_DIMS))
+        pair = [_shared(into, static), _shared(back, static)]
+        weights += pair
+        into_named, back_named = map(as_xtensor, pair, (IN_DIMS, OUT_DIMS))
         qkv = dot(out, into_named, dim="embd")
         q, k, v = (qkv.isel(qkv=i) for i in range(3))
         k, v = k.rename(time="time_k"), v.rename(time="time_k")
@@ -125,10 +113,10 @@ def in_xtensors(values: Values, static: bool) -> _Model:
     return _Model(x, weights, (out**2).mean().values)
 
 
-def loss_by_oracle(values: Values) -> tuple[float, list[Array]]:
-    """Compute the loss, and its gradient with respect to the input and then to each weight.
+def oracle_loss(values: Values) -> tuple[float, list[Array]]:
+    """Compute the loss, and its gradients with respect to the input and each of the weights.
 
-    Every dot, and the gradient of every dot, is the oracle's.
+    The oracle computes every dot and the gradient of every dot.
     """
     out = NamedTensor(values.x, INPUT_DIMS)
     layers = [_OracleLayer(*layer) for layer in values.layers]
@@ -144,13 +132,13 @@ def loss_by_oracle(values: Values) -> tuple[float, list[Array]]:
 
 
 class _OracleLayer:
-    """One layer by the oracle; it keeps what its gradient needs."""
+    """One layer, computed with the oracle; it keeps the values that its gradient needs."""
 
     def __init__(self, into: Array, back: Array) -> None:
         self.into, self.back = NamedTensor(into, IN_DIMS), NamedTensor(back, OUT_DIMS)
 
     def forward(self, x: NamedTensor) -> NamedTensor:
-        """Compute what comes out of the layer."""
+        """Compute the output of the layer."""
         self.x = x
         qkv = oracle_dot(x, self.into, "embd")
         self.q, k, v = (qkv.isel(qkv=i) for i in range(3))
@@ -164,20 +152,16 @@ class _OracleLayer:
         return NamedTensor(x.data + out.data, x.dims)
 
     def backward(self, bar: NamedTensor) -> tuple[NamedTensor, NamedTensor, NamedTensor]:
-        """Pull a cotangent back to the layer's input and to its weights."""
+        """Pull a cotangent of the output back to the input and the weights."""
         attended_bar, back_bar = dot_vjp(self.attended, self.back, bar, ("head", "head_dim"))
         weights_bar, v_bar = dot_vjp(self.weights, self.v, attended_bar, "time_k")
         weighted = weights_bar.data * self.weights.data
         scores_bar = weighted - self.weights.data * weighted.sum(axis=-1, keepdims=True)
         scaled_bar = NamedTensor(scores_bar * SCALE, self.weights.dims)
         q_bar, k_bar = dot_vjp(self.q, self.k, scaled_bar, "head_dim")
-        qkv_bar = _stack([q_bar, k_bar.rename(time_k="time"), v_bar.rename(time_k="time")])
+        dims = ("batch", "time", "head", "head_dim")
+        bars = (q_bar, k_bar.rename(time_k="time"), v_bar.rename(time_k="time"))
+        stacked = np.stack([part.transpose(*dims).data for part in bars])
+        qkv_bar = NamedTensor(stacked, ("qkv", *dims))
         x_bar, into_bar = dot_vjp(self.x, self.into, qkv_bar, "embd")
         return NamedTensor(x_bar.data + bar.data, x_bar.dims), into_bar, back_bar
-
-
-def _stack(parts: Sequence[NamedTensor]) -> NamedTensor:
-    """Put queries, keys and values into one tensor again."""
-    dims = ("batch", "time", "head", "head_dim")
-    data = np.stack([part.transpose(*dims).data for part in parts])
-    return NamedTensor(data, ("qkv", *dims))

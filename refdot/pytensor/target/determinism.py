@@ -1,4 +1,4 @@
-"""Asks PyTensor the same in other words, which must not matter (R10)."""
+"""The determinism check: equivalent spellings of a call must give the same graph (R10)."""
 
 from __future__ import annotations
 
@@ -10,72 +10,76 @@ from refdot.cases.case import DimArgument, DotCase
 from refdot.pytensor.target import graph as graphs
 from refdot.pytensor.target.stages import StageError, stage
 
-__all__ = ["HashedName", "check_determinism", "over_other_dims"]
+__all__ = ["HashedName", "check_determinism", "over_other_dims", "reordered"]
 
 
 class HashedName(str):
-    """A dim whose hash is chosen, so that the order of a set of them is, too."""
+    """A dim with a chosen hash, which determines the order of a set of dims."""
 
-    __slots__ = ("order",)
-    order: int
+    __slots__ = ("hash",)
+    hash: int
 
     def __hash__(self) -> int:
-        return self.order
+        return self.hash
 
     __eq__ = str.__eq__
 
 
-def _hashed(case: DotCase, order: Callable[[int], int]) -> DotCase:
-    """Give the same case as if the hash seed had been another one."""
-    dims = [dim for dim in {**case.x.sizes, **case.y.sizes} if isinstance(dim, str)]
-    dims += [item for item in case.dim.items if isinstance(item, str)]
-    names = {}
-    for position, dim in enumerate(dict.fromkeys(dims)):
-        names[dim] = HashedName(dim)
-        names[dim].order = order(position)
-    return case.renamed(names)
-
-
 def check_determinism(case: DotCase) -> tuple[str, ...]:
-    """Ask the same in other words (R10), and list what comes out otherwise.
+    """Build the graph of a case from equivalent calls, and describe the differences (R10).
 
-    The words are: the hashes of the names in rising and in falling order, and all alike with
-    `dim` written backwards. And what is not the same, a dot over other dims, must be another
-    operation.
+    The calls differ in the hashes of the names (ascending, descending and all equal, as under
+    different hash seeds) and in the order of `dim`. A dot over other dims, which is not equivalent,
+    must give an operation that is not equal.
     """
-    backwards, items = case, case.dim.items
-    written = case.dim.spelling in ("tuple", "list", "set", "frozenset", "keys", "iterator")
-    # What is no str is shown in an error as it was written, and may differ with that.
-    if written and all(isinstance(item, str) for item in items):
-        backwards = replace(case, dim=DimArgument("list", (*items[::-1], *items[:1])))
-    asked = [
-        _hashed(case, lambda position: position),
-        _hashed(case, lambda position: 0xFFFF - position),
-        _hashed(backwards, lambda position: 0),
-    ]
-    first, *others = map(_answer, asked)
+    first, *others = (
+        _built(_with_hashes(case, lambda position: position)),
+        _built(_with_hashes(case, lambda position: 0xFFFF - position)),
+        _built(_with_hashes(replace(case, dim=reordered(case.dim)), lambda position: 0)),
+    )
     found = [
-        f"the {what} differs: {first.get(what, 'none')}, then {other.get(what, 'none')}"
+        f"the {part} {verb}: {first.get(part, 'none')}, then {other.get(part, 'none')}"
         for other in others
-        for what in ("op", "dims", "error")
-        if first.get(what) != other.get(what)
+        for part, verb in (("op", "differs"), ("dims", "differ"), ("error", "differs"))
+        if first.get(part) != other.get(part)
     ][:1]
-    other = _answer(over_other_dims(case))
+    other = _built(over_other_dims(case))
     if "op" in first and first["op"] == other.get("op") and first["dims"] != other["dims"]:
-        # Equal operations on the same operands are merged into one.
+        # PyTensor merges equal operations on the same inputs.
         found.append(f"the op is that of other dims: {first['op']} for {other['dims']}")
     return tuple(found)
 
 
+def reordered(dim: DimArgument) -> DimArgument:
+    """Return an equivalent `dim` argument: a list of its names in reverse, with one of them twice.
+
+    A `dim` that is no collection of names is returned as it is: its items are shown in an error.
+    """
+    is_collection = dim.spelling in ("tuple", "list", "set", "frozenset", "keys", "iterator")
+    if not is_collection or not all(isinstance(item, str) for item in dim.items):
+        return dim
+    return DimArgument("list", (*dim.items[::-1], *dim.items[:1]))
+
+
 def over_other_dims(case: DotCase) -> DotCase:
-    """Give the same case summed over nothing, or over everything if it was nothing."""
-    summed_over_nothing = case.dim == DimArgument("tuple")
-    other = DimArgument("ellipsis" if summed_over_nothing else "tuple")
+    """Return the same case summed over no dims, or over all of them if it sums over none."""
+    sums_nothing = case.dim == DimArgument("tuple")
+    other = DimArgument("ellipsis" if sums_nothing else "tuple")
     return replace(case, dim=other, call="function")
 
 
-def _answer(case: DotCase) -> dict[str, Any]:
-    """Build the graph of a case, and give what of it must not depend on the words."""
+def _with_hashes(case: DotCase, hash_of: Callable[[int], int]) -> DotCase:
+    """Return the same case with names whose hashes are chosen by their positions."""
+    names = {}
+    for name in (*case.dims, *case.dim.items):
+        if isinstance(name, str) and name not in names:
+            names[name] = HashedName(name)
+            names[name].hash = hash_of(len(names) - 1)
+    return case.renamed(names)
+
+
+def _built(case: DotCase) -> dict[str, Any]:
+    """Build the graph of a case, and return the parts that must not depend on the spelling."""
     try:
         with stage("build"):
             out = graphs.build(case).out

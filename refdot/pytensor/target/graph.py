@@ -1,4 +1,4 @@
-"""From a case to PyTensor's symbolic graphs: the dot, its lowering, and their gradients."""
+"""PyTensor graphs of a case: the dot, its lowering and their gradients."""
 
 from __future__ import annotations
 
@@ -10,29 +10,34 @@ import pytensor.tensor as pt
 import pytensor.xtensor
 from pytensor.graph.rewriting.utils import rewrite_graph
 
-from refdot.cases.case import DotCase
+from refdot.cases.case import DotCase, Operand
 
-__all__ = ["Graph", "build", "first_gradients", "lower", "second_gradients"]
+__all__ = ["Graph", "build", "first_gradients", "lower", "operands", "second_gradients"]
 
 
 @dataclass(frozen=True)
 class Graph:
-    """A case as symbols.
+    """The graph of a case.
 
     Attributes
     ----------
     inputs : list of variables
-        Tensors, without names of dims: x and y, or x alone where both are one variable.
+        Tensors without dim names: x and y, or only x if both operands are the same variable.
     out : variable
-        The xtensor that `dot` gave.
+        The xtensor that `dot` returned.
     """
 
     inputs: list[Any]
     out: Any
 
 
+def operands(case: DotCase) -> dict[str, Operand]:
+    """Return the operands by name; only x if both are the same variable."""
+    return {"x": case.x} if case.same_variable else {"x": case.x, "y": case.y}
+
+
 def build(case: DotCase) -> Graph:
-    """Build the graph of a case, with just those sizes static that the case says are known."""
+    """Build the graph of a case; only the sizes that the case marks as static are static."""
     x = pt.tensor("x", dtype=case.x.dtype, shape=case.x.static_shape)
     inputs = [x]
     x_named = pytensor.xtensor.as_xtensor(x, dims=case.x.dims)
@@ -49,31 +54,23 @@ def build(case: DotCase) -> Graph:
 
 
 def lower(graph: Graph) -> Any:
-    """Lower the output of a graph to a tensor, by the lowering that is installed."""
+    """Lower the output of a graph to a tensor, with the lowering that is installed."""
     return rewrite_graph(graph.out.values, include=("lower_xtensor",), clone=True)
 
 
 def first_gradients(lowered: Any, operands: Sequence[Any], cotangent: Any) -> list[Any]:
     """Differentiate a lowered dot with respect to some operands."""
-    return list(
-        pytensor.grad(
-            None,
-            list(operands),
-            known_grads={lowered: cotangent},
-            disconnected_inputs="ignore",
-        )
-    )
+    return _gradients({lowered: cotangent}, operands)
 
 
 def second_gradients(
     gradients: Sequence[Any], operands: Sequence[Any], tangents: Sequence[Any]
 ) -> list[Any]:
-    """Differentiate the first gradients, each paired with a tangent, once more."""
+    """Differentiate the first gradients again, each with its own tangent."""
+    return _gradients(dict(zip(gradients, tangents, strict=True)), operands)
+
+
+def _gradients(cotangents: dict[Any, Any], operands: Sequence[Any]) -> list[Any]:
     return list(
-        pytensor.grad(
-            None,
-            list(operands),
-            known_grads=dict(zip(gradients, tangents, strict=True)),
-            disconnected_inputs="ignore",
-        )
+        pytensor.grad(None, list(operands), known_grads=cotangents, disconnected_inputs="ignore")
     )

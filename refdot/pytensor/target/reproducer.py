@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from refdot.cases.case import DimArgument, Operand
+from refdot.cases.case import DimArgument
 from refdot.errors import DimNotFoundError, SizeMismatchError
 from refdot.judging.expected import correct_gradient, correct_value, expected_error
 from refdot.judging.rounding import CorrectAnswers
 from refdot.pytensor.lowerings.install import without_inner_graphs
-from refdot.pytensor.target.determinism import over_other_dims
+from refdot.pytensor.target.determinism import over_other_dims, reordered
+from refdot.pytensor.target.graph import operands
 from refdot.pytensor.target.structure import unlowered_nodes
 from refdot.rules import STAGES
 from refdot.targets.mismatch import Mismatch, as_comment
@@ -29,44 +29,6 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 __all__ = ["reproducer"]
-
-# The names that a script may use, and their imports: the standard library first, then packages.
-_IMPORTS: tuple[dict[str, str], ...] = (
-    {
-        **{name: f"import {name}" for name in ("logging", "re", "sys", "warnings")},
-        "defaultdict": "from collections import defaultdict",
-        "Sequence": "from collections.abc import Sequence",
-        "Any": "from typing import Any",
-    },
-    {
-        "np": "import numpy as np",
-        "pytensor": "import pytensor",
-        "pt": "import pytensor.tensor as pt",
-        "inf": "from numpy import inf",
-        "nan": "from numpy import nan",
-        "OpFromGraph": "from pytensor.compile.builders import OpFromGraph",
-        "Mode": "from pytensor.compile.mode import Mode",
-        "get_mode": "from pytensor.compile.mode import get_mode",
-        "Variable": "from pytensor.graph.basic import Variable",
-        "rewrite_graph": "from pytensor.graph.rewriting.utils import rewrite_graph",
-        "ancestors": "from pytensor.graph.traversal import ancestors",
-        "Blockwise": "from pytensor.tensor.blockwise import Blockwise",
-        "as_xtensor": "from pytensor.xtensor import as_xtensor, dot",
-        "XOp": "from pytensor.xtensor.basic import XOp, XTypeCastOp",
-        "lower_xtensor_db": "from pytensor.xtensor.rewriting.utils import lower_xtensor_db",
-        "XTensorType": "from pytensor.xtensor.type import XTensorType",
-    },
-)
-# For each spelling of `dim`, how a script makes it from names with chosen hashes.
-_HASHED_SPELLINGS = {
-    "str": "{}[0]",
-    "tuple": "{}",
-    "list": "list({})",
-    "set": "set({})",
-    "frozenset": "frozenset({})",
-    "keys": "dict.fromkeys({})",
-    "iterator": "iter({})",
-}
 
 
 def reproducer(mismatch: Mismatch, mode: str, lowering: str) -> str:
@@ -91,6 +53,7 @@ def reproducer(mismatch: Mismatch, mode: str, lowering: str) -> str:
         "body",
         mismatch=mismatch,
         script=script,
+        operands=operands(mismatch.case),
         source_of_unlowered_nodes=inspect.getsource(unlowered_nodes),
         source_of_without_inner_graphs=inspect.getsource(without_inner_graphs),
     )
@@ -121,16 +84,26 @@ def _environment() -> Environment:
         autoescape=False,  # the templates are Python
     )
     # Whatever comes from a case or a message enters a script through one of these.
-    environment.filters.update(literal=repr, array_literal=_array_literal)
+    environment.filters.update(
+        literal=repr,
+        array_literal=_array_literal,
+        names_literal=_names_literal,
+        hashed_literal=_hashed_literal,
+        reordered=reordered,
+        over_other_dims=over_other_dims,
+    )
     return environment
 
 
 def _imports_of(code: str) -> str:
-    groups = (
-        [line for name, line in group.items() if re.search(rf"\b{name}\b", code)]
-        for group in _IMPORTS
-    )
-    return "\n\n".join(map("\n".join, groups))
+    """Return the lines of the template "imports" that import a name used in some code."""
+    lines = _render("imports").splitlines()
+    return "\n".join(line for line in lines if not line or _is_used(line, code))
+
+
+def _is_used(line: str, code: str) -> bool:
+    names = re.findall(r"\w+", re.split("import | as ", line)[-1])
+    return any(re.search(rf"\b{name}\b", code) for name in names)
 
 
 def _array_literal(array: Array) -> str:
@@ -142,6 +115,24 @@ def _array_literal(array: Array) -> str:
     return code if array.ndim == 1 else f"{code}.reshape({array.shape})"
 
 
+def _names_literal(names: tuple[Any, ...]) -> str:
+    """Write names with chosen hashes; a template defines the function `names`."""
+    return f"names({list(names)!r})"
+
+
+def _hashed_literal(dim: DimArgument) -> str:
+    """Write a `dim` argument of names with chosen hashes."""
+    names = _names_literal(dim.items)
+    codes = {
+        "str": f"{names}[0]",
+        "tuple": names,
+        "keys": f"dict.fromkeys({names})",
+        "iterator": f"iter({names})",
+        **{type_: f"{type_}({names})" for type_ in ("list", "set", "frozenset")},
+    }
+    return codes.get(dim.spelling, str(dim))
+
+
 @dataclass(frozen=True)
 class _Script:
     """The values that the templates fill in."""
@@ -150,17 +141,10 @@ class _Script:
     mode: str
     lowering: str
 
-    # Which script it is.
-
     @property
     def is_build_only(self) -> bool:
         """Whether building the graph shows the mismatch, without any values."""
         return self.mismatch.stage == "build" and self.mismatch.kind != "accepted-invalid"
-
-    @property
-    def is_compiled(self) -> bool:
-        """Whether the script goes on after lowering."""
-        return self.mismatch.kind != "structure" or self.mismatch.stage != "lower"
 
     @property
     def is_merged(self) -> bool:
@@ -174,7 +158,6 @@ class _Script:
 
     @property
     def differentiates(self) -> bool:
-        """Whether the mismatch is about a gradient."""
         mismatch = self.mismatch
         if mismatch.kind == "wrong-gradient" or mismatch.order > 0:
             return True
@@ -184,96 +167,13 @@ class _Script:
         return "gradient graph" in mismatch.detail or (of_rewrite and bool(self.differentiated))
 
     @property
-    def is_second_order(self) -> bool:
-        """Whether the script differentiates twice."""
-        return (self.mismatch.order or self.mismatch.case.gradient_order) == 2
-
-    # The graph and its function.
-
-    @property
-    def operands(self) -> dict[str, Operand]:
-        """The operands by name; only x if both are the same variable."""
-        case = self.mismatch.case
-        return {"x": case.x} if case.same_variable else {"x": case.x, "y": case.y}
-
-    @property
-    def call(self) -> str:
-        """How the script calls the dot, one of `CALLS`."""
-        return "function" if self.is_merged else self.mismatch.case.call
-
-    def dims_code(self, operand: Operand) -> str:
-        """Return the dims of an operand as code."""
-        hashed = self.mismatch.kind == "nondeterminism"
-        return _names_code(operand.dims) if hashed else repr(operand.dims)
-
-    @property
-    def dim_code(self) -> str:
-        """The `dim` argument as code, where the script builds the graph."""
-        return "dim" if self.mismatch.kind == "nondeterminism" else str(self.mismatch.case.dim)
-
-    @property
-    def hashed_dim(self) -> str:
-        """The `dim` argument as code, with names whose hashes the script chooses."""
-        return _hashed(self.mismatch.case.dim)
-
-    @property
-    def reversed_dim(self) -> str:
-        """The `dim` argument as code, with its names in reverse order and one of them twice."""
-        dim = self.mismatch.case.dim
-        if dim.spelling not in _HASHED_SPELLINGS or dim.spelling == "str":
-            return _hashed(dim)
-        return _hashed(DimArgument("list", (*dim.items[::-1], *dim.items[:1])))
-
-    @property
-    def other_dim(self) -> str:
-        """Another `dim` argument as code, which must not give an equal operation."""
-        return str(over_other_dims(self.mismatch.case).dim)
-
-    @property
-    def flags(self) -> str:
-        """PyTensor's configuration as in the check."""
-        # Users get the answer without the rewrite that fails, unless the mismatch is about it.
-        is_about_rewrites = self.mismatch.stage == "lower" or self.mismatch.kind == "structure"
-        on_error = "raise" if is_about_rewrites else "ignore"
-        flags = f'on_opt_error="{on_error}", mode={self.mode}'
-        return flags if "cvm" in self.mode else f'cxx="", {flags}'
-
-    @property
     def differentiated(self) -> list[str]:
         """The operands to differentiate: the floating-point ones, or the discrete one at fault."""
-        kinds = {name: np.dtype(operand.dtype).kind for name, operand in self.operands.items()}
-        operand = self.mismatch.operand
-        if operand and kinds[operand] != "f":
-            return [operand]
+        named, wanted = operands(self.mismatch.case), self.mismatch.operand
+        kinds = {name: np.dtype(operand.dtype).kind for name, operand in named.items()}
+        if wanted and kinds[wanted] != "f":
+            return [wanted]
         return [name for name, kind in kinds.items() if kind == "f"]
-
-    @property
-    def output(self) -> str:
-        """The output of the function, as code."""
-        if not self.differentiates:
-            return "lowered"
-        if self.rewrite_fails:
-            return "[lowered, *bars]"
-        operand = self.mismatch.operand
-        return f"bars[{self.differentiated.index(operand) if operand else 0}]"
-
-    # Its inputs.
-
-    @property
-    def operand_values(self) -> Iterator[tuple[str, Operand, Array]]:
-        """The name, the operand and the values of each input."""
-        arrays = self.mismatch.case.arrays(self.mismatch.replicate)
-        for (name, operand), array in zip(self.operands.items(), arrays, strict=False):
-            yield name, operand, array
-
-    @property
-    def cotangent_values(self) -> Iterator[tuple[str, Array]]:
-        """The names and the values of the further inputs of a gradient."""
-        tensors = self.mismatch.case.cotangents(self.mismatch.replicate)
-        for name, tensor in zip(("cotangent", "v", "w"), tensors, strict=True):
-            yield name, tensor.data
-
-    # Its verdict.
 
     @property
     def later_stages(self) -> tuple[str, ...]:
@@ -301,7 +201,6 @@ class _Script:
     def correct_answer(self) -> tuple[CorrectAnswers, Array, Array]:
         """The correct answers, one of them, and the distance from it that is allowed."""
         mismatch = self.mismatch
-        correct: CorrectAnswers
         if mismatch.kind == "wrong-gradient":
             operand = mismatch.operand or self.differentiated[0]
             correct = correct_gradient(
@@ -318,13 +217,3 @@ class _Script:
                 float(precision.eps) / 2, precision.nmant + 1, float(precision.smallest_subnormal)
             ).astype(float)
         return correct, np.asarray(reference), np.asarray(bound)
-
-
-def _names_code(names: tuple[Any, ...]) -> str:
-    return f"names({list(names)!r})"
-
-
-def _hashed(dim: DimArgument) -> str:
-    if dim.spelling not in _HASHED_SPELLINGS:
-        return str(dim)
-    return _HASHED_SPELLINGS[dim.spelling].format(_names_code(dim.items))

@@ -1,4 +1,4 @@
-"""What is raised inside PyTensor, caught as data and marked with its stage."""
+"""Exceptions raised inside PyTensor, recorded as data with their stage."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["StageError", "stage"]
 
 
 class StageError(Exception):
-    """A stage of PyTensor raised; `raised` says what."""
+    """A stage of PyTensor raised an exception; `raised` describes it."""
 
     def __init__(self, raised: Raised) -> None:
         self.raised = raised
@@ -21,14 +21,14 @@ class StageError(Exception):
 
 @contextmanager
 def stage(name: str) -> Iterator[None]:
-    """Name what runs inside: whatever is raised there ends the case at that stage."""
+    """Turn any exception in the block into a `StageError` of the stage named."""
     try:
         yield
     except (KeyboardInterrupt, StageError):
         raise
     except BaseException as error:
         raised = Raised.at(name, error)
-        # PyTensor appends pages about the graph, in which names of variables look like dims.
-        message, separator, pages = raised.message.partition("\nApply node that caused the error")
-        appended = separator + pages + raised.appended
+        # PyTensor appends a description of the graph, where variable names look like dims.
+        message, separator, rest = raised.message.partition("\nApply node that caused the error")
+        appended = separator + rest + raised.appended
         raise StageError(replace(raised, message=message, appended=appended)) from None

@@ -1,4 +1,4 @@
-"""What a lowered graph may still contain: tensor operations alone (R14)."""
+"""Find nodes that a lowered graph must not contain (R14)."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ __all__ = ["unlowered_nodes"]
 
 
 def unlowered_nodes(outputs: Sequence[Any], lowering: str, where: str) -> tuple[str, ...]:
-    """List what should not be left in a lowered graph.
+    """Describe the variables and nodes that lowering should have removed from a graph.
 
     Parameters
     ----------
     outputs : sequence of variables
     lowering : str
-        The lowering that made the graph; all but "stock" must leave no `OpFromGraph`.
+        The lowering that made the graph. Only "stock" may leave an `OpFromGraph`.
     where : str
-        Which graph it is: "the forward graph" or "the gradient graph".
+        The name of the graph: "the forward graph" or "the gradient graph".
 
     Returns
     -------
     tuple of str
-        One sentence for each kind of operation or type, sorted.
+        One sentence for each type and each class of operation, sorted.
     """
     found = set()
     for variable in ancestors(outputs):
         if isinstance(variable.type, XTensorType):
             found.add(f"an xtensor is left in {where}")
         op = variable.owner and variable.owner.op
-        # What is done to each of a batch is an op inside another.
+        # A Blockwise holds the operation that it applies to each element of a batch.
         while isinstance(op, Blockwise):
             op = op.core_op
         if isinstance(op, XOp | XTypeCastOp):

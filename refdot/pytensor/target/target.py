@@ -1,56 +1,31 @@
-"""PyTensor as a target: builds, lowers, compiles and runs a case on one of its backends."""
+"""PyTensor as a target: build, lower, compile and run a case on one of its backends."""
 
 from __future__ import annotations
 
-import io
-import logging
 import tempfile
-import warnings
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
+from unittest.mock import patch
 from weakref import finalize
 
 import pytensor
 
 from refdot.cases.case import DotCase
 from refdot.pytensor.deviations import known_deviations
-from refdot.pytensor.lowerings.install import LOWERINGS, use_lowering
+from refdot.pytensor.lowerings.install import LOWERINGS
 from refdot.pytensor.target.backends import BACKENDS
-from refdot.pytensor.target.preparation import Preparation
+from refdot.pytensor.target.configuration import configured
 from refdot.pytensor.target.reproducer import reproducer
+from refdot.pytensor.target.runner import Runner
 from refdot.rules import STAGES
 from refdot.targets.mismatch import Deviation, Mismatch
 from refdot.targets.outcome import Outcome
 from refdot.targets.protocol import Backend, Unsupported
 
-__all__ = ["PyTensorTarget", "quiet"]
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keep PyTensor from logging and printing what the outcome holds as data."""
-    logger = logging.getLogger("pytensor")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
-    try:
-        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-            yield
-    finally:
-        logger.setLevel(level)
-
-
-@contextmanager
-def _temporary_files_in(folder: Path) -> Iterator[None]:
-    """Have temporary files there: of each function that numba compiles, PyTensor leaves one."""
-    before, tempfile.tempdir = tempfile.tempdir, str(folder)
-    try:
-        yield
-    finally:
-        tempfile.tempdir = before
+__all__ = ["PyTensorTarget"]
 
 
 class PyTensorTarget:
@@ -59,34 +34,38 @@ class PyTensorTarget:
     name = "pytensor"
     stages: tuple[str, ...] = STAGES
     lowerings: tuple[str, ...] = tuple(LOWERINGS)
-    # "direct" is refdot's own: what is wrong with it says nothing about PyTensor.
+    # Not "direct": that is refdot's own, and its mismatches say nothing about PyTensor.
     default_lowerings: tuple[str, ...] = ("stock", "inlined")
     unsupported: tuple[Unsupported, ...] = ()
     not_checked: Mapping[str, str] = {}
 
-    @cached_property
-    def deviations(self) -> tuple[Deviation, ...]:
-        """The known deviations of the version that is installed."""
-        return known_deviations(self.version)
-
     def __reduce__(self) -> tuple[Any, ...]:
-        # In another process it is the PyTensor of that process, with a folder of its own.
+        # In another process it stands for that process's PyTensor, and has its own folder.
         return type(self), ()
-
-    @cached_property
-    def folder(self) -> Path:
-        """A folder of this target's own, there for as long as it is."""
-        folder = tempfile.mkdtemp(prefix="refdot-")
-        finalize(self, rmtree, folder, ignore_errors=True)
-        return Path(folder)
 
     @property
     def version(self) -> str:
         """PyTensor's version."""
         return str(pytensor.__version__)
 
+    @cached_property
+    def deviations(self) -> tuple[Deviation, ...]:
+        """The known deviations of the installed version."""
+        return known_deviations(self.version)
+
+    @cached_property
+    def folder(self) -> Path:
+        """A temporary folder, which exists as long as this target."""
+        folder = tempfile.mkdtemp(prefix="refdot-")
+        finalize(self, rmtree, folder, ignore_errors=True)
+        return Path(folder)
+
     def backends(self) -> tuple[Backend, ...]:
-        """List PyTensor's backends."""
+        """Return PyTensor's backends, as they were available at the first call."""
+        return self._backends
+
+    @cached_property
+    def _backends(self) -> tuple[Backend, ...]:
         return tuple(
             Backend(
                 name, backend.absent, backend.default, backend.slow_to_compile, backend.unsupported
@@ -95,33 +74,25 @@ class PyTensorTarget:
         )
 
     def run(self, case: DotCase, backend: str, lowering: str, until: str = "run") -> Outcome:
-        """Build, lower, compile and run a case, or as much of that as is asked for."""
+        """Build, lower, compile and run a case, up to the stage `until`."""
         return self.run_all([case], backend, lowering, until)[0]
 
     def run_all(
         self, cases: Iterable[DotCase], backend: str, lowering: str, until: str = "run"
     ) -> tuple[Outcome, ...]:
-        """Run cases in turn; those that are one graph are calls of one function."""
-        way = BACKENDS[backend]
-        compiler = pytensor.config.cxx if way.compiles_c else ""
+        """Run cases in turn; cases with the same graph share one compiled function."""
+        entry = BACKENDS[backend]
         with (
-            warnings.catch_warnings(),
-            quiet(),
-            _temporary_files_in(self.folder),
-            way.afresh(self.folder),
+            # PyTensor leaves a temporary file for each function that numba compiles.
+            patch.object(tempfile, "tempdir", str(self.folder)),
+            entry.without_stale_code(self.folder),
+            # By default PyTensor only logs a rewrite that fails.
+            configured(entry, lowering, on_opt_error="raise") as mode,
         ):
-            warnings.simplefilter("ignore")
-            mode = way.make_mode()
-            # A rewrite that fails is otherwise only logged, which hides the cause; and what an
-            # OpFromGraph holds is compiled in the default mode, whatever the mode outside.
-            with (
-                pytensor.config.change_flags(on_opt_error="raise", cxx=compiler, mode=mode),
-                use_lowering(lowering),
-            ):
-                asked = lowering == self.lowerings[0]
-                prepared = Preparation(mode, lowering, until, in_other_words=asked)
-                return tuple(prepared.run(case) for case in cases)
+            # The determinism check needs no lowering, so it runs with only one of them.
+            runner = Runner(mode, lowering, until, checks_determinism=lowering == self.lowerings[0])
+            return tuple(runner.run(case) for case in cases)
 
     def reproducer(self, mismatch: Mismatch, backend: str, lowering: str) -> str:
-        """Write a script that needs PyTensor and NumPy alone, and for "direct" refdot."""
+        """Return a script that needs only PyTensor and NumPy, and for "direct" also refdot."""
         return reproducer(mismatch, BACKENDS[backend].mode, lowering)

@@ -1,4 +1,4 @@
-"""Take a case through PyTensor's stages."""
+"""Run cases through PyTensor's stages: build, lower, compile and run."""
 
 from __future__ import annotations
 
@@ -20,65 +20,46 @@ from refdot.pytensor.target.structure import unlowered_nodes
 from refdot.targets.outcome import REPLICATES, Declared, Gradient, Outcome, Raised, effects
 from refdot.tensor import Array, NamedTensor
 
-__all__ = ["Preparation"]
-
-
-@dataclass(frozen=True)
-class _Prepared:
-    """A graph that was taken as far as it goes, or as far as was asked for.
-
-    Attributes
-    ----------
-    outcome : Outcome
-        What there is to see before the first call.
-    function : callable, optional
-        What can be called, if it came to that.
-    gradient : GradientGraph, optional
-    """
-
-    outcome: Outcome
-    function: Callable[..., Any] | None = None
-    gradient: _GradientGraph | None = None
+__all__ = ["Runner", "graph_key"]
 
 
 @dataclass
-class Preparation:
-    """Runs cases on one mode and lowering, and compiles each of their graphs once."""
+class Runner:
+    """Runs cases with one mode and one lowering, and compiles each of their graphs once."""
 
     mode: Mode
     lowering: str
     until: str
-    in_other_words: bool
-    done: dict[DotCase, _Prepared] = field(default_factory=dict)
+    checks_determinism: bool
+    prepared: dict[DotCase, _PreparedGraph] = field(default_factory=dict)
 
     def run(self, case: DotCase) -> Outcome:
-        """Take a case through the stages."""
-        graph = graph_alone(case)
-        if graph not in self.done:
-            self.done[graph] = self.prepare(case)
-        prepared = self.done[graph]
+        """Run a case, and without its gradients if these fail."""
+        key = graph_key(case)
+        if key not in self.prepared:
+            self.prepared[key] = self._prepare(case)
+        prepared = self.prepared[key]
         outcome = prepared.outcome
         if prepared.function is not None:
             try:
-                outcome = _called(prepared.function, case, prepared)
+                outcome = _call(prepared, prepared.function, case)
             except StageError as stopped:
                 outcome = replace(outcome, raised=stopped.raised)
         if outcome.raised is None or not case.gradient_order or not _differentiated(case):
             return outcome
-        # Either the gradient's fault or the dot's own: without a gradient it shows.
-        alone = self.run(replace(case, gradient_order=0))
+        # The dot itself may have failed rather than its gradient: run it alone.
+        without_gradient = self.run(replace(case, gradient_order=0))
         return replace(
-            alone,
+            without_gradient,
             gradient_raised=outcome.raised,
             unlowered_nodes=outcome.unlowered_nodes,
             discrete_gradients=outcome.discrete_gradients,
             discrete_gradient_raised=outcome.discrete_gradient_raised,
         )
 
-    def prepare(self, case: DotCase) -> _Prepared:
-        """Build, lower, differentiate and compile."""
+    def _prepare(self, case: DotCase) -> _PreparedGraph:
         outcome, gradient = Outcome(), None
-        if self.in_other_words:
+        if self.checks_determinism:
             outcome = replace(outcome, nondeterminism=check_determinism(case))
         try:
             with stage("build"):
@@ -86,7 +67,7 @@ class Preparation:
             out = graph.out.type
             outcome = replace(outcome, declared=Declared(out.dims, out.dtype, out.shape))
             if self.until == "build":
-                return _Prepared(outcome)
+                return _PreparedGraph(outcome)
             with stage("lower"):
                 lowered = graphs.lower(graph)
             found = unlowered_nodes([lowered], self.lowering, "the forward graph")
@@ -101,38 +82,42 @@ class Preparation:
                 found += unlowered_nodes(gradient.outputs, self.lowering, "the gradient graph")
                 outcome = replace(outcome, unlowered_nodes=found)
             if self.until == "lower":
-                return _Prepared(outcome)
-            function, logged = _compiled(self.mode, graph, lowered, gradient)
-            return _Prepared(replace(outcome, logged=logged), function, gradient)
+                return _PreparedGraph(outcome)
+            function, logged = _compile(self.mode, graph, lowered, gradient)
+            return _PreparedGraph(replace(outcome, logged=logged), function, gradient)
         except StageError as stopped:
-            return _Prepared(replace(outcome, raised=stopped.raised))
+            return _PreparedGraph(replace(outcome, raised=stopped.raised))
 
 
-def graph_alone(case: DotCase) -> DotCase:
-    """Give a case without what its graph does not depend on."""
+@dataclass(frozen=True)
+class _PreparedGraph:
+    """The result of all stages before the first call."""
 
-    def told(operand: Operand) -> Operand:
+    outcome: Outcome
+    function: Callable[..., Any] | None = None  # if all stages up to compilation succeeded
+    gradient: _GradientGraph | None = None
+
+
+def graph_key(case: DotCase) -> DotCase:
+    """Return a case that is equal for all cases with the same graph."""
+
+    def reduced(operand: Operand) -> Operand:
         shape = tuple(-1 if size is None else size for size in operand.static_shape)
         return replace(operand, shape=shape, layout="c")
 
-    return replace(case, x=told(case.x), y=told(case.y), regime="exact", seed=0)
+    return replace(case, x=reduced(case.x), y=reduced(case.y), regime="exact", seed=0)
 
 
 def _discrete_gradients(
     case: DotCase, graph: graphs.Graph, lowered: Any
 ) -> tuple[tuple[str, ...], Raised | None]:
-    """Differentiate by the operands that are not continuous.
+    """Return which operands of integer and bool dtypes have a gradient, and why another has none.
 
-    Returns
-    -------
-    given : tuple of str
-        The operands for which there is a gradient all the same.
-    refused : Raised, optional
-        What was raised for the first of the others.
+    The reason is the exception for the first operand that PyTensor refuses to differentiate.
     """
-    operands = (case.x,) if case.same_variable else (case.x, case.y)
     given, refused = [], None
-    for name, operand, variable in zip("xy", operands, graph.inputs, strict=False):
+    inputs = zip(graphs.operands(case).items(), graph.inputs, strict=True)
+    for (name, operand), variable in inputs:
         if np.dtype(operand.dtype).kind in "biu":
             try:
                 with stage("lower"):
@@ -144,34 +129,24 @@ def _discrete_gradients(
 
 
 def _differentiated(case: DotCase) -> tuple[str, ...]:
-    """Name the operands that gradients are taken of: those of real continuous dtypes.
+    """Return the names of the operands to differentiate: none if an operand is complex.
 
-    PyTensor's convention for complex gradients is its own.
+    PyTensor has its own convention for complex gradients.
     """
-    operands = {"x": case.x} if case.same_variable else {"x": case.x, "y": case.y}
-    continuous = tuple(
-        name for name, operand in operands.items() if np.dtype(operand.dtype).kind == "f"
-    )
-    complex_ = any(np.dtype(operand.dtype).kind == "c" for operand in (case.x, case.y))
-    return () if complex_ else continuous
+    operands = graphs.operands(case).items()
+    kinds = {name: np.dtype(operand.dtype).kind for name, operand in operands}
+    if "c" in kinds.values():
+        return ()
+    return tuple(name for name, kind in kinds.items() if kind == "f")
 
 
 @dataclass(frozen=True)
 class _GradientGraph:
-    """The gradients of a lowered dot, and what they are fed with beside the operands.
+    """The gradients of a lowered dot."""
 
-    Attributes
-    ----------
-    inputs : list of variables
-        The cotangent, and for second order the tangents.
-    outputs : list of variables
-    labels : list of (int, str)
-        The order and the operand of each output.
-    """
-
-    inputs: list[Any]
+    inputs: list[Any]  # the cotangent, and for second order the tangents
     outputs: list[Any]
-    labels: list[tuple[int, str]]
+    labels: list[tuple[int, str]]  # the order and the operand of each output
 
     @classmethod
     def build(cls, case: DotCase, graph: graphs.Graph, lowered: Any) -> _GradientGraph:
@@ -194,16 +169,16 @@ class _GradientGraph:
         return cls(inputs, outputs, labels)
 
     def values(self, case: DotCase, replicate: int) -> list[Any]:
-        """Draw what the inputs are fed with: the same that the oracle uses."""
+        """Return the values of the inputs: the same ones that the oracle uses."""
         cotangent, v, w = case.cotangents(replicate)
-        fed = [cotangent, v] if case.same_variable else [cotangent, v, w]
+        tensors = [cotangent, v] if case.same_variable else [cotangent, v, w]
         return [
             np.asarray(tensor.data, dtype=variable.dtype)
-            for tensor, variable in zip(fed, self.inputs, strict=False)
+            for tensor, variable in zip(tensors, self.inputs, strict=False)
         ]
 
 
-def _compiled(
+def _compile(
     mode: Mode, graph: graphs.Graph, lowered: Any, gradient: _GradientGraph | None
 ) -> tuple[Callable[..., Any], tuple[Raised, ...]]:
     """Compile a lowered graph and its gradients into one function."""
@@ -213,8 +188,8 @@ def _compiled(
     return _run_with_rewrite_fallback("compile", compiling)
 
 
-def _called(function: Callable[..., Any], case: DotCase, prepared: _Prepared) -> Outcome:
-    """Call what was compiled on each replicate of numbers, unless it raises."""
+def _call(prepared: _PreparedGraph, function: Callable[..., Any], case: DotCase) -> Outcome:
+    """Call a compiled function once for each replicate."""
     outcome, gradient = prepared.outcome, prepared.gradient
     dims = outcome.declared.dims if outcome.declared else ()
     logged, values, gradients, side_effects = outcome.logged, [], [], []
@@ -222,9 +197,9 @@ def _called(function: Callable[..., Any], case: DotCase, prepared: _Prepared) ->
     for replicate in range(REPLICATES):
         arrays = case.arrays(replicate)[: 1 if case.same_variable else 2]
         before = tuple(array.copy() for array in arrays)
-        fed = [*arrays, *(gradient.values(case, replicate) if gradient else [])]
-        # The inner graph of an OpFromGraph is compiled at the first call.
-        results, logged_at_run = _run_with_rewrite_fallback("run", partial(function, *fed))
+        inputs = [*arrays, *(gradient.values(case, replicate) if gradient else [])]
+        # PyTensor compiles the inner graph of an OpFromGraph at the first call.
+        results, logged_at_run = _run_with_rewrite_fallback("run", partial(function, *inputs))
         results, logged = [np.asarray(result) for result in results], logged + logged_at_run
         side_effects += effects(arrays, before, results[0])
         values.append(NamedTensor.trusted(results[0].copy(), dims))
@@ -248,14 +223,14 @@ def _called(function: Callable[..., Any], case: DotCase, prepared: _Prepared) ->
 def _run_with_rewrite_fallback(
     name: str, action: Callable[[], Any]
 ) -> tuple[Any, tuple[Raised, ...]]:
-    """Do what a stage does; if a rewrite fails, do it as users have it, without that rewrite.
+    """Run a stage; if it raises, run it again without the rewrite that fails, as users would.
 
     Returns
     -------
     result : object
-        What `action` gave.
+        The result of `action`.
     logged : tuple of Raised
-        What failed, and would only have been logged.
+        The exception that PyTensor would only have logged, if any.
     """
     try:
         with stage(name):

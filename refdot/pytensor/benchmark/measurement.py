@@ -1,0 +1,230 @@
+"""Measure how long one variant of stacked attention takes to compile and to run."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import pytensor
+from pytensor.compile.builders import OpFromGraph
+from pytensor.compile.mode import Mode
+from pytensor.graph.fg import FunctionGraph
+from pytensor.graph.rewriting.basic import GraphRewriter
+from pytensor.graph.rewriting.utils import rewrite_graph
+from pytensor.graph.traversal import ancestors
+
+from refdot.pytensor.benchmark.attention import Values, draw_values, tensor_model, xtensor_model
+from refdot.pytensor.target.backends import BACKENDS
+from refdot.pytensor.target.configuration import configured
+from refdot.tensor import Array
+
+__all__ = ["PHASES", "PLAIN", "Measurement", "Setting", "configured_for", "measure", "time_limit"]
+
+PHASES = ("build", "lower", "grad", "rewrite", "code generation", "first call", "steady call")
+PLAIN = "plain"  # the variant in hand-written tensor code; the others are named by their lowering
+STEADY_CALLS, STEADY_SECONDS = 30, 1.0
+
+
+class LimitReached(BaseException):
+    """A measurement exceeded its time limit. Not an `Exception`: rewriting catches those."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The options of a measurement, except the number of layers and the variant.
+
+    Attributes
+    ----------
+    backend : str
+        One of `refdot.pytensor.target.backends.BACKENDS`.
+    static : bool
+        Whether the shapes of the weights are static.
+    gradient : str
+        What to differentiate with respect to: "input" or "weights".
+    limit : float
+        The time limit of one measurement, in seconds.
+    """
+
+    backend: str = "python"
+    static: bool = False
+    gradient: str = "input"
+    limit: float = 120.0
+
+
+@dataclass
+class Measurement:
+    """The times of one variant that was compiled and called.
+
+    Attributes
+    ----------
+    seconds : dict of str to float
+        The time of each phase.
+    passes : dict of str to float
+        The time of each pass of the rewriting in seconds, as measured by PyTensor.
+    nodes, inner_graphs : dict of str to int
+        The number of nodes, and of those that are an `OpFromGraph`, after lower, grad and rewrite.
+    answers : list of ndarray
+        The loss and the gradients.
+    """
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    passes: dict[str, float] = field(default_factory=dict)
+    nodes: dict[str, int] = field(default_factory=dict)
+    inner_graphs: dict[str, int] = field(default_factory=dict)
+    answers: list[Array] = field(default_factory=list)
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Measure the time of a block."""
+        started = perf_counter()
+        yield
+        self.seconds[name] = perf_counter() - started
+
+    def count(self, phase: str, ops: Sequence[Any]) -> None:
+        """Count the nodes after a phase, given the operation of each."""
+        self.nodes[phase] = len(ops)
+        self.inner_graphs[phase] = sum(isinstance(op, OpFromGraph) for op in ops)
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raise `LimitReached` in the block if it takes longer than this."""
+
+    def stop(*_: object) -> None:
+        raise LimitReached
+
+    if threading.current_thread() is not threading.main_thread():
+        raise RuntimeError("a time limit works only in the main thread, which receives signals")
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def configured_for(variant: str, setting: Setting) -> AbstractContextManager[Mode]:
+    """Configure PyTensor for a variant, without numba's cache on disk."""
+    lowering = "stock" if variant == PLAIN else variant
+    return configured(BACKENDS[setting.backend], lowering, numba__cache=False)
+
+
+def measure(variant: str, layers: int, setting: Setting) -> Measurement:
+    """Measure all phases of one variant."""
+    measurement = Measurement()
+    values = draw_values(layers)
+    with configured_for(variant, setting) as mode:
+        function = _compile(variant, values, setting, _TimedMode.of(mode), measurement)
+        with measurement.phase("first call"):
+            answers = function(values.x)
+        measurement.seconds["steady call"] = _steady_call(partial(function, values.x))
+    measurement.answers = [np.asarray(answer) for answer in answers]
+    return measurement
+
+
+def _steady_call(call: Callable[[], Any]) -> float:
+    """Return the median time of several calls: fewer if they are slow."""
+    times: list[float] = []
+    while not times or (len(times) < STEADY_CALLS and sum(times) < STEADY_SECONDS):
+        started = perf_counter()
+        call()
+        times.append(perf_counter() - started)
+    return median(times)
+
+
+def _compile(
+    variant: str, values: Values, setting: Setting, mode: _TimedMode, measurement: Measurement
+) -> Any:
+    x, outputs = differentiated_loss(variant, values, setting, measurement)
+    started = perf_counter()
+    function = pytensor.function([x], outputs, mode=mode)
+    total = perf_counter() - started
+    measurement.seconds["rewrite"] = mode.timed.seconds
+    measurement.seconds["code generation"] = total - mode.timed.seconds
+    measurement.passes = mode.timed.passes
+    measurement.count("rewrite", [node.op for node in function.maker.fgraph.apply_nodes])
+    return function
+
+
+def differentiated_loss(
+    variant: str, values: Values, setting: Setting, measurement: Measurement
+) -> tuple[Any, list[Any]]:
+    """Build, lower and differentiate the loss.
+
+    Returns
+    -------
+    x : variable
+        The input.
+    outputs : list of variables
+        The loss and the gradients.
+    """
+    with measurement.phase("build"):
+        model = (tensor_model if variant == PLAIN else xtensor_model)(values, setting.static)
+    loss = model.loss
+    measurement.seconds["lower"] = 0.0
+    if variant != PLAIN:
+        with measurement.phase("lower"):
+            loss = rewrite_graph(loss, include=("lower_xtensor",), clone=True)
+    measurement.count("lower", _ops_of([loss]))
+    wrt = [model.x] if setting.gradient == "input" else model.weights
+    with measurement.phase("grad"):
+        outputs = [loss, *pytensor.grad(loss, wrt)]
+    measurement.count("grad", _ops_of(outputs))
+    return model.x, outputs
+
+
+def _ops_of(outputs: Sequence[Any]) -> list[Any]:
+    nodes = {variable.owner for variable in ancestors(outputs) if variable.owner}
+    return [node.op for node in nodes]
+
+
+class _TimedRewriter(GraphRewriter):  # type: ignore[misc]  # PyTensor has no types
+    """A rewriter that measures its first use, and the passes of that."""
+
+    def __init__(self) -> None:
+        self.seconds: float = 0.0
+        self.passes: dict[str, float] = {}
+        self.used = False
+        self.rewriter: Any = None
+
+    def add_requirements(self, fgraph: FunctionGraph) -> None:
+        self.rewriter.add_requirements(fgraph)
+
+    def apply(self, fgraph: FunctionGraph) -> Any:
+        # Later uses rewrite the inner graph of an `OpFromGraph`, some of them during the first.
+        is_first, self.used = not self.used, True
+        started = perf_counter()
+        profile = self.rewriter.apply(fgraph)
+        if is_first:
+            self.seconds = perf_counter() - started
+            self.passes = {
+                str(getattr(step, "name", step)): seconds
+                for step, seconds in zip(profile[0], profile[1], strict=True)
+            }
+        return profile
+
+
+class _TimedMode(Mode):  # type: ignore[misc]  # PyTensor has no types
+    """A compilation mode that measures its rewriting."""
+
+    timed: _TimedRewriter
+
+    @classmethod
+    def of(cls, mode: Mode) -> _TimedMode:
+        timed_mode = cls(linker=mode.linker, optimizer=mode.provided_optimizer)
+        timed_mode.timed = _TimedRewriter()
+        return timed_mode
+
+    @property
+    def optimizer(self) -> _TimedRewriter:
+        self.timed.rewriter = super().optimizer  # with the rewrites that are registered now
+        return self.timed
