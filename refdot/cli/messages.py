@@ -38,7 +38,8 @@ def run_errors(arguments: argparse.Namespace) -> int:
 
     from refdot.messages.codec import survey_to_json
     from refdot.reporting.html import errors_html
-    from refdot.reporting.messages import print_lines, survey_lines
+    from refdot.reporting.messages import survey_lines
+    from refdot.reporting.terminal import print_lines
 
     console = Console(stderr=to_stdout)
     survey = _survey(arguments, _scenario_names(arguments.situation), console)
@@ -63,7 +64,8 @@ def _run_diff(arguments: argparse.Namespace) -> int:
 
     from refdot.messages.codec import survey_from_json
     from refdot.messages.survey import SurveyError, changes
-    from refdot.reporting.messages import change_lines, print_lines
+    from refdot.reporting.messages import change_lines
+    from refdot.reporting.terminal import print_lines
 
     surveys = []
     for path in arguments.diff:
@@ -86,7 +88,8 @@ def run_regex(arguments: argparse.Namespace) -> int:
 
     from refdot.messages.regex import PatternError, check_pattern, judge
     from refdot.messages.scenarios import DEFAULT_SCENARIOS
-    from refdot.reporting.messages import print_lines, verdict_lines
+    from refdot.reporting.messages import verdict_lines
+    from refdot.reporting.terminal import print_lines
 
     try:
         check_pattern(arguments.pattern)

@@ -28,7 +28,7 @@ from refdot.reporting.messages import (
     group_by_scenario,
     survey_summary,
 )
-from refdot.reporting.terminal import coverage_texts, unsupported_lines
+from refdot.reporting.terminal import coverage_texts, lost_text, unsupported_lines
 from refdot.rules import ASPECTS, RULES
 from refdot.targets.mismatch import Deviation, picture_of
 from refdot.targets.protocol import Target
@@ -156,7 +156,7 @@ def _not_judged(report: Report, target: Target) -> list[str]:
     lines += [f"{kind}: {reason}" for kind, reason in target.not_checked.items()]
     lines += unsupported_lines(report.unsupported)
     if report.lost:
-        lines.append(f"{counted(report.lost, 'case')} in batches that crashed too many processes")
+        lines.append(lost_text(report))
     return lines
 
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
-from typing import TypeAlias
-
-from rich.console import Console
-from rich.text import Text
 
 from refdot.messages.regex import Verdict
 from refdot.messages.search import TIME_LIMIT
 from refdot.messages.survey import Change, Message, Survey, group_by_summary
+from refdot.reporting.terminal import StyledLines
 from refdot.text import counted, one_line, shortened
 
 __all__ = [
@@ -21,30 +18,22 @@ __all__ = [
     "configurations_text",
     "group_by_scenario",
     "plain_text",
-    "print_lines",
     "survey_lines",
     "survey_summary",
     "verdict_lines",
 ]
 
-_Lines: TypeAlias = Iterator[tuple[str, str]]  # each with its rich style
 _ALARM = "bold red"
 _INDENT = " " * 28
 LEGEND = "<dim>, <n>, <shape>, <array> and <address> stand for the parts that vary between cases"
 
 
-def plain_text(lines: _Lines) -> str:
+def plain_text(lines: StyledLines) -> str:
     """Return lines as text, without their styles."""
     return "\n".join(line for line, _ in lines)
 
 
-def print_lines(lines: _Lines, console: Console) -> None:
-    """Print lines unwrapped, without reading markup in them."""
-    for line, style in lines:
-        console.print(Text(line, style=style), soft_wrap=True)
-
-
-def survey_lines(survey: Survey) -> _Lines:
+def survey_lines(survey: Survey) -> StyledLines:
     """Yield one block for each error scenario, with one row for each distinct message."""
     for messages in group_by_scenario(survey.messages):
         scenario = messages[0].scenario
@@ -105,7 +94,7 @@ def _case_counts(messages: Iterable[Message]) -> str:
     )
 
 
-def change_lines(changes: Sequence[Change], before: Survey, after: Survey) -> _Lines:
+def change_lines(changes: Sequence[Change], before: Survey, after: Survey) -> StyledLines:
     """Yield the messages that differ between two surveys, by error scenario."""
     yield f"- {before}", ""
     yield f"+ {after}", ""
@@ -127,7 +116,7 @@ def change_lines(changes: Sequence[Change], before: Survey, after: Survey) -> _L
     yield f"{counted(len(changes), 'message')} changed", "bold"
 
 
-def verdict_lines(verdict: Verdict, suggested: Verdict | None, survey: Survey) -> _Lines:
+def verdict_lines(verdict: Verdict, suggested: Verdict | None, survey: Survey) -> StyledLines:
     """Yield the messages that a pattern misses or should not match, and a better pattern.
 
     `suggested` is the verdict on that pattern, if there is one.
@@ -160,7 +149,7 @@ def verdict_lines(verdict: Verdict, suggested: Verdict | None, survey: Survey) -
         yield "no suggestion: other errors contain every fragment of these messages", _ALARM
 
 
-def _grouped_lines(reasons_and_messages: Iterable[tuple[str, Message]]) -> _Lines:
+def _grouped_lines(reasons_and_messages: Iterable[tuple[str, Message]]) -> StyledLines:
     groups: dict[tuple[str, str, tuple[str, str, str]], list[Message]] = {}
     for reason, message in reasons_and_messages:
         groups.setdefault((message.scenario.name, reason, message.summary), []).append(message)
@@ -171,7 +160,7 @@ def _grouped_lines(reasons_and_messages: Iterable[tuple[str, Message]]) -> _Line
         yield f"    {_INDENT}{_case_counts(messages)}", "dim"
 
 
-def _suggestion_lines(suggested: Verdict) -> _Lines:
+def _suggestion_lines(suggested: Verdict) -> StyledLines:
     matched = suggested.message_count - len(suggested.unmatched)
     messages = counted(suggested.message_count, "message")
     yield f"suggestion, matches {matched} of {messages}:", ""

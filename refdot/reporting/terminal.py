@@ -2,35 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from operator import itemgetter
+from typing import TypeAlias
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from refdot.cases.case import DotCase
 from refdot.check.categories import count_by_category
-from refdot.check.findings import Coverage, Finding, Report
+from refdot.check.findings import Coverage, Report
 from refdot.check.plan import WHOLE
 from refdot.text import counted, shortened
 
-__all__ = ["coverage_texts", "print_report", "print_statistics", "unsupported_lines"]
+__all__ = [
+    "StyledLines",
+    "coverage_texts",
+    "lost_text",
+    "print_lines",
+    "print_report",
+    "print_statistics",
+    "unsupported_lines",
+]
+
+StyledLines: TypeAlias = Iterable[tuple[str, str]]  # each line with its rich style
+
+
+def print_lines(lines: StyledLines, console: Console) -> None:
+    """Print lines unwrapped, without reading markup in them."""
+    for line, style in lines:
+        console.print(Text(line, style=style), soft_wrap=True)
 
 
 def print_report(report: Report, console: Console) -> None:
     """Print the findings, what was judged and a summary; on a terminal, a table comes first."""
     if report.findings and console.is_terminal:
         console.print(_table(report))
-    for number, finding in enumerate(report.findings, 1):
-        _print_lines(_finding_lines(number, finding), console)
-    _print_lines(_run_lines(report), console)
-    console.print(_summary(report), style="bold", highlight=False)
+    print_lines(_report_lines(report), console)
 
 
-def _print_lines(lines: Sequence[str], console: Console) -> None:
-    for line in lines:
-        console.print(escape(line), highlight=False, soft_wrap=True)
+def print_statistics(cases: Sequence[DotCase], console: Console) -> None:
+    """Print the share of the cases in each category, the smallest first."""
+    shares = sorted(count_by_category(cases).items(), key=itemgetter(1))
+    print_lines(((f"{n / len(cases):6.1%}  {category}", "") for category, n in shares), console)
+    print_lines([(f"of {counted(len(cases), 'case')}", "bold")], console)
 
 
 def _table(report: Report) -> Table:
@@ -46,39 +63,37 @@ def _table(report: Report) -> Table:
     return table
 
 
-def _finding_lines(number: int, finding: Finding) -> list[str]:
-    mismatch = finding.mismatch
-    configurations = f"{', '.join(finding.backends)}; {', '.join(finding.lowerings)}"
-    times = "once" if finding.count == 1 else f"{finding.count} times"
-    return [
-        f"{number}. {mismatch.signature}",
-        f"   {shortened(str(mismatch.case))}",
-        f"   expected  {mismatch.expected}",
-        f"   got       {shortened(mismatch.got)}",
-        f"   seen {times} on {configurations}; {finding.known or 'NEW'}",
-        "",
-    ]
-
-
-def _run_lines(report: Report) -> list[str]:
+def _report_lines(report: Report) -> StyledLines:
+    for number, finding in enumerate(report.findings, 1):
+        mismatch = finding.mismatch
+        times = "once" if finding.count == 1 else f"{finding.count} times"
+        configurations = f"{', '.join(finding.backends)}; {', '.join(finding.lowerings)}"
+        yield f"{number}. {mismatch.signature}", ""
+        yield f"   {shortened(str(mismatch.case))}", ""
+        yield f"   expected  {mismatch.expected}", ""
+        yield f"   got       {shortened(mismatch.got)}", ""
+        yield f"   seen {times} on {configurations}; {finding.known or 'NEW'}", ""
+        yield "", ""
     target = f"{report.target} {report.target_version}".strip()
-    lines = [
+    yield (
         f"{target} on Python {report.python}: {counted(report.cases, 'case')} judged, "
         f"seed {report.seed}, backends {', '.join(report.backends)}, "
-        f"lowerings {', '.join(report.lowerings)}, {report.seconds:.0f} s"
-    ]
+        f"lowerings {', '.join(report.lowerings)}, {report.seconds:.0f} s",
+        "",
+    )
     if report.shard != WHOLE:
-        lines.append(f"this is shard {report.shard}")
-    lines += [f"backend {name}: {text}" for name, text in coverage_texts(report).items()]
-    lines += unsupported_lines(report.unsupported)
-    lines += [f"backend {name} is absent: {why}" for name, why in report.absent_backends.items()]
+        yield f"this is shard {report.shard}", ""
+    for name, text in coverage_texts(report).items():
+        yield f"backend {name}: {text}", ""
+    for line in unsupported_lines(report.unsupported):
+        yield line, ""
+    for name, reason in report.absent_backends.items():
+        yield f"backend {name} is absent: {reason}", ""
     if report.lost:
-        lines.append(
-            f"LOST: {counted(report.lost, 'case')} in batches that crashed too many processes"
-        )
+        yield f"LOST: {lost_text(report)}", ""
     if report.interrupted:
-        lines.append("interrupted: the results are incomplete")
-    return lines
+        yield "interrupted: the results are incomplete", ""
+    yield _summary(report), "bold"
 
 
 def _summary(report: Report) -> str:
@@ -88,6 +103,11 @@ def _summary(report: Report) -> str:
         return "no mismatch"
     mismatches = "mismatch" if count == 1 else "mismatches"
     return f"{count} distinct {mismatches}: {count - known} new, {known} known"
+
+
+def lost_text(report: Report) -> str:
+    """Return the number of cases that were given up, and why."""
+    return f"{counted(report.lost, 'case')} in batches that crashed too many processes"
 
 
 def coverage_texts(report: Report) -> dict[str, str]:
@@ -137,10 +157,3 @@ def unsupported_lines(unsupported: dict[str, dict[str, int]]) -> list[str]:
         f"not judged on {', '.join(names)}: {counted(count, 'case')}, {reason}"
         for (reason, count), names in backends.items()
     ]
-
-
-def print_statistics(cases: Sequence[DotCase], console: Console) -> None:
-    """Print the share of the cases in each category, the smallest first."""
-    for category, count in sorted(count_by_category(cases).items(), key=itemgetter(1)):
-        console.print(f"{count / len(cases):6.1%}  {category}", highlight=False)
-    console.print(f"of {counted(len(cases), 'case')}", style="bold", highlight=False)

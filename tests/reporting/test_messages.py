@@ -16,10 +16,10 @@ from refdot.reporting.html import errors_html
 from refdot.reporting.messages import (
     change_lines,
     plain_text,
-    print_lines,
     survey_lines,
     verdict_lines,
 )
+from refdot.reporting.terminal import print_lines
 from refdot.targets.outcome import Raised
 
 BATCH = SCENARIOS["batch-unknown"]
