@@ -55,9 +55,7 @@ def small_integers_do_not_lower(mismatch: Mismatch, outcome: Outcome) -> bool:
     return not is_declared and has_raised(outcome, "TypeError", message)
 
 
-@known_deviation(
-    "R6 wrong-value", example=dot_case("", "", None, ("uint32", "int8")), backends=("c",)
-)
+@known_deviation("R6 wrong-value", example=dot_case("", "", None, ("uint32", "int8")), backends="c")
 def products_in_types_of_c(mismatch: Mismatch, outcome: Outcome) -> bool:
     """Operands of two dtypes are multiplied in the type to which C converts them.
 
@@ -72,7 +70,7 @@ def products_in_types_of_c(mismatch: Mismatch, outcome: Outcome) -> bool:
 @known_deviation(
     "R6 R7 wrong-value wrong-dtype",
     example=dot_case("", "", None, ("uint64", "int8"), regime="rounding"),
-    backends=("numba",),
+    backends="numba",
 )
 def products_in_types_of_numba(mismatch: Mismatch, outcome: Outcome) -> bool:
     """Numba multiplies uint64 with a signed integer or a bool as int64.
@@ -90,7 +88,7 @@ def products_in_types_of_numba(mismatch: Mismatch, outcome: Outcome) -> bool:
 @known_deviation(
     "R7 R8 wrong-dtype wrong-gradient",
     example=dot_case("", "a:2", ("a",), ("float32", "float32")),
-    backends=("jax",),
+    backends="jax",
 )
 def sums_widened_in_jax(mismatch: Mismatch, outcome: Outcome) -> bool:
     """On JAX, a sum of float16, float32 or complex64 has a wider dtype.
@@ -114,7 +112,7 @@ def sums_widened_in_jax(mismatch: Mismatch, outcome: Outcome) -> bool:
 @known_deviation(
     "R6 R7 R8 wrong-value wrong-dtype wrong-gradient",
     example=dot_case("", "", None, ("float32", "int64")),
-    backends=("jax",),
+    backends="jax",
 )
 def promotion_of_jax(mismatch: Mismatch, outcome: Outcome) -> bool:
     """On JAX, two dtypes give the dtype of JAX's own promotion, such as float32 with int64.
@@ -135,7 +133,7 @@ def promotion_of_jax(mismatch: Mismatch, outcome: Outcome) -> bool:
 @known_deviation(
     "R7 R8 wrong-dtype wrong-gradient",
     example=dot_case("", "", None, ("bool", "bool"), same_variable=True),
-    backends=("jax",),
+    backends="jax",
 )
 def products_of_bools_in_jax(mismatch: Mismatch, outcome: Outcome) -> bool:
     """On JAX, the product of two bools may be an integer.

@@ -16,12 +16,10 @@ from refdot.targets.outcome import Outcome
 
 __all__ = []
 
+_REJECTED = "R6 R8 R13 rejected-valid wrong-gradient wrong-error"
 
-@known_deviation(
-    "R6 R8 R13 rejected-valid wrong-gradient wrong-error",
-    example=dot_case("a:1?", "a:1? b:1?", ()),
-    backends=("jax",),
-)
+
+@known_deviation(_REJECTED, example=dot_case("a:1?", "a:1? b:1?", ()), backends="jax")
 def traced_shapes_in_jax(mismatch: Mismatch, outcome: Outcome) -> bool:
     """On JAX, a reshape to sizes that are not static is rejected.
 
@@ -36,9 +34,7 @@ def traced_shapes_in_jax(mismatch: Mismatch, outcome: Outcome) -> bool:
 
 
 @known_deviation(
-    "R6 R8 R13 rejected-valid wrong-gradient wrong-error",
-    example=dot_case("a:0?", "a:0? b:1?", ()),
-    backends=("python-minimum", "fast-compile"),
+    _REJECTED, example=dot_case("a:0?", "a:0? b:1?", ()), backends="python-minimum fast-compile"
 )
 def blockwise_of_nothing(mismatch: Mismatch, outcome: Outcome) -> bool:
     """Without the rewrites of fast_run, a dot with a batch dim of size 0 cannot run.
@@ -50,9 +46,9 @@ def blockwise_of_nothing(mismatch: Mismatch, outcome: Outcome) -> bool:
 
 
 @known_deviation(
-    "R6 R8 R13 rejected-valid wrong-gradient wrong-error",
+    _REJECTED,
     example=dot_case("a:2? b:3?", "a:2? b:3?", ("b",), ("int64", "int64")),
-    backends=("numba",),
+    backends="numba",
 )
 def integer_batches_in_numba(mismatch: Mismatch, outcome: Outcome) -> bool:
     """Numba cannot compile a batched product of integers.
@@ -161,9 +157,7 @@ def reshape_of_nothing_dropped(mismatch: Mismatch, outcome: Outcome) -> bool:
 
 
 @known_deviation(
-    "R6 R8 R13 rejected-valid wrong-gradient wrong-error",
-    example=dot_case("a:1? b:0? c:1?", "a:2? b:2? c:1?", ("b",)),
-    backends=("jax",),
+    _REJECTED, example=dot_case("a:1? b:0? c:1?", "a:2? b:2? c:1?", ("b",)), backends="jax"
 )
 def division_by_zero_in_jax(mismatch: Mismatch, outcome: Outcome) -> bool:
     """On JAX, a dot with a dim of size 0 raises a ZeroDivisionError.

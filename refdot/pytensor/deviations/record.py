@@ -32,7 +32,7 @@ def known_deviation(
     *,
     example: DotCase,
     versions: str = ">=3.0",
-    backends: tuple[str, ...] = (),
+    backends: str = "",
     upstream: str = "",
 ) -> Callable[[_Matcher], _Matcher]:
     """Put a matcher on record as a known deviation.
@@ -44,8 +44,10 @@ def known_deviation(
     ----------
     mismatches : str
         The rules and then the kinds of the mismatches that it explains.
-    example, versions, backends
+    example, versions
         As for `Deviation`.
+    backends : str, optional
+        The names of the backends that show it; all by default.
     upstream : str, optional
         The pull request or issue of PyTensor, such as "issues/203".
     """
@@ -59,7 +61,7 @@ def known_deviation(
             rules=tuple(word for word in words if word[0] == "R"),
             kinds=tuple(word for word in words if word[0] != "R"),
             versions=versions,
-            backends=backends,
+            backends=tuple(backends.split()),
             matches=matches,
             example=example,
             cause=cause,

@@ -53,10 +53,8 @@ def static_one_broadcasts(mismatch: Mismatch, outcome: Outcome) -> bool:
     `einsum` (tensor/einsum.py) squeezes such dims in `filter_singleton_dims`. Nothing compares the
     sizes before that: `Dot.make_node` skips batch dims, and sizes that are not static.
     """
-    case = mismatch.case
-    return _has_declared_shape(outcome) and all(
-        _broadcasts(case, dim) for dim in unequal_dims(case)
-    )
+    broadcasts = [_broadcasts(mismatch.case, dim) for dim in unequal_dims(mismatch.case)]
+    return _has_declared_shape(outcome) and all(broadcasts)
 
 
 @known_deviation(
@@ -113,10 +111,8 @@ def first_contracted_size_unchecked(mismatch: Mismatch, outcome: Outcome) -> boo
     unequal, contracted = unequal_dims(case), {*case.lowering.contracted}
     # A static size 1 is squeezed, and is not among the pairs.
     pairs = {dim for dim in unequal if not _broadcasts(case, dim)}
-    is_one_contracted = len(pairs) == 1 and pairs <= contracted
-    return (
-        is_one_contracted and _is_empty(case.x, contracted - unequal) and _is_dynamic(case, pairs)
-    )
+    is_one = len(pairs) == 1 and pairs <= contracted and _is_dynamic(case, pairs)
+    return is_one and _is_empty(case.x, contracted - unequal)
 
 
 @known_deviation(
@@ -130,19 +126,18 @@ def assertions_in_no_batch(mismatch: Mismatch, outcome: Outcome) -> bool:
     The `Assert` of `tensordot` (tensor/math.py) compares the sizes one by one, but it runs once for
     each element of the batch.
     """
-    return _is_empty(mismatch.case.x, mismatch.case.lowering.batch) and _have_equal_products_alone(
-        mismatch.case
-    )
+    case = mismatch.case
+    return _is_empty(case.x, case.lowering.batch) and _have_equal_products_alone(case)
 
 
 @known_deviation(
-    "R4 accepted-invalid", example=dot_case("a:2? b:3?", "a:3? b:3?", ("b",)), backends=("numba",)
+    "R4 accepted-invalid", example=dot_case("a:2? b:3?", "a:3? b:3?", ("b",)), backends="numba"
 )
 def batch_sizes_unchecked_in_numba(mismatch: Mismatch, outcome: Outcome) -> bool:
     """Numba multiplies batches of different sizes, and reads past the end of the shorter one.
 
-    `numba_funcify_BatchedDot` (link/numba/dispatch/elemwise.py) loops over the first axis of x, and
-    checks no size of y.
+    `numba_funcify_BatchedDot` (link/numba/dispatch/elemwise.py) loops over the first axis of x and
+    does not check the sizes of y.
     """
     case, low = mismatch.case, mismatch.case.lowering
     unequal = unequal_dims(case)
@@ -153,16 +148,13 @@ def batch_sizes_unchecked_in_numba(mismatch: Mismatch, outcome: Outcome) -> bool
 
 
 @known_deviation(
-    "R4 accepted-invalid",
-    example=dot_case("a:0?", "a:3?"),
-    versions=">=3.0,<3.3",
-    backends=("numba",),
+    "R4 accepted-invalid", example=dot_case("a:0?", "a:3?"), versions=">=3.0,<3.3", backends="numba"
 )
 def sums_of_nothing_in_numba(mismatch: Mismatch, outcome: Outcome) -> bool:
     """On Numba, a contracted dim of size 0 in x may have any size in y.
 
-    Numba's own `np.dot` gives zeros if x has nothing to sum, whatever the size of y. With batch
-    dims, the sizes of which are not compared, the same happens.
+    Numba's own `np.dot` returns zeros if x has nothing to sum, whatever the size of y. The same
+    holds with batch dims, whose sizes are not compared either.
     """
     case, low = mismatch.case, mismatch.case.lowering
     unequal = unequal_dims(case)
@@ -170,9 +162,7 @@ def sums_of_nothing_in_numba(mismatch: Mismatch, outcome: Outcome) -> bool:
     return is_shared and _is_empty(case.x, low.contracted) and _is_dynamic(case, unequal)
 
 
-@known_deviation(
-    "R4 accepted-invalid", example=dot_case("a:2? b:3?", "a:3? b:2?"), backends=("jax",)
-)
+@known_deviation("R4 accepted-invalid", example=dot_case("a:2? b:3?", "a:3? b:2?"), backends="jax")
 def assertions_dropped_in_jax(mismatch: Mismatch, outcome: Outcome) -> bool:
     """On JAX, only the product of the contracted sizes is compared.
 
@@ -198,10 +188,7 @@ def _is_empty(operand: Operand, dims: Iterable[str]) -> bool:
 
 
 def _has_equal_products(case: DotCase, dims: Iterable[str]) -> bool:
-    x_product, y_product = (
-        prod(operand.sizes[dim] for dim in dims) for operand in (case.x, case.y)
-    )
-    return x_product == y_product
+    return prod(case.x.sizes[dim] for dim in dims) == prod(case.y.sizes[dim] for dim in dims)
 
 
 def _have_equal_products_alone(case: DotCase) -> bool:

@@ -49,7 +49,7 @@ def summed_alone_first(mismatch: Mismatch, outcome: Outcome) -> bool:
     "R6 R8 wrong-value wrong-gradient",
     example=dot_case("a:2?", "b:3?", None, ("complex128", "complex128")),
     versions=">=3.0,<3.1",
-    backends=("python", "c"),
+    backends="python c",
 )
 def outer_product_conjugated(mismatch: Mismatch, outcome: Outcome) -> bool:
     """The outer product of complex vectors uses the conjugate of one of them.
@@ -74,7 +74,7 @@ def outer_product_conjugated(mismatch: Mismatch, outcome: Outcome) -> bool:
 @known_deviation(
     "R6 wrong-value",
     example=dot_case("a:2", "a:2", None, ("int64", "int64"), regime="rounding"),
-    backends=("numba",),
+    backends="numba",
 )
 def integers_as_floats_in_numba(mismatch: Mismatch, outcome: Outcome) -> bool:
     """Numba multiplies integers in floating point, and large products are not exact.
@@ -98,7 +98,7 @@ def integers_as_floats_in_numba(mismatch: Mismatch, outcome: Outcome) -> bool:
 @known_deviation(
     "R6 R8 wrong-value wrong-gradient",
     example=dot_case("a:4", "", None, ("complex64", "float64"), regime="rounding"),
-    backends=("c",),
+    backends="c",
 )
 def complex_products_in_c(mismatch: Mismatch, outcome: Outcome) -> bool:
     """In C, complex64 with a double-precision operand is multiplied in single precision.
@@ -159,7 +159,7 @@ def _factors_of_gradient(
 
 
 def summed_alone(tensor: NamedTensor, dims: Sequence[str]) -> NamedTensor:
-    """Sum a tensor if that is more than a matter of rounding: 64-bit integers, or nothing."""
+    """Sum over dims only if this changes more than rounding: 64-bit integers wrap, 0 times inf."""
     wraps = tensor.dtype.kind in "iu" and tensor.dtype.itemsize == 8
     is_empty = any(tensor.sizes[dim] == 0 for dim in dims)
     return tensor.sum(*dims) if dims and (wraps or is_empty) else tensor

@@ -4,13 +4,9 @@ It reads the same `Lowering` as the oracle. Dims that are summed alone are summe
 operands are aligned to (batch, free, contracted), and the simplest operation that fits computes the
 product: elementwise if nothing is contracted, else a (batched) matrix product.
 
-xtensor's softmax, exp(x) / exp(x).sum(dim), is lowered too. It overflows to inf / inf if x exceeds
-some 700, unless PyTensor's rewrite `local_softmax_stabilize` replaces it by a `Softmax`. That
-rewrite, in the pass "stabilize", requires that the numerator is the variable that the denominator
-sums. But if the quotient is transposed, as the next matrix product may need it,
-`local_dimshuffle_lift` moves the transposition to the numerator before that, in "canonicalize". In
-the stock lowering an `OpFromGraph` hides the transposition until "specialize", so the loss of
-attention is finite. The gradient is NaN in any case, because it is built before all rewrites.
+xtensor's softmax, exp(x) / exp(x).sum(dim), is lowered too, because PyTensor no longer recognizes
+it if a rewrite moves a transposition from the quotient to the numerator. It would then overflow if
+x exceeds some 700. docs/upstream/pull-request.md has the details.
 """
 
 from __future__ import annotations
