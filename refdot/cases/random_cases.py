@@ -8,7 +8,6 @@ from functools import cache
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as seeded
 from hypothesis.errors import HypothesisDeprecationWarning
-from hypothesis.strategies import SearchStrategy
 
 from refdot.cases.case import DotCase
 from refdot.cases.strategies import dot_cases
@@ -16,9 +15,7 @@ from refdot.cases.strategies import dot_cases
 __all__ = ["case_at"]
 
 
-@cache  # creating the strategy is slow
-def _dot_cases() -> SearchStrategy[DotCase]:
-    return dot_cases()
+_dot_cases = cache(dot_cases)  # creating the strategy is slow
 
 
 def case_at(seed: int, index: int) -> DotCase:

@@ -19,6 +19,13 @@ __all__ = ["EDITS", "shrink_case", "with_sizes"]
 Edit: TypeAlias = Callable[[DotCase], Iterator[DotCase]]
 _T = TypeVar("_T")
 
+_CASE_DEFAULTS: dict[str, Any] = {
+    "same_variable": False,
+    "regime": "exact",
+    "seed": 0,
+    "call": "function",
+}
+_OPERAND_DEFAULTS: dict[str, Any] = {"dtype": "float64", "layout": "c", "static": ()}
 # The simplest options first.
 _SIZES = (1, 2, 3, 0)
 _DISAGREEING_SIZES = ((2, 3), (1, 2), (2, 1), (3, 2), (0, 2), (2, 0))
@@ -62,8 +69,8 @@ def _edit_repeatedly(edit: Edit, case: DotCase, still_fails: Callable[[DotCase],
 
 def simplify_all_but_shapes(case: DotCase) -> Iterator[DotCase]:
     """Simplify everything at once, except dims and sizes."""
-    plain = _with_changes(case, "xy", dtype="float64", layout="c", static=())
-    yield replace(plain, regime="exact", seed=0, call="function")
+    plain = _with_changes(case, "xy", _OPERAND_DEFAULTS)
+    yield replace(plain, **_CASE_DEFAULTS | {"same_variable": case.same_variable})
 
 
 def lower_gradient_order(case: DotCase) -> Iterator[DotCase]:
@@ -107,16 +114,11 @@ def simplify_sizes(case: DotCase) -> Iterator[DotCase]:
 
 def simplify_one_property(case: DotCase) -> Iterator[DotCase]:
     """Simplify one property of the case, of both operands or of one operand."""
-    for change in (
-        {"same_variable": False},
-        {"regime": "exact"},
-        {"seed": 0},
-        {"call": "function"},
-    ):
-        yield replace(case, **change)
-    for operand_change in ({"dtype": "float64"}, {"layout": "c"}, {"static": ()}):
+    for name, value in _CASE_DEFAULTS.items():
+        yield replace(case, **{name: value})
+    for name, value in _OPERAND_DEFAULTS.items():
         for operands in ("xy",) if case.same_variable else ("xy", "x", "y"):
-            yield _with_changes(case, operands, **operand_change)
+            yield _with_changes(case, operands, {name: value})
 
 
 def simplify_dim_argument(case: DotCase) -> Iterator[DotCase]:
@@ -162,8 +164,8 @@ def _simpler(options: Sequence[_T], option: Any) -> Sequence[_T]:
     return options[: options.index(option)] if option in options else options
 
 
-def _with_changes(case: DotCase, operands: str, **changes: Any) -> DotCase:
-    """Change fields of the operands "x", "y" or "xy"."""
+def _with_changes(case: DotCase, operands: str, changes: Mapping[str, Any]) -> DotCase:
+    """Return a case with changes to x, y or both ("xy")."""
     return replace(case, **{name: replace(getattr(case, name), **changes) for name in operands})
 
 

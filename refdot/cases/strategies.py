@@ -62,18 +62,8 @@ _COMMON_DTYPE_PAIRS = (
     ("int64", "int64"),
     ("complex128", "complex128"),
 )
-_OTHER_SPELLINGS = ("set", "frozenset", "keys", "iterator", "tuple", "list")
-_SPELLINGS = ("shortest",) * 5 + (
-    "tuple",
-    "list",
-    "ellipsis",
-    "str",
-    "set",
-    "frozenset",
-    "keys",
-    "iterator",
-    "twice",
-)
+_ITERABLES = ("set", "frozenset", "keys", "iterator")
+_SPELLINGS = (*("shortest",) * 5, "tuple", "list", "ellipsis", "str", *_ITERABLES, "twice")
 # The faults that a valid, an invalid and any case can have; "" is none.
 _FAULTS = {
     True: ("",),
@@ -113,7 +103,7 @@ class _DrawnDim(NamedTuple):
     x_place, y_place, dim_place : int
         Sort keys: the order of the dims in x, in y and in `dim`.
     static : int
-        Where the size is static: 0 in neither operand, 1 in x, 2 in y, 3 in both.
+        Bits: 1 if the size is static in x, 2 if it is static in y.
     """
 
     role: int
@@ -171,7 +161,7 @@ def dim_arguments(
         return DimArgument("str", items)
     if spelling == "twice":
         return DimArgument("list", items + items[:1])
-    return DimArgument(spelling if spelling in _OTHER_SPELLINGS else "tuple", items)
+    return DimArgument(spelling if spelling in ("list", *_ITERABLES) else "tuple", items)
 
 
 def invalid_dim_arguments(dims: Sequence[str]) -> SearchStrategy[DimArgument]:
@@ -182,20 +172,12 @@ def invalid_dim_arguments(dims: Sequence[str]) -> SearchStrategy[DimArgument]:
     present, near = (dims[0], dims[0] + "_") if dims else ("a", "a_")
     missing = next(name for name in ("z", "w", "v") if name not in dims)
     near = near if near not in dims else missing
+    names = [present, missing] if dims else [missing]
     return choices(
         [
-            DimArgument("str", (missing,)),
-            DimArgument("tuple", (missing,)),
-            DimArgument("list", (present, missing) if dims else (missing,)),
-            DimArgument("tuple", (missing, near)),
+            *map(DimArgument.of, (missing, (missing,), names, (missing, near))),
             DimArgument("set", (near, missing)),
-            DimArgument("str", (near,)),
-            DimArgument("object", (5,)),
-            DimArgument("object", (True,)),
-            DimArgument("object", (1.5,)),
-            DimArgument("tuple", (5,)),
-            DimArgument("list", (None,)),
-            DimArgument("list", (present, 5)),
+            *map(DimArgument.of, (near, 5, True, 1.5, (5,), [None], [present, 5])),
             DimArgument("array", (present,)),
             DimArgument("bytes", (present,)),
         ]
@@ -263,27 +245,19 @@ def dot_cases(draw: DrawFn, valid: bool | None = None) -> DotCase:
     x_layout, y_layout = draw(layouts), draw(layouts)
     x_names: Sequence[Any] = draw(_invalid_names(x_dims)) if fault == "names" else x_dims
 
-    def is_static(name: Any, operand: int) -> bool:
+    def is_static(name: Any, bit: int) -> bool:
         if static != "mixed":
             return static == "all"
-        return bool(
-            dims[name].static & operand if name in dims else padding_length % 2 == operand % 2
-        )
+        return bool(dims[name].static & bit) if name in dims else padding_length % 2 == bit % 2
 
-    x = Operand(
-        tuple(x_names),
-        tuple(x_sizes.get(name, 2) for name in x_names),
-        x_dtype,
-        tuple(is_static(name, 1) for name in x_names),
-        x_layout,
-    )
-    y = Operand(
-        tuple(y_dims),
-        tuple(y_sizes[name] for name in y_dims),
-        y_dtype,
-        tuple(is_static(name, 2) for name in y_dims),
-        y_layout,
-    )
+    def operand(
+        names: Sequence[Any], sizes: Mapping[str, int], dtype: str, layout: str, bit: int
+    ) -> Operand:
+        shape = tuple(sizes.get(name, 2) for name in names)
+        return Operand(tuple(names), shape, dtype, tuple(is_static(n, bit) for n in names), layout)
+
+    x = operand(x_names, x_sizes, x_dtype, x_layout, bit=1)
+    y = operand(y_dims, y_sizes, y_dtype, y_layout, bit=2)
     # Compiling a gradient of many dims takes a second, and fewer dims show the same defects.
     gradient_order = draw(choices((0, 1, 1, 2) if len(dims) <= 3 else (0, 0, 0, 1)))
     call = draw(choices(("function", "function", "method", "operator")))

@@ -10,7 +10,7 @@ from typing import Any
 from refdot.targets.callable import CallableTarget
 from refdot.targets.protocol import Target, TargetError
 
-__all__ = ["find_target", "target_names"]
+__all__ = ["find_target"]
 
 # A package provides a target by an entry point of this group, which it calls without arguments.
 _GROUP = "refdot.targets"
@@ -21,11 +21,6 @@ class _FoundTarget(CallableTarget):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return find_target, (self.name,)
-
-
-def target_names() -> tuple[str, ...]:
-    """Return the names of the targets that installed packages provide."""
-    return tuple(sorted(entry_points(group=_GROUP).names))
 
 
 def find_target(name: str) -> Target:
@@ -42,11 +37,12 @@ def find_target(name: str) -> Target:
     TargetError
         There is no such target, or it cannot be imported.
     """
-    if name in entry_points(group=_GROUP).names:
+    installed = entry_points(group=_GROUP).names
+    if name in installed:
         return _installed_target(name)
     module_name, _, path = name.partition(":")
     if not module_name or not path:
-        choices = ", ".join(target_names())
+        choices = ", ".join(sorted(installed))
         raise TargetError(f"unknown target {name!r}: choose from {choices} or module:function")
     function = _imported(module_name, path)
     if not callable(function):
