@@ -44,10 +44,10 @@ def compare(case: DotCase, outcome: Outcome, target: Target) -> tuple[Mismatch, 
         left out.
     """
     error = expected_error(case)
-    if error is not None:
-        found = _judge_error(case, outcome, error, target.stages)
-    else:
+    if error is None:
         found = _judge_valid(case, outcome)
+    else:
+        found = _judge_error(case, outcome, error, target.stages)
     return tuple(
         mismatch
         for mismatch in [*found, *_judge_conduct(case, outcome)]
@@ -90,15 +90,7 @@ def _distinct(mismatches: Iterable[Mismatch]) -> list[Mismatch]:
 def _judge_error(
     case: DotCase, outcome: Outcome, error: DotError, stages: tuple[str, ...]
 ) -> Iterator[Mismatch]:
-    mismatched: dict[str, tuple[int, int]] = {}
-    earliest = "build"
-    if isinstance(error, SizeMismatchError):
-        x, y = case.x.static_sizes, case.y.static_sizes
-        static = {dim: pair for dim, pair in error.sizes.items() if None not in (x[dim], y[dim])}
-        earliest = "build" if static and "build" in stages else "run"
-        mismatched = static if earliest == "build" else error.sizes
-    if earliest not in stages:
-        earliest = stages[-1]
+    earliest, mismatched = _earliest(case, error, stages)
     base = "ValueError" if isinstance(error, ValueError) else "TypeError"
     expected = f"{base} at {earliest}: {error}"
     mismatch = partial(_mismatch, case, expected=expected, earliest_stage=earliest)
@@ -115,6 +107,19 @@ def _judge_error(
     elif not _names_culprit(error, raised):
         detail = f"{cause}: the message does not name the dim"
         yield mismatch("R13", "wrong-error", raised.stage, detail, got=raised)
+
+
+def _earliest(
+    case: DotCase, error: DotError, stages: tuple[str, ...]
+) -> tuple[str, dict[str, tuple[int, int]]]:
+    """Return the earliest stage that can raise an error, and the mismatched sizes known there."""
+    if not isinstance(error, SizeMismatchError):
+        return "build" if "build" in stages else stages[-1], {}
+    x, y = case.x.static_sizes, case.y.static_sizes
+    static = {dim: pair for dim, pair in error.sizes.items() if None not in (x[dim], y[dim])}
+    if static and "build" in stages:
+        return "build", static
+    return "run" if "run" in stages else stages[-1], error.sizes
 
 
 def _cause(case: DotCase, error: DotError, mismatched: dict[str, tuple[int, int]]) -> str:
@@ -187,18 +192,15 @@ def _judge_declaration(case: DotCase, declared: Declared) -> Iterator[Mismatch]:
         yield mismatch("R7", "wrong-dtype", "build", detail, dtype, declared.dtype)
     for dim, size in zip(dims, declared.shape, strict=True):
         x_size, y_size = (operand.static_sizes.get(dim) for operand in (case.x, case.y))
-        static = y_size if x_size is None else x_size
-        if size != static:
-            detail = f"wrong static size of a {case.lowering.role(dim)} dim"
-            if size is None:
-                owner = "y" if x_size is None else "x"
-                detail = (
-                    f"static size of a {case.lowering.role(dim)} dim forgotten ({owner} has it)"
-                )
-            yield mismatch(
-                "R9", "wrong-shape", "build", detail, f"{dim}: {static}", f"{dim}: {size}"
-            )
-            return
+        static, owner = (y_size, "y") if x_size is None else (x_size, "x")
+        if size == static:
+            continue
+        role = case.lowering.role(dim)
+        forgotten = f"static size of a {role} dim forgotten ({owner} has it)"
+        detail = forgotten if size is None else f"wrong static size of a {role} dim"
+        shown = f"{dim}: {static}", f"{dim}: {size}"
+        yield mismatch("R9", "wrong-shape", "build", detail, *shown)
+        return
 
 
 def judge_answer(
@@ -227,10 +229,9 @@ def judge_answer(
         if answer.dtype.kind not in "biufc":
             return found
     correct = correct_answers(x, y, case.dim.names)
-    wrong = correct.wrong(answer.data)
-    if wrong.any():
-        detail = f"{_FAMILIES[oracle.dtype.kind]} {_manner(correct, answer.data, wrong)}"
-        shown = _first_wrong(oracle.dims, wrong, oracle.data, answer.data)
+    if wrong := _first_wrong(correct, answer.data, oracle.data):
+        manner, *shown = wrong
+        detail = f"{_FAMILIES[oracle.dtype.kind]} {manner}"
         found.append(mismatch("R6", "wrong-value", "run", detail, *shown))
     return found
 
@@ -254,26 +255,23 @@ def _judge_gradient(case: DotCase, gradient: Gradient) -> Mismatch | None:
     order, name, replicate = gradient.order, gradient.operand, gradient.replicate
     x, y = case.tensors(replicate)
     operand, value = x if name == "x" else y, gradient.value
-
-    def mismatch(detail: str, expected: object, got: object) -> Mismatch:
-        which = f"{'first' if order == 1 else 'second'} order, of {name}"
-        which += ", same variable" if case.same_variable else ""
-        where = {"replicate": replicate, "order": order, "operand": name}
-        detail = f"{which}: {detail}"
-        return _mismatch(case, "R8", "wrong-gradient", "run", detail, expected, got, **where)
-
+    wrong: tuple[str, object, object] | None
     if value.shape != operand.shape:
-        return mismatch("shape", operand.shape, value.shape)
-    if not _is_gradient_dtype(value.dtype, operand.dtype, x.dtype == y.dtype):
-        return mismatch("dtype", operand.dtype, value.dtype)
-    correct = correct_gradient(case, order, name, replicate)
-    wrong = correct.wrong(value)
-    if not wrong.any():
+        wrong = "shape", operand.shape, value.shape
+    elif not _is_gradient_dtype(value.dtype, operand.dtype, x.dtype == y.dtype):
+        wrong = "dtype", operand.dtype, value.dtype
+    else:
+        correct = correct_gradient(case, order, name, replicate)
+        with np.errstate(over="ignore"):
+            reference = correct.reference.astype(operand.dtype)
+        wrong = _first_wrong(correct, value, reference)
+    if wrong is None:
         return None
-    with np.errstate(over="ignore"):
-        reference = correct.reference.astype(operand.dtype)
-    shown = _first_wrong(operand.dims, wrong, reference, value)
-    return mismatch(_manner(correct, value, wrong), *shown)
+    manner, *shown = wrong
+    same = ", same variable" if case.same_variable else ""
+    detail = f"{'first' if order == 1 else 'second'} order, of {name}{same}: {manner}"
+    where = {"replicate": replicate, "order": order, "operand": name}
+    return _mismatch(case, "R8", "wrong-gradient", "run", detail, *shown, **where)
 
 
 def _is_gradient_dtype(dtype: np.dtype[Any], own: np.dtype[Any], same_dtypes: bool) -> bool:
@@ -286,24 +284,27 @@ def _is_gradient_dtype(dtype: np.dtype[Any], own: np.dtype[Any], same_dtypes: bo
     return bool(np.finfo(dtype).eps <= np.finfo(own).eps)
 
 
-def _manner(correct: CorrectAnswers, answer: Array, wrong: Array) -> str:
-    """Describe coarsely how an answer is wrong."""
-    if correct.dtype.kind in "biu":
-        return "wrong"
-    finite = np.isfinite(correct.reference) & np.isfinite(answer)
-    if not (wrong & finite).any():
-        return "wrong where not finite"
-    return "wrong by more than rounding"
-
-
 def _first_wrong(
-    dims: tuple[str, ...], wrong: Array, expected: Array, got: Array
-) -> tuple[str, str]:
-    """Show the first wrong element as expected and as it came, with its location by dims."""
+    correct: CorrectAnswers, answer: Array, reference: Array
+) -> tuple[str, str, str] | None:
+    """Describe coarsely how an answer is wrong, if it is, and show its first wrong element.
+
+    Returns
+    -------
+    tuple of str, optional
+        The description, then the element of `reference` and of the answer, with its location.
+    """
+    wrong = correct.wrong(answer)
+    if not wrong.any():
+        return None
     index = tuple(int(i) for i in np.argwhere(wrong)[0])
-    location = ", ".join(f"{dim}={i}" for dim, i in zip(dims, index, strict=True))
+    location = ", ".join(f"{dim}={i}" for dim, i in zip(correct.dims, index, strict=True))
     at = f" at {location}" if location else ""
-    return f"{expected[index]!s}{at}", f"{got[index]!s}{at}"
+    manner = "wrong"
+    if correct.dtype.kind not in "biu":
+        finite = wrong & np.isfinite(correct.reference) & np.isfinite(answer)
+        manner += " by more than rounding" if finite.any() else " where not finite"
+    return manner, f"{reference[index]!s}{at}", f"{answer[index]!s}{at}"
 
 
 # Every case

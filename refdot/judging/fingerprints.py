@@ -65,14 +65,6 @@ def fingerprint(raised: Raised, case: DotCase) -> str:
 
     The names that random cases choose from are replaced in every message, even if they are not in
     this case: some are English words, and a message must not change with the names of its case.
-
-    Examples
-    --------
-    >>> from refdot.cases.case import Operand
-    >>> case = DotCase(Operand(("r", "b"), (2, 3)), Operand(("b",), (4,)))
-    >>> raised = Raised("run", "ValueError", "node 5 of <Op{r}> got float32 in (2, x)", True)
-    >>> fingerprint(raised, case)
-    'node <n> of … got <dtype> in …'
     """
     line = next((line for line in raised.message.splitlines() if line.strip()), "")
     names = chain(*NAME_POOLS, case.dims)
