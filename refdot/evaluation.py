@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from math import prod
 
 import numpy as np
@@ -14,11 +13,10 @@ from refdot.errors import (
     NoGradientError,
     SizeMismatchError,
 )
-from refdot.lowering import EINSUM_SYMBOLS, Dim, Lowering, dim_set, lower
+from refdot.lowering import EINSUM_SYMBOLS, Dim, Dims, Lowering, dim_set, lower
 from refdot.tensor import Array, NamedTensor
 
 __all__ = ["dot", "dot_jvp", "dot_vjp", "evaluate", "pull_back"]
-
 
 _NUMERIC = frozenset("?bhilqBHILQefdgFDG")
 _CONTINUOUS = frozenset("efdgFDG")
@@ -90,9 +88,9 @@ def checked_lowering(x: NamedTensor, y: NamedTensor, dim: Dim) -> Lowering:
 def evaluate(lowering: Lowering, x: Array, y: Array) -> Array:
     """Evaluate a lowering on arrays whose sizes have been checked.
 
-    The result is that of the einsum. For large operands of a floating-point dtype it is computed
-    as one (batched) matrix product, so that BLAS does the work.
-    The axes of x, y and the result are `x_dims`, `y_dims` and `out_dims` of the lowering.
+    The axes of x, y and the result are `x_dims`, `y_dims` and `out_dims` of the lowering. The
+    result is that of its einsum. For large floating-point operands it is computed as one (batched)
+    matrix product, so that BLAS does the work.
     """
     if not (x.size and y.size):
         # An empty sum is 0, but einsum would multiply it by the other operand, perhaps infinity.
@@ -141,7 +139,7 @@ def _evaluate_product_first(lowering: Lowering, x: Array, y: Array) -> Array:
     """
     sizes = _sizes_of(lowering, x, y)
 
-    def spread(operand: Array, absent: tuple[str, ...]) -> Array:
+    def spread(operand: Array, absent: Dims) -> Array:
         shape = (*operand.shape, *(sizes[dim] for dim in absent))
         axes = tuple(range(operand.ndim, len(shape)))
         return np.broadcast_to(np.expand_dims(operand, axes), shape).copy()
@@ -161,9 +159,7 @@ def as_matmul(lowering: Lowering, x: Array, y: Array) -> Array:
     sizes = dict(zip(x_dims + y_dims, x.shape + y.shape, strict=True))
     batch, contracted = lowering.batch, lowering.contracted
 
-    def matrices(
-        operand: Array, dims: tuple[str, ...], rows: tuple[str, ...], columns: tuple[str, ...]
-    ) -> Array:
+    def matrices(operand: Array, dims: Dims, rows: Dims, columns: Dims) -> Array:
         order = [dims.index(dim) for dim in batch + rows + columns]
         extents = [prod(sizes[dim] for dim in group) for group in (rows, columns)]
         return operand.transpose(order).reshape(*(sizes[dim] for dim in batch), *extents)
@@ -179,10 +175,8 @@ def as_matmul(lowering: Lowering, x: Array, y: Array) -> Array:
     return product.reshape([sizes[dim] for dim in dims]).transpose(order)
 
 
-def sum_over(
-    operand: Array, dims: tuple[str, ...], summed: tuple[str, ...]
-) -> tuple[Array, tuple[str, ...]]:
-    """Sum over some dims of a floating-point array; return the sums and the dims that are left."""
+def sum_over(operand: Array, dims: Dims, summed: Dims) -> tuple[Array, Dims]:
+    """Sum over some dims of a floating-point array; return the sums and the remaining dims."""
     if not summed:
         return operand, dims
     axes = tuple(dims.index(dim) for dim in summed)
@@ -195,16 +189,11 @@ def _evaluate_without_unit_dims(lowering: Lowering, x: Array, y: Array) -> Array
     An array with more than 52 dims of size 2 or more would not fit into memory.
     """
     sizes = _sizes_of(lowering, x, y)
-
-    def without_unit_dims(dims: Iterable[str]) -> tuple[str, ...]:
-        return tuple(dim for dim in dims if sizes[dim] != 1)
-
-    summed_over = set(sizes).difference(lowering.out_dims)
-    shorter = lower(
-        without_unit_dims(lowering.x_dims),
-        without_unit_dims(lowering.y_dims),
-        frozenset(without_unit_dims(summed_over)),
+    x_dims, y_dims, out_dims = (
+        tuple(dim for dim in dims if sizes[dim] != 1)
+        for dims in (lowering.x_dims, lowering.y_dims, lowering.out_dims)
     )
+    shorter = lower(x_dims, y_dims, frozenset(x_dims + y_dims).difference(out_dims))
     out_shape = [sizes[dim] for dim in lowering.out_dims]
     return evaluate(shorter, x.squeeze(), y.squeeze()).reshape(out_shape)
 

@@ -17,15 +17,9 @@ __all__ = ["ASPECTS", "KINDS", "RULES", "STAGES"]
 
 
 class Rule(NamedTuple):
-    """A rule of SPEC.md.
+    """A rule of SPEC.md: its title, and the kinds of mismatch that show that it is broken.
 
-    Attributes
-    ----------
-    name : str
-        The title of its section.
-    kinds : tuple of str
-        The kinds of mismatch that break this rule. A run that selects none of them does not
-        judge the rule.
+    A run that selects none of these kinds does not judge the rule.
     """
 
     name: str

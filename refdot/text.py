@@ -5,15 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from unicodedata import east_asian_width
 
-__all__ = [
-    "counted",
-    "display_width",
-    "listed",
-    "nearest_name",
-    "one_line",
-    "printable",
-    "shortened",
-]
+__all__ = ["counted", "listed", "nearest_name", "one_line", "printable", "shortened", "text_width"]
 
 
 def one_line(value: object) -> str:
@@ -86,12 +78,12 @@ def printable(name: str) -> str:
     return name if name.isprintable() else repr(name)[1:-1]
 
 
-def display_width(text: str) -> int:
+def text_width(text: str) -> int:
     """Return the number of columns that a text takes in a monospaced font.
 
     Examples
     --------
-    >>> display_width("time"), display_width("時間")
+    >>> text_width("time"), text_width("時間")
     (4, 4)
     """
     return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)

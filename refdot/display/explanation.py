@@ -9,7 +9,7 @@ from math import prod
 from refdot.display.svg import MEANING
 from refdot.errors import DimNameError, DimNotFoundError, DotError, SizeMismatchError
 from refdot.lowering import EINSUM_SYMBOLS, Dims, Lowering
-from refdot.text import counted, display_width, printable
+from refdot.text import counted, printable, text_width
 
 __all__ = ["explain", "message_with_underline", "parse_operands", "underline"]
 
@@ -103,9 +103,9 @@ def _letters(lowering: Lowering) -> list[str]:
         subscripts += {"x": "", "y": ",", "out": "->"}[name]
         subscripts += "".join(lowering.symbol[dim] for dim in dims)
         names = "  ".join(map(printable, dims)) or "(no dims)"
-        letters = [_padded(lowering.symbol[dim], display_width(printable(dim))) for dim in dims]
+        letters = [_padded(lowering.symbol[dim], text_width(printable(dim))) for dim in dims]
         rows.append((f"{name:<5}{names}", f"     {'  '.join(letters)}", subscripts))
-    width = max(display_width(line) for *lines, _ in rows for line in lines)
+    width = max(text_width(line) for *lines, _ in rows for line in lines)
     return [
         line.rstrip()
         for names, letters, so_far in rows
@@ -119,7 +119,7 @@ def _roles(lowering: Lowering, sizes: Mapping[str, int]) -> list[str]:
         f"{printable(dim)} = {sizes[dim]}" if dim in sizes else printable(dim)
         for dim in lowering.all_dims
     ]
-    width = max(map(display_width, names), default=0)
+    width = max(map(text_width, names), default=0)
     return [
         f"{lowering.symbol[dim]}  {_padded(name, width)}  {role:<10}  {MEANING[role]}"
         for dim, name in zip(lowering.all_dims, names, strict=True)
@@ -128,7 +128,7 @@ def _roles(lowering: Lowering, sizes: Mapping[str, int]) -> list[str]:
 
 
 def _padded(text: str, width: int) -> str:
-    return text + " " * (width - display_width(text))
+    return text + " " * (width - text_width(text))
 
 
 def _einsum(lowering: Lowering, subscripts: str, first: str, second: str) -> str:
@@ -200,7 +200,7 @@ def _gradients(lowering: Lowering) -> list[str]:
             f"{words} {' '.join(map(printable, dims))}" for words, dims in changes.items() if dims
         ]
         notes.append(", ".join(lists))
-    width = max(map(display_width, calls))
+    width = max(map(text_width, calls))
     return [
         f"{_padded(call, width)}  {note}".rstrip() for call, note in zip(calls, notes, strict=True)
     ]
@@ -241,4 +241,4 @@ def underline(option: str, text: str, name: str, occurrence: int = 0) -> str:
     whole_name = rf"(?<![^\s,=]){re.escape(name)}(?![^\s,=])"
     starts = [match.start() for match in re.finditer(whole_name, text)]
     start = len(shown) - len(text) + starts[occurrence]
-    return f"{shown}\n{' ' * display_width(shown[:start])}{'^' * display_width(name)}"
+    return f"{shown}\n{' ' * text_width(shown[:start])}{'^' * text_width(name)}"

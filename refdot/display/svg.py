@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from html import escape
 
 from refdot.lowering import Dims, Lowering
-from refdot.text import display_width, printable
+from refdot.text import printable, text_width
 
 __all__ = ["COLOURS", "MEANING", "render"]
 
@@ -111,7 +111,7 @@ class Layout:
         """Compute the width from the longest labels and the height from the number of dims."""
 
         def longest(dims: Sequence[str]) -> float:
-            labels = [2 + display_width(_label(dim, sizes)) for dim in dims]
+            labels = [2 + text_width(_label(dim, sizes)) for dim in dims]
             return max(labels, default=0) * _CHARACTER + 2 * _GAP
 
         left = max(_SHORTEST_EDGE, longest(lowering.batch + lowering.x_free + lowering.x_summed))

@@ -16,7 +16,7 @@ from refdot.cases.strategies import dot_cases
 from refdot.display.svg import COLOURS, MEANING, Layout
 from refdot.lowering import lower_dot
 from refdot.targets.mismatch import Mismatch
-from refdot.text import display_width, printable
+from refdot.text import printable, text_width
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -80,7 +80,7 @@ def test_each_dim_has_an_edge_and_its_label_fits_for_any_name(case, names):
     assert len(found) == len(low.all_dims)
     for title, (start, end, _, label) in found.items():
         room = (layout.out_left if ": batch," in title else end) - start
-        assert (display_width(label) - 1) * 7.3 < room, label
+        assert (text_width(label) - 1) * 7.3 < room, label
     assert low.to_svg(sizes) == low.to_svg(dict(reversed(sizes.items())))
 
 
