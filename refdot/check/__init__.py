@@ -2,12 +2,13 @@
 
 from refdot.check.batch import judge, judge_batch
 from refdot.check.campaign import run
-from refdot.check.findings import Coverage, Finding, Report
+from refdot.check.findings import Counts, Coverage, Finding, Report
 from refdot.check.plan import PROFILES, Configuration, Profile, Shard
 
 __all__ = [
     "PROFILES",
     "Configuration",
+    "Counts",
     "Coverage",
     "Finding",
     "Profile",

@@ -145,22 +145,15 @@ def judge_individually(target: Target, batch: Batch, timeout: float | None = Non
             fatal_cases += 1
             if "rejected-valid" in _kinds(batch.only):
                 ((configuration, (case,)),) = part.work
-                detail = f"{_TIMED_OUT} {timeout:g} s" if judged.timed_out else _DIED
-                result.findings.append(_fatal_finding(target, case, configuration, detail))
+                got = f"{_TIMED_OUT} {timeout:g} s" if judged.timed_out else _DIED
+                expected = "an answer or an error"
+                mismatch = Mismatch("R6", "rejected-valid", "run", got, expected, got, case)
+                outcome = Outcome(raised=Raised("run", "", got, expected_type=False))
+                result.findings.append(_finding(target, mismatch, outcome, configuration))
             if fatal_cases == _MAX_FATAL_CASES:
                 result.lost = len({case for part in parts[done:] for _, (case,) in part.work})
                 break
     return result
-
-
-def _fatal_finding(
-    target: Target, case: DotCase, configuration: Configuration, detail: str
-) -> Finding:
-    mismatch = Mismatch(
-        "R6", "rejected-valid", "run", detail, "an answer or an error", detail, case
-    )
-    outcome = Outcome(raised=Raised("run", "", detail, False))
-    return _finding(target, mismatch, outcome, configuration)
 
 
 def is_fatal(mismatch: Mismatch) -> bool:

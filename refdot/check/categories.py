@@ -12,13 +12,11 @@ from typing import TypeVar
 
 from refdot.cases.case import CALLS, DTYPES, LAYOUTS, REGIMES, DimArgument, DotCase
 from refdot.judging.expected import expected_error
-from refdot.lowering import lower_dot
 
 __all__ = [
     "CATEGORIES",
     "broken_rule",
     "count_by_category",
-    "count_dims",
     "dtypes",
     "roles",
     "sizes",
@@ -30,6 +28,7 @@ _Predicate = Callable[[DotCase], bool]
 _Name = TypeVar("_Name")
 _SPELLINGS = [name for name in DimArgument.SPELLINGS if name not in ("object", "array", "bytes")]
 _ROLES = ("contracted", "batch", "x_free", "y_free", "x_summed", "y_summed")
+_BREAKABLE = ("R1", "R2", "R3", "R4", None)
 
 
 @cache
@@ -46,8 +45,8 @@ def valid(predicate: _Predicate) -> _Predicate:
 
 def roles(case: DotCase) -> set[str]:
     """Return the roles of a valid case's dims."""
-    low = lower_dot(case.x.dims, case.y.dims, case.dim.names)
-    return {role for role in _ROLES if getattr(low, role)}
+    lowering = case.lowering
+    return {role for role in _ROLES if getattr(lowering, role)}
 
 
 def sizes(case: DotCase) -> set[int]:
@@ -60,19 +59,13 @@ def dtypes(case: DotCase) -> set[str]:
     return {case.x.dtype, case.y.dtype}
 
 
-def count_dims(case: DotCase) -> int:
-    """Return the number of distinct dims."""
-    return len({*case.x.dims, *case.y.dims})
-
-
 def _static(case: DotCase) -> set[bool]:
     return {*case.x.static, *case.y.static}
 
 
 def _reorders_shared_dims(case: DotCase) -> bool:
-    return [d for d in case.x.dims if d in case.y.dims] != [
-        d for d in case.y.dims if d in case.x.dims
-    ]
+    shared = [dim for dim in case.x.dims if dim in case.y.dims]
+    return shared != [dim for dim in case.y.dims if dim in case.x.dims]
 
 
 def _each(
@@ -90,20 +83,14 @@ CATEGORIES: dict[str, _Predicate] = {
     **_each("layout", LAYOUTS, lambda case, layout: layout in (case.x.layout, case.y.layout)),
     **_each("value regime", REGIMES, lambda case, regime: case.regime == regime),
     **_each("size", (0, 1, 2, 3, 4, 5), lambda case, size: size in sizes(case)),
-    **_each(
-        "broken rule:",
-        ("R1", "R2", "R3", "R4", None),
-        lambda case, rule: broken_rule(case) == rule,
-    ),
+    **_each("broken rule:", _BREAKABLE, lambda case, rule: broken_rule(case) == rule),
     **_each("gradient order", range(3), lambda case, order: case.gradient_order == order),
     **_each(
-        "dim as",
-        _SPELLINGS,
-        lambda case, spelling: broken_rule(case) is None and case.dim.spelling == spelling,
+        "dim as", _SPELLINGS, lambda case, s: broken_rule(case) is None and case.dim.spelling == s
     ),
     **_each("called as", CALLS, lambda case, call: case.call == call),
-    **_each("number of dims:", range(6), lambda case, count: count_dims(case) == count),
-    "more than 26 dims": lambda case: count_dims(case) > 26,
+    **_each("number of dims:", range(6), lambda case, count: len(case.dims) == count),
+    "more than 26 dims": lambda case: len(case.dims) > 26,
     "more than 52 axes": lambda case: len(case.x.dims + case.y.dims) > 52,
     "a 0-d operand": lambda case: not case.x.dims or not case.y.dims,
     "two dtypes": lambda case: len(dtypes(case)) == 2,
@@ -112,7 +99,7 @@ CATEGORIES: dict[str, _Predicate] = {
     "all sizes static": lambda case: _static(case) == {True},
     "some sizes static": lambda case: len(_static(case)) == 2,
     "no size static": lambda case: _static(case) == {False},
-    "two dims of one size": lambda case: len(sizes(case)) < count_dims(case),
+    "two dims of one size": lambda case: len(sizes(case)) < len(case.dims),
     "shared dims in another order in y": valid(_reorders_shared_dims),
     "dim names of several letters": lambda case: any(len(str(dim)) > 1 for dim in case.y.dims),
 }

@@ -224,10 +224,10 @@ class Campaign:
 
         Each of these is a batch, together with the unsupported cases drawn before it.
         """
-        sample = left = self.profile.sample or 0
+        left = self.profile.sample or 0
         wanted = self.profile.cases
         if sampled.issuperset(self.backends):
-            wanted = min(wanted, sample)
+            wanted = min(wanted, left)
         cases: list[DotCase] = []
         seen: set[DotCase] = set()
         number = 0
@@ -235,7 +235,7 @@ class Campaign:
         # A target may support so little that such a case is drawn rarely, or never.
         for index in range(100 * wanted):
             case = case_at(self.seed, index)
-            is_for_all = left > 0 and len({*case.x.dims, *case.y.dims}) <= _MAX_SLOW_DIMS
+            is_for_all = left > 0 and len(case.dims) <= _MAX_SLOW_DIMS
             backends = [name for name in self.backends if is_for_all or name not in sampled]
             if case in seen or not backends:
                 continue

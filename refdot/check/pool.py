@@ -26,7 +26,7 @@ __all__ = ["ProcessDied", "WorkerPool", "run_tasks", "with_time_limit"]
 
 # The number of tasks submitted ahead: enough for any cluster, and few enough for memory.
 _MAX_PENDING = 1000
-# Windows has neither the signal nor the timer.
+# Windows has neither this signal nor the timer that sends it.
 _ALARM = getattr(signal, "SIGALRM", None)
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -34,13 +34,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class ProcessDied:
-    """The outcome of a task that killed its process.
-
-    Attributes
-    ----------
-    timed_out : bool
-        Whether `with_time_limit` killed it.
-    """
+    """The result of a task that killed its process, or that `with_time_limit` ended."""
 
     timed_out: bool = False
 
@@ -53,7 +47,7 @@ def run_tasks(
 ) -> Iterator[tuple[Item, Result | ProcessDied]]:
     """Run a task for each item, and yield the results in the order of the items.
 
-    A task whose process dies is run once more, unless it exceeded its time limit.
+    A task whose process dies runs once more, unless it exceeded its time limit.
 
     Parameters
     ----------
@@ -67,7 +61,6 @@ def run_tasks(
     Yields
     ------
     item, result
-        The result is a `ProcessDied` if no process survived the task.
 
     Raises
     ------
@@ -120,19 +113,15 @@ def _result_of(future: Future[bytes], resubmit: Callable[[], Future[bytes]]) -> 
         try:
             returned = future.result()
         except Exception as death:  # `_run_task` returns the errors of the task
-            timed_out = (
-                isinstance(death, ProcessExpired)
-                and _ALARM is not None
-                and death.exitcode == -_ALARM
-            )
-            if timed_out or attempt == 2:
-                return ProcessDied(timed_out)
+            killed_by = -death.exitcode if isinstance(death, ProcessExpired) else 0
+            if killed_by == _ALARM or attempt == 2:
+                return ProcessDied(timed_out=killed_by == _ALARM)
+            future = resubmit()
         else:
             result, error = pickle.loads(returned)
             if error is not None:
                 raise error
             return result
-        future = resubmit()
     return None
 
 
@@ -153,17 +142,11 @@ def _unpickled(target: bytes) -> Target:
 
 
 def with_time_limit(items: Iterable[Item], seconds: float | None) -> Generator[Item, None, None]:
-    """Yield the items, and kill this process if one of them takes too long.
+    """Yield the items, and kill this process if one of them takes longer than `seconds`.
 
-    The timer restarts with each item, and stops when the iterator ends or is closed. The operating
-    system kills the process, so that a loop in C code ends as well. Outside a process that
-    `multiprocessing` started, and on Windows, there is no time limit.
-
-    Parameters
-    ----------
-    items : iterable
-    seconds : float or None
-        None: no time limit.
+    The timer restarts with each item, and stops when the generator ends or is closed. The system
+    kills the process, even in a loop in C code. Without `seconds`, on Windows, and in a process
+    that `multiprocessing` did not start, there is no limit.
     """
     if seconds is None or _ALARM is None or parent_process() is None:
         yield from items
@@ -177,19 +160,14 @@ def with_time_limit(items: Iterable[Item], seconds: float | None) -> Generator[I
 
 
 class WorkerPool(Executor):
-    """An executor with its own worker processes, each of which is replaced when it dies.
+    """An executor with `size` worker processes, each of which is replaced when it dies.
 
-    Unlike a `ProcessPoolExecutor`, it loses only the task of the process that died. At the end of
-    a `with` statement it stops the tasks that are still running.
-
-    Parameters
-    ----------
-    size : int
-        Number of processes. They inherit nothing from this one.
+    Unlike a `ProcessPoolExecutor`, it loses only the task of the process that died. The processes
+    inherit nothing from this one. The end of a `with` statement stops the tasks that still run.
     """
 
     def __init__(self, size: int) -> None:
-        # Not removed by the workers, which may be killed.
+        # A worker that is killed does not remove its temporary files.
         self._folder = tempfile.TemporaryDirectory(
             prefix="refdot-jobs-", ignore_cleanup_errors=True
         )
@@ -203,15 +181,14 @@ class WorkerPool(Executor):
 
     def submit(self, task: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Schedule `task(*args, **kwargs)` and return its future."""
-        # A worker that cannot unpickle a task dies without a word, so `_call` unpickles it.
-        future: Future[Any] = self._pool.schedule(_call, (pickle.dumps((task, args, kwargs)),))
+        future: Future[Any] = self._pool.schedule(task, args, kwargs)
         self._futures.add(future)
-        future.add_done_callback(self._forget)
+        future.add_done_callback(self._on_done)
         return future
 
-    def _forget(self, future: Future[Any]) -> None:
+    def _on_done(self, future: Future[Any]) -> None:
         self._futures.discard(future)
-        # A broken pool leaves the tasks in its queue unfinished for ever.
+        # A broken pool never finishes the tasks in its queue.
         if not future.cancelled() and isinstance(future.exception(), BrokenProcessPool):
             self._cancel_futures()
 
@@ -220,7 +197,7 @@ class WorkerPool(Executor):
             future.cancel()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Accept no more tasks; finish those submitted, or cancel and stop them."""
+        """Accept no more tasks; finish the submitted ones, or cancel and stop them."""
         if cancel_futures:
             self._pool.stop()
             self._cancel_futures()
@@ -235,17 +212,16 @@ class WorkerPool(Executor):
 
 
 class _WorkerProcess(SpawnProcess):
-    """A process whose death is never missed by pebble."""
+    """A process whose death pebble notices in time, and always takes for a failure.
+
+    One thread of pebble looks for dead workers ten times a second; another one reads their
+    messages. If the first one sees a death before the second one reads which task the worker had
+    begun, that task never ends. The first checks after a death therefore find the process alive.
+    """
 
     _hidden_checks = 5
 
     def is_alive(self) -> bool:
-        """Return whether the process is alive, or has died only just now.
-
-        One thread of pebble looks for dead workers ten times a second; another one reads their
-        messages. If the first one saw a death before the second one read which task the worker had
-        begun, that task would never end.
-        """
         if super().is_alive():
             return True
         self._hidden_checks -= 1
@@ -257,7 +233,7 @@ class _WorkerProcess(SpawnProcess):
 
     @property
     def exitcode(self) -> int | None:
-        """The exit code, or 1 instead of 0: a worker that leaves a task has failed."""
+        # For pebble, a worker that exits with 0 has left no task unfinished.
         code = super().exitcode
         return 1 if code == 0 else code
 
@@ -270,8 +246,3 @@ def _initialize_worker(folder: str) -> None:
     tempfile.tempdir = folder
     if _ALARM is not None:
         signal.signal(_ALARM, signal.SIG_DFL)
-
-
-def _call(pickled: bytes) -> Any:
-    task, args, kwargs = pickle.loads(pickled)
-    return task(*args, **kwargs)

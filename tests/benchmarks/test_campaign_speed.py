@@ -1,9 +1,9 @@
-"""How fast a campaign checks beside the naive way, and what each of them finds; never asserted.
+"""The speed of a campaign and of a naive loop, and the faults that each of them finds.
 
-Run with `pytest tests/benchmarks --benchmark-only -n 0`: a line for each backend that can run here.
-A check is an answer compared with the oracle. Naively that is one for each case, which is built,
-lowered, differentiated, compiled and run anew; refdot calls what it compiled once for a graph on
-all the cases that are this graph, each with several draws of numbers.
+Run `pytest tests/benchmarks --benchmark-only -n 0` to print a line for each backend that can run
+here; nothing is asserted. A check is the comparison of one answer with the oracle. The naive loop
+builds, lowers, differentiates, compiles and runs each case separately, for one answer. refdot
+compiles each graph once, and calls it on all cases with this graph, with several replicates.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from time import perf_counter
 from unittest.mock import patch
 
 import pytest
-from planted import FAULTS, planted
+from planted import FAULTS
+from planting import planted
 
-import refdot.pytensor.target as target_module
 from refdot.cases.patterns import Pattern, disagreeing_cases_of, forward_cases_of, gradient_cases_of
 from refdot.check.batch import judge_cases
 from refdot.check.plan import Configuration
+from refdot.pytensor.target import runner
 from refdot.pytensor.target.target import PyTensorTarget
 from refdot.targets.outcome import REPLICATES
 
@@ -31,27 +32,23 @@ PATTERNS = (
     Pattern(("c", "a"), ("c",), ("a",)),
     Pattern(("c", "a"), ("c", "a"), ()),
 )
-# Where a graph takes seconds to compile: the first of them alone.
+# Backends that take seconds to compile a graph run only the first pattern.
 SLOW = ("numba", "torch")
 LOWERING = "inlined"
 RUNS = 3
-# One of each part of the way: dims, static shapes, the einsum, its structure, its gradient.
-SOME_FAULTS = [
-    fault
-    for fault in FAULTS
-    if fault.name
-    in (
-        "y's dims come first",
-        "batch dims are summed",
-        "known sizes are forgotten",
-        "dim=None sums everything",
-        "an unknown size is taken for 1",
-    )
-]
+# One fault in each part: dims, static shapes, the einsum, its structure, its gradient.
+NAMES = (
+    "y's dims come first",
+    "known sizes are forgotten",
+    "batch dims are summed",
+    "dim=None sums everything",
+    "an unknown size is taken for 1",
+)
+SOME_FAULTS = [{fault.name: fault for fault in FAULTS}[name] for name in NAMES]
 
 
 def batches(backend):
-    """Give the cases of each pattern."""
+    """Yield the cases of each pattern."""
     for pattern in PATTERNS[:1] if backend in SLOW else PATTERNS:
         yield [
             *forward_cases_of(pattern),
@@ -60,7 +57,7 @@ def batches(backend):
         ]
 
 
-def as_refdot_does(backend):
+def by_refdot(backend):
     """Judge all cases of a pattern together."""
     target, configuration = PyTensorTarget(), Configuration(backend, LOWERING)
     for batch in batches(backend):
@@ -68,26 +65,26 @@ def as_refdot_does(backend):
 
 
 def naively(backend):
-    """Judge each case by itself, on one draw of numbers."""
+    """Judge each case separately, with one replicate."""
     target, configuration = PyTensorTarget(), Configuration(backend, LOWERING)
     for case in chain.from_iterable(batches(backend)):
-        with patch.object(target_module, "REPLICATES", 1):
+        with patch.object(runner, "REPLICATES", 1):
             yield from judge_cases(target, [case], configuration)
 
 
-WAYS = {"refdot": (as_refdot_does, REPLICATES), "naive": (naively, 1)}
+WAYS = {"refdot": (by_refdot, REPLICATES), "naive": (naively, 1)}
 
 
 def checks_per_second(way, backend):
-    judge, draws = WAYS[way]
-    checks = draws * sum(map(len, batches(backend)))
+    judge, replicates = WAYS[way]
+    checks = replicates * sum(map(len, batches(backend)))
     started = perf_counter()
     signatures = {mismatch.signature for mismatch in judge(backend)}
     return checks / (perf_counter() - started), signatures
 
 
 def faults_found(way, backend, released):
-    """Count the faults that show anything new; judging one ends with that."""
+    """Return the number of faults with a new mismatch; the first one ends each run."""
     found = 0
     for fault in SOME_FAULTS:
         with planted(fault):
@@ -97,7 +94,7 @@ def faults_found(way, backend, released):
 
 @pytest.mark.parametrize("backend", [backend.name for backend in HERE])
 def test_checks_per_second(backend, benchmark, capsys):
-    list(zip(range(1), naively(backend), strict=False))  # what is imported and made once
+    list(zip(range(1), naively(backend), strict=False))  # import and set up what later runs share
     speeds, released = {way: [] for way in WAYS}, set()
 
     def both_ways():
