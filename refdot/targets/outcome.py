@@ -63,7 +63,13 @@ class Raised:
 
 
 def qualified_name(class_: type) -> str:
-    """Return the name of a class with its module, such as "builtins.ValueError"."""
+    """Return the name of a class with its module.
+
+    Examples
+    --------
+    >>> qualified_name(ValueError)
+    'builtins.ValueError'
+    """
     return f"{class_.__module__}.{class_.__qualname__}"
 
 

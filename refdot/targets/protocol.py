@@ -84,7 +84,7 @@ class Target(Protocol):
     def backends(self) -> tuple[Backend, ...]:
         """Return all backends, including those that cannot run here.
 
-        What they do not support must not change, because it is read only once.
+        The attribute `unsupported` of a backend is read only once, so it must not change.
         """
 
     def run(self, case: DotCase, backend: str, lowering: str, until: str = "run") -> Outcome:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from importlib.metadata import version
-from typing import Any, ClassVar
+from typing import Any
 
 from refdot.targets.callable import CallableTarget
 from refdot.targets.protocol import Unsupported
@@ -12,35 +12,36 @@ from refdot.tensor import NamedTensor
 
 __all__ = ["XarrayTarget"]
 
+_UNSUPPORTED = (
+    Unsupported(
+        "np.einsum, which xarray calls, may multiply an empty sum by NaN or infinity",
+        lambda case: case.regime == "special" and 0 in case.x.shape + case.y.shape,
+    ),
+    Unsupported(
+        "xarray replaces dims by letters, of which it has 26",
+        lambda case: len(case.dims) > 26,
+    ),
+    Unsupported(
+        "xarray accepts any hashable as a dim, and arrays and mappings as lists of dims",
+        lambda case: (
+            case.dim.spelling in ("object", "array", "bytes", "keys", "iterator")
+            or not all(isinstance(item, str) for item in case.dim.items)
+        ),
+    ),
+)
+
 
 class XarrayTarget(CallableTarget):
     """`xarray.dot`, the model of the rules: it is expected to have no mismatch."""
 
-    XARRAY_LIMITS: ClassVar[tuple[Unsupported, ...]] = (
-        Unsupported(
-            "np.einsum, which xarray calls, may multiply an empty sum by NaN or infinity",
-            lambda case: case.regime == "special" and 0 in case.x.shape + case.y.shape,
-        ),
-        Unsupported(
-            "xarray replaces dims by letters, of which it has 26",
-            lambda case: len(case.dims) > 26,
-        ),
-        Unsupported(
-            "xarray accepts any hashable as a dim, and arrays and mappings as lists of dims",
-            lambda case: (
-                case.dim.spelling in ("object", "array", "bytes", "keys", "iterator")
-                or not all(isinstance(item, str) for item in case.dim.items)
-            ),
-        ),
-    )
-
     def __init__(self) -> None:
-        super().__init__(_xarray_dot, "xarray", version=version("xarray"))
-        self.unsupported = (*self.unsupported, *self.XARRAY_LIMITS)
-        self.not_checked = {
-            **self.not_checked,
-            "wrong-error": "xarray has exception types of its own",
-        }
+        super().__init__(
+            _xarray_dot,
+            "xarray",
+            version=version("xarray"),
+            unsupported=(*CallableTarget.unsupported, *_UNSUPPORTED),
+            not_checked={"wrong-error": "xarray has exception types of its own"},
+        )
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), ()
