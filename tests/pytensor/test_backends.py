@@ -168,7 +168,7 @@ UNSUPPORTED = {
         dot_case("a? b?", "b? c?", layout="reversed"),
         dot_case("a? b?", "b? c?", layout="fortran"),
     ),
-    ("torch", "torch promotes no uint16, uint32 or uint64 to another dtype"): (
+    ("torch", "torch does not promote uint16, uint32 and uint64 to other dtypes"): (
         dot_case("", "a?", dtypes=("int64", "uint32")),
         dot_case("", "a?", dtypes=("uint32", "uint32")),
     ),

@@ -96,23 +96,30 @@ def test_a_variant_over_the_limit_is_stopped_and_not_measured_with_more_layers(m
     def slow(variant, layers, setting):
         tried.append((variant, layers))
         if variant == "stock" and layers == 2:
-            time.sleep(5)
+            raise LimitReached
         return Measurement(dict.fromkeys(PHASES, 1.0), answers=[np.zeros(())])
 
     monkeypatch.setattr(compile_time, "measure", slow)
     monkeypatch.setattr(compile_time, "_set_differences", lambda *_: None)
-    comparison = compare_lowerings([3, 1, 2], ["stock"], [Setting(limit=0.05)], 2)
+    comparison = compare_lowerings([3, 1, 2], ["stock"], [Setting(limit=60)], 2)
     stopped = {(r.variant, r.layers): r.stopped for r in comparison.results}
     assert stopped == {
         ("plain", 1): "",
         ("stock", 1): "",
         ("plain", 2): "",
-        ("stock", 2): "over 0.05 s at 2 layers",
+        ("stock", 2): "over 60 s at 2 layers",
         ("plain", 3): "",
-        ("stock", 3): "over 0.05 s at 2 layers",
+        ("stock", 3): "over 60 s at 2 layers",
     }
     assert tried.count(("stock", 2)) == 1
     assert ("stock", 3) not in tried
+
+
+def test_a_measurement_runs_within_the_limit(monkeypatch):
+    monkeypatch.setattr(compile_time, "measure", lambda *_: time.sleep(60))
+    monkeypatch.setattr(compile_time, "_set_differences", lambda *_: None)
+    comparison = compare_lowerings([1], [], [Setting(limit=0.05)])
+    assert [result.stopped for result in comparison.results] == ["over 0.05 s at 1 layer"]
 
 
 def test_variants_take_turns(monkeypatch):
