@@ -13,8 +13,6 @@ from refdot.text import counted, printable, text_width
 
 __all__ = ["explain", "message_with_underline", "parse_operands", "underline"]
 
-_FLOAT64_BYTES = 8
-
 
 def parse_operands(text: str) -> tuple[Dims, Dims]:
     """Parse the dims of two operands: names separated by spaces, operands by a comma.
@@ -164,19 +162,15 @@ def _cost(lowering: Lowering, sizes: Mapping[str, int]) -> list[str]:
     """Return the number of operations, and the sizes of the operands and the output."""
     if not set(lowering.all_dims) <= set(sizes):
         return []
-
-    def elements(dims: Dims) -> int:
-        return prod(sizes[dim] for dim in dims)
-
-    x, y, out = map(elements, (lowering.x_dims, lowering.y_dims, lowering.out_dims))
-    products = elements(lowering.all_dims)
+    groups = lowering.x_dims, lowering.y_dims, lowering.out_dims, lowering.all_dims
+    x, y, out, products = (prod(sizes[dim] for dim in dims) for dims in groups)
     # A sum of k products takes k - 1 additions; an empty sum takes none.
     additions = max(0, products - out)
     return [
         f"{counted(products, 'multiplication')} + {counted(additions, 'addition')} "
         f"= {counted(products + additions, 'FLOP')}",
         f"{counted(x, 'element')} in x, {y:,} in y, {out:,} in out: "
-        f"{_FLOAT64_BYTES * (x + y + out):,} bytes in float64",
+        f"{8 * (x + y + out):,} bytes in float64",
     ]
 
 

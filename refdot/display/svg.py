@@ -66,7 +66,8 @@ def render(lowering: Lowering, sizes: Mapping[str, int | str]) -> str:
     """Return a lowering as an SVG document. `Lowering.to_svg` is the public entry point."""
     layout = Layout.of(lowering, sizes)
     caption_top = layout.bottom + _MARGIN
-    line_length = int((layout.width - 2 * _MARGIN) / _CHARACTER)
+    width = layout.y_left + _BOX + _MARGIN
+    line_length = int((width - 2 * _MARGIN) / _CHARACTER)
     caption = _in_lines(f'einsum "{lowering.subscripts}"', line_length)
     legend_top = caption_top + _LINE * len(caption) + _GAP
     roles = [role for role in MEANING if role in map(lowering.role, lowering.all_dims)]
@@ -78,7 +79,7 @@ def render(lowering: Lowering, sizes: Mapping[str, int | str]) -> str:
     height = legend_top + _LINE * len(roles) + (_MARGIN if roles else 0)
     dims = ", ".join(f"{printable(dim)} is {lowering.role(dim)}" for dim in lowering.all_dims)
     title = f"{lowering.subscripts}. {dims}".rstrip(". ") + "."
-    return _document(layout.width, height, title, elements)
+    return _document(width, height, title, elements)
 
 
 @dataclass(frozen=True)
@@ -87,20 +88,14 @@ class Layout:
 
     Attributes
     ----------
-    width : float
-        The width of the picture.
-    x_right, out_left, out_right, y_left : float
-        The sides of the boxes to which edges are attached.
-    contracted_top, out_top, kept_top, summed_top, bottom : float
-        The top of the rows of each kind, and the bottom of the last row.
+    out_left, y_left : float
+        The left sides of these boxes.
+    out_top, kept_top, summed_top, bottom : float
+        The top of the output and of the rows of each kind, and the bottom of the last row.
     """
 
-    width: float
-    x_right: float
     out_left: float
-    out_right: float
     y_left: float
-    contracted_top: float
     out_top: float
     kept_top: float
     summed_top: float
@@ -120,19 +115,14 @@ class Layout:
         missing = longest(lowering.contracted) - (left + _BOX + right)
         missing = max(missing, _LEGEND * _CHARACTER - (left + right + 3 * _BOX))
         left, right = left + max(0, missing / 2), right + max(0, missing / 2)
-        x_right = _MARGIN + _BOX
-        out_left = x_right + left
+        out_left = _MARGIN + _BOX + left
         out_top = _MARGIN + _ROW * len(lowering.contracted) + _GAP
         kept_top = out_top + _LINE * (1 + len(_letters(lowering, lowering.out_dims))) + _GAP
         rows = len(lowering.batch) + max(len(lowering.x_free), len(lowering.y_free))
         summed_top = kept_top + _ROW * rows + _GAP
         return cls(
-            width=out_left + _BOX + right + _BOX + _MARGIN,
-            x_right=x_right,
             out_left=out_left,
-            out_right=out_left + _BOX,
             y_left=out_left + _BOX + right,
-            contracted_top=_MARGIN,
             out_top=out_top,
             kept_top=kept_top,
             summed_top=summed_top,
@@ -162,13 +152,14 @@ def _boxes(lowering: Lowering, layout: Layout) -> list[str]:
 
 
 def _edges(lowering: Lowering, sizes: Mapping[str, int | str], layout: Layout) -> list[str]:
-    x, out_left, out_right, y = layout.x_right, layout.out_left, layout.out_right, layout.y_left
+    x, y, out_left = _MARGIN + _BOX, layout.y_left, layout.out_left
+    out_right = out_left + _BOX
     x_end, y_end = out_left - _GAP, out_right + _GAP
     left, middle, right = (x + out_left) / 2, (x + y) / 2, (out_right + y) / 2
     free_top = layout.kept_top + _ROW * len(lowering.batch)
     # For each group: its dims, its top, the ends of its edges, and where the labels and dots are.
     groups: list[tuple[Dims, float, float, float, float, float | None]] = [
-        (lowering.contracted, layout.contracted_top, x, y, middle, None),
+        (lowering.contracted, _MARGIN, x, y, middle, None),
         (lowering.batch, layout.kept_top, x, y, left, (out_left + out_right) / 2),
         (lowering.x_free, free_top, x, out_left, left, None),
         (lowering.y_free, free_top, out_right, y, right, None),

@@ -44,8 +44,11 @@ EVERY_ROLE = lower_dot(
 
 def test_edges_connect_the_boxes_of_their_role():
     layout = Layout.of(EVERY_ROLE, {})
-    out, x, y = (layout.out_left, layout.out_right), layout.x_right, layout.y_left
-    found = edges(parsed(EVERY_ROLE))
+    tree = parsed(EVERY_ROLE)
+    boxes = [rect for rect in tree.iter(f"{SVG}rect") if rect.get("class") == "box"]
+    sides = [(float(box.get("x")), float(box.get("x")) + float(box.get("width"))) for box in boxes]
+    (_, x), (y, _), out = sides
+    found = edges(tree)
     assert {title: (start, end) for title, (start, end, _, _) in found.items()} == {
         "both: contracted, in both, summed over": (x, y),
         "batch: batch, in both, kept": (x, y),
