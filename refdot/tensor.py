@@ -58,11 +58,8 @@ class NamedTensor:
     def __init__(self, data: npt.ArrayLike, dims: Iterable[str]) -> None:
         array, names = np.asarray(data), dim_names(dims)
         if array.ndim != len(names):
-            raise DimNameError(
-                f"An array with {array.ndim} axes needs {array.ndim} dims, not {len(names)},",
-                "tensor",
-                names,
-            )
+            problem = f"Number of dims ({len(names)}) differs from number of axes ({array.ndim})"
+            raise DimNameError(problem, "tensor", names)
         _set_data(self, array)
         _set_dims(self, names)
 
@@ -115,9 +112,9 @@ class NamedTensor:
         named = [dim for dim in dims if not isinstance(dim, EllipsisType)]
         self._check_has(named)
         rest = [dim for dim in self.dims if dim not in named]
-        order: list[str] = []
-        for dim in dims:
-            order.extend(rest if isinstance(dim, EllipsisType) else [dim])
+        order = [
+            name for dim in dims for name in (rest if isinstance(dim, EllipsisType) else [dim])
+        ]
         if len(dims) - len(named) > 1 or sorted(order) != sorted(self.dims):
             raise DimNameError("transpose needs each dim once, or one ...", "tensor", dims)
         return NamedTensor(self.data.transpose([self.dims.index(dim) for dim in order]), order)

@@ -138,7 +138,9 @@ def test_r01_names_are_plain_str():
 @pytest.mark.parametrize(("shape", "dims"), [((), "a"), ((2,), ()), ((2, 3), ("a", "b", "c"))])
 def test_r01_one_dim_for_each_axis(shape, dims):
     names, axes = (dims,) if isinstance(dims, str) else dims, len(shape)
-    message = f"An array with {axes} axes needs {axes} dims, not {len(names)}, in tensor: {names!r}"
+    message = (
+        f"Number of dims ({len(names)}) differs from number of axes ({axes}) in tensor: {names!r}"
+    )
     with raises(rd.DimNameError, message):
         NamedTensor(np.arange(prod(shape)).reshape(shape), dims)
 

@@ -21,9 +21,9 @@ def tensor():
 
 # The data, the dims and the message.
 WRONG_DIMS = [
-    (NUMBERS[0], "a", "An array with 2 axes needs 2 dims, not 1, in tensor: ('a',)"),
-    (NUMBERS[0, 0], (), "An array with 1 axes needs 1 dims, not 0, in tensor: ()"),
-    (5.0, ("a", "b"), "An array with 0 axes needs 0 dims, not 2, in tensor: ('a', 'b')"),
+    (NUMBERS[0], "a", "Number of dims (1) differs from number of axes (2) in tensor: ('a',)"),
+    (NUMBERS[0, 0], (), "Number of dims (0) differs from number of axes (1) in tensor: ()"),
+    (5.0, ("a", "b"), "Number of dims (2) differs from number of axes (0) in tensor: ('a', 'b')"),
     (
         NUMBERS[0],
         ("a", "a"),
