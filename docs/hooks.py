@@ -21,10 +21,10 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 DEVIATIONS_HEAD = """\
 # Known deviations of PyTensor
 
-PyTensor's dot breaks some of the rules. `refdot/pytensor/deviations/` has the {count} causes that are
-understood, each with the smallest case that shows it, run here with PyTensor {version}. `refdot check`
-reports mismatches of these causes as known, and all others as NEW; with `--strict`, known ones count
-too. `refdot check --list` prints this list.
+PyTensor's dot breaks some of the rules. `refdot/pytensor/deviations/` has the {count} causes that
+are understood, each with the smallest case that shows it, run here with PyTensor {version}.
+`refdot check` reports mismatches of these causes as known, and all others as NEW; with `--strict`,
+known ones count too. `refdot check --list` prints this list.
 
 """
 

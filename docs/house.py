@@ -1,6 +1,6 @@
 """Write the list of rooms and modules in CONTRIBUTING.md, from the docstrings of the modules.
 
-    python docs/house.py
+python docs/house.py
 """
 
 from __future__ import annotations

@@ -19,9 +19,7 @@ from refdot.reporting.codec import report_from_json
 from refdot.reporting.terminal import print_report
 
 README = Path(__file__).parent.parent / "README.md"
-BLOCK = re.compile(
-    r"(<!-- written by docs/sample_run\.py -->\n).*?(<!-- end -->\n)", re.DOTALL
-)
+BLOCK = re.compile(r"(<!-- written by docs/sample_run\.py -->\n).*?(<!-- end -->\n)", re.DOTALL)
 # One finding of each kind that a reader should know.
 SHOWN = (
     "static-one-broadcasts",

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from refdot.cases.case import DotCase
-from refdot.cases.codec import case_to_json
 from refdot.targets.mismatch import Deviation, Mismatch, as_comment
 from refdot.targets.outcome import REPLICATES, Gradient, Outcome, Raised, effects
 from refdot.targets.protocol import Backend, Unsupported
@@ -129,6 +128,9 @@ class CallableTarget:
 
     def reproducer(self, mismatch: Mismatch, backend: str, lowering: str) -> str:
         """Return a script that finds the function by its name and runs the case again."""
+        # Imported here because only this needs msgspec.
+        from refdot.cases.codec import case_to_json
+
         return render(
             "reproducer.py.jinja",
             comment=as_comment(mismatch),
