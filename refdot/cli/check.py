@@ -61,6 +61,7 @@ def run_check(arguments: argparse.Namespace) -> int:
                 only=arguments.only,
                 shard=arguments.shard or WHOLE,
                 hours=arguments.hours,
+                timeout=arguments.timeout,
                 database=arguments.database,
                 executor=executor,
                 progress=progress,
@@ -73,10 +74,10 @@ def run_check(arguments: argparse.Namespace) -> int:
 
 
 def _list_deviations(target: Target) -> int:
-    from refdot.reporting.deviations import deviation_text
+    from refdot.reporting.deviations import deviation_markdown
 
     for deviation in target.deviations:
-        print(deviation_text(deviation, target))
+        print(deviation_markdown(deviation, target))
     return 0
 
 
@@ -130,16 +131,16 @@ def run_merge(arguments: argparse.Namespace) -> int:
     """Run `refdot merge`."""
     from rich.console import Console
 
-    from refdot.check.merge import MergeError, merged
-    from refdot.reporting.codec import from_json
+    from refdot.check.merge import MergeError, merge_reports
+    from refdot.reporting.codec import report_from_json
     from refdot.targets import TargetError, find_target
 
     shards = []
     for path in arguments.reports:
         with usage_errors(path):
-            shards.append(from_json(json.loads(read_text(path))))
+            shards.append(report_from_json(json.loads(read_text(path))))
     try:
-        report = merged(shards)
+        report = merge_reports(shards)
         # The target writes the reproducers.
         target = find_target(report.target) if arguments.report is not None else None
     except (MergeError, TargetError) as error:

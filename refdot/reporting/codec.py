@@ -105,7 +105,7 @@ class _ReportRecord(_Record):
 
 
 def report_to_json(report: Report) -> dict[str, Any]:
-    """Return a report as what `json` can write; DESIGN and README list the fields."""
+    """Return a report as what `json` can write."""
     record = _build(
         _ReportRecord,
         report,
