@@ -79,7 +79,7 @@ def checks_per_second(way, backend):
     judge, replicates = WAYS[way]
     checks = replicates * sum(map(len, batches(backend)))
     started = perf_counter()
-    signatures = {mismatch.signature for mismatch in judge(backend)}
+    signatures = {finding.mismatch.signature for finding in judge(backend)}
     return checks / (perf_counter() - started), signatures
 
 
@@ -88,7 +88,9 @@ def faults_found(way, backend, released):
     found = 0
     for fault in SOME_FAULTS:
         with planted(fault):
-            found += any(mismatch.signature not in released for mismatch in WAYS[way][0](backend))
+            found += any(
+                finding.mismatch.signature not in released for finding in WAYS[way][0](backend)
+            )
     return found
 
 

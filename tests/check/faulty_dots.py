@@ -9,7 +9,7 @@ from refdot.tensor import NamedTensor
 
 
 def after(change: Callable[[NamedTensor, NamedTensor, NamedTensor, object], object]) -> Callable:
-    """Give a dot that returns `change(result, x, y, dim)`."""
+    """Return a dot that returns `change(result, x, y, dim)`."""
 
     def dot(x, y, dim=None):
         dim = list(dim) if isinstance(dim, Iterator) else dim
@@ -19,7 +19,7 @@ def after(change: Callable[[NamedTensor, NamedTensor, NamedTensor, object], obje
 
 
 def before(change: Callable[[NamedTensor, NamedTensor, object], tuple]) -> Callable:
-    """Give a dot of the arguments that `change(x, y, dim)` gives instead."""
+    """Return a dot of the arguments that `change(x, y, dim)` returns."""
 
     def dot(x, y, dim=None):
         return rd.dot(*change(x, y, list(dim) if isinstance(dim, Iterator) else dim))
@@ -28,12 +28,12 @@ def before(change: Callable[[NamedTensor, NamedTensor, object], tuple]) -> Calla
 
 
 def on(condition: Callable[..., object], change: Callable[[NamedTensor], object]) -> Callable:
-    """Give a dot whose result is changed where `condition(x, y, dim)` holds."""
+    """Return a dot whose result is changed where `condition(x, y, dim)` holds."""
     return after(lambda out, x, y, dim: change(out) if condition(x, y, dim) else out)
 
 
 def data(change: Callable[[np.ndarray], object]) -> Callable[[NamedTensor], NamedTensor]:
-    """Make a change of values one of tensors."""
+    """Turn a function of arrays into one of tensors."""
 
     def changed(tensor: NamedTensor) -> NamedTensor:
         with np.errstate(all="ignore"):
@@ -43,17 +43,17 @@ def data(change: Callable[[np.ndarray], object]) -> Callable[[NamedTensor], Name
 
 
 def as_dtype(found: str, given: str) -> Callable:
-    """Give a dot that returns answers of dtype `given` where `found` is right."""
+    """Return a dot that returns answers of dtype `given` where `found` is right."""
     return after(lambda out, x, y, dim: cast(given)(out) if out.dtype == found else out)
 
 
 def cast(dtype: str) -> Callable[[NamedTensor], NamedTensor]:
-    """Give a cast to `dtype`."""
+    """Return a cast to `dtype`."""
     return data(lambda values: values.astype(dtype))
 
 
 def less_precisely(found: str, used: str) -> Callable:
-    """Give a dot that computes answers of dtype `found` in `used`."""
+    """Return a dot that computes answers of dtype `found` in `used`."""
 
     def dot(x, y, dim=None):
         if np.result_type(x.data, y.data) != found:
@@ -73,13 +73,13 @@ def nudged(values: np.ndarray) -> np.ndarray:
 
 
 def cut_to_the_smaller(x, y, dim):
-    """Ignore it where sizes differ."""
+    """Cut dims whose sizes differ to the smaller size."""
     smaller = {name: slice(min(x.sizes[name], y.sizes[name])) for name in x.dims if name in y.dims}
     return x.isel(**smaller), y.isel(**smaller), dim
 
 
 def with_ones_broadcast(x, y, dim):
-    """Repeat what is of size 1 in one operand alone."""
+    """Broadcast a dim of size 1 to the size in the other operand."""
 
     def repeated(tensor, other):
         values = tensor.data
@@ -92,7 +92,7 @@ def with_ones_broadcast(x, y, dim):
 
 
 def known_names(x, y, dim):
-    """Ignore names that nobody has."""
+    """Ignore names that are not in the operands."""
     if dim is None or dim is ...:
         return x, y, dim
     names = [dim] if isinstance(dim, str) else dim
@@ -100,7 +100,7 @@ def known_names(x, y, dim):
 
 
 def raising(kind: type[BaseException], message: str = "no") -> Callable:
-    """Give a function that raises."""
+    """Return a function that raises."""
 
     def raises(*_):
         raise kind(message)
@@ -109,7 +109,7 @@ def raising(kind: type[BaseException], message: str = "no") -> Callable:
 
 
 def instead_of(caught: type[Exception], instead: Callable) -> Callable:
-    """Give a dot that does something else where it should raise `caught`."""
+    """Return a dot that does something else where it should raise `caught`."""
 
     def dot(x, y, dim=None):
         try:
@@ -129,12 +129,12 @@ def written_to(out, x, y, dim):
 
 
 def alias(out, x, y, dim):
-    """Take what a scale of 1 leaves unchanged."""
+    """Return y itself if x is a scale of 1."""
     return y if x.ndim == 0 and x.data == 1 and out == y else out
 
 
 def one_buffer() -> Callable:
-    """Give a dot that puts every answer of one shape into the same memory."""
+    """Return a dot that puts every answer of one shape into the same memory."""
     buffers: dict[tuple, np.ndarray] = {}
 
     def kept(out, x, y, dim):
@@ -151,12 +151,12 @@ def squeezed(out: NamedTensor) -> NamedTensor:
 
 
 def read_as_c(tensor: NamedTensor) -> NamedTensor:
-    """Read an array in the order of its memory."""
+    """Read an array in memory order as if it were in C order."""
     return NamedTensor(tensor.data.ravel("K").reshape(tensor.shape), tensor.dims)
 
 
-def first_alone(x, y, dim):
-    """Take the first along each dim that should be summed alone."""
+def first_of_summed(x, y, dim):
+    """Take the first element along each summed dim."""
     low = rd.lower_dot(x.dims, y.dims, dim)
 
     def firsts(tensor, names):
@@ -165,8 +165,8 @@ def first_alone(x, y, dim):
     return firsts(x, low.x_summed), firsts(y, low.y_summed), dim
 
 
-def contracted_alone(x, y, dim):
-    """Leave out the dims that one operand has."""
+def without_summed_dims(x, y, dim):
+    """Drop the summed dims from `dim`."""
     if dim is None or dim is ...:
         return x, y, None
     named = [dim] if isinstance(dim, str) else dim
@@ -174,16 +174,16 @@ def contracted_alone(x, y, dim):
 
 
 def of_kind(kinds: str) -> Callable:
-    """Tell whether the result's dtype is of some kind."""
+    """Return a condition on the kind of the result's dtype."""
     return lambda x, y, dim: np.result_type(x.data, y.data).kind in kinds
 
 
 def has_size(size: int) -> Callable:
-    """Tell whether x has a dim of a size."""
+    """Return the condition that x has a dim of this size."""
     return lambda x, y, dim: size in x.shape
 
 
-# Each: a faulty dot, and of its mismatch the rule and the kind.
+# Each: a faulty dot, and the rule and the kind of its mismatch.
 FAULTS: dict[str, tuple[Callable, str, str]] = {
     "the other operand's dims first": (before(lambda x, y, dim: (y, x, dim)), "R5", "wrong-dims"),
     "dims reversed": (
@@ -198,17 +198,17 @@ FAULTS: dict[str, tuple[Callable, str, str]] = {
         "R5",
         "wrong-dims",
     ),
-    "an empty dim taken for None": (
+    "an empty dim read as None": (
         before(lambda x, y, dim: (x, y, dim or None)),
         "R5",
         "wrong-dims",
     ),
-    "... taken for None": (
+    "... read as None": (
         before(lambda x, y, dim: (x, y, None if dim is ... else dim)),
         "R5",
         "wrong-dims",
     ),
-    "a str taken for its letters": (
+    "a str read as its letters": (
         before(
             lambda x, y, dim: (x, y, tuple(dim) if isinstance(dim, str) and x.ndim < 9 else dim)
         ),
@@ -220,7 +220,7 @@ FAULTS: dict[str, tuple[Callable, str, str]] = {
         "R5",
         "wrong-dims",
     ),
-    "no dims summed alone": (before(contracted_alone), "R5", "wrong-dims"),
+    "summed dims kept": (before(without_summed_dims), "R5", "wrong-dims"),
     "a size too many": (
         on(has_size(3), data(lambda v: np.concatenate([v, v]) if v.ndim else v)),
         "R9",
@@ -260,13 +260,13 @@ FAULTS: dict[str, tuple[Callable, str, str]] = {
         "R6",
         "wrong-value",
     ),
-    "size 1 taken for 0": (on(has_size(1), data(np.zeros_like)), "R6", "wrong-value"),
+    "size 1 read as 0": (on(has_size(1), data(np.zeros_like)), "R6", "wrong-value"),
     "x read in its memory's order": (
         before(lambda x, y, dim: (read_as_c(x), y, dim)),
         "R6",
         "wrong-value",
     ),
-    "the first instead of the sum alone": (before(first_alone), "R6", "wrong-value"),
+    "the first element instead of a sum": (before(first_of_summed), "R6", "wrong-value"),
     "a value repeated is 0": (
         after(lambda out, x, y, dim: data(np.zeros_like)(out) if x.data is y.data else out),
         "R6",
@@ -280,7 +280,7 @@ FAULTS: dict[str, tuple[Callable, str, str]] = {
         "R2",
         "accepted-invalid",
     ),
-    "a KeyError for a dim that is not there": (
+    "a KeyError for a missing dim": (
         instead_of(rd.DimNotFoundError, raising(KeyError)),
         "R13",
         "wrong-error",
@@ -323,14 +323,14 @@ FAULTS: dict[str, tuple[Callable, str, str]] = {
 
 
 class Unheard(BaseException):
-    """Neither an `Exception` nor one that Python knows."""
+    """A `BaseException` that is neither an `Exception` nor built in."""
 
 
 FAULTS["a BaseException raised"] = (raising(Unheard), "R6", "rejected-valid")
 
 
 def with_vjp(change: Callable) -> Callable:
-    """Give a right dot whose cotangents `change(x_bar, y_bar, x, y, cotangent, dim)` changes."""
+    """Return a correct dot with its cotangents changed by `change`."""
 
     def dot(x, y, dim=None):
         return rd.dot(x, y, dim)
@@ -344,7 +344,7 @@ def with_vjp(change: Callable) -> Callable:
 
 
 def x_summed_once(x_bar, y_bar, x, y, cotangent, dim):
-    """Give the cotangent to the first alone of what was summed alone."""
+    """Pass the cotangent only to the first element along each summed dim."""
     values = x_bar.data.copy()
     for name in rd.lower_dot(x.dims, y.dims, dim).x_summed:
         index = [slice(None)] * x.ndim
@@ -374,9 +374,9 @@ GRADIENT_FAULTS: dict[str, Callable] = {
     "the dims of y reversed": with_vjp(
         lambda x_bar, y_bar, *_: (x_bar, y_bar.transpose(*reversed(y_bar.dims)))
     ),
-    "summed alone, not spread": with_vjp(x_summed_once),
+    "the gradient of a summed dim not broadcast": with_vjp(x_summed_once),
     "batch dims summed": with_vjp(batch_summed),
-    "the cotangent taken for 1": with_vjp(
+    "the cotangent read as 1": with_vjp(
         lambda x_bar, y_bar, x, y, cotangent, dim: rd.dot_vjp(
             x, y, data(np.ones_like)(cotangent), dim
         )

@@ -15,7 +15,7 @@ from refdot.tensor import NamedTensor
 
 
 def validated(compute: Callable[[NamedTensor, NamedTensor, Lowering], NamedTensor]) -> Callable:
-    """Give a dot that checks its input by itself and computes as it likes."""
+    """Return a dot that validates its input and computes with `compute`."""
 
     def dot(x: NamedTensor, y: NamedTensor, dim=None) -> NamedTensor:
         low = rd.lower_dot(x.dims, y.dims, dim)
@@ -29,7 +29,7 @@ def validated(compute: Callable[[NamedTensor, NamedTensor, Lowering], NamedTenso
 
 
 def summed_over(low: Lowering) -> set[str]:
-    """Give every dim that a lowering sums over."""
+    """Return every dim that a lowering sums over."""
     return {*low.contracted, *low.x_summed, *low.y_summed}
 
 
@@ -37,14 +37,14 @@ def by_definition(x, y, low):
     return dot_by_definition(x, y, summed_over(low))
 
 
-def from_the_other_end(x, y, low):
+def on_reversed_axes(x, y, low):
     def flipped(tensor):
         return NamedTensor(np.flip(tensor.data), tensor.dims)
 
     return flipped(rd.dot(flipped(x), flipped(y), summed_over(low)))
 
 
-def the_other_way_round(x, y, low):
+def with_exchanged_operands(x, y, low):
     return rd.dot(y, x, summed_over(low)).transpose(*low.out_dims)
 
 
@@ -61,7 +61,7 @@ def in_higher_precision(x, y, low):
 
 
 def by_tensordot(x, y, low):
-    """Sum alone first, then give each place along the batch dims its own `np.tensordot`."""
+    """Sum over the summed dims first, then call `np.tensordot` for each batch index."""
     dtype, sizes = np.result_type(x.data, y.data), x.sizes | y.sizes
     kept = low.batch + low.x_free + low.y_free
     out = np.zeros([sizes[name] for name in kept], dtype)
@@ -79,7 +79,7 @@ def by_tensordot(x, y, low):
 
 
 def pairwise(x, y, low):
-    """Multiply every record, then add halves of the sums, down to single products."""
+    """Multiply elementwise, then add the halves of each sum recursively."""
     summed = sorted(summed_over(low))
     products = rd.dot(x, y, ()).transpose(*low.out_dims, *summed).data
 
@@ -95,10 +95,10 @@ def pairwise(x, y, low):
     return NamedTensor(np.asarray(total(products.reshape(*shape, length))), low.out_dims)
 
 
-RIGHT = [
+CORRECT = [
     by_definition,
-    from_the_other_end,
-    the_other_way_round,
+    on_reversed_axes,
+    with_exchanged_operands,
     in_fortran_order,
     in_higher_precision,
     by_tensordot,
@@ -106,12 +106,12 @@ RIGHT = [
 ]
 
 
-@pytest.mark.parametrize("compute", RIGHT, ids=lambda compute: compute.__name__)
-def test_what_is_right_in_another_way_is_clean(compute):
+@pytest.mark.parametrize("compute", CORRECT, ids=lambda compute: compute.__name__)
+def test_other_correct_dots_have_no_mismatch(compute):
     assert signatures(campaign(validated(compute))) == []
 
 
-def test_the_oracle_is_clean_and_so_are_its_gradients():
+def test_the_oracle_and_its_gradients_have_no_mismatch():
     def dot(x, y, dim=None):
         return rd.dot(x, y, dim)
 
@@ -120,7 +120,7 @@ def test_the_oracle_is_clean_and_so_are_its_gradients():
     assert signatures(campaign(dot)) == []
 
 
-def test_xarray_is_clean():
+def test_xarray_has_no_mismatch():
     report = check.run(find_target("xarray"), cases=300)
     assert signatures(report) == []
     assert (report.target, report.cases, report.absent_backends) == ("xarray", 300, {})

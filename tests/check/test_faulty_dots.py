@@ -20,14 +20,10 @@ CALL = Configuration("call", "stock")
 
 
 @pytest.mark.parametrize(("fn", "rule", "kind"), FAULTS.values(), ids=FAULTS)
-def test_a_planted_fault_is_found_in_600_cases_and_shrunk(fn, rule, kind):
+def test_each_fault_is_found_within_600_cases_and_shrunk(fn, rule, kind):
     target = CallableTarget(fn, "fn", gradients=hasattr(fn, "vjp"))
     first = next(
-        (
-            number
-            for number in range(600)
-            if (rule, kind) in broken(target, plan.case_at(0, number))
-        ),
+        (i for i in range(600) if (rule, kind) in mismatches(target, plan.case_at(0, i))),
         None,
     )
     assert first is not None
@@ -39,15 +35,15 @@ def test_a_planted_fault_is_found_in_600_cases_and_shrunk(fn, rule, kind):
         assert simpler == [], finding.mismatch
 
 
-def broken(target: Target, case: DotCase) -> set[tuple[str, str]]:
-    """Give the rules that a target breaks with a case, and how."""
+def mismatches(target: Target, case: DotCase) -> set[tuple[str, str]]:
+    """Return the rule and the kind of each mismatch of a case."""
     if unsupported_reason(target, case):
         return set()
     return {(found.rule, found.kind) for found in check.judge(target, case, CALL)}
 
 
 def shows(target: Target, finding: Finding, case: DotCase) -> bool:
-    """Tell whether a case has the same mismatch as a finding's."""
+    """Return whether a case has the mismatch of a finding."""
     if unsupported_reason(target, case):
         return False
     return finding.mismatch.signature in {
@@ -59,14 +55,14 @@ SIMPLE_SIZES = (1, 2, 3, 0)
 
 
 def simplifications(case: DotCase) -> Iterator[DotCase]:
-    """Give every case that is one step simpler: a dim less, a simpler size, or a simpler word."""
-    for name in dict.fromkeys(case.x.dims + case.y.dims):
+    """Yield every case that is one step simpler: without a dim, or with one simpler value."""
+    for name in case.dims:
         yield rebuilt(case, {name: None})
         size = case.x.sizes.get(name, case.y.sizes.get(name))
         simpler = SIMPLE_SIZES[: SIMPLE_SIZES.index(size)] if size in SIMPLE_SIZES else SIMPLE_SIZES
         if case.x.sizes.get(name, size) == case.y.sizes.get(name, size):
             yield from (rebuilt(case, {name: other}) for other in simpler)
-    for words in (
+    for changes in (
         {"regime": "exact"},
         {"seed": 0},
         {"call": "function"},
@@ -76,13 +72,13 @@ def simplifications(case: DotCase) -> Iterator[DotCase]:
         {"x": replace(case.x, dtype="float64"), "y": replace(case.y, dtype="float64")},
         {"x": replace(case.x, static=()), "y": replace(case.y, static=())},
     ):
-        simpler_case = replace(case, **words)
+        simpler_case = replace(case, **changes)
         if simpler_case != case:
             yield simpler_case
 
 
 def rebuilt(case: DotCase, sizes: dict[object, int | None]) -> DotCase:
-    """Give a case other sizes; None drops the dim."""
+    """Return the case with other sizes; None removes the dim."""
 
     def of(operand: Operand) -> Operand:
         kept = [i for i, dim in enumerate(operand.dims) if sizes.get(dim, 0) is not None]
@@ -99,8 +95,8 @@ def rebuilt(case: DotCase, sizes: dict[object, int | None]) -> DotCase:
     return replace(case, x=of(case.x), y=of(case.y), dim=dim)
 
 
-def judged(fn: Callable, cases: int) -> set[str]:
-    """Give the signatures of what a function breaks, not shrunk."""
+def unshrunk(fn: Callable, cases: int) -> set[str]:
+    """Return the signatures of the mismatches of a function, without shrinking."""
     target = CallableTarget(fn, "fn")
     return {
         mismatch.signature
@@ -120,7 +116,7 @@ def test_one_fault_does_not_hide_another():
         except rd.SizeMismatchError:
             return ignoring(x, y, dim)
 
-    alone = judged(reversing, 50) | judged(ignoring, 50)
+    alone = unshrunk(reversing, 50) | unshrunk(ignoring, 50)
     report = campaign(dot, 50)
     assert set(signatures(report)) == alone
     rules = [finding.mismatch.rule for finding in report.findings]
@@ -137,6 +133,6 @@ GARBAGE = {
 
 
 @pytest.mark.parametrize("fn", GARBAGE.values(), ids=GARBAGE)
-def test_one_defect_does_not_fill_the_page(fn):
+def test_one_defect_gives_one_finding_on_valid_input(fn):
     kinds = [finding.mismatch.kind for finding in campaign(fn, cases=150).findings]
     assert kinds.count("rejected-valid") == 1

@@ -113,8 +113,8 @@ def ignores_termination(folder):
     time.sleep(600)
 
 
-def waited_for(condition):
-    """Wait until a condition holds; the limit is for a test that would never end."""
+def wait_until(condition):
+    """Wait until a condition holds; the deadline only ends a test that hangs."""
     deadline = time.monotonic() + 300
     while not condition():
         assert time.monotonic() < deadline
@@ -205,7 +205,7 @@ def test_pending_tasks_are_cancelled_when_results_are_no_longer_requested():
 def test_leaving_a_pool_stops_its_running_tasks():
     with WorkerPool(1) as pool:
         running, waiting = pool.submit(sleeps, 600), pool.submit(sleeps, 600)
-        waited_for(running.running)
+        wait_until(running.running)
     assert running.cancelled()
     assert waiting.cancelled()
 
@@ -213,7 +213,7 @@ def test_leaving_a_pool_stops_its_running_tasks():
 def test_leaving_a_pool_stops_a_process_that_does_not_react(tmp_path):
     with WorkerPool(1) as pool:
         pool.submit(ignores_termination, tmp_path)
-        waited_for(lambda: any(tmp_path.iterdir()))
+        wait_until(lambda: any(tmp_path.iterdir()))
     (marker,) = tmp_path.iterdir()
     assert int(marker.name) not in {process.pid for process in active_children()}
 
@@ -234,7 +234,7 @@ def test_a_worker_ignores_an_interrupt_from_the_keyboard():
 
 def test_a_terminated_worker_is_replaced(pool, tmp_path):
     future = pool.submit(tells_its_id_and_sleeps, tmp_path)
-    waited_for(lambda: any(tmp_path.iterdir()))
+    wait_until(lambda: any(tmp_path.iterdir()))
     (marker,) = tmp_path.iterdir()
     os.kill(int(marker.name), signal.SIGTERM)
     assert future.exception(timeout=300) is not None
