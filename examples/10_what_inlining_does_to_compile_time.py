@@ -95,7 +95,7 @@ for (lowering, times), line in zip(seconds.items(), ("o--", "s-"), strict=True):
     axes.semilogy(LAYERS[: len(times)], times, line, color=color, label=lowering)
 axes.set(xlabel="layers", ylabel="seconds to compile", xticks=LAYERS)
 axes.set_title(f"PyTensor {pytensor.__version__}")
-axes.legend()
+axes.legend(loc="upper left")
 output = Path("output")
 output.mkdir(exist_ok=True)
 figure.savefig(output / "compile_time.svg")

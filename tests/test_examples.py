@@ -9,6 +9,7 @@ from processes import run_python
 ROOT = Path(__file__).parent.parent
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 USE_PYTENSOR = [path for path in EXAMPLES if "import pytensor" in path.read_text("utf-8")]
+PLOTTING = [path for path in EXAMPLES if "import matplotlib" in path.read_text("utf-8")]
 NEED_PYTENSOR = [path for path in EXAMPLES if path.name.startswith(("10", "11"))]
 # A module that is None in sys.modules cannot be imported, as if it were not installed.
 WITHOUT_PYTENSOR = "import runpy, sys; sys.modules['pytensor'] = None; runpy.run_path(sys.argv[1])"
@@ -42,14 +43,11 @@ def test_an_example_runs_with_a_short_output_and_without_warnings(path, tmp_path
     assert all(path.suffix == ".svg" for path in tmp_path.glob("output/*"))
 
 
-def test_the_compile_time_example_passes_on_a_slow_machine(tmp_path):
-    slow = "import time; clock = time.perf_counter; time.perf_counter = lambda: 1000 * clock(); "
-    (path,) = (path for path in EXAMPLES if path.name.startswith("10"))
-    head, *rows = run(
-        tmp_path, "-c", f"{slow}import runpy, sys; runpy.run_path(sys.argv[1])", path
-    ).splitlines()
-    assert head.startswith("layers")
-    assert [row.split()[0] for row in rows] == ["1", "1", "2", "2"]
+@pytest.mark.parametrize("path", PLOTTING, ids=lambda path: path.stem)
+def test_an_example_runs_on_a_slow_machine(path, tmp_path):
+    fast_clock = "clock = time.perf_counter; time.perf_counter = lambda: 1000 * clock()"
+    script = f"import runpy, sys, time; {fast_clock}; runpy.run_path(sys.argv[1])"
+    assert run(tmp_path, "-c", script, path)
 
 
 @pytest.mark.parametrize(
