@@ -68,7 +68,7 @@ def fingerprint(raised: Raised, case: DotCase) -> str:
     """
     line = next((line for line in raised.message.splitlines() if line.strip()), "")
     names = chain(*NAME_POOLS, case.dims)
-    return _replace(line, names, _FINGERPRINT_PATTERNS)[:120]
+    return _replace(line, names, _FINGERPRINT_PATTERNS)[:120].rstrip()
 
 
 def _replace(text: str, names: Iterable[Any], patterns: tuple[tuple[str, str], ...]) -> str:
