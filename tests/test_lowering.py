@@ -5,7 +5,7 @@ from string import ascii_letters
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from processes import run_python
 
@@ -13,8 +13,6 @@ from refdot.errors import DimNameError, DimNotFoundError, DimTypeError, DotError
 from refdot.lowering import dim_names, lower_dot, symbols
 from refdot.tensor import NamedTensor
 
-# A busy machine can take any time.
-untimed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 ROLES = ("contracted", "batch", "x_free", "y_free", "x_summed", "y_summed")
 
 # The dims of x and y, the `dim` argument, the subscripts and the output dims.
@@ -199,7 +197,6 @@ def test_roles_of_dims(lowering, roles):
         assert {lowering.role(dim) for dim in dims} == {role.removeprefix("x_").removeprefix("y_")}
 
 
-@untimed
 @given(dims_and_dim())
 def test_each_dim_has_one_role_and_the_output_has_the_kept_dims(problem):
     x_dims, y_dims, dim = problem
@@ -214,7 +211,6 @@ def test_each_dim_has_one_role_and_the_output_has_the_kept_dims(problem):
     assert lowering.out_dims == tuple(name for name in every if name not in over)
 
 
-@untimed
 @given(dims_and_dim())
 def test_subscripts_are_equivalent_to_the_dims(problem):
     lowering = lower_dot(*problem)
@@ -224,7 +220,6 @@ def test_subscripts_are_equivalent_to_the_dims(problem):
     assert spelt == [lowering.x_dims, lowering.y_dims, lowering.out_dims]
 
 
-@untimed
 @given(dims_and_dim())
 def test_shared_axes_are_the_axes_of_shared_dims(problem):
     lowering = lower_dot(*problem)
@@ -232,7 +227,6 @@ def test_shared_axes_are_the_axes_of_shared_dims(problem):
     assert paired == [(name, name) for name in lowering.x_dims if name in lowering.y_dims]
 
 
-@untimed
 @given(dims_and_dim(), st.permutations("abcdef"))
 def test_subscripts_do_not_depend_on_names(problem, names):
     x_dims, y_dims, dim = problem

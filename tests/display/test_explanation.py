@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given, settings
 
 import refdot as rd
 from refdot.cases.strategies import dot_cases
@@ -216,9 +216,7 @@ def executable_loops(explanation, sizes):
     )
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)  # a busy machine can take any time
+@settings(max_examples=60)
 @given(dot_cases(valid=True))
 def test_explained_einsums_and_loops_compute_the_dot(case):
     """Running the einsums and the loops gives the dot and its gradients."""

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from colours import contrast, linear
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import refdot as rd
@@ -69,9 +69,7 @@ def test_labels_have_letter_name_and_size():
     assert labels == {"a batch", "b free = 3", "c alone", "d both", "e own = 4 or 5"}
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)  # a busy machine can take any time
+@settings(max_examples=40)
 @given(dot_cases(valid=True), st.lists(st.text(min_size=1), min_size=60, max_size=60, unique=True))
 def test_each_dim_has_an_edge_and_its_label_fits_for_any_name(case, names):
     dims = dict(zip({**case.x.sizes, **case.y.sizes}, names, strict=False))
