@@ -124,7 +124,7 @@ def reshape_to_unknown_of_nothing(mismatch: Mismatch, outcome: Outcome) -> bool:
     """A batched product over a dim of size 0 fails in a reshape.
 
     The rewrite that joins batch dims for `BatchedDot` reshapes to (-1, …). If another size is 0,
-    there is no way to tell the size that -1 stands for.
+    the size that -1 stands for is undetermined.
     """
     message = "cannot reshape array of size 0|total size of new array must be"
     return has_size_0(mismatch.case) and has_raised(outcome, "ValueError", message)
@@ -162,7 +162,7 @@ def reshape_of_nothing_dropped(mismatch: Mismatch, outcome: Outcome) -> bool:
 def division_by_zero_in_jax(mismatch: Mismatch, outcome: Outcome) -> bool:
     """On JAX, a dot with a dim of size 0 raises a ZeroDivisionError.
 
-    JAX reshapes to (-1, …) by a division by the product of the other sizes. `tensordot`, and the
-    rewrite for `BatchedDot`, join dims by such reshapes.
+    To reshape to (-1, …), JAX divides by the product of the other sizes. `tensordot` and the rewrite
+    for `BatchedDot` join dims by such reshapes.
     """
     return has_size_0(mismatch.case) and has_raised(outcome, "ZeroDivisionError")

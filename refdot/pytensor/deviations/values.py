@@ -32,9 +32,9 @@ __all__ = ["summed_alone"]
 def summed_alone_first(mismatch: Mismatch, outcome: Outcome) -> bool:
     """A dim of one operand is summed in that operand's dtype, before the product.
 
-    `einsum` (tensor/einsum.py) does so in `sum_uniques`. Beside a wider operand, float16, float32
-    and complex64 lose digits, float16 overflows, and 64-bit integers wrap around. An empty sum
-    becomes 0 times the other operand, which is NaN if that is not finite.
+    `einsum` (tensor/einsum.py) does so in `sum_uniques`. If the other operand has a wider dtype,
+    float16, float32 and complex64 lose digits, float16 overflows, and 64-bit integers wrap around.
+    An empty sum becomes 0 times the other operand, which is NaN if that is not finite.
     """
     case, low = mismatch.case, mismatch.case.lowering
     if not (low.x_summed or low.y_summed) or not _has_wrong_elements(mismatch, outcome):

@@ -148,7 +148,7 @@ def sizes_of(lowering: Lowering, x: Any, y: Any) -> dict[str, Any]:
 
 
 def with_checked_sizes(lowering: Lowering, x: Any, y: Any) -> tuple[Any, Any]:
-    """Give each operand the static sizes of the other one, and check all others at run time."""
+    """Add the static sizes of each operand to the other one, and check the rest at run time."""
     shared = lowering.contracted + lowering.batch
     axes = [(lowering.x_dims.index(dim), lowering.y_dims.index(dim)) for dim in shared]
     if all(x.type.shape[i] == y.type.shape[j] is not None for i, j in axes):
