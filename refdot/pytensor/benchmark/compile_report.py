@@ -24,6 +24,14 @@ _PUBLISHED = {
     "stock": {1: 3.04, 2: 72.50},
     "inlined": {1: 1.12, 2: 4.07},
 }
+_LEGEND = """\
+Times are in seconds, and in brackets as multiples of plain's.
+compile       lower, grad and rewrite
+total         compile, code generation and first call
+nodes         their number after lower, grad and rewrite
+inner graphs  the number of nodes that are an OpFromGraph, after lower, grad and rewrite
+difference    the largest difference of loss and gradients from the oracle's, and from plain's
+"""
 
 
 def print_comparison(comparison: Comparison, console: Console) -> None:
@@ -35,14 +43,7 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
         )
         console.print(title, highlight=False, soft_wrap=True)
         console.print(_table(comparison, backend))
-    console.print(
-        "Times in seconds, and in brackets as multiples of plain's. compile: lower, grad and "
-        "rewrite. total: compile, code generation and the first call. nodes, and inner graphs "
-        "(nodes that are an OpFromGraph): their numbers after lower, grad and rewrite. "
-        "difference: the largest difference of the loss and the gradients from the oracle's, and "
-        "from plain's.",
-        highlight=False,
-    )
+    console.print(_LEGEND, highlight=False)
 
 
 def _weights(comparison: Comparison) -> str:
