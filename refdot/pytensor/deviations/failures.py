@@ -162,7 +162,7 @@ def reshape_of_nothing_dropped(mismatch: Mismatch, outcome: Outcome) -> bool:
 def division_by_zero_in_jax(mismatch: Mismatch, outcome: Outcome) -> bool:
     """On JAX, a dot with a dim of size 0 raises a ZeroDivisionError.
 
-    To reshape to (-1, …), JAX divides by the product of the other sizes. `tensordot` and the rewrite
-    for `BatchedDot` join dims by such reshapes.
+    To reshape to (-1, …), JAX divides by the product of the other sizes. `tensordot` and the
+    rewrite for `BatchedDot` join dims by such reshapes.
     """
     return has_size_0(mismatch.case) and has_raised(outcome, "ZeroDivisionError")
