@@ -17,15 +17,15 @@ LIMIT = 500
 
 # The third-party packages that every module of a room may import when it is imported.
 CORE = {"numpy"}
-CHECK = CORE | {"hypothesis", "jinja2", "msgspec", "pebble", "rich"}
+CHECK = CORE | {"hypothesis", "jinja2", "msgspec", "rich"}
 ALLOWED = {
     "display": CORE,
     "cases": CORE | {"hypothesis", "msgspec"},
     "targets": CORE,
     "judging": CORE,
-    "check": CORE | {"hypothesis", "msgspec", "pebble"},
+    "check": CORE | {"hypothesis", "msgspec"},
     "messages": CORE | {"msgspec"},
-    "reporting": CORE | {"hypothesis", "jinja2", "msgspec", "pebble", "rich"},
+    "reporting": CHECK,
     "cli": CORE,
     # Those that PyTensor imports itself are of its own installation.
     "pytensor": CHECK | {"pytensor", "packaging", "numba", "scipy"},
@@ -33,7 +33,7 @@ ALLOWED = {
 # fmt: off
 OPTIONAL = {
     "dask", "hypothesis", "jax", "jinja2", "matplotlib", "mlx", "msgspec", "numba", "numpy",
-    "packaging", "pebble", "pytensor", "pytest", "rich", "scipy", "torch", "xarray",
+    "packaging", "pytensor", "pytest", "rich", "scipy", "torch", "xarray",
 }
 # fmt: on
 

@@ -8,16 +8,15 @@ import tempfile
 import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Executor, Future
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, partial
-from multiprocessing import parent_process
-from multiprocessing.context import SpawnContext, SpawnProcess
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import Connection
+from queue import SimpleQueue
 from threading import TIMEOUT_MAX
 from typing import Any, TypeVar
-
-from pebble import ProcessExpired, ProcessPool
 
 from refdot.targets.protocol import Target, TargetError
 
@@ -28,6 +27,9 @@ __all__ = ["ProcessDied", "WorkerPool", "run_tasks", "with_time_limit"]
 _MAX_PENDING = 1000
 # Windows has neither this signal nor the timer that sends it.
 _ALARM = getattr(signal, "SIGALRM", None)
+# Seconds between the request to stop a worker and the order.
+_PATIENCE = 5.0
+_SPAWN = get_context("spawn")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -113,7 +115,7 @@ def _result_of(future: Future[bytes], resubmit: Callable[[], Future[bytes]]) -> 
         try:
             returned = future.result()
         except Exception as death:  # `_run_task` returns the errors of the task
-            killed_by = -death.exitcode if isinstance(death, ProcessExpired) else 0
+            killed_by = -death.exitcode if isinstance(death, _WorkerDiedError) else 0
             if killed_by == _ALARM or attempt == 2:
                 return ProcessDied(timed_out=killed_by == _ALARM)
             future = resubmit()
@@ -159,90 +161,114 @@ def with_time_limit(items: Iterable[Item], seconds: float | None) -> Generator[I
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-class WorkerPool(Executor):
+class WorkerPool(ThreadPoolExecutor):
     """An executor with `size` worker processes, each of which is replaced when it dies.
 
-    Unlike a `ProcessPoolExecutor`, it loses only the task of the process that died. The processes
-    inherit nothing from this one. The end of a `with` statement stops the tasks that still run.
+    Unlike a `ProcessPoolExecutor`, it loses only the task of the process that died: each thread
+    sends its tasks to a process and waits for the answer. The processes inherit nothing from this
+    one. The end of a `with` statement stops the tasks that still run.
     """
 
     def __init__(self, size: int) -> None:
+        super().__init__(size)
         # A worker that is killed does not remove its temporary files.
         self._folder = tempfile.TemporaryDirectory(
             prefix="refdot-jobs-", ignore_cleanup_errors=True
         )
-        self._pool = ProcessPool(
-            size,
-            initializer=_initialize_worker,
-            initargs=(self._folder.name,),
-            context=_WorkerContext(),
-        )
-        self._futures: set[Future[Any]] = set()
+        self._workers = [_Worker(self._folder.name) for _ in range(size)]
+        self._idle: SimpleQueue[_Worker] = SimpleQueue()
+        for worker in self._workers:
+            self._idle.put(worker)
 
     def submit(self, task: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Schedule `task(*args, **kwargs)` and return its future."""
-        future: Future[Any] = self._pool.schedule(task, args, kwargs)
-        self._futures.add(future)
-        future.add_done_callback(self._on_done)
-        return future
+        return super().submit(self._run, partial(task, *args, **kwargs))
 
-    def _on_done(self, future: Future[Any]) -> None:
-        self._futures.discard(future)
-        # A broken pool never finishes the tasks in its queue.
-        if not future.cancelled() and isinstance(future.exception(), BrokenProcessPool):
-            self._cancel_futures()
-
-    def _cancel_futures(self) -> None:
-        for future in tuple(self._futures):
-            future.cancel()
+    def _run(self, call: Callable[[], Any]) -> Any:
+        worker = self._idle.get()
+        try:
+            return worker.run(call)
+        finally:
+            self._idle.put(worker)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Accept no more tasks; finish the submitted ones, or cancel and stop them."""
-        if cancel_futures:
-            self._pool.stop()
-            self._cancel_futures()
-        else:
-            self._pool.close()
+        """Accept no more tasks, and stop the workers after the submitted ones."""
+        super().shutdown(wait, cancel_futures=cancel_futures)
         if wait:
-            self._pool.join()
+            self._stop_workers()
             self._folder.cleanup()
 
+    def _stop_workers(self) -> None:
+        for worker in self._workers:
+            worker.stop()
+
     def __exit__(self, *_: object) -> None:
-        self.shutdown(cancel_futures=True)
+        super().shutdown(wait=False, cancel_futures=True)
+        self._stop_workers()
+        self.shutdown()
 
 
-class _WorkerProcess(SpawnProcess):
-    """A process whose death pebble notices in time, and always takes for a failure.
+class _WorkerDiedError(Exception):
+    """A worker died before it answered."""
 
-    One thread of pebble looks for dead workers ten times a second; another one reads their
-    messages. If the first one sees a death before the second one reads which task the worker had
-    begun, that task never ends. The first checks after a death therefore find the process alive.
-    """
-
-    _hidden_checks = 5
-
-    def is_alive(self) -> bool:
-        if super().is_alive():
-            return True
-        self._hidden_checks -= 1
-        return self._hidden_checks >= 0
-
-    def terminate(self) -> None:
-        self._hidden_checks = 0
-        super().terminate()
-
-    @property
-    def exitcode(self) -> int | None:
-        # For pebble, a worker that exits with 0 has left no task unfinished.
-        code = super().exitcode
-        return 1 if code == 0 else code
+    def __init__(self, exitcode: int) -> None:
+        super().__init__(f"a worker process died with exit code {exitcode}")
+        self.exitcode = exitcode
 
 
-class _WorkerContext(SpawnContext):
-    Process = _WorkerProcess
+class _Worker:
+    """A process that runs one call at a time, and is replaced when it dies."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._stopped = False
+        self._start()
+
+    def _start(self) -> None:
+        self._connection, other_end = _SPAWN.Pipe()
+        self._process = _SPAWN.Process(
+            target=_serve, args=(other_end, self._folder), daemon=True, name="refdot worker"
+        )
+        self._process.start()
+        # Only the worker holds the other end, so that its death closes the connection.
+        other_end.close()
+
+    def run(self, call: Callable[[], Any]) -> Any:
+        """Return the result of a call in the process, or raise its error."""
+        try:
+            self._connection.send(call)
+            result, error = self._connection.recv()
+        except (EOFError, OSError):
+            self._process.join()
+            exitcode = self._process.exitcode or 0
+            if not self._stopped:
+                self._start()
+            raise _WorkerDiedError(exitcode) from None
+        if error is not None:
+            raise error
+        return result
+
+    def stop(self) -> None:
+        """Stop the process, whatever it is doing."""
+        self._stopped = True
+        self._process.terminate()
+        self._process.join(_PATIENCE)
+        self._process.kill()
+        self._process.join()
 
 
-def _initialize_worker(folder: str) -> None:
+def _serve(connection: Connection, folder: str) -> None:
+    """Run the calls that come through a connection, until the other end is closed."""
     tempfile.tempdir = folder
+    # An interrupt from the keyboard reaches the pool's process, which stops the workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     if _ALARM is not None:
         signal.signal(_ALARM, signal.SIG_DFL)
+    with suppress(EOFError, OSError):
+        while True:
+            call = connection.recv()
+            try:
+                result, error = call(), None
+            except Exception as raised:
+                result, error = None, raised
+            connection.send((result, error))

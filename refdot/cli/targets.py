@@ -12,7 +12,7 @@ from refdot.text import listed
 __all__ = ["CHECK_PACKAGES", "check_installed", "requested_target"]
 
 # What every command but `explain` imports, of the extra `check`.
-CHECK_PACKAGES = ("hypothesis", "jinja2", "msgspec", "pebble", "rich")
+CHECK_PACKAGES = ("hypothesis", "jinja2", "msgspec", "rich")
 
 
 def check_installed(*packages: str, extra: str = "check") -> None:

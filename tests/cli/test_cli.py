@@ -171,7 +171,7 @@ def test_a_command_names_the_packages_that_are_missing(monkeypatch, capsys):
     for command in (["check"], ["replay", "case.json"]):
         assert main(command) == 2
         assert capsys.readouterr().err == (
-            "refdot: hypothesis, jinja2, msgspec, pebble and rich not installed; "
+            "refdot: hypothesis, jinja2, msgspec and rich not installed; "
             "pip install 'refdot[check]'\n"
         )
     assert main(["explain", "a, b"]) == 0
