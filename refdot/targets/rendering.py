@@ -8,29 +8,35 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-__all__ = ["render"]
+__all__ = ["environment", "render"]
+
+
+def environment(package: str) -> Environment:
+    """Return a new environment for the templates of a package.
+
+    All templates escape values for HTML, except those of Python code: these have the filter
+    `literal`, which turns a value into Python code.
+    """
+    # Imported here because importing a target does not need Jinja, which is in an extra.
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    jinja = Environment(
+        loader=PackageLoader(package),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=lambda template: not (template or "").endswith(".py.jinja"),
+    )
+    jinja.filters["literal"] = repr
+    return jinja
 
 
 def render(template: str, **values: Any) -> str:
-    """Return the text of a template of this package with values filled in.
-
-    HTML templates escape their values. In Python templates, the filter `literal` turns a value
-    into Python code.
-    """
+    """Return the text of a template of this package with values filled in."""
     return _environment().get_template(template).render(values)
 
 
 @cache
 def _environment() -> Environment:
-    # Imported here because importing a target does not need Jinja, which is in an extra.
-    from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-
-    environment = Environment(
-        loader=PackageLoader("refdot.targets"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=select_autoescape(["html.jinja"]),
-    )
-    environment.filters["literal"] = repr
-    return environment
+    return environment("refdot.targets")

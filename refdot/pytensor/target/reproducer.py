@@ -23,6 +23,7 @@ from refdot.pytensor.target.graph import operands
 from refdot.pytensor.target.structure import unlowered_nodes
 from refdot.rules import STAGES
 from refdot.targets.mismatch import Mismatch, as_comment
+from refdot.targets.rendering import environment
 from refdot.tensor import Array
 
 if TYPE_CHECKING:
@@ -73,26 +74,16 @@ def _render(template: str, **values: Any) -> str:
 
 @cache
 def _environment() -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("refdot.pytensor.target"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # the templates are Python
-    )
-    # Whatever comes from a case or a message enters a script through one of these.
-    environment.filters.update(
-        literal=repr,
+    jinja = environment("refdot.pytensor.target")
+    # Whatever comes from a case or a message enters a script through one of these or `literal`.
+    jinja.filters.update(
         array_literal=_array_literal,
         names_literal=_names_literal,
         hashed_literal=_hashed_literal,
         reordered=reordered,
         over_other_dims=over_other_dims,
     )
-    return environment
+    return jinja
 
 
 def _imports_of(code: str) -> str:
