@@ -145,9 +145,7 @@ def assert_error_pattern(
     messages = _messages(target, backends, lowerings)
     verdict = judge(pattern, messages, situations, exception)
     if not verdict.is_correct:
-        best = verdict.suggestion
-        suggested = judge(best, messages, situations, exception) if best else None
-        raise AssertionError(plain_text(verdict_lines(verdict, suggested, messages)))
+        raise AssertionError(plain_text(verdict_lines(verdict, messages)))
 
 
 def mismatch_pattern(

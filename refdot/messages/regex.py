@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Container, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from refdot.messages.alternatives import alternatives, without_nested
 from refdot.messages.search import probe_texts, search
@@ -45,7 +45,7 @@ class Verdict:
     also_matched: tuple[Message, ...] = ()  # of other scenarios
     unused_alternatives: tuple[str, ...] = ()  # those that match no message at all
     timed_out_on: str = ""  # the text on which the search did not end in time
-    suggestion: str | None = None
+    suggestion: Verdict | None = None  # on another pattern, if this one is incorrect
 
     @property
     def is_correct(self) -> bool:
@@ -89,6 +89,15 @@ def judge(
     >>> verdict.is_correct, verdict.unused_alternatives
     (True, ('did not match',))
     """
+    verdict = _judge(pattern, survey, scenarios, exception)
+    if not verdict.is_correct and (best := suggest_pattern(survey, scenarios, exception)):
+        return replace(verdict, suggestion=_judge(best, survey, scenarios, exception))
+    return verdict
+
+
+def _judge(
+    pattern: str, survey: Survey, scenarios: Sequence[str], exception: type[BaseException]
+) -> Verdict:
     check_pattern(pattern)
     expected, others = split_by_scenario(survey, scenarios)
     texts = list(dict.fromkeys(message.text for message in survey.messages if message.raised))
@@ -110,7 +119,6 @@ def judge(
         also_matched=tuple(m for m in others if m.is_instance(exception) and m.text in matched),
         unused_alternatives=tuple(part.text for part in without_nested(unused)),
         timed_out_on=next((text for text in all_texts if (pattern, text) not in matches), ""),
-        suggestion=suggest_pattern(survey, scenarios, exception),
     )
 
 

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 
 __all__ = ["TIME_LIMIT", "probe_texts", "search"]
 
-# Seconds for all searches together. A sound regex takes a few thousandths of that.
+# Seconds of processor time for all searches together. A sound regex takes a few thousandths of it.
 TIME_LIMIT = 5.0
+# Python itself starts slowly on a busy machine, so the limit of wall time is larger. Windows has
+# no timer of processor time, and so only a limit of wall time.
+_HAS_TIMER = hasattr(signal, "setitimer")
+_WALL_FACTOR = 12 if _HAS_TIMER else 1
 # Long enough that a regex with exponentially many ways to match never ends, and short enough
 # that one with cubically many ways ends at once.
 _PROBE_LENGTH = 250
 _LONG_MESSAGE = 2000
 
+# `re.search` holds the interpreter until it ends: no thread and no handler of a signal can stop it.
+# The default action of the timer's signal can: it ends the process.
 _SEARCHER = """
-import json, re, sys
+import json, re, signal, sys
+if hasattr(signal, "setitimer"):
+    signal.setitimer(signal.ITIMER_VIRTUAL, float(sys.argv[1]))
 for pattern, text in json.load(sys.stdin):
     found = re.search(pattern, text)
     sys.stdout.write("0" if found is None else "1")
@@ -34,15 +43,18 @@ def search(searches: Sequence[tuple[str, str]]) -> dict[tuple[str, str], bool]:
     >>> search([("a+", "baa"), ("c", "baa")])
     {('a+', 'baa'): True, ('c', 'baa'): False}
     """
-    # `re.search` holds the interpreter until it ends: no thread and no signal handler can stop it.
-    command = [sys.executable, "-I", "-S", "-W", "ignore", "-c", _SEARCHER]
-    data = json.dumps(searches).encode()
+    command = [sys.executable, "-I", "-S", "-W", "ignore", "-c", _SEARCHER, str(TIME_LIMIT)]
+    data, wall_limit = json.dumps(searches).encode(), TIME_LIMIT * _WALL_FACTOR
     try:
         printed = subprocess.run(
-            command, input=data, capture_output=True, timeout=TIME_LIMIT, check=True
+            command, input=data, capture_output=True, timeout=wall_limit, check=True
         ).stdout
     except subprocess.TimeoutExpired as stopped:
         printed = stopped.stdout or b""
+    except subprocess.CalledProcessError as ended:
+        if not _HAS_TIMER or ended.returncode != -signal.SIGVTALRM:
+            raise
+        printed = ended.stdout
     # The output is shorter than `searches` if one of them did not end in time.
     return dict(zip(searches, (result == "1" for result in printed.decode()), strict=False))
 

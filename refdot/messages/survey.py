@@ -20,7 +20,7 @@ __all__ = ["Change", "Message", "Survey", "SurveyError", "changes", "group_by_su
 _Summary: TypeAlias = tuple[str, str, str]
 
 
-class SurveyError(Exception):
+class SurveyError(ValueError):
     """A stored survey cannot be read or compared; the message says why, in one line."""
 
 

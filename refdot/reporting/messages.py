@@ -116,11 +116,8 @@ def change_lines(changes: Sequence[Change], before: Survey, after: Survey) -> St
     yield f"{counted(len(changes), 'message')} changed", "bold"
 
 
-def verdict_lines(verdict: Verdict, suggested: Verdict | None, survey: Survey) -> StyledLines:
-    """Yield the messages that a pattern misses or should not match, and a better pattern.
-
-    `suggested` is the verdict on that pattern, if there is one.
-    """
+def verdict_lines(verdict: Verdict, survey: Survey) -> StyledLines:
+    """Yield the messages that a pattern misses or should not match, and a better pattern."""
     yield f"pytest.raises({verdict.exception}, match={verdict.pattern!r})", "bold"
     yield f"for {', '.join(verdict.scenarios)}", ""
     yield f"on {survey}", ""
@@ -143,8 +140,8 @@ def verdict_lines(verdict: Verdict, suggested: Verdict | None, survey: Survey) -
     if verdict.is_correct:
         matched = f"all {count} messages" if count > 1 else "the only message"
         yield f"correct: matches {matched} and no other error", "green"
-    elif suggested is not None:
-        yield from _suggestion_lines(suggested)
+    elif verdict.suggestion:
+        yield from _suggestion_lines(verdict.suggestion)
     elif count:
         yield "no suggestion: other errors contain every fragment of these messages", _ALARM
 

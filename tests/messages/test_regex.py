@@ -1,6 +1,8 @@
 """Tests of the judgement of a regex and of the suggestion of a correct one."""
 
 import re
+import signal
+import subprocess
 from itertools import chain, combinations
 
 import pytest
@@ -8,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import refdot as rd
+from refdot.messages import search as searching
 from refdot.messages.alternatives import alternatives, without_nested
 from refdot.messages.regex import PatternError, check_pattern, judge
 from refdot.messages.scenarios import SCENARIOS
@@ -278,7 +281,7 @@ def test_catastrophic_pattern_is_stopped(pattern, monkeypatch):
     verdict = judge(pattern, FOUND, [UNKNOWN])
     assert verdict.timed_out_on
     assert not verdict.is_correct
-    assert verdict.suggestion == "gemm: operands have|not aligned"
+    assert verdict.suggestion.pattern == "gemm: operands have|not aligned"
 
 
 def test_search_can_time_out_on_a_message_itself(monkeypatch):
@@ -304,6 +307,21 @@ def test_search_returns_the_results_found_in_time(monkeypatch):
     monkeypatch.setattr("refdot.messages.search.TIME_LIMIT", 3)
     found = search([("a", "a"), ("(a+)+$", "a" * 60 + "!"), ("b", "b")])
     assert found == {("a", "a"): True}
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timer of processor time")
+def test_search_is_limited_by_processor_time_not_by_waiting(monkeypatch):
+    monkeypatch.setattr(searching, "TIME_LIMIT", 0.5)
+    monkeypatch.setattr(
+        searching, "_SEARCHER", f"import time; time.sleep(1)\n{searching._SEARCHER}"
+    )
+    assert search([("a", "a")]) == {("a", "a"): True}
+
+
+def test_failure_of_the_search_is_not_a_timeout(monkeypatch):
+    monkeypatch.setattr(searching, "_SEARCHER", "raise SystemExit(3)")
+    with pytest.raises(subprocess.CalledProcessError):
+        search([("a", "a")])
 
 
 # Suggestions

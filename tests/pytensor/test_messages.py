@@ -71,11 +71,10 @@ def test_two_lowerings_can_be_compared():
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_suggestion_misses_only_missing_errors(scenario, found):
     messages = [m for m in found.messages if m.scenario.name == scenario]
-    suggested = judge("no such words", found, [scenario]).suggestion
+    verdict = judge("no such words", found, [scenario]).suggestion
     if all(message.is_missing_error for message in messages):
-        assert suggested is None
+        assert verdict is None
         return
-    verdict = judge(suggested, found, [scenario])
     assert {each.reason for each in verdict.unmatched} <= {"no error raised"}
     assert len(verdict.unmatched) == sum(message.is_missing_error for message in messages)
     assert (verdict.also_matched, verdict.unused_alternatives, verdict.timed_out_on) == ((), (), "")

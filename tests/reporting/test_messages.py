@@ -164,14 +164,14 @@ def test_change_count_is_singular_or_plural():
 MATCHED, MISSING, _, OTHER = SURVEY.messages[:4]
 
 
-def verdict_text(suggested=None, **fields):
+def verdict_text(**fields):
     named = {
         "pattern": "a|'b'",
         "exception": "ValueError",
         "scenarios": ("batch-unknown",),
         "message_count": 4,
     }
-    return plain_text(verdict_lines(Verdict(**(named | fields)), suggested, SURVEY))
+    return plain_text(verdict_lines(Verdict(**(named | fields)), SURVEY))
 
 
 HEADING = """\
@@ -202,7 +202,7 @@ def test_incorrect_pattern_shows_messages_and_a_suggestion():
         Unmatched(MISSING, "no error raised"),
     )
     best = Verdict("sizes", "ValueError", ("batch-unknown",), 4, missed[2:])
-    assert verdict_text(best, unmatched=missed, also_matched=(OTHER,)) == (
+    assert verdict_text(suggestion=best, unmatched=missed, also_matched=(OTHER,)) == (
         f"""{HEADING}\
 misses 3 of 4 messages
   batch-unknown: no match
@@ -236,7 +236,7 @@ def test_pattern_without_messages_to_match():
 
 def test_suggestion_is_not_shortened():
     best = Verdict("x" * 900, "ValueError", ("batch-unknown",), 1)
-    assert f"\n  {'x' * 900}" in verdict_text(best, timed_out_on="a")
+    assert f"\n  {'x' * 900}" in verdict_text(suggestion=best, timed_out_on="a")
 
 
 # HTML
