@@ -30,6 +30,8 @@ def _breaks_r1(case: DotCase) -> bool:
 class CallableTarget:
     """Any callable `fn(x: NamedTensor, y: NamedTensor, dim) -> NamedTensor` as a target.
 
+    The parameters that are not listed here are the attributes of a `Target`.
+
     Parameters
     ----------
     function : callable
@@ -39,8 +41,6 @@ class CallableTarget:
     name : str
     gradients : bool, optional
         Whether to judge gradients.
-
-    The other parameters are the attributes of a `Target`.
     """
 
     function: Callable[..., Any]
