@@ -10,6 +10,7 @@ from refdot.cli.arguments import UsageError
 from refdot.cli.check import INTERRUPTED
 from refdot.cli.parser import parser
 from refdot.cli.targets import check_installed
+from refdot.targets import TargetError
 
 __all__ = ["main"]
 
@@ -33,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments.line = shlex.join(["refdot", *(sys.argv[1:] if argv is None else argv)])
         check_installed(*arguments.packages)
         result: int = arguments.command(arguments)
-    except UsageError as error:
+    except (UsageError, TargetError) as error:
         print(f"refdot: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

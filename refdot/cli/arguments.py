@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import builtins
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeGuard
 
@@ -80,7 +80,7 @@ def exception(name: str) -> type[BaseException]:
     if _is_exception(found):
         return found
     built_in = [each for each, value in vars(builtins).items() if _is_exception(value)]
-    hint = "" if module_name else _hint(nearest_name(name, built_in))
+    hint = "" if module_name else _hint(name, built_in)
     raise argparse.ArgumentTypeError(f"no exception {name!r}{hint}")
 
 
@@ -88,8 +88,9 @@ def _is_exception(found: object) -> TypeGuard[type[BaseException]]:
     return isinstance(found, type) and issubclass(found, BaseException)
 
 
-def _hint(name: str | None) -> str:
-    return f"; did you mean {name}?" if name else ""
+def _hint(name: str, names: Sequence[str]) -> str:
+    nearest = nearest_name(name, names)
+    return f"; did you mean {nearest}?" if nearest else ""
 
 
 def check_choices(option: str, names: Iterable[str], choices: Iterable[str]) -> None:
@@ -97,10 +98,8 @@ def check_choices(option: str, names: Iterable[str], choices: Iterable[str]) -> 
     accepted = tuple(choices)
     for name in names:
         if name not in accepted:
-            hint = _hint(nearest_name(name, accepted))
-            raise UsageError(
-                f"{option} {name}: choose from {', '.join(accepted) or 'nothing'}{hint}"
-            )
+            shown = ", ".join(accepted) or "nothing"
+            raise UsageError(f"{option} {name}: choose from {shown}{_hint(name, accepted)}")
 
 
 def read_dim(text: str | None) -> Any:

@@ -13,12 +13,13 @@ from refdot.cli.arguments import UsageError, check_choices
 from refdot.cli.files import make_folder, read_text, usage_errors
 from refdot.cli.progress import ProgressDisplay
 from refdot.cli.targets import requested_target
+from refdot.rules import ASPECTS
+from refdot.targets import Target, find_target
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from refdot.check import Profile, Report
-    from refdot.targets import Target
 
 __all__ = ["INTERRUPTED", "run_check", "run_merge", "run_replay"]
 
@@ -32,8 +33,6 @@ def run_check(arguments: argparse.Namespace) -> int:
     from refdot import check
     from refdot.check.plan import WHOLE
     from refdot.check.pool import WorkerPool
-    from refdot.rules import ASPECTS
-    from refdot.targets import TargetError
 
     target = requested_target(arguments)
     if arguments.list:
@@ -66,8 +65,6 @@ def run_check(arguments: argparse.Namespace) -> int:
                 executor=executor,
                 progress=progress,
             )
-    except TargetError as error:
-        raise UsageError(str(error)) from None
     finally:
         gc.unfreeze()
     return _finish(report, target, arguments, console)
@@ -103,8 +100,7 @@ def _profile(arguments: argparse.Namespace, target: Target) -> Profile:
         profile = replace(profile, cases=arguments.cases, exhaustive=None, sample=sample)
     if arguments.exhaustive is not None:
         profile = replace(profile, exhaustive=arguments.exhaustive, thorough=True)
-    is_specific = arguments.cases is not None or arguments.exhaustive is not None
-    if is_specific and arguments.backend:
+    if arguments.backend and (arguments.cases, arguments.exhaustive) != (None, None):
         profile = replace(profile, sample=None)
     return profile
 
@@ -133,7 +129,6 @@ def run_merge(arguments: argparse.Namespace) -> int:
 
     from refdot.check.merge import MergeError, merge_reports
     from refdot.reporting.codec import report_from_json
-    from refdot.targets import TargetError, find_target
 
     shards = []
     for path in arguments.reports:
@@ -141,10 +136,10 @@ def run_merge(arguments: argparse.Namespace) -> int:
             shards.append(report_from_json(json.loads(read_text(path))))
     try:
         report = merge_reports(shards)
-        # The target writes the reproducers.
-        target = find_target(report.target) if arguments.report is not None else None
-    except (MergeError, TargetError) as error:
+    except MergeError as error:
         raise UsageError(str(error)) from None
+    # The target writes the reproducers.
+    target = find_target(report.target) if arguments.report is not None else None
     make_folder(arguments.report)
     return _finish(report, target, arguments, Console())
 

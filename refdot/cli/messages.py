@@ -29,8 +29,8 @@ def run_errors(arguments: argparse.Namespace) -> int:
         return _run_diff(arguments)
     # A file that cannot be written is refused before the survey, which takes time.
     make_folder(arguments.report)
-    to_stdout = arguments.json == "-"
-    json_path = Path(arguments.json) if arguments.json and not to_stdout else None
+    to_stdout = arguments.json == Path("-")
+    json_path = None if to_stdout else arguments.json
     if json_path is not None:
         with usage_errors(f"--json {json_path}"):
             json_path.open("a").close()
@@ -63,21 +63,17 @@ def _run_diff(arguments: argparse.Namespace) -> int:
     from rich.console import Console
 
     from refdot.messages.codec import survey_from_json
-    from refdot.messages.survey import SurveyError, changes
+    from refdot.messages.survey import changes
     from refdot.reporting.messages import change_lines
     from refdot.reporting.terminal import print_lines
 
     surveys = []
     for path in arguments.diff:
-        try:
+        with usage_errors(path):
             surveys.append(survey_from_json(read_text(path)))
-        except SurveyError as error:
-            raise UsageError(f"{path}: {error}") from None
     before, after = surveys
-    try:
+    with usage_errors(", ".join(map(str, arguments.diff))):
         found = changes(before, after)
-    except SurveyError as error:
-        raise UsageError(f"{', '.join(map(str, arguments.diff))}: {error}") from None
     print_lines(change_lines(found, before, after), Console())
     return 1 if found else 0
 
@@ -99,8 +95,7 @@ def run_regex(arguments: argparse.Namespace) -> int:
     console = Console()
     survey = _survey(arguments, (), console)
     verdict = judge(arguments.pattern, survey, scenarios, arguments.type)
-    suggested = verdict.suggestion and judge(verdict.suggestion, survey, scenarios, arguments.type)
-    print_lines(verdict_lines(verdict, suggested or None, survey), console)
+    print_lines(verdict_lines(verdict, survey), console)
     return 0 if verdict.is_correct else 1
 
 

@@ -1,12 +1,12 @@
-"""The target that a command is about."""
+"""The target of a command, and the packages that it needs."""
 
 from __future__ import annotations
 
 import argparse
 from importlib.util import find_spec
-from typing import Any
 
 from refdot.cli.arguments import UsageError, check_choices
+from refdot.targets import Target, find_target
 from refdot.text import listed
 
 __all__ = ["CHECK_PACKAGES", "check_installed", "requested_target"]
@@ -22,21 +22,9 @@ def check_installed(*packages: str, extra: str = "check") -> None:
         raise UsageError(f"{listed(missing)} not installed; pip install 'refdot[{extra}]'")
 
 
-def requested_target(arguments: argparse.Namespace) -> Any:
-    """Return the target, after checking that it has the requested backends and lowerings.
-
-    Raises
-    ------
-    UsageError
-        There is no such target, backend or lowering, or it cannot run here.
-    """
-    from refdot.targets import TargetError, find_target
-
-    name = arguments.target or ("pytensor" if find_spec("pytensor") else "xarray")
-    try:
-        target = find_target(name)
-    except TargetError as error:
-        raise UsageError(str(error)) from None
+def requested_target(arguments: argparse.Namespace) -> Target:
+    """Return the target, after checking that its requested backends and lowerings can run here."""
+    target = find_target(arguments.target or ("pytensor" if find_spec("pytensor") else "xarray"))
     absent = {backend.name: backend.absent for backend in target.backends()}
     check_choices("--backend", arguments.backend, absent)
     for backend in arguments.backend:
