@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 
 from refdot import __version__
 from refdot.cases.case import REGIMES, DotCase
@@ -32,6 +32,7 @@ from refdot.reporting.terminal import coverage_texts, lost_text, unsupported_lin
 from refdot.rules import ASPECTS, RULES
 from refdot.targets.mismatch import Deviation, picture_of
 from refdot.targets.protocol import Target
+from refdot.targets.rendering import environment
 from refdot.text import counted, listed, printable
 
 __all__ = ["SIGNS", "case_description", "errors_html", "report_html"]
@@ -42,22 +43,15 @@ SIGNS = {"new": "✗", "known": "●", "passed": "✓", "not-judged": "−"}
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("refdot.reporting"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.globals |= {
+    jinja = environment("refdot.reporting")
+    jinja.globals |= {
         "version": __version__,
         "colours": svg.COLOURS,
         "signs": SIGNS,
         "case_description": case_description,
         "picture_of": picture_of,
     }
-    return environment
+    return jinja
 
 
 def _render(template: str, **values: Any) -> str:
