@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import shutil
 import signal
 import tempfile
 import traceback
@@ -14,8 +16,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection
-from queue import SimpleQueue
-from threading import TIMEOUT_MAX
+from threading import TIMEOUT_MAX, Thread
 from typing import Any, TypeVar
 
 from refdot.targets.protocol import Target, TargetError
@@ -27,8 +28,6 @@ __all__ = ["ProcessDied", "WorkerPool", "run_tasks", "with_time_limit"]
 _MAX_PENDING = 1000
 # Windows has neither this signal nor the timer that sends it.
 _ALARM = getattr(signal, "SIGALRM", None)
-# Seconds between the request to stop a worker and the order.
-_PATIENCE = 5.0
 _SPAWN = get_context("spawn")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -47,22 +46,10 @@ def run_tasks(
     items: Iterable[Item],
     executor: Executor | None = None,
 ) -> Iterator[tuple[Item, Result | ProcessDied]]:
-    """Run a task for each item, and yield the results in the order of the items.
+    """Run a task for each item, and yield each item with its result, in order.
 
-    A task whose process dies runs once more, unless it exceeded its time limit.
-
-    Parameters
-    ----------
-    task : callable
-        Called with the target and an item.
-    target : Target
-    items : iterable
-    executor : Executor, optional
-        By default each task runs in this process when its result is requested.
-
-    Yields
-    ------
-    item, result
+    Without an executor, each task runs in this process when its result is requested. A task whose
+    process dies runs once more, unless it exceeded its time limit.
 
     Raises
     ------
@@ -102,38 +89,28 @@ def _pickled(target: Target) -> bytes:
 
 
 def _submit(executor: Executor, task: Any, target: bytes, item: Any) -> Future[bytes]:
+    call = pickle.dumps(partial(_run_task, task, target, item))
     try:
-        return executor.submit(_run_task, task, target, item)
+        return executor.submit(_outcome_of, call)
     except RuntimeError as error:  # the executor is broken
         failed: Future[bytes] = Future()
         failed.set_exception(error)
         return failed
 
 
-def _result_of(future: Future[bytes], resubmit: Callable[[], Future[bytes]]) -> Any:
-    for attempt in (1, 2):
-        try:
-            returned = future.result()
-        except Exception as death:  # `_run_task` returns the errors of the task
-            killed_by = -death.exitcode if isinstance(death, _WorkerDiedError) else 0
-            if killed_by == _ALARM or attempt == 2:
-                return ProcessDied(timed_out=killed_by == _ALARM)
-            future = resubmit()
-        else:
-            result, error = pickle.loads(returned)
-            if error is not None:
-                raise error
-            return result
-    return None
-
-
-def _run_task(task: Callable[[Target, Any], Any], target: bytes, item: Any) -> bytes:
-    """Run a task in another process, and return its pickled result and error."""
+def _result_of(future: Future[bytes], resubmit: Callable[[], Future[bytes]] | None) -> Any:
     try:
-        return pickle.dumps((task(_unpickled(target), item), None))
-    except Exception as error:
-        error.add_note(traceback.format_exc())
-        return pickle.dumps((None, error))
+        outcome = future.result()
+    except Exception as death:  # the errors of the task are in the outcome
+        timed_out = isinstance(death, _WorkerDiedError) and -death.exitcode == _ALARM
+        if timed_out or resubmit is None:
+            return ProcessDied(timed_out)
+        return _result_of(resubmit(), None)
+    return _result_in(outcome)
+
+
+def _run_task(task: Callable[[Target, Any], Any], target: bytes, item: Any) -> Any:
+    return task(_unpickled(target), item)
 
 
 @cache
@@ -141,6 +118,32 @@ def _unpickled(target: bytes) -> Target:
     """Load the target once in each process, so that it keeps what it compiles."""
     loaded: Target = pickle.loads(target)
     return loaded
+
+
+def _outcome_of(call: bytes) -> bytes:
+    """Run a pickled call, and return its pickled result and error.
+
+    An error that cannot be sent to another process becomes a RuntimeError with its traceback.
+    """
+    try:
+        return pickle.dumps((pickle.loads(call)(), None))
+    except Exception as error:
+        trace = traceback.format_exc()
+        error.add_note(trace)
+        try:
+            outcome = pickle.dumps((None, error))
+            pickle.loads(outcome)
+        except Exception:
+            return pickle.dumps((None, RuntimeError(trace)))
+        return outcome
+
+
+def _result_in(outcome: bytes) -> Any:
+    """Return the result in an outcome, or raise its error."""
+    result, error = pickle.loads(outcome)
+    if error is not None:
+        raise error
+    return result
 
 
 def with_time_limit(items: Iterable[Item], seconds: float | None) -> Generator[Item, None, None]:
@@ -166,7 +169,7 @@ class WorkerPool(ThreadPoolExecutor):
 
     Unlike a `ProcessPoolExecutor`, it loses only the task of the process that died: each thread
     sends its tasks to a process and waits for the answer. The processes inherit nothing from this
-    one. The end of a `with` statement stops the tasks that still run.
+    one, and end when it ends. The end of a `with` statement stops the tasks that still run.
     """
 
     def __init__(self, size: int) -> None:
@@ -176,35 +179,31 @@ class WorkerPool(ThreadPoolExecutor):
             prefix="refdot-jobs-", ignore_cleanup_errors=True
         )
         self._workers = [_Worker(self._folder.name) for _ in range(size)]
-        self._idle: SimpleQueue[_Worker] = SimpleQueue()
-        for worker in self._workers:
-            self._idle.put(worker)
+        self._idle = deque(self._workers)  # one for each thread that has no call
 
     def submit(self, task: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Schedule `task(*args, **kwargs)` and return its future."""
-        return super().submit(self._run, partial(task, *args, **kwargs))
+        return super().submit(self._run, pickle.dumps(partial(task, *args, **kwargs)))
 
-    def _run(self, call: Callable[[], Any]) -> Any:
-        worker = self._idle.get()
+    def _run(self, call: bytes) -> Any:
+        worker = self._idle.popleft()
         try:
-            return worker.run(call)
+            return _result_in(worker.run(call))
         finally:
-            self._idle.put(worker)
+            self._idle.append(worker)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Accept no more tasks, and stop the workers after the submitted ones."""
         super().shutdown(wait, cancel_futures=cancel_futures)
         if wait:
-            self._stop_workers()
+            for worker in self._workers:
+                worker.stop()
             self._folder.cleanup()
-
-    def _stop_workers(self) -> None:
-        for worker in self._workers:
-            worker.stop()
 
     def __exit__(self, *_: object) -> None:
         super().shutdown(wait=False, cancel_futures=True)
-        self._stop_workers()
+        for worker in self._workers:
+            worker.stop()
         self.shutdown()
 
 
@@ -225,50 +224,52 @@ class _Worker:
         self._start()
 
     def _start(self) -> None:
-        self._connection, other_end = _SPAWN.Pipe()
-        self._process = _SPAWN.Process(
-            target=_serve, args=(other_end, self._folder), daemon=True, name="refdot worker"
-        )
-        self._process.start()
+        connection, other_end = _SPAWN.Pipe()
+        process = _SPAWN.Process(target=_serve, args=(other_end, self._folder), daemon=True)
+        process.start()
         # Only the worker holds the other end, so that its death closes the connection.
         other_end.close()
+        # Another thread can call `stop`, which needs a process that has started.
+        self._connection, self._process = connection, process
 
-    def run(self, call: Callable[[], Any]) -> Any:
-        """Return the result of a call in the process, or raise its error."""
+    def run(self, call: bytes) -> bytes:
+        """Return the outcome of a pickled call in the process."""
         try:
-            self._connection.send(call)
-            result, error = self._connection.recv()
+            self._connection.send_bytes(call)
+            return self._connection.recv_bytes()
         except (EOFError, OSError):
             self._process.join()
             exitcode = self._process.exitcode or 0
             if not self._stopped:
                 self._start()
             raise _WorkerDiedError(exitcode) from None
-        if error is not None:
-            raise error
-        return result
 
     def stop(self) -> None:
-        """Stop the process, whatever it is doing."""
+        """Stop the process, even in the middle of a call."""
         self._stopped = True
-        self._process.terminate()
-        self._process.join(_PATIENCE)
-        self._process.kill()
-        self._process.join()
+        process = self._process  # another thread can replace it
+        process.kill()
+        process.join()
 
 
 def _serve(connection: Connection, folder: str) -> None:
-    """Run the calls that come through a connection, until the other end is closed."""
+    """Run the calls that come through a connection, until the pool's process ends."""
     tempfile.tempdir = folder
     # An interrupt from the keyboard reaches the pool's process, which stops the workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if _ALARM is not None:
         signal.signal(_ALARM, signal.SIG_DFL)
+    watch = Thread(target=_end_with_parent, args=(folder,), daemon=True)
+    watch.start()
     with suppress(EOFError, OSError):
         while True:
-            call = connection.recv()
-            try:
-                result, error = call(), None
-            except Exception as raised:
-                result, error = None, raised
-            connection.send((result, error))
+            connection.send_bytes(_outcome_of(connection.recv_bytes()))
+    watch.join()
+
+
+def _end_with_parent(folder: str) -> None:
+    """Wait until the pool's process ends, even by a signal; then clean up and end this one."""
+    if parent := parent_process():
+        parent.join()
+        shutil.rmtree(folder, ignore_errors=True)
+        os._exit(1)

@@ -1,7 +1,10 @@
 """Tasks in other processes: in order, with a second attempt, and without those that were lost."""
 
 import os
+import pickle
 import signal
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -64,8 +67,15 @@ class UnreadableError(Exception):
         super().__init__(first)
 
 
-def raises_unreadable(target, number):
-    raise UnreadableError(1, 2)
+def raises_unreadable(target, local):
+    class LocalUnreadableError(Exception):
+        """An exception that cannot be pickled."""
+
+    raise LocalUnreadableError if local else UnreadableError(1, 2)
+
+
+def returns_a_lambda(target, number):
+    return lambda: number
 
 
 def process_id(target, number):
@@ -100,6 +110,13 @@ def remaining_times(target, limit):
 
 def sleeps(seconds):
     time.sleep(seconds)
+
+
+def tells_its_folder_and_sleeps(folder):
+    partial = folder / f"{os.getpid()}.partial"
+    partial.write_text(tempfile.gettempdir(), encoding="utf-8")
+    partial.rename(partial.with_suffix(".folder"))
+    time.sleep(600)
 
 
 def tells_its_id_and_sleeps(folder):
@@ -176,10 +193,21 @@ def test_an_error_of_a_task_is_raised_with_its_traceback(kind):
             next(results)
 
 
-def test_an_error_that_cannot_be_unpickled_does_not_break_the_pool(pool):
-    with pytest.raises(TypeError, match="second"):
-        next(run_tasks(raises_unreadable, DOT, [1], pool))
+@pytest.mark.parametrize("local", [False, True], ids=["pickled", "not pickled"])
+def test_an_error_that_cannot_be_sent_is_raised_as_its_traceback(local, pool):
+    with pytest.raises(RuntimeError, match=r"(?s)in raises_unreadable.*UnreadableError"):
+        next(run_tasks(raises_unreadable, DOT, [local], pool))
     assert list(run_tasks(doubled, DOT, [1], pool)) == [(1, ("dot", 2))]
+
+
+def test_a_result_that_cannot_be_pickled_is_an_error(pool):
+    with pytest.raises((AttributeError, pickle.PicklingError), match="returns_a_lambda"):
+        next(run_tasks(returns_a_lambda, DOT, [1], pool))
+
+
+def test_an_item_that_cannot_be_pickled_is_an_error(pool):
+    with pytest.raises((AttributeError, pickle.PicklingError), match="lambda"):
+        next(run_tasks(doubled, DOT, [lambda: None], pool))
 
 
 BEGUN = threading.Event()
@@ -223,6 +251,42 @@ def test_an_interrupt_stops_the_processes():
         ids = {process for _, process in run_tasks(process_id, DOT, range(20), pool)}
         raise KeyboardInterrupt
     assert not ids & {process.pid for process in active_children()}
+
+
+IN_ANOTHER_PROCESS = """
+from pathlib import Path
+from test_pool import WorkerPool, tells_its_folder_and_sleeps
+with WorkerPool(2) as pool:
+    for _ in range(2):
+        pool.submit(tells_its_folder_and_sleeps, Path())
+    pool.shutdown()
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such signals")
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGKILL"])
+def test_a_pool_whose_process_is_killed_leaves_no_process_and_no_folder(number, tmp_path):
+    path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    pool = subprocess.Popen(
+        [sys.executable, "-c", IN_ANOTHER_PROCESS],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": path},
+        stderr=subprocess.DEVNULL,
+    )
+    wait_until(lambda: len([*tmp_path.glob("*.folder")]) == 2)
+    pool.send_signal(getattr(signal, number))
+    pool.wait(300)
+    for marker in tmp_path.glob("*.folder"):
+        wait_until(lambda process=int(marker.stem): not is_running(process))
+        assert not Path(marker.read_text(encoding="utf-8")).exists()
+
+
+def is_running(process: int) -> bool:
+    """Return whether there is a process with an id; one that nobody waits for has ended, too."""
+    status = subprocess.run(
+        ["ps", "-o", "stat=", "-p", str(process)], capture_output=True, text=True, check=False
+    )
+    return status.stdout.strip()[:1] not in ("", "Z")
 
 
 def test_a_worker_ignores_an_interrupt_from_the_keyboard():
