@@ -15,7 +15,6 @@ from refdot.tensor import Array, NamedTensor
 
 __all__ = ["CALLS", "DTYPES", "FLOATS", "LAYOUTS", "REGIMES", "DimArgument", "DotCase", "Operand"]
 
-
 FLOATS = ("float64", "float32", "float16")
 _INTEGERS = ("int64", "int32", "int16", "int8", "uint8", "uint16", "uint32", "uint64")
 DTYPES = (*FLOATS, *_INTEGERS, "bool", "complex128", "complex64")
@@ -41,13 +40,10 @@ class Operand:
     ----------
     dims : tuple
         The name of each axis. In an invalid case, a name may be repeated, empty or not a `str`.
-    shape : tuple of int
-    dtype : str
     static : tuple of bool
-        For each axis, whether the size is static: a target that builds graphs is told it when it
-        builds the graph. By default no size is.
+        For each axis, whether the size is known when a target builds its graph; by default none is.
     layout : str
-        The memory layout of the array, one of `LAYOUTS`.
+        The memory layout of the array: "c", "fortran", "reversed", "strided" or "read-only".
     """
 
     dims: tuple[_Dim, ...]
@@ -90,7 +86,7 @@ class DimArgument:
     Attributes
     ----------
     spelling : str
-        How the argument is written, one of `DimArgument.SPELLINGS`.
+        One of `DimArgument.SPELLINGS`.
     items : tuple
         The names in the argument; for the spelling "object", the argument itself.
 
@@ -164,18 +160,16 @@ class DotCase:
 
     Attributes
     ----------
-    x, y : Operand
-    dim : DimArgument
     regime : str
-        The value regime: what numbers the operands hold, one of `REGIMES`.
+        The kind of numbers in the operands: "exact", "rounding" or "special".
     seed : int
-        The seed of those numbers.
+        The seed of these numbers.
     same_variable : bool
         Whether both operands are the same variable. Then `y` equals `x`.
     gradient_order : int
         The highest order of derivatives to compute: 0, 1 or 2.
     call : str
-        How the call is written, one of `CALLS`.
+        How the call is written: as a "function", a "method" or an "operator".
 
     Examples
     --------
@@ -246,13 +240,9 @@ class DotCase:
         return NamedTensor(x, self.x.dims), NamedTensor(y, self.y.dims)
 
     def cotangents(self, replicate: int = 0) -> tuple[NamedTensor, NamedTensor, NamedTensor]:
-        """Return cotangents for first and second derivatives, for a valid case.
+        """Return a cotangent of the answer, and tangents of x and y, for a valid case.
 
-        Returns
-        -------
-        tuple of NamedTensor
-            A cotangent of the answer; and tangents of x and y, to be paired with the first
-            gradients when these are differentiated again.
+        To differentiate the first gradients again, a target pairs them with the tangents.
         """
         regime = "exact" if self.regime == "special" else self.regime
 

@@ -106,17 +106,12 @@ def case_to_json(case: DotCase) -> dict[str, Any]:
 
 
 def case_from_json(data: Any) -> DotCase:
-    """Return the case that JSON describes, as `case_to_json` wrote it.
-
-    Parameters
-    ----------
-    data : str, bytes or object
-        JSON as text, or the object that `json.loads` returns for it.
+    """Return the case in JSON, given as text or as the object that `json.loads` returns.
 
     Raises
     ------
     ValueError
-        The data do not describe a case. The message says where.
+        The data are not a case. The message has the location of the error.
     """
     try:
         if isinstance(data, str | bytes):

@@ -2,7 +2,6 @@
 
 __all__ = ["NAME_POOLS"]
 
-
 # A case takes all its names from one pool. This module must not import Hypothesis, since
 # `refdot.judging` imports it.
 NAME_POOLS = (

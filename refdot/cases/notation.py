@@ -8,20 +8,14 @@ from refdot.cases.case import DimArgument, DotCase, Operand
 
 __all__ = ["dot_case", "operand"]
 
-# The size of a dim whose size is not written, by the first letter of its name.
+# By the first letter of a dim. The default size of other dims is 2.
 _DEFAULT_SIZES = {"a": 2, "b": 3, "c": 4}
-_OTHER_SIZE = 2
 
 
 def operand(text: str, dtype: str = "float64", layout: str = "c") -> Operand:
-    """Return the operand that a text describes.
+    """Return the operand with the dims in a text, separated by spaces.
 
-    Parameters
-    ----------
-    text : str
-        Dims separated by spaces. `a:5` has size 5, `a` has a default size, and the sizes of `a:5?`
-        and `a?` are not static.
-    dtype, layout : str, optional
+    `a:5` has size 5, `a` has a default size, and the sizes of `a:5?` and `a?` are not static.
 
     Examples
     --------
@@ -31,7 +25,7 @@ def operand(text: str, dtype: str = "float64", layout: str = "c") -> Operand:
     axes = [axis.rstrip("?").partition(":") for axis in text.split()]
     return Operand(
         dims=tuple(dim for dim, _, _ in axes),
-        shape=tuple(int(size or _DEFAULT_SIZES.get(dim[0], _OTHER_SIZE)) for dim, _, size in axes),
+        shape=tuple(int(size or _DEFAULT_SIZES.get(dim[0], 2)) for dim, _, size in axes),
         dtype=dtype,
         static=tuple(not axis.endswith("?") for axis in text.split()),
         layout=layout,
@@ -46,19 +40,7 @@ def dot_case(
     layout: str = "c",
     **options: Any,
 ) -> DotCase:
-    """Return the case whose operands two texts describe.
-
-    Parameters
-    ----------
-    x, y : str
-        The operands, in the notation of `operand`.
-    dim : object, optional
-        The `dim` argument.
-    dtypes : (str, str), optional
-    layout : str, optional
-        The memory layout of both operands.
-    **options
-        Other fields of `DotCase`.
+    """Return a case with operands in the notation of `operand`, and other fields of `DotCase`.
 
     Examples
     --------

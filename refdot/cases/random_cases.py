@@ -14,27 +14,15 @@ from refdot.cases.strategies import dot_cases
 
 __all__ = ["case_at"]
 
-
 _dot_cases = cache(dot_cases)  # creating the strategy is slow
 
 
 def case_at(seed: int, index: int) -> DotCase:
-    """Return the random case with an index. It depends only on the seed and the index.
+    """Return the random case with an index below 2⁴⁰. It depends only on the seed and the index.
 
-    Each case comes from a Hypothesis run of its own, so that it can be drawn again without the
-    others and does not resemble the cases before it, as the cases of a long run do. It is the
-    second of its run, because Hypothesis draws the simplest case first.
-
-    Parameters
-    ----------
-    seed : int
-    index : int
-        Below 2⁴⁰.
-
-    Examples
-    --------
-    >>> case_at(0, 5) == case_at(0, 5)
-    True
+    Each case has a separate Hypothesis run, so that it can be drawn again without the others and
+    does not resemble the cases before it, as the cases of a long run do. It is the second of its
+    run, because Hypothesis draws the simplest case first.
     """
     drawn: list[DotCase] = []
 

@@ -2,7 +2,7 @@
 
 Hypothesis shrinks the choices that a case was generated from. Where the meaning of one choice
 depends on another (such as whether both operands are the same variable), it stops too early.
-These edits work on the case itself, so they also shrink cases that Hypothesis did not generate.
+These edits change the case itself, so they also shrink cases that Hypothesis did not generate.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import Any, TypeAlias, TypeVar
 from refdot.cases.case import DimArgument, DotCase, Operand
 
 __all__ = ["EDITS", "shrink_case", "with_sizes"]
-
 
 Edit: TypeAlias = Callable[[DotCase], Iterator[DotCase]]
 _T = TypeVar("_T")
@@ -34,14 +33,7 @@ _ALPHABETS = ("abcdefgh", "ijklmnop")
 
 
 def shrink_case(case: DotCase, still_fails: Callable[[DotCase], bool]) -> DotCase:
-    """Return a case that fails too, and that no edit makes simpler without making it pass.
-
-    Parameters
-    ----------
-    case : DotCase
-        A case that fails.
-    still_fails : callable
-        Whether another case fails in the same way.
+    """Return a case that still fails, but passes after any edit that makes it simpler.
 
     Examples
     --------
@@ -59,7 +51,6 @@ def shrink_case(case: DotCase, still_fails: Callable[[DotCase], bool]) -> DotCas
 
 
 def _edit_repeatedly(edit: Edit, case: DotCase, still_fails: Callable[[DotCase], bool]) -> DotCase:
-    """Apply an edit as often as it leaves a case that still fails."""
     while True:
         simpler = next((each for each in edit(case) if each != case and still_fails(each)), None)
         if simpler is None:

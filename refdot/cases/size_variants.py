@@ -15,23 +15,17 @@ from refdot.cases.shrinking import with_sizes
 
 __all__ = ["size_variants"]
 
-
 # Sizes that few cases have: empty, one element, and more than the 16 that loops are unrolled to.
 _SIZES = (0, 1, 3, 17)
 _PRODUCT_LIMIT = 20_000
 
 
 def size_variants(case: DotCase) -> Iterator[DotCase]:
-    """Yield cases that differ from a given one in sizes that are not static, and in the seed.
+    """Yield cases that differ from a case that obeys R1 in sizes that are not static, and the seed.
 
-    One of those sizes at a time is 0, 1, 3 or 17. If the case has no gradient, the sizes of a
-    shared dim disagree: n vs n + 1, and 1 vs n. If the sizes of the given case disagree, the first
-    variant has sizes that agree.
-
-    Parameters
-    ----------
-    case : DotCase
-        A case that obeys R1.
+    If the sizes of the given case disagree, the first variant has sizes that agree. In others, one
+    size is 0, 1, 3 or 17. In the last two, the sizes of a shared dim disagree: n vs n + 1, and
+    1 vs n. A case with a gradient, or with one variable as both operands, has no such variants.
 
     Examples
     --------
@@ -49,9 +43,9 @@ def size_variants(case: DotCase) -> Iterator[DotCase]:
     both_static_sizes = (*case.x.static_sizes.items(), *case.y.static_sizes.items())
     static = {dim for dim, size in both_static_sizes if size is not None}
     dynamic = [dim for dim in case.dims if dim not in static]
-    shared = [dim for dim in dynamic if dim in x_sizes and dim in y_sizes]
     if not dynamic:
         return
+    shared = [dim for dim in dynamic if dim in x_sizes and dim in y_sizes]
     agreeing = {dim: x_sizes[dim] for dim in shared}
     variant = replace(with_sizes(case, {}, agreeing), seed=case.seed + 1)
     if any(x_sizes[dim] != y_sizes[dim] for dim in shared):
@@ -62,7 +56,7 @@ def size_variants(case: DotCase) -> Iterator[DotCase]:
         elements = prod((x_sizes | y_sizes | {dim: size}).values())
         if size != sizes[dim] and elements <= _PRODUCT_LIMIT:
             yield with_sizes(variant, {dim: size}, {dim: size})
-    if shared and not case.gradient_order:
+    if shared and not case.gradient_order and not case.same_variable:
         dim = shared[case.seed % len(shared)]
         yield with_sizes(variant, {}, {dim: x_sizes[dim] + 1})
         yield with_sizes(variant, {dim: 1}, {dim: max(x_sizes[dim], 2)})

@@ -1,4 +1,4 @@
-"""The smoke cases: a few cases that show most of what can go wrong."""
+"""The smoke cases: a few cases that show most faults."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from refdot.cases.case import FLOATS, DimArgument, DotCase, Operand
 from refdot.cases.patterns import NAMES, SIZES, Pattern, with_dtypes
 
 __all__ = ["smoke_cases"]
-
 
 _LONG = 70  # longer than any block in which a sum may be computed
 # Together they have dims of every role, and no dim is on the same axis of both operands.
@@ -28,11 +27,11 @@ _DTYPES = (
 
 
 def smoke_cases() -> Iterator[DotCase]:
-    """Yield a few cases that show most of what can go wrong, to be judged before all others.
+    """Yield a few cases that show most faults, to be judged before all others.
 
-    They are four patterns of dims, each with what random cases seldom have: static sizes that the
-    other operand contradicts, gradients of both orders, one variable as both operands, other
-    dtypes, spellings and layouts, empty sums and long ones, and numbers that are not finite.
+    They are cases of four patterns with properties that random cases seldom have: static sizes
+    that the other operand contradicts, gradients of both orders, one variable as both operands,
+    other dtypes, spellings and layouts, empty sums and long ones, and numbers that are not finite.
 
     Examples
     --------
@@ -51,7 +50,7 @@ def smoke_cases() -> Iterator[DotCase]:
 
 
 def _special_cases() -> Iterator[DotCase]:
-    """Yield the cases that exist once only, not once for each pattern."""
+    """Yield the cases that do not exist for each pattern."""
     words, repeated = Operand(("time", "head"), (2, 3)), Operand(("a", "a"), (2, 3))
     yield DotCase(words, words, DimArgument("str", ("time",)))
     yield DotCase(words, words, DimArgument("str", ("embd",)))
@@ -75,7 +74,7 @@ def _special_cases() -> Iterator[DotCase]:
 
 
 def _cases_of(number: int) -> Iterator[DotCase]:
-    """Yield the cases of one pattern. Each pattern has as many, in the same order."""
+    """Yield the cases of one pattern, as many as of every other pattern and in the same order."""
     pattern = _PATTERNS[number]
     distinct, summed_over = pattern.distinct_sizes, pattern.summed_over
     shared, first, last = pattern.shared[-1], pattern.x_dims[0], pattern.y_dims[-1]

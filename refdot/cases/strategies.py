@@ -20,7 +20,6 @@ from refdot.cases.names import NAME_POOLS
 
 __all__ = ["choices", "dim_arguments", "dot_cases", "invalid_dim_arguments"]
 
-
 _T = TypeVar("_T")
 # The first two are the shared roles, the only ones if both operands are the same variable.
 _ROLES = ("contracted", "batch", "x_free", "y_free", "x_summed", "y_summed")
@@ -79,48 +78,27 @@ def choices(options: Sequence[_T]) -> SearchStrategy[_T]:
     """Return a strategy for one of `options`, each position being equally likely.
 
     It shrinks towards the first option. Unlike `sampled_from`, it draws the same options with the
-    same seed whichever modules are loaded.
-
-    Parameters
-    ----------
-    options : sequence
-        Repeated options are drawn more often.
+    same seed, even if other modules are loaded.
     """
     indices = st.integers(_LARGE, _LARGE + len(options) - 1)
     return indices.map(lambda index: options[index - _LARGE])
 
 
 class _DrawnDim(NamedTuple):
-    """The properties of one dim, before it has a name.
+    """The properties of one dim, before it has a name."""
 
-    Attributes
-    ----------
-    role : int
-        An index into the roles of the case, modulo their number.
-    size : int
-    y_size : int
-        The size in y if sizes are to disagree; -1 means the same size.
-    x_place, y_place, dim_place : int
-        Sort keys: the order of the dims in x, in y and in `dim`.
-    static : int
-        Bits: 1 if the size is static in x, 2 if it is static in y.
-    """
-
-    role: int
+    role: int  # an index into the roles of the case, modulo their number
     size: int
-    y_size: int
-    x_place: int
+    y_size: int  # the size in y if sizes are to disagree; -1 means the same size
+    x_place: int  # a sort key: the order of the dims in x
     y_place: int
     dim_place: int
-    static: int
+    static: int  # bits: 1 if the size is static in x, 2 if it is static in y
 
 
 def _drawn_dim(role: int, sizes: tuple[int, int], places: int, static: int) -> _DrawnDim:
-    """Unpack the four draws of a dim.
-
-    There are only four because Hypothesis deletes at most five consecutive draws: these, and the
-    draw that adds a dim to the list.
-    """
+    # Four draws, since Hypothesis deletes at most five consecutive draws in shrinking: these, and
+    # the draw that adds a dim to the list.
     y_size, size = sizes
     return _DrawnDim(role, size, y_size, places % 8, places // 8 % 8, places // 64, static)
 
@@ -141,15 +119,8 @@ def dim_arguments(
 ) -> DimArgument:
     """Draw a spelling of the `dim` argument that sums over exactly `summed_over`.
 
-    It shrinks towards the shortest spelling: None where that has this meaning, then `...`, a
-    `str` and a tuple.
-
-    Parameters
-    ----------
-    summed_over : sequence of str
-        The dims to sum over, in the order to write them in.
-    shared, dims : sequence of str
-        The shared dims, and all dims.
+    It shrinks towards the shortest spelling that has this meaning: None, then `...`, a `str` and
+    a tuple.
     """
     items = tuple(summed_over)
     spelling = draw(choices(_SPELLINGS))
@@ -284,10 +255,7 @@ def _limited_sizes(dims: Mapping[str, _DrawnDim], equal: bool) -> dict[str, int]
 
 
 def _disagreeing_sizes(
-    exchange: bool,
-    shared: Sequence[str],
-    sizes: Mapping[str, int],
-    dims: Mapping[str, _DrawnDim],
+    exchange: bool, shared: Sequence[str], sizes: Mapping[str, int], dims: Mapping[str, _DrawnDim]
 ) -> dict[str, int]:
     """Return sizes for y that disagree with those of x."""
     if exchange and len(shared) > 1 and sizes[shared[0]] != sizes[shared[1]]:

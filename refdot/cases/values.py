@@ -13,21 +13,7 @@ __all__ = ["random_values", "with_layout"]
 
 
 def random_values(shape: tuple[int, ...], dtype: str, regime: str, seed: tuple[int, ...]) -> Array:
-    """Return random values, the same ones on every machine and version of NumPy.
-
-    Parameters
-    ----------
-    shape : tuple of int
-    dtype : str
-    regime : str
-        The value regime, one of `refdot.cases.case.REGIMES`.
-    seed : tuple of int
-
-    Returns
-    -------
-    ndarray
-        A new array.
-    """
+    """Return a new array of random values, equal on every machine and with every NumPy."""
     return _cached_values(shape, dtype, regime, seed).copy()
 
 
@@ -48,10 +34,7 @@ def _cached_values(
 
 
 def _real_values(
-    random: np.random.RandomState,
-    regime: str,
-    shape: tuple[int, ...],
-    dtype: np.dtype[Any],
+    random: np.random.RandomState, regime: str, shape: tuple[int, ...], dtype: np.dtype[Any]
 ) -> Array:
     if dtype.kind == "b":
         return np.asarray(random.random_sample(shape) < 0.6)

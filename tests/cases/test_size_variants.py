@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 
 from refdot.cases.case import DotCase
+from refdot.cases.codec import case_from_json, case_to_json
 from refdot.cases.notation import dot_case
+from refdot.cases.random_cases import case_at
 from refdot.cases.size_variants import size_variants
+from refdot.cases.smoke import smoke_cases
 from refdot.cases.strategies import dot_cases
+from refdot.check.categories import broken_rule
 from refdot.judging.expected import expected_error
 from refdot.pytensor.target.runner import graph_key
 
@@ -33,8 +39,17 @@ def test_size_variants_are_other_cases_of_the_same_graph(case: DotCase) -> None:
         ),
         (dot_case("a:0?", "a:0?", gradient_order=1), [(1, 1), (3, 3), (17, 17)]),
         (dot_case("a:1?", "a:1?"), [(0, 0), (3, 3), (17, 17), (1, 2), (1, 2)]),
+        (dot_case("a:2?", "a:2?", same_variable=True), [(0, 0), (1, 1), (3, 3), (17, 17)]),
     ],
-    ids=["all static", "one static", "disagreeing", "gradient", "one element"],
+    ids=["all static", "one static", "disagreeing", "gradient", "one element", "one variable"],
 )
 def test_sizes_of_variants(case: DotCase, shapes: list[tuple[int, int]]) -> None:
     assert [each.x.shape + each.y.shape for each in size_variants(case)] == shapes
+
+
+def test_size_variants_survive_a_round_trip_through_json() -> None:
+    cases = [*smoke_cases(), *(case_at(0, index) for index in range(300))]
+    with_r1 = [case for case in cases if broken_rule(case) != "R1"]
+    variants = [variant for case in with_r1 for variant in size_variants(case)]
+    assert any(variant.same_variable for variant in variants)
+    assert [case_from_json(json.dumps(case_to_json(each))) for each in variants] == variants
