@@ -36,8 +36,8 @@ class CallableTarget:
     ----------
     function : callable
         If it has an attribute `vjp`, then `vjp(x, y, cotangent, dim)` returns the gradients
-        `(x_bar, y_bar)`. Otherwise the gradients are computed from the values of the function on
-        basis vectors, because a dot is bilinear.
+        `(x_bar, y_bar)`. Otherwise the values of the function on basis vectors give the gradients,
+        because a dot is bilinear.
     name : str
     gradients : bool, optional
         Whether to judge gradients.
@@ -113,23 +113,20 @@ class CallableTarget:
         if not is_real or (vjp is None and case.regime == "special"):
             return []
         cotangent, _, _ = case.cotangents(replicate)
-        dim = case.dim
+        fn, dim = self.function, case.dim
         if vjp is not None:
             x_bar, y_bar = vjp(x, y, cotangent, dim.value)
         else:
-            x_bar = _pull_back(lambda basis: self.function(basis, y, dim.value), x, cotangent)
-            y_bar = _pull_back(lambda basis: self.function(x, basis, dim.value), y, cotangent)
+            x_bar = _pull_back(lambda basis: fn(basis, y, dim.value), x, cotangent)
+            y_bar = _pull_back(lambda basis: fn(x, basis, dim.value), y, cotangent)
+        values = {"x": x_bar.data, "y": y_bar.data}
         if case.same_variable:
-            return [Gradient(1, "x", replicate, np.asarray(x_bar.data + y_bar.data))]
-        return [
-            Gradient(1, "x", replicate, np.asarray(x_bar.data)),
-            Gradient(1, "y", replicate, np.asarray(y_bar.data)),
-        ]
+            values = {"x": x_bar.data + y_bar.data}
+        return [Gradient(1, name, replicate, np.asarray(value)) for name, value in values.items()]
 
     def reproducer(self, mismatch: Mismatch, backend: str, lowering: str) -> str:
         """Return a script that finds the function by its name and runs the case again."""
-        # Imported here because only this needs msgspec.
-        from refdot.cases.codec import case_to_json
+        from refdot.cases.codec import case_to_json  # only this needs msgspec
 
         return render(
             "reproducer.py.jinja",

@@ -20,23 +20,18 @@ class Mismatch:
 
     Attributes
     ----------
-    rule : str
-        "R1" to "R14".
-    kind : str
-        One of `refdot.rules.KINDS`.
-    stage : str
-        The stage at which it shows, one of `refdot.rules.STAGES`.
+    rule, kind, stage : str
+        Terms of `refdot.rules`, such as "R6", "wrong-value" and "run".
     detail : str
-        What distinguishes its cause from others of the same rule, kind and stage.
+        A text that distinguishes its cause from others of the same rule, kind and stage.
     expected, got : str
         One line each, for people.
-    case : DotCase
     earliest_stage : str
         For errors, the earliest stage that could have raised them.
     replicate : int
         The replicate of the case that shows it.
     order, operand : int, str
-        For gradients, their order and the operand that they belong to.
+        For gradients, their order, and the operand that they are gradients of.
     """
 
     rule: str
@@ -53,7 +48,7 @@ class Mismatch:
 
     @property
     def signature(self) -> str:
-        """The text that all mismatches of the same cause have in common."""
+        """The text that all mismatches with the same cause share."""
         return f"{self.rule} {self.kind} at {self.stage}: {self.detail}"
 
     def __str__(self) -> str:
@@ -79,47 +74,23 @@ def picture_of(case: DotCase) -> str:
 
 
 def as_comment(mismatch: Mismatch) -> str:
-    """Return a mismatch as a Python comment, whatever characters it quotes."""
-    lines = str(mismatch).splitlines()
-    return "\n".join(f"# {printable(line)}".rstrip() for line in lines)
+    """Return a mismatch as a Python comment, with unprintable characters escaped."""
+    return "\n".join(f"# {printable(line)}".rstrip() for line in str(mismatch).splitlines())
 
 
 @dataclass(frozen=True)
 class Deviation:
-    """A known deviation: mismatches with a known cause in some versions of a target.
+    """A known deviation: mismatches with a known cause in some versions of a target."""
 
-    Attributes
-    ----------
-    id : str
-        Short words with hyphens between them.
-    title : str
-        What goes wrong, in one sentence.
-    rules : tuple of str
-        The rules that it breaks.
-    kinds : tuple of str
-        The kinds of its mismatches.
-    versions : str
-        A PEP 440 specifier.
-    backends : tuple of str
-        The backends that have it; empty if all do.
-    matches : callable
-        Whether a mismatch of those rules and kinds, given with its outcome, has this cause. It
-        is as narrow as the cause, so that it hides no other defect.
-    example : DotCase
-        A case that has the mismatch.
-    cause : str
-        Where the cause is in the source of the target, and why it has this effect.
-    upstream : str
-        The address of the most relevant page of the target's issue tracker, if there is one.
-    """
-
-    id: str
-    title: str
+    id: str  # short words with hyphens between them
+    title: str  # the defect, in one sentence
     rules: tuple[str, ...]
     kinds: tuple[str, ...]
-    versions: str
-    backends: tuple[str, ...]
+    versions: str  # a PEP 440 specifier
+    backends: tuple[str, ...]  # that have it; empty if all do
+    # Whether a mismatch of these rules and kinds, given with its outcome, has this cause. It is as
+    # narrow as the cause, so that it hides no other defect.
     matches: Callable[[Mismatch, Outcome], bool]
-    example: DotCase
-    cause: str
-    upstream: str = ""
+    example: DotCase  # a case that has the mismatch
+    cause: str  # its place in the source of the target, and why it has this effect
+    upstream: str = ""  # the address of the most relevant page of the target's issue tracker

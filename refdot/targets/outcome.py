@@ -10,7 +10,6 @@ from refdot.tensor import Array, NamedTensor
 
 __all__ = ["REPLICATES", "Declared", "Gradient", "Outcome", "Raised", "effects", "qualified_name"]
 
-
 REPLICATES = 2  # how often a case runs, each time with different numbers
 
 
@@ -22,9 +21,6 @@ class Raised:
     ----------
     stage : str
         The stage that raised it, one of `refdot.rules.STAGES`.
-    type : str
-        The name of its class.
-    message : str
     expected_type : bool
         Whether it is a `ValueError` or a `TypeError`.
     appended : str
@@ -63,13 +59,7 @@ class Raised:
 
 
 def qualified_name(class_: type) -> str:
-    """Return the name of a class with its module.
-
-    Examples
-    --------
-    >>> qualified_name(ValueError)
-    'builtins.ValueError'
-    """
+    """Return the name of a class with its module, such as "builtins.ValueError"."""
     return f"{class_.__module__}.{class_.__qualname__}"
 
 
@@ -92,7 +82,6 @@ class Gradient:
         1 for the gradient of the dot; 2 for that of the first gradients, paired with tangents.
     operand : str
         "x" or "y"; "x" if both operands are the same variable.
-    replicate : int
     value : ndarray
         Its axes are the dims of the operand.
     """
@@ -111,10 +100,8 @@ class Outcome:
     ----------
     raised : Raised, optional
         The exception that ended the run.
-    declared : Declared, optional
     values : tuple of NamedTensor
         The answers, one for each replicate.
-    gradients : tuple of Gradient
     gradient_raised : Raised, optional
         The exception that ended only the computation of gradients.
     discrete_gradients : tuple of str

@@ -16,17 +16,10 @@ __all__ = ["Backend", "Target", "TargetError", "Unsupported", "deviation_of", "u
 
 @dataclass(frozen=True)
 class Unsupported:
-    """Cases that a target or a backend does not support. They are counted, but not judged.
-
-    Attributes
-    ----------
-    reason : str
-    applies : callable
-        Whether a case is one of them.
-    """
+    """Cases that a target or a backend does not support. They are counted, but not judged."""
 
     reason: str
-    applies: Callable[[DotCase], bool]
+    applies: Callable[[DotCase], bool]  # whether a case is one of them
 
 
 @dataclass(frozen=True)
@@ -35,7 +28,6 @@ class Backend:
 
     Attributes
     ----------
-    name : str
     absent : str
         Why it cannot run here; empty if it can.
     default : bool
@@ -58,14 +50,12 @@ class Target(Protocol):
 
     Attributes
     ----------
-    name, version : str
     stages : tuple of str
-        The stages that it has, of `refdot.rules.STAGES`.
+        Those of `refdot.rules.STAGES` that it has.
     lowerings : tuple of str
         The names of its lowerings, the standard one first.
     default_lowerings : tuple of str
         The lowerings that run if none is named.
-    unsupported : tuple of Unsupported
     not_checked : mapping of str to str
         Kinds of mismatch that are not judged, each with the reason.
     deviations : tuple of Deviation
@@ -126,12 +116,12 @@ def deviation_of(
     target: Target, mismatch: Mismatch, outcome: Outcome, backend: str
 ) -> Deviation | None:
     """Return the known deviation that explains a mismatch, or None."""
-    for deviation in target.deviations:
-        if (
-            (not deviation.backends or backend in deviation.backends)
-            and mismatch.rule in deviation.rules
-            and mismatch.kind in deviation.kinds
-            and deviation.matches(mismatch, outcome)
-        ):
-            return deviation
-    return None
+    matching = (
+        deviation
+        for deviation in target.deviations
+        if (not deviation.backends or backend in deviation.backends)
+        and mismatch.rule in deviation.rules
+        and mismatch.kind in deviation.kinds
+        and deviation.matches(mismatch, outcome)
+    )
+    return next(matching, None)

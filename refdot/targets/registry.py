@@ -24,13 +24,7 @@ class _FoundTarget(CallableTarget):
 
 
 def find_target(name: str) -> Target:
-    """Return a target by its name.
-
-    Parameters
-    ----------
-    name : str
-        The name of an entry point of the group `refdot.targets`, such as "pytensor" or "xarray",
-        or a function as "module:function".
+    """Return a target by its name: an entry point, such as "xarray", or "module:function".
 
     Raises
     ------
@@ -52,16 +46,15 @@ def find_target(name: str) -> Target:
 
 def _installed_target(name: str) -> Target:
     entry_point, *others = entry_points(group=_GROUP, name=name)
-    package = entry_point.dist.name if entry_point.dist else ""
     if others:
-        packages = sorted([package, *(other.dist.name for other in others if other.dist)])
-        names = ", ".join(packages)
-        raise TargetError(f"several packages provide the target {name!r}: {names}")
+        packages = sorted(each.dist.name for each in (entry_point, *others) if each.dist)
+        raise TargetError(f"several packages provide the target {name!r}: {', '.join(packages)}")
     try:
         target: Target = entry_point.load()()
     except (ModuleNotFoundError, PackageNotFoundError) as error:
-        extras = ",".join(entry_point.extras)
-        hint = f"; pip install '{package}[{extras}]'" if extras else ""
+        hint = ""
+        if entry_point.dist and entry_point.extras:
+            hint = f"; pip install '{entry_point.dist.name}[{','.join(entry_point.extras)}]'"
         raise TargetError(f"cannot import the target {name!r}: {error}{hint}") from None
     except KeyboardInterrupt:
         raise
