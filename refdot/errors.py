@@ -1,9 +1,8 @@
-"""The errors of a dot: at least one class for each rule that invalid input can break.
+"""The errors of a dot: a class for each rule that invalid input can break.
 
-Where PyTensor raises an error while it builds a graph, the message here begins with PyTensor's
-words, so that a regex written for PyTensor matches both. Each error has the number of its rule in
-SPEC.md (`rule`) and the contents of its message as attributes. The order of the names in a message
-does not depend on the hash seed.
+If PyTensor raises an error while it builds a graph, the message here begins with PyTensor's words,
+so that a regex written for PyTensor matches both. Each error has the number of its rule and the
+contents of its message as attributes. A message does not depend on the hash seed.
 """
 
 from __future__ import annotations

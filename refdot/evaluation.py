@@ -86,14 +86,13 @@ def checked_lowering(x: NamedTensor, y: NamedTensor, dim: Dim) -> Lowering:
 
 
 def evaluate(lowering: Lowering, x: Array, y: Array) -> Array:
-    """Evaluate a lowering on arrays whose sizes have been checked.
+    """Evaluate a lowering on arrays whose sizes agree; the axes of the result are `out_dims`.
 
-    The axes of x, y and the result are `x_dims`, `y_dims` and `out_dims` of the lowering. The
-    result is that of its einsum. For large floating-point operands it is computed as one (batched)
-    matrix product, so that BLAS does the work.
+    The result is that of its einsum. For large floating-point operands, one (batched) matrix
+    product computes it, so that BLAS does the work.
     """
     if not (x.size and y.size):
-        # An empty sum is 0, but einsum would multiply it by the other operand, perhaps infinity.
+        # An empty sum is 0, but einsum may multiply it by infinity.
         sizes = _sizes_of(lowering, x, y)
         return np.zeros([sizes[dim] for dim in lowering.out_dims], np.result_type(x, y))
     if len(lowering.x_dims) + len(lowering.y_dims) > EINSUM_SYMBOLS:
@@ -134,8 +133,8 @@ def _may_sum_first(x: Array, y: Array) -> bool:
 def _evaluate_product_first(lowering: Lowering, x: Array, y: Array) -> Array:
     """Evaluate a lowering with every product taken before any sum.
 
-    Einsum may sum over a dim of one operand before it multiplies. So the other operand is
-    broadcast over each such dim first, which makes it a contracted dim.
+    Einsum may sum over a dim of one operand before it multiplies. So this broadcasts the other
+    operand over each such dim first, which makes it a contracted dim.
     """
     sizes = _sizes_of(lowering, x, y)
 
@@ -154,9 +153,9 @@ def _evaluate_product_first(lowering: Lowering, x: Array, y: Array) -> Array:
 
 def as_matmul(lowering: Lowering, x: Array, y: Array) -> Array:
     """Evaluate as a matrix product: (batch, x free, contracted) by (batch, contracted, y free)."""
+    sizes = _sizes_of(lowering, x, y)
     x, x_dims = sum_over(x, lowering.x_dims, lowering.x_summed)
     y, y_dims = sum_over(y, lowering.y_dims, lowering.y_summed)
-    sizes = dict(zip(x_dims + y_dims, x.shape + y.shape, strict=True))
     batch, contracted = lowering.batch, lowering.contracted
 
     def matrices(operand: Array, dims: Dims, rows: Dims, columns: Dims) -> Array:
@@ -189,11 +188,10 @@ def _evaluate_without_unit_dims(lowering: Lowering, x: Array, y: Array) -> Array
     An array with more than 52 dims of size 2 or more would not fit into memory.
     """
     sizes = _sizes_of(lowering, x, y)
-    x_dims, y_dims, out_dims = (
-        tuple(dim for dim in dims if sizes[dim] != 1)
-        for dims in (lowering.x_dims, lowering.y_dims, lowering.out_dims)
+    x_dims, y_dims = (
+        tuple(dim for dim in dims if sizes[dim] != 1) for dims in (lowering.x_dims, lowering.y_dims)
     )
-    shorter = lower(x_dims, y_dims, frozenset(x_dims + y_dims).difference(out_dims))
+    shorter = lower(x_dims, y_dims, frozenset(x_dims + y_dims).difference(lowering.out_dims))
     out_shape = [sizes[dim] for dim in lowering.out_dims]
     return evaluate(shorter, x.squeeze(), y.squeeze()).reshape(out_shape)
 

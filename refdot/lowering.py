@@ -1,8 +1,7 @@
 """Lower a named-dimension dot: from the names of dims to the subscripts of an einsum.
 
-This module holds the central idea of refdot. `lower_dot` takes the dims of two operands and a
-`dim` argument, and returns a `Lowering`: the role of each dim, and the einsum that computes the
-dot. The result depends on the names alone, not on sizes, dtypes or values.
+This is the central idea of refdot. A lowering has the role of each dim, and the einsum that
+computes the dot. It depends only on the names of dims, not on sizes, dtypes or values.
 """
 
 from __future__ import annotations
@@ -91,7 +90,7 @@ class Lowering:
 
     @property
     def symbol(self) -> dict[str, str]:
-        """The symbol that stands for each dim in the subscripts."""
+        """The symbol of each dim in the subscripts."""
         return dict(zip(self.all_dims, symbols(len(self.all_dims)), strict=True))
 
     def role(self, dim: str) -> str:
@@ -176,17 +175,7 @@ def lower_dot(x_dims: Iterable[str], y_dims: Iterable[str], dim: Dim = None) -> 
 
 
 def dim_names(dims: Iterable[str], operand: str = "tensor") -> Dims:
-    """Return the dims of an operand as a tuple, after checking them (R1); a `str` is one dim.
-
-    Examples
-    --------
-    >>> dim_names(["a", "b"])
-    ('a', 'b')
-    >>> dim_names(("a", "b", "a"), "x")
-    Traceback (most recent call last):
-    refdot.errors.DimNameError: Dimensions must be unique. Found duplicates in ('a', 'b', 'a'):
-    'a' appears twice in x
-    """
+    """Return the dims of an operand as a tuple, after checking them (R1); a `str` is one dim."""
     if isinstance(dims, str):
         dims = (dims,)
     if isinstance(dims, Set) or not isinstance(dims, Iterable):
@@ -264,12 +253,5 @@ def lower(x_dims: Dims, y_dims: Dims, dim: EllipsisType | frozenset[str] | None)
 
 
 def symbols(count: int) -> str:
-    """Return distinct symbols: the 52 letters of einsum, then other letters.
-
-    Examples
-    --------
-    >>> symbols(3), len(set(symbols(500)))
-    ('abc', 500)
-    """
-    beyond_latin = range(0x00E0, 0x00E0 + count)
-    return (ascii_letters + "".join(map(chr, beyond_latin)))[:count]
+    """Return distinct symbols: the 52 letters of einsum, then other letters."""
+    return (ascii_letters + "".join(map(chr, range(0xE0, 0xE0 + count))))[:count]

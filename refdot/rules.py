@@ -1,12 +1,8 @@
-"""The vocabulary of verdicts: the rules, and how and where a target can break them.
+"""The vocabulary of mismatches: the rules, and how and where a target breaks them.
 
-A mismatch between a target and the oracle is described with these terms:
-
-- a *rule* of SPEC.md that the target breaks, such as R4;
-- a *kind*, which is how the target breaks it, such as "accepted-invalid";
-- a *stage*, which is where the mismatch shows, such as "run".
-
-An *aspect* is a group of kinds that a user can select, as in `refdot check --only gradients`.
+A mismatch has the *rule* of SPEC.md that the target breaks, such as R4; its *kind*, which is how
+the target breaks the rule, such as "accepted-invalid"; and the *stage* at which it shows, such as
+"run". An *aspect* is a group of kinds that a user can select: `refdot check --only gradients`.
 """
 
 from __future__ import annotations
@@ -17,7 +13,7 @@ __all__ = ["ASPECTS", "KINDS", "RULES", "STAGES"]
 
 
 class Rule(NamedTuple):
-    """A rule of SPEC.md: its title, and the kinds of mismatch that show that it is broken.
+    """A rule of SPEC.md, and the kinds of mismatch that break it.
 
     A run that selects none of these kinds does not judge the rule.
     """
@@ -26,7 +22,6 @@ class Rule(NamedTuple):
     kinds: tuple[str, ...]
 
 
-# By number, in the order of SPEC.md.
 RULES = {
     "R1": Rule("Operands", ("accepted-invalid",)),
     "R2": Rule("The argument dim", ("accepted-invalid",)),

@@ -101,7 +101,7 @@ class NamedTensor:
         return self.data.ndim
 
     def transpose(self, *dims: str | EllipsisType) -> NamedTensor:
-        """Return a view with the dims in another order; `...` stands for all other dims.
+        """Return a view with the dims in another order; `...` means all other dims.
 
         Examples
         --------
@@ -128,7 +128,7 @@ class NamedTensor:
         """Select by position: an integer removes its dim, a slice keeps it."""
         self._check_has(indices)
         key = tuple(indices.get(dim, slice(None)) for dim in self.dims)
-        kept = [dim for dim in self.dims if isinstance(indices.get(dim, slice(None)), slice)]
+        kept = [dim for dim, at in zip(self.dims, key, strict=True) if isinstance(at, slice)]
         return NamedTensor(self.data[key], kept)
 
     def sum(self, *dims: str) -> NamedTensor:
@@ -169,8 +169,7 @@ class NamedTensor:
         return f"NamedTensor({shape + '; ' if shape else ''}{self.dtype})\n{self.data}"
 
     def _repr_html_(self) -> str:
-        # Imported here because `html` is slow to import and only a notebook needs it.
-        from html import escape
+        from html import escape  # slow to import, and only a notebook needs it
 
         sizes = "".join(
             f"<tr><th>{escape(printable(dim))}</th><td>{size}</td></tr>"

@@ -121,7 +121,7 @@ def assert_error_pattern(
         The exception that must be raised.
     backends, lowerings : sequence of str, optional
         By default every backend that can run here, and the target's default lowerings. PyTensor
-        takes about half a minute to compile for all of its own.
+        takes about half a minute to compile for all of them.
 
     Raises
     ------

@@ -9,13 +9,7 @@ __all__ = ["counted", "listed", "nearest_name", "one_line", "printable", "shorte
 
 
 def one_line(value: object) -> str:
-    """Return the `repr` of a value on one line, with the members of sets sorted.
-
-    Examples
-    --------
-    >>> one_line({"b", "a"})
-    "{'a', 'b'}"
-    """
+    """Return the `repr` of a value on one line, with the members of sets sorted."""
     if isinstance(value, set | frozenset) and value:
         return "{" + ", ".join(sorted(map(one_line, value))) + "}"
     if type(value) is tuple:
@@ -26,15 +20,8 @@ def one_line(value: object) -> str:
 
 
 def nearest_name(name: str, names: Sequence[str]) -> str | None:
-    """Return the member of `names` that is spelled most like `name`, if one is close enough.
-
-    Examples
-    --------
-    >>> nearest_name("ebmd", ("batch", "embd"))
-    'embd'
-    """
-    # Imported here because it is slow to import and only an error needs it.
-    from difflib import get_close_matches
+    """Return the member of `names` that is spelled most like `name`, if one is close enough."""
+    from difflib import get_close_matches  # slow to import, and only an error needs it
 
     return next(iter(get_close_matches(name, names, n=1)), None)
 
@@ -68,13 +55,7 @@ def shortened(text: str, limit: int = 300) -> str:
 
 
 def printable(name: str) -> str:
-    r"""Escape a name that has line breaks or other characters that cannot be printed.
-
-    Examples
-    --------
-    >>> print(printable("two\nlines"))
-    two\nlines
-    """
+    """Escape a name that has line breaks or other characters that cannot be printed."""
     return name if name.isprintable() else repr(name)[1:-1]
 
 

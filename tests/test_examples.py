@@ -1,4 +1,4 @@
-"""Each example runs in a process of its own, without warnings, and its assertions hold."""
+"""Each example runs in a separate process, without warnings, and its assertions hold."""
 
 from importlib import import_module
 from pathlib import Path

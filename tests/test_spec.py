@@ -228,7 +228,7 @@ MISSING = {
         "Dimension tiem not found in either input; the dims are batch, time, embd;"
         " did you mean time?",
     ),
-    "no dims at all": ((), (), "a", "Dimension a not found in either input; there are no dims"),
+    "no dims": ((), (), "a", "Dimension a not found in either input; there are no dims"),
 }
 
 

@@ -1,4 +1,4 @@
-"""Conversion of cases to JSON and back; msgspec checks what is read against a schema."""
+"""Conversion of cases to JSON and back; msgspec validates them."""
 
 from __future__ import annotations
 

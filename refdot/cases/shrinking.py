@@ -136,7 +136,7 @@ def rename_dims_to_letters(case: DotCase) -> Iterator[DotCase]:
             yield case.renamed(dict(zip(dims, letters, strict=True)))
 
 
-# The largest edits come first, and those that remove what takes long to run.
+# The largest edits come first, and those that make a case faster to run.
 EDITS: tuple[Edit, ...] = (
     simplify_all_but_shapes,
     lower_gradient_order,

@@ -48,8 +48,8 @@ def explain(lowering: Lowering, sizes: Mapping[str, int] | None = None) -> str:
     Returns
     -------
     str
-        In this order: the letters of each operand and the subscripts up to there, the role of
-        each dim, the einsum, the equivalent loops, their cost, and the gradients of the dot.
+        In this order: the letters of each operand and the subscripts so far, the role of each
+        dim, the einsum, the equivalent loops, their cost, and the gradients of the dot.
 
     Examples
     --------
@@ -113,15 +113,15 @@ def _letters(lowering: Lowering) -> list[str]:
 
 def _roles(lowering: Lowering, sizes: Mapping[str, int]) -> list[str]:
     """Return a line for each dim, with its letter, size and role."""
-    names = [
-        f"{printable(dim)} = {sizes[dim]}" if dim in sizes else printable(dim)
+    names = {
+        dim: f"{printable(dim)} = {sizes[dim]}" if dim in sizes else printable(dim)
         for dim in lowering.all_dims
-    ]
-    width = max(map(text_width, names), default=0)
+    }
+    width = max(map(text_width, names.values()), default=0)
+    roles = {dim: lowering.role(dim) for dim in names}
     return [
-        f"{lowering.symbol[dim]}  {_padded(name, width)}  {role:<10}  {MEANING[role]}"
-        for dim, name in zip(lowering.all_dims, names, strict=True)
-        for role in [lowering.role(dim)]
+        f"{lowering.symbol[dim]}  {_padded(name, width)}  {roles[dim]:<10}  {MEANING[roles[dim]]}"
+        for dim, name in names.items()
     ]
 
 
@@ -201,13 +201,9 @@ def _gradients(lowering: Lowering) -> list[str]:
 
 
 def message_with_underline(error: DotError, texts: Mapping[str, str]) -> str:
-    """Return the message of an error, and below it the wrong name underlined.
+    """Return the message of an error, and below it the argument with the wrong name underlined.
 
-    Parameters
-    ----------
-    error : DotError
-    texts : mapping of str to str
-        The text of each argument: "operands" (see `parse_operands`), "--dim" and "--sizes".
+    `texts` has the text of each argument: "operands" (see `parse_operands`), "--dim", "--sizes".
 
     Examples
     --------

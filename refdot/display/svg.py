@@ -7,9 +7,8 @@ The edges are in two columns with the output between them, so that no two edges 
     x ── free ───── out ── free ─── y
     x ── summed ●          ● summed ── y
 
-The picture has its own background, so that it can be read on any page: light or dark as the reader
-prefers, and light on paper. Each role has its own line style, and a colour that colour-blind
-readers can tell from the others.
+The picture has its own background, light or dark as the reader prefers, and light on paper. Each
+role has its own line style, and a colour that colour-blind readers can distinguish from the others.
 """
 
 from __future__ import annotations
@@ -84,27 +83,18 @@ def render(lowering: Lowering, sizes: Mapping[str, int | str]) -> str:
 
 @dataclass(frozen=True)
 class Layout:
-    """The positions of boxes and edges.
-
-    Attributes
-    ----------
-    out_left, y_left : float
-        The left sides of these boxes.
-    out_top, kept_top, summed_top, bottom : float
-        The top of the output and of the rows of each kind, and the bottom of the last row.
-    """
+    """The positions of boxes and edges."""
 
     out_left: float
     y_left: float
     out_top: float
-    kept_top: float
+    kept_top: float  # of the rows of batch and free dims
     summed_top: float
-    bottom: float
+    bottom: float  # of the last row
 
     @classmethod
     def of(cls, lowering: Lowering, sizes: Mapping[str, int | str]) -> Layout:
-        """Compute the width from the longest labels and the height from the number of dims."""
-
+        # The width follows from the longest labels, and the height from the number of dims.
         def longest(dims: Sequence[str]) -> float:
             labels = [2 + text_width(_label(dim, sizes)) for dim in dims]
             return max(labels, default=0) * _CHARACTER + 2 * _GAP
@@ -138,10 +128,8 @@ def _boxes(lowering: Lowering, layout: Layout) -> list[str]:
         ("y", lowering.y_dims, layout.y_left, _MARGIN, layout.bottom),
         ("out", lowering.out_dims, layout.out_left, layout.out_top, layout.summed_top - _GAP / 2),
     ):
-        elements.append(
-            f'<rect class="box" x="{left:g}" y="{top:g}" width="{_BOX}" height="{bottom - top:g}" '
-            'rx="8"/>'
-        )
+        place = f'x="{left:g}" y="{top:g}" width="{_BOX}" height="{bottom - top:g}"'
+        elements.append(f'<rect class="box" {place} rx="8"/>')
         lines = _letters(lowering, dims)
         # Batch edges may cross the output, so its name is above them.
         first = top + _LINE if name == "out" else (top + bottom - _LINE * len(lines)) / 2 + 4
@@ -191,7 +179,6 @@ def _dot(role: str, x: float, y: float) -> str:
 
 
 def _text(x: float, y: float, content: str, kind: str = "", prefix: str = "") -> str:
-    """Render a line of text after `prefix`, which is an SVG element."""
     kind = f' class="{kind}"' if kind else ""
     return f'<text{kind} x="{x:g}" y="{y:g}">{prefix}{escape(content)}</text>'
 

@@ -139,7 +139,7 @@ class CallableTarget:
 
 
 def _attempt(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Return the result of a function, or what it raises as a `Raised`."""
+    """Return the result of a function, or a `Raised` if it raises an exception."""
     try:
         with np.errstate(all="ignore"):  # the operands may contain NaN and huge numbers
             return function(*arguments)

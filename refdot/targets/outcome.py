@@ -1,4 +1,4 @@
-"""Outcomes: what a target did with a case, as data."""
+"""Outcomes: the results of a case on a target, as data."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class Gradient:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a target did with a case.
+    """The results of a case on a target.
 
     Attributes
     ----------

@@ -40,7 +40,7 @@ class XarrayTarget(CallableTarget):
             "xarray",
             version=version("xarray"),
             unsupported=(*CallableTarget.unsupported, *_UNSUPPORTED),
-            not_checked={"wrong-error": "xarray has exception types of its own"},
+            not_checked={"wrong-error": "xarray raises its own exception types"},
         )
 
     def __reduce__(self) -> tuple[Any, ...]:

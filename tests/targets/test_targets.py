@@ -1,4 +1,4 @@
-"""Callable targets, their outcomes, and what targets do not support."""
+"""Callable targets, their outcomes, and unsupported cases."""
 
 import types
 from dataclasses import replace
@@ -225,7 +225,7 @@ def test_xarray_is_a_target():
         "nondeterminism": "the target builds no graph",
         "structure": "the target builds no graph",
         "wrong-gradient": "the target has no gradient",
-        "wrong-error": "xarray has exception types of its own",
+        "wrong-error": "xarray raises its own exception types",
     }
     assert target.run(CASE, "call", "stock").values[0] == rd.dot(*CASE.tensors())
 
@@ -298,7 +298,7 @@ HOSTILE = Mismatch(
 )
 
 
-def test_a_reproducer_is_valid_code_whatever_it_quotes(module, capsys):
+def test_a_reproducer_that_quotes_hostile_texts_is_valid_code(module, capsys):
     module.wrong = lambda x, y, dim=None: rd.NamedTensor(1.5, ())
     target = find_target("made_up:wrong")
     script = target.reproducer(HOSTILE, "call", "stock").encode()
