@@ -21,10 +21,10 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 DEVIATIONS_HEAD = """\
 # Known deviations of PyTensor
 
-PyTensor's dot breaks some of the rules. `refdot/pytensor/deviations/` has the {count} causes that
-are understood, each with the smallest case that shows it, run here with PyTensor {version}.
-`refdot check` reports mismatches of these causes as known, and all others as NEW; with `--strict`,
-known ones count too. `refdot check --list` prints this list.
+PyTensor's dot breaks some of the rules. `refdot/pytensor/deviations/` has {count} known deviations,
+each with its cause and the smallest case that shows it. The answers come from PyTensor {version}.
+`refdot check` reports mismatches with these causes as known, and all others as NEW. The command
+`refdot check --list` prints this list.
 
 """
 
@@ -52,7 +52,11 @@ def on_files(files: Any, config: Any) -> Any:
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Append the help of each command to the page of the command line."""
-    return markdown + command_help() if page.file.src_uri == "command-line.md" else markdown
+    if page.file.src_uri == "command-line.md":
+        markdown += command_help()
+    if "\n## " not in markdown:  # the table of contents would be empty
+        page.meta["hide"] = ["toc"]
+    return markdown
 
 
 def command_help() -> str:

@@ -1,48 +1,60 @@
-"""The documentation: its pages are followed to the letter, and it builds without a warning."""
+"""The documentation: its commands print what it shows, and it builds without a warning."""
 
 import os
 import re
 import shlex
-import subprocess
-import sys
 from doctest import ELLIPSIS, OutputChecker
 from html.parser import HTMLParser
 from importlib.util import find_spec
 from pathlib import Path
+from pkgutil import resolve_name
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from processes import run_python
 
 ROOT = Path(__file__).parent.parent
-PAGES = sorted((ROOT / "docs" / "extending").glob("*.md"))
-FOLLOWED = [*PAGES, ROOT / "docs" / "scale.md"]
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*.md")]
+EXTENDING = sorted((ROOT / "docs" / "extending").glob("*.md"))
+FOLLOWED = [*EXTENDING, ROOT / "docs" / "scale.md"]
 BLOCK = re.compile(r'^```(python|console)(?: title="(.*?)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\((?!https?:)(.*?)\)")
+PATH_NAME = re.compile(r"(?<![\w/])(?:refdot|tests|docs|examples)/[\w./-]*\w")
+DOTTED_NAME = re.compile(r"\brefdot(?:\.[A-Za-z_]\w*)+")
+
+every_page = pytest.mark.parametrize(
+    "page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix()
+)
 
 
-def python(folder, *arguments):
-    """Run Python in a folder, as if refdot was installed."""
-    return subprocess.run(
-        [sys.executable, *arguments],
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "80"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=300,
-    )
+@every_page
+def test_paths_in_a_page_exist(page):
+    text = page.read_text("utf-8")
+    links = LINK.findall(text)
+    paths = [ROOT / name for name in PATH_NAME.findall(LINK.sub("]", text))]
+    if not page.is_relative_to(ROOT / "docs"):  # in docs, mkdocs checks the links
+        paths += [page.parent / link for link in links]
+    assert [str(path) for path in paths if not path.exists()] == []
 
 
-def followed(command, folder):
-    """Do what a line of a console says, and give what that prints."""
+@every_page
+def test_dotted_names_in_a_page_exist(page):
+    for name in DOTTED_NAME.findall(page.read_text("utf-8")):
+        resolve_name(name)
+
+
+def run_command(command, folder):
+    """Run a command line in a folder, and return the output on both streams."""
     program, *arguments = shlex.split(command)
     assert program in ("refdot", "python")
     module = ["-m", "refdot"] if program == "refdot" else []
-    return python(folder, *module, *arguments).stdout
+    completed = run_python(*module, *arguments, folder=folder, COLUMNS="80")
+    return completed.stderr + completed.stdout
 
 
 @pytest.mark.parametrize("page", FOLLOWED, ids=lambda page: page.stem)
-def test_a_page_is_true_to_the_letter(page, tmp_path):
-    """Write each file that a page shows, type each command, and see what it shows."""
+def test_the_commands_of_a_page_print_the_output_that_it_shows(page, tmp_path):
+    """Write each file that a page shows, run each command, and compare the output."""
     blocks = BLOCK.findall(page.read_text("utf-8"))
     assert blocks
     for language, title, content in blocks:
@@ -51,26 +63,26 @@ def test_a_page_is_true_to_the_letter(page, tmp_path):
             continue
         assert content.startswith("$ ")
         command, _, expected = content.removeprefix("$ ").partition("\n")
-        printed = followed(command, tmp_path)
+        printed = run_command(command, tmp_path)
         assert OutputChecker().check_output(expected, printed, ELLIPSIS), printed
 
 
-def test_the_readme_shows_what_explain_prints_and_draws(tmp_path):
+def test_the_readme_shows_the_output_and_the_picture_of_explain(tmp_path):
     ((command, shown),) = re.findall(
         r"^```\n\$ (refdot explain .*?)\n(.*?)^```$",
         (ROOT / "README.md").read_text("utf-8"),
         re.MULTILINE | re.DOTALL,
     )
-    assert followed(command, tmp_path) == shown
+    assert run_command(command, tmp_path) == shown
     committed = ROOT / "docs" / "lowering.svg"
     assert (tmp_path / "lowering.svg").read_text("utf-8") == committed.read_text("utf-8")
 
 
-def test_there_is_a_page_for_each_thing_to_add():
-    assert [page.stem for page in PAGES] == ["backend", "lowering", "rule", "target"]
+def test_there_is_a_page_for_each_kind_of_extension():
+    assert [page.stem for page in EXTENDING] == ["backend", "lowering", "rule", "target"]
 
 
-# What is built
+# The site
 
 needs_docs = pytest.mark.skipif(
     not all(map(find_spec, ("mkdocs", "material", "mkdocstrings", "jupytext", "nbclient"))),
@@ -79,7 +91,7 @@ needs_docs = pytest.mark.skipif(
 
 
 class Page(HTMLParser):
-    """What a page links to, and what can be linked to in it."""
+    """The links, the link targets and the number of pictures of a page."""
 
     def __init__(self, path):
         super().__init__()
@@ -87,7 +99,7 @@ class Page(HTMLParser):
         self.feed(path.read_text("utf-8"))
 
     def handle_starttag(self, tag, attributes):
-        """Collect links and ids."""
+        """Record the links and ids of a tag."""
         values = dict(attributes)
         self.links |= {values[name] for name in ("href", "src") if name in values}
         self.ids |= {values[name] for name in ("id", "name") if name in values}
@@ -96,28 +108,22 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """Build the site, with warnings for errors, and read every page of it."""
+    """Build the site, with warnings as errors, and read every page."""
     folder = tmp_path_factory.mktemp("site")
-    built = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", folder],
-        cwd=ROOT,
-        # Material for MkDocs says of itself for how long it is going to be maintained.
-        env=os.environ | {"PYTHONPATH": str(ROOT), "NO_MKDOCS_2_WARNING": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    command = ["-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", folder]
+    # Otherwise Material for MkDocs prints a note about its own future.
+    built = run_python(*command, folder=ROOT, NO_MKDOCS_2_WARNING="1")
     assert (built.returncode, built.stdout, built.stderr) == (0, "", "")
     return {path: Page(path) for path in folder.rglob("*.html") if path.name != "404.html"}
 
 
 @needs_docs
-def test_every_link_leads_somewhere(site):
+def test_no_link_is_dead(site):
     dead = []
     for path, page in site.items():
         for link in page.links:
             parts = urlsplit(link)
-            if parts.scheme:  # to elsewhere: there may be no network
+            if parts.scheme:  # an external link; there may be no network
                 continue
             target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
             if target.is_dir():
@@ -131,13 +137,13 @@ def test_every_link_leads_somewhere(site):
 
 
 @needs_docs
-def test_nothing_is_loaded_from_elsewhere(site):
+def test_pages_load_nothing_from_the_network(site):
     loaded = re.compile(r"""(?:src=|rel="?stylesheet"? href=|@import |url\()["']?(?:https?:)?//""")
     assert not [path.name for path in site if loaded.search(path.read_text("utf-8"))]
 
 
 @needs_docs
-def test_examples_are_shown_with_what_they_print_and_draw(site):
+def test_examples_are_shown_with_their_output_and_pictures(site):
     pages = {path.stem: path.read_text("utf-8") for path in site}
     examples = [path.stem for path in sorted((ROOT / "examples").glob("*.py"))]
     assert set(examples) <= set(pages)
@@ -150,7 +156,7 @@ def test_examples_are_shown_with_what_they_print_and_draw(site):
 
 
 @needs_docs
-def test_a_notebook_shows_tensors_lowerings_and_mismatches():
+def test_a_notebook_displays_tensors_lowerings_and_mismatches():
     import nbformat
     from nbclient import NotebookClient
 

@@ -1,31 +1,66 @@
-"""Numbers in prose are true."""
+"""The numbers in the pages are correct, and the sample run of the README looks like a real one."""
 
 from __future__ import annotations
 
 import re
+import runpy
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from planted import FAULTS
+from rich.console import Console
 
+import refdot as rd
+from refdot import check
 from refdot.check.plan import PROFILES, pattern_counts
+from refdot.pytensor.target import PyTensorTarget
+from refdot.reporting.terminal import print_report
 from refdot.rules import RULES
+from refdot.targets import CallableTarget
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 TABLE = (ROOT / "docs" / "planted-faults.md").read_text("utf-8")
+SAMPLE_RUN = runpy.run_path(str(ROOT / "docs" / "sample_run.py"))
 WORDS = {11: "eleven", 14: "fourteen"}
+# A run ends with its findings, separated by empty lines, and a summary.
+FINDING = re.compile(
+    r"\d+\. R\d+ [a-z-]+ at [a-z]+: .+\n"
+    r"   dot\(.+\n"
+    r"   expected  .+\n"
+    r"   got       .+\n"
+    r"   seen (once|\d+ times) on .+; .+; (?P<known>.+)"
+)
+SUMMARY = re.compile(
+    r".+ on Python .+: [\d,]+ cases judged, .+\n"
+    r"(backend \S+: [\d,]+ cases.*\n)+"
+    r"((not judged|backend) .+\n)*"
+    r"\d+ distinct mismatch(es)?: \d+ new, \d+ known"
+)
 
 
-def in_words(pattern: str, text: str) -> str:
-    """Return the number that a sentence has in the place of a group."""
+def number_in(text: str, pattern: str) -> str:
+    """Return the number that matches the group of a pattern."""
     found = re.search(re.sub(r" ", r"\\s+", pattern), text)
-    assert found is not None, f"no longer says {pattern!r}"
+    assert found is not None, f"no text matches {pattern!r}"
     return found[1]
 
 
+def known_in_run(output: str) -> list[str]:
+    """Return for each finding in the output of a run its known deviation, or NEW."""
+    *findings, summary = output.strip().split("\n\n")
+    assert SUMMARY.fullmatch(summary), summary
+    known = []
+    for finding in findings:
+        found = FINDING.fullmatch(finding)
+        assert found is not None, finding
+        known.append(found["known"])
+    return known
+
+
 def test_the_number_of_planted_faults() -> None:
-    assert in_words(r"`tests/faults/planted\.py` has (\d+) faults", README) == str(len(FAULTS))
+    assert number_in(README, r"`tests/faults/planted\.py` has (\d+) faults") == str(len(FAULTS))
 
 
 def test_the_kill_table_of_the_readme_is_that_of_the_docs() -> None:
@@ -35,15 +70,17 @@ def test_the_kill_table_of_the_readme_is_that_of_the_docs() -> None:
     assert own == whole[:3]
     assert {of for of, _ in own} == {str(len(FAULTS))}
     sentence = r"needs a median of fewer than 30 cases for (\d+)"
-    assert in_words(sentence, README) == in_words(sentence, TABLE)
-    assert in_words(r"median of ([\d.]+) at most", README) == in_words(r"at most ([\d.]+)\.", TABLE)
+    assert number_in(README, sentence) == number_in(TABLE, sentence)
+    assert number_in(README, r"median of ([\d.]+) at most") == number_in(
+        TABLE, r"at most ([\d.]+)\."
+    )
 
 
 def test_the_number_of_dim_patterns() -> None:
     rank = PROFILES["quick"].exhaustive
     assert rank is not None
-    assert in_words(r"rank (\d) or lower", README) == str(rank)
-    assert in_words(r"\((\d+) patterns\)", README) == str(sum(pattern_counts(rank)))
+    assert number_in(README, r"rank (\d) or lower") == str(rank)
+    assert number_in(README, r"\((\d+) patterns\)") == str(sum(pattern_counts(rank)))
 
 
 @pytest.mark.parametrize("page", ["README.md", "CHANGELOG.md"])
@@ -55,3 +92,19 @@ def test_the_number_of_rules(page: str) -> None:
 def test_the_number_of_examples() -> None:
     examples = list((ROOT / "examples").glob("[0-9]*.py"))
     assert f"has {WORDS[len(examples)]} scripts" in README
+
+
+def test_the_sample_run_of_the_readme_shows_known_deviations_of_pytensor() -> None:
+    block = SAMPLE_RUN["BLOCK"].search(README)
+    assert block is not None
+    _, output, _ = block[0].split("```")
+    shown = known_in_run(output)
+    assert shown == list(SAMPLE_RUN["SHOWN"])
+    assert set(shown) <= {deviation.id for deviation in PyTensorTarget().deviations}
+
+
+def test_the_sample_run_has_the_form_that_the_terminal_prints() -> None:
+    swapped = CallableTarget(lambda x, y, dim=None: rd.dot(y, x, dim), "swapped")
+    console = Console(file=StringIO(), width=1000)
+    print_report(check.run(swapped, cases=20), console)
+    assert "NEW" in known_in_run(console.file.getvalue())

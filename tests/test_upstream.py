@@ -1,18 +1,16 @@
-"""The edit proposed to PyTensor: it can be applied, and the edited PyTensor works as claimed."""
+"""The edit of PyTensor in docs/upstream: it applies, and the edited PyTensor works as claimed."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
 import runpy
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytensor
 import pytest
+from processes import run_python
 
 ROOT = Path(__file__).parent.parent
 SCRIPT = ROOT / "docs" / "upstream" / "apply.py"
@@ -54,19 +52,6 @@ def edited(tmp_path_factory) -> Path:
     return folder
 
 
-def run(folder: Path, *arguments: str, also: str = "") -> subprocess.CompletedProcess[str]:
-    path = os.pathsep.join(filter(None, (str(folder), also)))
-    environment = {**os.environ, "PYTHONPATH": path}
-    return subprocess.run(
-        [sys.executable, *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environment,
-        cwd=folder,
-    )
-
-
 def test_the_edited_files_do_not_mention_refdot(edited):
     for path in NEW + CHANGED:
         text = (edited / "pytensor" / path).read_text(encoding="utf-8")
@@ -75,7 +60,7 @@ def test_the_edited_files_do_not_mention_refdot(edited):
 
 
 def test_the_edited_softmax_is_stable_without_refdot(edited):
-    ran = run(edited, "-c", SOFTMAX)
+    ran = run_python("-c", SOFTMAX, folder=edited)
     assert (ran.returncode, ran.stderr) == (0, "")
     assert ran.stdout.startswith(str(edited))
 
@@ -83,7 +68,7 @@ def test_the_edited_softmax_is_stable_without_refdot(edited):
 def test_all_mismatches_of_the_edited_dot_come_before_the_lowering(edited, tmp_path):
     options = ["--backend", "python", "--lowering", "stock", "--cases", "40", "--seed", "4"]
     options += ["--strict", "--report", str(tmp_path)]
-    ran = run(edited, "-m", "refdot", "check", *options, also=str(ROOT))
+    ran = run_python("-m", "refdot", "check", *options, folder=edited)
     assert ran.returncode == 1, ran.stderr
     report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
     assert report["cases"] == 40
@@ -97,7 +82,7 @@ def test_all_mismatches_of_the_edited_dot_come_before_the_lowering(edited, tmp_p
 
 
 def test_a_wrong_argument_prints_the_usage():
-    ran = run(ROOT, str(SCRIPT), "nowhere", also=str(ROOT))
+    ran = run_python(SCRIPT, "nowhere")
     assert ran.returncode == 1
     assert ran.stderr == (
         "usage: apply.py path/to/pytensor, the folder that contains xtensor/rewriting\n"

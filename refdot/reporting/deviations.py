@@ -27,7 +27,7 @@ def deviation_markdown(deviation: Deviation, target: Target) -> str:
         f"## {deviation.id}",
         f"**{deviation.title}** {rules}, {target.name} {deviation.versions}.",
         deviation.cause,
-        deviation.upstream and f"Upstream issue: <{deviation.upstream}>",
+        deviation.upstream and f"Upstream: <{deviation.upstream}>",
         _code_block("\n".join(lines), "text"),
         script and f"<details><summary>Script</summary>\n\n{script}\n\n</details>",
     ]

@@ -39,10 +39,10 @@ RUNS = 3
 # One fault in each part: dims, static shapes, the einsum, its structure, its gradient.
 NAMES = (
     "y's dims come first",
-    "known sizes are forgotten",
+    "static sizes are lost",
     "batch dims are summed",
     "dim=None sums everything",
-    "an unknown size is taken for 1",
+    "an unknown size is declared as 1",
 )
 SOME_FAULTS = [{fault.name: fault for fault in FAULTS}[name] for name in NAMES]
 

@@ -181,8 +181,8 @@ def page(table: list[Row]) -> str:
 PREAMBLE = """\
 How good is the checker? `tests/faults/planted.py` contains {count} faults, each a mistake that a
 developer could make in PyTensor: in building the graph, in its lowering, in einsum, in gradients,
-in rewrites and in operations. They are planted one at a time. A fault counts as caught if
-`refdot check` reports a new mismatch with the option `--only` for the aspect that the fault
+in rewrites and in operations. They are planted one at a time. A fault counts as caught if the
+default cases of `refdot check` show a new mismatch in the aspect (`--only`) that the fault
 concerns. The test suite verifies on every interpreter that each fault is caught.
 
 This is the table for PyTensor {version} on Python {python}. This command writes it:
@@ -191,10 +191,11 @@ This is the table for PyTensor {version} on Python {python}. This command writes
 
 PATH is a checkout of PyTensor. The columns "median" and "most" give the number of cases that refdot
 judges until it catches the fault, over {seeds} seeds. The naive fuzz (`tests/faults/naive_fuzz.py`)
-is a test that one would write without refdot: random names and shapes, ordinary numbers, values and
-gradients compared with NumPy's einsum by `assert_allclose`, and an error expected for sizes that
-differ. The last column names the first of PyTensor's own tests of dot and einsum that fails with
-the fault but not without it, or fails with another message."""
+is a test as one would write it without refdot. It draws random names and shapes and ordinary
+numbers, compares values and gradients with NumPy's einsum by `assert_allclose`, and expects an
+error for sizes that differ. The last column names the first of PyTensor's own tests of dot and
+einsum that fails with the fault but not without it, or fails with another
+message."""
 
 
 def main() -> None:

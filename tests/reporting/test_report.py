@@ -406,7 +406,7 @@ def test_deviation_as_an_issue() -> None:
         "**Everything is doubled.** "
         "Breaks R6 (wrong-value) on every backend, tests:doubled >=1.\n\n"
         "`doubled` multiplies by 2.\n\n"
-        "Upstream issue: <https://example.org/1>\n\n"
+        "Upstream: <https://example.org/1>\n\n"
     )
     shown, script = rest.split("```\n\n<details><summary>Script</summary>\n\n```python\n")
     assert shown == "dot(float64(), float64(), dim=None)\nexpected  24.0\ngot       48.0\n"
