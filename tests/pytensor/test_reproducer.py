@@ -58,9 +58,9 @@ def exit_code(path) -> int:
     namespace: dict[str, Any] = {"__name__": "__main__"}
     with restored_settings():
         with pytest.raises(SystemExit) as left:
-            exec(compile(path.read_text("utf-8"), path, "exec"), namespace)
-        # A script for the direct lowering holds this until its process ends. Left to the garbage
-        # collector, it would restore the lowering in the middle of some later test.
+            exec(compile(path.read_bytes(), path, "exec"), namespace)
+        # A script for the direct lowering installs it until its process ends. Without this line,
+        # the garbage collector would restore the lowering in the middle of some later test.
         if "installed" in namespace:
             namespace["installed"].__exit__(None, None, None)
     return left.value.code
@@ -157,7 +157,7 @@ def test_a_script_about_another_backend_runs_alone(backend, tmp_path):
     assert ran.stdout.startswith("expected ValueError at run: Size of dim 'time' does")
 
 
-# Each: a case that PyTensor answers correctly; a script about it exits 0, whatever the kind.
+# Each: a case that PyTensor answers correctly, so that a script about it exits 0.
 RIGHT = {
     "float": dot_case("a? b?", "b? c?"),
     "float16, rounding": dot_case(
@@ -191,6 +191,20 @@ ABOUT = {
 }
 
 
+@pytest.mark.parametrize(
+    "name", ["coding: utf-16", "-*- coding: latin-1 -*-\n", "vim: set fileencoding=cp037 :", "é\0"]
+)
+def test_a_name_cannot_set_the_encoding_of_a_script(name, tmp_path):
+    case = dot_case("a? b?", "b? c?").renamed({"b": name})
+    mismatch = Mismatch(
+        kind="wrong-value", detail=name, expected=name, got=name, case=case, **ABOUT["wrong-value"]
+    )
+    path = tmp_path / "reproducer.py"
+    path.write_text(TARGET.reproducer(mismatch, "python", "stock"), encoding="utf-8")
+    assert path.read_bytes().startswith(b"# -*- coding: utf-8 -*-\n# Needs only ")
+    assert exit_code(path) == 0
+
+
 @pytest.mark.parametrize("lowering", TARGET.lowerings)
 @pytest.mark.parametrize("kind", ABOUT)
 @pytest.mark.parametrize("case", RIGHT.values(), ids=RIGHT)
@@ -200,7 +214,7 @@ def test_a_script_about_a_correct_answer_exits_0(case, kind, lowering, tmp_path)
         if "float" not in case.x.dtype:
             return
     mismatch = Mismatch(
-        kind=kind, detail="as it is", expected="this", got="that", case=case, **ABOUT[kind]
+        kind=kind, detail="no detail", expected="this", got="that", case=case, **ABOUT[kind]
     )
     path = tmp_path / "reproducer.py"
     path.write_text(TARGET.reproducer(mismatch, "python", lowering), encoding="utf-8")
@@ -210,9 +224,9 @@ def test_a_script_about_a_correct_answer_exits_0(case, kind, lowering, tmp_path)
 def test_names_and_messages_cannot_become_code(tmp_path):
     names = {"a": "{{ 1 / 0 }}", "b": "'\"\nraise SystemExit(3)\n", "c": "\u2028{% include %}"}
     case = dot_case("a? b?", "b? c?").renamed(names)
-    said = "".join(names.values())
+    text = "".join(names.values())
     for kind, about in ABOUT.items():
-        mismatch = Mismatch(kind=kind, detail=said, expected=said, got=said, case=case, **about)
+        mismatch = Mismatch(kind=kind, detail=text, expected=text, got=text, case=case, **about)
         path = tmp_path / "reproducer.py"
         path.write_text(TARGET.reproducer(mismatch, "python", "stock"), encoding="utf-8")
         assert exit_code(path) == 0
