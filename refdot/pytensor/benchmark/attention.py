@@ -1,4 +1,4 @@
-"""Stacked multi-head attention, written three times: in tensor code, in xtensor, with the oracle.
+"""Stacked attention: in tensor code, in xtensor and with the oracle.
 
 pymc-devs/pytensor#2164 reports that it compiles slowly; the sizes are from that issue. A layer is
 a fused projection to queries, keys and values, scores with a causal mask, a softmax over the time
@@ -8,6 +8,7 @@ mean square of the output of the last layer.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import sqrt
 from typing import Any
@@ -36,27 +37,10 @@ CAUSAL = np.where(np.tril(np.ones((BLOCK, BLOCK), dtype=bool)), 0.0, -1e9)
 
 @dataclass(frozen=True)
 class Values:
-    """The values of the input and the weights of a stack of layers.
+    """The values of the input and the weights of a stack of layers."""
 
-    Attributes
-    ----------
-    x : ndarray
-        The input; its dims are `INPUT_DIMS`.
-    layers : tuple of (ndarray, ndarray)
-        For each layer the weights of both projections; their dims are `IN_DIMS` and `OUT_DIMS`.
-    """
-
-    x: Array
-    layers: tuple[tuple[Array, Array], ...]
-
-
-@dataclass(frozen=True)
-class _Model:
-    """The graph of a stack of layers."""
-
-    x: Any
-    weights: list[Any]  # shared variables: both projections of each layer
-    loss: Any
+    x: Array  # dims: INPUT_DIMS
+    layers: tuple[tuple[Array, Array], ...]  # both projections; dims: IN_DIMS and OUT_DIMS
 
 
 def draw_values(layers: int) -> Values:
@@ -78,8 +62,11 @@ def _shared(value: Array, static: bool) -> Any:
     return pytensor.shared(value, shape=value.shape if static else (None,) * value.ndim)
 
 
-def tensor_model(values: Values, static: bool) -> _Model:
-    """Build the stack in hand-written tensor code, where each projection is a matrix."""
+def tensor_model(values: Values, static: bool) -> tuple[Any, list[Any], Any]:
+    """Build the stack in hand-written tensor code, where each projection is a matrix.
+
+    Return the input, the weights (shared variables) and the loss.
+    """
     x = out = pt.tensor("x", shape=values.x.shape)
     weights = []
     for into, back in values.layers:
@@ -91,11 +78,11 @@ def tensor_model(values: Values, static: bool) -> _Model:
         scores = q @ k.mT * SCALE + CAUSAL
         attended = (pt.special.softmax(scores, axis=-1) @ v).transpose(0, 2, 1, 3)
         out = out + attended.reshape((BATCH, BLOCK, HEADS * HEAD_DIM)) @ back_matrix
-    return _Model(x, weights, (out**2).mean())
+    return x, weights, (out**2).mean()
 
 
-def xtensor_model(values: Values, static: bool) -> _Model:
-    """Build the stack in xtensor, with named dims."""
+def xtensor_model(values: Values, static: bool) -> tuple[Any, list[Any], Any]:
+    """Build the same stack in xtensor, with named dims."""
     x = pt.tensor("x", shape=values.x.shape)
     causal = as_xtensor(CAUSAL, dims=("time", "time_k"))
     out = as_xtensor(x, dims=INPUT_DIMS)
@@ -110,7 +97,7 @@ def xtensor_model(values: Values, static: bool) -> _Model:
         scores = dot(q, k, dim="head_dim") * SCALE + causal
         attended = dot(softmax(scores, dim="time_k"), v, dim="time_k")
         out = out + dot(attended, back_named, dim=("head", "head_dim"))
-    return _Model(x, weights, (out**2).mean().values)
+    return x, weights, (out**2).mean().values
 
 
 def oracle_loss(values: Values) -> tuple[float, list[Array]]:
@@ -119,49 +106,43 @@ def oracle_loss(values: Values) -> tuple[float, list[Array]]:
     The oracle computes every dot and the gradient of every dot.
     """
     out = NamedTensor(values.x, INPUT_DIMS)
-    layers = [_OracleLayer(*layer) for layer in values.layers]
-    for layer in layers:
-        out = layer.forward(out)
+    backwards = []
+    for into, back in values.layers:
+        out, backward = _oracle_layer(out, NamedTensor(into, IN_DIMS), NamedTensor(back, OUT_DIMS))
+        backwards.append(backward)
     loss = float((out.data**2).mean())
     bar = NamedTensor(2 * out.data / out.data.size, out.dims)
     gradients: list[Array] = []
-    for layer in reversed(layers):
-        bar, into_bar, back_bar = layer.backward(bar)
+    for backward in reversed(backwards):
+        bar, into_bar, back_bar = backward(bar)
         gradients[:0] = [into_bar.data, back_bar.data]
     return loss, [bar.data, *gradients]
 
 
-class _OracleLayer:
-    """One layer, computed with the oracle; it keeps the values that its gradient needs."""
+def _oracle_layer(
+    x: NamedTensor, into: NamedTensor, back: NamedTensor
+) -> tuple[NamedTensor, Callable[[NamedTensor], tuple[NamedTensor, ...]]]:
+    """Return the output of a layer, and a function that pulls its cotangent back to the inputs."""
+    qkv = oracle_dot(x, into, "embd")
+    q, k, v = (qkv.isel(qkv=i) for i in range(3))
+    k, v = k.rename(time="time_k"), v.rename(time="time_k")
+    scores = oracle_dot(q, k, "head_dim")  # batch, time, head, time_k
+    masked = scores.data * SCALE + CAUSAL[:, None]
+    powers = np.exp(masked - masked.max(axis=-1, keepdims=True))
+    weights = NamedTensor(powers / powers.sum(axis=-1, keepdims=True), scores.dims)
+    attended = oracle_dot(weights, v, "time_k")
+    out = oracle_dot(attended, back, ("head", "head_dim"))
 
-    def __init__(self, into: Array, back: Array) -> None:
-        self.into, self.back = NamedTensor(into, IN_DIMS), NamedTensor(back, OUT_DIMS)
-
-    def forward(self, x: NamedTensor) -> NamedTensor:
-        """Compute the output of the layer."""
-        self.x = x
-        qkv = oracle_dot(x, self.into, "embd")
-        self.q, k, v = (qkv.isel(qkv=i) for i in range(3))
-        self.k, self.v = k.rename(time="time_k"), v.rename(time="time_k")
-        scores = oracle_dot(self.q, self.k, "head_dim")  # batch, time, head, time_k
-        masked = scores.data * SCALE + CAUSAL[:, None]
-        powers = np.exp(masked - masked.max(axis=-1, keepdims=True))
-        self.weights = NamedTensor(powers / powers.sum(axis=-1, keepdims=True), scores.dims)
-        self.attended = oracle_dot(self.weights, self.v, "time_k")
-        out = oracle_dot(self.attended, self.back, ("head", "head_dim"))
-        return NamedTensor(x.data + out.data, x.dims)
-
-    def backward(self, bar: NamedTensor) -> tuple[NamedTensor, NamedTensor, NamedTensor]:
-        """Pull a cotangent of the output back to the input and the weights."""
-        attended_bar, back_bar = dot_vjp(self.attended, self.back, bar, ("head", "head_dim"))
-        weights_bar, v_bar = dot_vjp(self.weights, self.v, attended_bar, "time_k")
-        weighted = weights_bar.data * self.weights.data
-        scores_bar = weighted - self.weights.data * weighted.sum(axis=-1, keepdims=True)
-        scaled_bar = NamedTensor(scores_bar * SCALE, self.weights.dims)
-        q_bar, k_bar = dot_vjp(self.q, self.k, scaled_bar, "head_dim")
+    def backward(bar: NamedTensor) -> tuple[NamedTensor, ...]:
+        attended_bar, back_bar = dot_vjp(attended, back, bar, ("head", "head_dim"))
+        weights_bar, v_bar = dot_vjp(weights, v, attended_bar, "time_k")
+        weighted = weights_bar.data * weights.data
+        scores_bar = weighted - weights.data * weighted.sum(axis=-1, keepdims=True)
+        q_bar, k_bar = dot_vjp(q, k, NamedTensor(scores_bar * SCALE, scores.dims), "head_dim")
         dims = ("batch", "time", "head", "head_dim")
         bars = (q_bar, k_bar.rename(time_k="time"), v_bar.rename(time_k="time"))
         stacked = np.stack([part.transpose(*dims).data for part in bars])
-        qkv_bar = NamedTensor(stacked, ("qkv", *dims))
-        x_bar, into_bar = dot_vjp(self.x, self.into, qkv_bar, "embd")
+        x_bar, into_bar = dot_vjp(x, into, NamedTensor(stacked, ("qkv", *dims)), "embd")
         return NamedTensor(x_bar.data + bar.data, x_bar.dims), into_bar, back_bar
+
+    return NamedTensor(x.data + out.data, x.dims), backward

@@ -1,4 +1,4 @@
-"""Show compile times as a table, as JSON and as a plot."""
+"""Compile times as a table, as JSON and as a plot."""
 
 from __future__ import annotations
 
@@ -123,13 +123,7 @@ def plot(comparison: Comparison, file: Path) -> None:
     """Plot the compile time against the number of layers, with a line for each variant.
 
     Hollow markers are upstream's published times. A line with a triangle at its end was stopped
-    at the time limit.
-
-    Parameters
-    ----------
-    comparison : Comparison
-    file : Path
-        Its suffix, such as `.png` or `.svg`, decides the format.
+    at the time limit. The suffix of the file, such as `.png` or `.svg`, decides the format.
     """
     from matplotlib.figure import Figure
 
@@ -145,9 +139,8 @@ def plot_backend(axes: Any, comparison: Comparison, backend: str) -> None:
     """Plot the lines of one backend."""
     results = [result for result in comparison.results if result.backend == backend]
     for number, variant in enumerate(dict.fromkeys(result.variant for result in results)):
-        _plot_variant(
-            axes, comparison, [r for r in results if r.variant == variant], color=f"C{number}"
-        )
+        of_variant = [result for result in results if result.variant == variant]
+        _plot_variant(axes, comparison, of_variant, color=f"C{number}")
     axes.set_yscale("log")
     axes.set_xticks(sorted({result.layers for result in results}))
     axes.set_xlabel("layers of attention")
@@ -157,18 +150,17 @@ def plot_backend(axes: Any, comparison: Comparison, backend: str) -> None:
         axes.plot([], [], "^", color="gray", label=f"stopped at {comparison.setting.limit:g} s")
     if not comparison.setting.static:
         axes.plot([], [], "o", color="gray", fillstyle="none", label="published with #2164")
-    axes.legend()
+    axes.legend(loc="upper left")  # "best" takes long
 
 
 def _plot_variant(axes: Any, comparison: Comparison, results: list[Result], color: str) -> None:
-    variant = results[0].variant
-    times = [(result.layers, result.seconds(*_COMPILE)) for result in results]
-    points = [(layers, seconds) for layers, seconds in times if seconds is not None]
-    stopped = next((result.layers for result in results if result.stopped), None)
-    if stopped is not None:
-        axes.plot(stopped, comparison.setting.limit, marker="^", markersize=10, color=color)
-        points.append((stopped, comparison.setting.limit))
+    setting, variant = comparison.setting, results[0].variant
+    points = [(each.layers, each.seconds(*_COMPILE)) for each in results if not each.stopped]
+    if len(points) < len(results):
+        end = (results[len(points)].layers, setting.limit)
+        axes.plot(*end, marker="^", markersize=10, color=color)
+        points.append(end)
     axes.plot(*zip(*points, strict=True), marker=".", color=color, label=variant)
-    published = _PUBLISHED.get(variant, {}) if not comparison.setting.static else {}
-    if published:
-        axes.plot(*zip(*published.items(), strict=True), "o", color=color, fillstyle="none")
+    if variant in _PUBLISHED and not setting.static:
+        published = _PUBLISHED[variant]
+        axes.plot(published.keys(), published.values(), "o", color=color, fillstyle="none")

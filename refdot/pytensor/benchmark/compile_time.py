@@ -1,9 +1,10 @@
-"""Compare the compile time of stacked attention in xtensor with that of hand-written tensor code.
+"""Compare the compile times of xtensor and hand-written tensor code.
 
-The comparison measures each phase. All variants run in one process and take turns; each is
-measured several times, and the median counts. Costs that only the first variant would pay, such as
-imports, numba's initialization and C modules that several variants use, fall into a first run of
-every variant that does not count. numba's cache on disk is off, the cache of C modules is on.
+Both build stacked attention, and each phase is measured. All variants run in one process and take
+turns; each is measured several times, and the median counts. A first run of every variant does not
+count, because it has costs that only the first variant would pay, such as imports, numba's
+initialization and C modules that several variants use. numba's cache on disk is off, the cache of C
+modules is on.
 """
 
 from __future__ import annotations
@@ -40,28 +41,14 @@ __all__ = ["Comparison", "Result", "Setting", "compare_lowerings", "inspect"]
 
 @dataclass
 class Result:
-    """One variant with one number of layers on one backend.
-
-    Attributes
-    ----------
-    backend : str
-    layers : int
-    variant : str
-        "plain" or the name of a lowering.
-    measurements : list of Measurement
-    stopped : str
-        The reason why there are no measurements; empty if there are.
-    difference : float, optional
-        The largest difference of its loss and gradients from the oracle's.
-    difference_from_plain : float, optional
-        The largest difference from those of the plain variant.
-    """
+    """One variant with one number of layers on one backend."""
 
     backend: str
     layers: int
-    variant: str
+    variant: str  # "plain" or the name of a lowering
     measurements: list[Measurement] = field(default_factory=list)
-    stopped: str = ""
+    stopped: str = ""  # the reason why there are no measurements, if there are none
+    # The largest difference of its loss and gradients from the oracle's, and from plain's.
     difference: float | None = None
     difference_from_plain: float | None = None
 
@@ -83,30 +70,18 @@ class Result:
 
 @dataclass
 class Comparison:
-    """The results of all variants.
+    """The results of all variants."""
 
-    Attributes
-    ----------
-    version : str
-        PyTensor's version.
-    setting : Setting
-        The options of all measurements, except the backend.
-    repeats : int
-    results : list of Result
-    """
-
-    version: str
-    setting: Setting
+    version: str  # PyTensor's
+    setting: Setting  # of all measurements, except the backend
     repeats: int
     results: list[Result] = field(default_factory=list)
 
     def ratio(self, result: Result, *phases: str) -> float | None:
         """Return the total time of some phases, as a multiple of the plain variant's."""
+        key = (result.backend, result.layers, PLAIN)
         plain = next(
-            other
-            for other in self.results
-            if (other.backend, other.layers, other.variant)
-            == (result.backend, result.layers, PLAIN)
+            each for each in self.results if (each.backend, each.layers, each.variant) == key
         )
         seconds, plain_seconds = result.seconds(*phases), plain.seconds(*phases)
         return None if seconds is None or not plain_seconds else seconds / plain_seconds
@@ -119,24 +94,11 @@ def compare_lowerings(
     repeats: int = 3,
     progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
 ) -> Comparison:
-    """Measure hand-written tensor code and some lowerings.
+    """Measure hand-written tensor code and some lowerings, for each number of layers.
 
-    Parameters
-    ----------
-    layers : sequence of int
-        Numbers of layers.
-    lowerings : sequence of str
-    settings : sequence of Setting
-        One for each backend, otherwise equal.
-    repeats : int, optional
-        The number of measurements of each.
-    progress : callable, optional
-        Called with a word for the activity, and the number of measurements done and in total.
-
-    Returns
-    -------
-    Comparison
-        A variant that reaches the time limit is not measured with more layers.
+    There is a setting for each backend; otherwise they are equal. A variant that reaches the time
+    limit is not measured with more layers. `progress` is called with a word for the activity, and
+    the number of measurements done and in total.
     """
     comparison = Comparison(str(pytensor.__version__), settings[0], repeats)
     variants = (PLAIN, *lowerings)
@@ -194,21 +156,10 @@ def largest_difference(answers: Sequence[Array], others: Sequence[Array]) -> flo
 def inspect(
     variants: Sequence[str], layers: int, setting: Setting, *, profile: bool, dprint: bool
 ) -> Iterator[tuple[str, str]]:
-    """Show how each variant compiles, without measuring it.
+    """Show how each variant compiles, without measuring it, in texts with headings.
 
-    Parameters
-    ----------
-    variants : sequence of str
-    layers : int
-    setting : Setting
-    profile : bool
-        Whether to list the functions that take the most time.
-    dprint : bool
-        Whether to print the graph before and after rewriting.
-
-    Yields
-    ------
-    heading, text : str
+    `profile` lists the functions that take the most time, `dprint` prints the graph before and
+    after rewriting.
     """
     for variant in variants:
         of = f"{variant}, {counted(layers, 'layer')}"

@@ -1,4 +1,4 @@
-"""Measure how long one variant of stacked attention takes to compile and to run."""
+"""Measurement of the time that stacked attention needs to compile."""
 
 from __future__ import annotations
 
@@ -39,47 +39,24 @@ class LimitReached(BaseException):
 
 @dataclass(frozen=True)
 class Setting:
-    """The options of a measurement, except the number of layers and the variant.
-
-    Attributes
-    ----------
-    backend : str
-        One of `refdot.pytensor.target.backends.BACKENDS`.
-    static : bool
-        Whether the shapes of the weights are static.
-    gradient : str
-        What to differentiate with respect to: "input" or "weights".
-    limit : float
-        The time limit of one measurement, in seconds.
-    """
+    """The options of a measurement, except the number of layers and the variant."""
 
     backend: str = "python"
-    static: bool = False
-    gradient: str = "input"
-    limit: float = 120.0
+    static: bool = False  # whether the shapes of the weights are static
+    gradient: str = "input"  # with respect to the "input" or the "weights"
+    limit: float = 120.0  # in seconds
 
 
 @dataclass
 class Measurement:
-    """The times of one variant that was compiled and called.
+    """The times of one variant that was compiled and called."""
 
-    Attributes
-    ----------
-    seconds : dict of str to float
-        The time of each phase.
-    passes : dict of str to float
-        The time of each pass of the rewriting in seconds, as measured by PyTensor.
-    nodes, inner_graphs : dict of str to int
-        The number of nodes, and of those that are an `OpFromGraph`, after lower, grad and rewrite.
-    answers : list of ndarray
-        The loss and the gradients.
-    """
-
-    seconds: dict[str, float] = field(default_factory=dict)
-    passes: dict[str, float] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)  # of each phase
+    passes: dict[str, float] = field(default_factory=dict)  # seconds of each pass of the rewriting
+    # After lower, grad and rewrite: the number of nodes, and of those that are an `OpFromGraph`.
     nodes: dict[str, int] = field(default_factory=dict)
     inner_graphs: dict[str, int] = field(default_factory=dict)
-    answers: list[Array] = field(default_factory=list)
+    answers: list[Array] = field(default_factory=list)  # the loss and the gradients
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -120,10 +97,16 @@ def configured_for(variant: str, setting: Setting) -> AbstractContextManager[Mod
 
 def measure(variant: str, layers: int, setting: Setting) -> Measurement:
     """Measure all phases of one variant."""
-    measurement = Measurement()
-    values = draw_values(layers)
-    with configured_for(variant, setting) as mode:
-        function = _compile(variant, values, setting, _TimedMode.of(mode), measurement)
+    measurement, values = Measurement(), draw_values(layers)
+    with configured_for(variant, setting) as configured_mode:
+        mode = _TimedMode.of(configured_mode)
+        x, outputs = differentiated_loss(variant, values, setting, measurement)
+        with measurement.phase("code generation"):
+            function = pytensor.function([x], outputs, mode=mode)
+        measurement.seconds["rewrite"] = mode.timed.seconds
+        measurement.seconds["code generation"] -= mode.timed.seconds
+        measurement.passes = mode.timed.passes
+        measurement.count("rewrite", [node.op for node in function.maker.fgraph.apply_nodes])
         with measurement.phase("first call"):
             answers = function(values.x)
         measurement.seconds["steady call"] = _steady_call(partial(function, values.x))
@@ -141,45 +124,23 @@ def _steady_call(call: Callable[[], Any]) -> float:
     return median(times)
 
 
-def _compile(
-    variant: str, values: Values, setting: Setting, mode: _TimedMode, measurement: Measurement
-) -> Any:
-    x, outputs = differentiated_loss(variant, values, setting, measurement)
-    started = perf_counter()
-    function = pytensor.function([x], outputs, mode=mode)
-    total = perf_counter() - started
-    measurement.seconds["rewrite"] = mode.timed.seconds
-    measurement.seconds["code generation"] = total - mode.timed.seconds
-    measurement.passes = mode.timed.passes
-    measurement.count("rewrite", [node.op for node in function.maker.fgraph.apply_nodes])
-    return function
-
-
 def differentiated_loss(
     variant: str, values: Values, setting: Setting, measurement: Measurement
 ) -> tuple[Any, list[Any]]:
-    """Build, lower and differentiate the loss.
-
-    Returns
-    -------
-    x : variable
-        The input.
-    outputs : list of variables
-        The loss and the gradients.
-    """
+    """Build, lower and differentiate the loss. Return the input; and the loss and gradients."""
     with measurement.phase("build"):
-        model = (tensor_model if variant == PLAIN else xtensor_model)(values, setting.static)
-    loss = model.loss
+        build = tensor_model if variant == PLAIN else xtensor_model
+        x, weights, loss = build(values, setting.static)
     measurement.seconds["lower"] = 0.0
     if variant != PLAIN:
         with measurement.phase("lower"):
             loss = rewrite_graph(loss, include=("lower_xtensor",), clone=True)
     measurement.count("lower", _ops_of([loss]))
-    wrt = [model.x] if setting.gradient == "input" else model.weights
     with measurement.phase("grad"):
+        wrt = [x] if setting.gradient == "input" else weights
         outputs = [loss, *pytensor.grad(loss, wrt)]
     measurement.count("grad", _ops_of(outputs))
-    return model.x, outputs
+    return x, outputs
 
 
 def _ops_of(outputs: Sequence[Any]) -> list[Any]:
