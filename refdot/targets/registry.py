@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, entry_points
+from operator import attrgetter
 from typing import Any
 
 from refdot.targets.callable import CallableTarget
@@ -65,11 +66,9 @@ def _installed_target(name: str) -> Target:
 
 def _imported(module_name: str, path: str) -> Any:
     if "" not in sys.path:
-        sys.path.insert(0, "")  # as `python -m` does: the working directory has modules too
+        sys.path.insert(0, "")  # the working directory, as for `python -m`
     try:
-        found: Any = importlib.import_module(module_name)
-        for attribute in path.split("."):
-            found = getattr(found, attribute)
+        return attrgetter(path)(import_module(module_name))
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a module may raise anything
@@ -78,7 +77,6 @@ def _imported(module_name: str, path: str) -> Any:
         if isinstance(error, AttributeError):
             raise TargetError(f"module {module_name!r} has no attribute {path!r}") from None
         raise _import_error(f"{module_name}:{path}", error) from None
-    return found
 
 
 def _import_error(name: str, error: BaseException) -> TargetError:
