@@ -79,22 +79,21 @@ def judge_batch(target: Target, batch: Batch, timeout: float | None = None) -> B
     result, work = _supported(target, batch)
     for configuration, cases in work:
         if batch.size_variants:
-            cases = _with_size_variants(target, cases, configuration.backend)
+            variants = _with_size_variants(target, cases, configuration.backend)
+            cases = list(dict.fromkeys(variants))
         result.findings += judge_cases(target, cases, configuration, batch.only, timeout=timeout)
     return result
 
 
-def _with_size_variants(target: Target, cases: Sequence[DotCase], backend: str) -> list[DotCase]:
-    every: dict[DotCase, None] = {}
+def _with_size_variants(
+    target: Target, cases: Sequence[DotCase], backend: str
+) -> Iterator[DotCase]:
     for case in cases:
-        every[case] = None
+        yield case
         if isinstance(expected_error(case), SizeMismatchError | None):
-            every |= {
-                variant: None
-                for variant in size_variants(case)
-                if unsupported_reason(target, variant, backend) is None
-            }
-    return list(every)
+            for variant in size_variants(case):
+                if unsupported_reason(target, variant, backend) is None:
+                    yield variant
 
 
 def _supported(
@@ -102,26 +101,21 @@ def _supported(
 ) -> tuple[BatchResult, list[tuple[Configuration, list[DotCase]]]]:
     """Return the supported part of a batch's work, and a result that counts all of it."""
     reasons: dict[str, dict[DotCase, str | None]] = {}
+    work = []
     for configuration, cases in batch.work:
         by_case = reasons.setdefault(configuration.backend, {})
         for case in cases:
             if case not in by_case:
                 by_case[case] = unsupported_reason(target, case, configuration.backend)
-    result = BatchResult()
-    everywhere: set[DotCase] = set()
+        if supported := [case for case in cases if by_case[case] is None]:
+            work.append((configuration, supported))
+    judged = {case for _, cases in work for case in cases}
+    result = BatchResult(cases=len(judged), skipped=len(set().union(*reasons.values()) - judged))
     for backend, by_case in reasons.items():
-        supported = {case for case, reason in by_case.items() if reason is None}
-        everywhere |= supported
-        patterns = batch.pattern_counts if supported else []
-        result.coverage[backend] = Coverage(len(supported), patterns)
+        count = list(by_case.values()).count(None)
+        result.coverage[backend] = Coverage(count, batch.pattern_counts if count else [])
         result.unsupported[backend] = dict(Counter(filter(None, by_case.values())))
-    result.cases = len(everywhere)
-    result.skipped = len(set().union(*reasons.values())) - result.cases
-    work = [
-        (configuration, [case for case in cases if reasons[configuration.backend][case] is None])
-        for configuration, cases in batch.work
-    ]
-    return result, [(configuration, cases) for configuration, cases in work if cases]
+    return result, work
 
 
 def judge_individually(target: Target, batch: Batch, timeout: float | None = None) -> BatchResult:

@@ -94,6 +94,8 @@ def run(
     )
     lowerings = tuple(lowerings) or target.default_lowerings
     campaign = Campaign(profile, seed, backends, lowerings, tuple(only))
+    sampled = campaign.sampled_backends(target)
+    patterns = [] if exhaustive is None else [(0, total) for total in pattern_counts(exhaustive)]
     report = Report(
         target=target.name,
         target_version=target.version,
@@ -104,7 +106,10 @@ def run(
         profile=profile,
         only=campaign.only,
         shard=shard,
-        coverage=_empty_coverage(campaign, target),
+        coverage={
+            name: Coverage(patterns=[*patterns], thorough=thorough and name not in sampled)
+            for name in backends
+        },
     )
     batches = campaign.batches(target, shard)
     if hours is not None:
@@ -133,16 +138,3 @@ def run(
             save_case(database, target.name, finding.mismatch.case)
     report.seconds = time.monotonic() - started
     return report
-
-
-def _empty_coverage(campaign: Campaign, target: Target) -> dict[str, Coverage]:
-    rank = campaign.profile.exhaustive
-    totals = () if rank is None else pattern_counts(rank)
-    sampled = campaign.sampled_backends(target)
-    return {
-        backend: Coverage(
-            patterns=[(0, total) for total in totals],
-            thorough=campaign.profile.thorough and backend not in sampled,
-        )
-        for backend in campaign.backends
-    }

@@ -6,15 +6,15 @@ by a run of a few hundred.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from functools import cache, partial
-from typing import TypeVar
+from collections import Counter
+from collections.abc import Callable, Iterable, Set
+from functools import cache
+from itertools import chain
 
 from refdot.cases.case import CALLS, DTYPES, LAYOUTS, REGIMES, DimArgument, DotCase
 from refdot.judging.expected import expected_error
 
 __all__ = [
-    "CATEGORIES",
     "broken_rule",
     "count_by_category",
     "dtypes",
@@ -25,10 +25,8 @@ __all__ = [
 
 
 _Predicate = Callable[[DotCase], bool]
-_Name = TypeVar("_Name")
 _SPELLINGS = [name for name in DimArgument.SPELLINGS if name not in ("object", "array", "bytes")]
 _ROLES = ("contracted", "batch", "x_free", "y_free", "x_summed", "y_summed")
-_BREAKABLE = ("R1", "R2", "R3", "R4", None)
 
 
 @cache
@@ -45,8 +43,7 @@ def valid(predicate: _Predicate) -> _Predicate:
 
 def roles(case: DotCase) -> set[str]:
     """Return the roles of a valid case's dims."""
-    lowering = case.lowering
-    return {role for role in _ROLES if getattr(lowering, role)}
+    return {role for role in _ROLES if getattr(case.lowering, role)}
 
 
 def sizes(case: DotCase) -> set[int]:
@@ -68,40 +65,34 @@ def _reorders_shared_dims(case: DotCase) -> bool:
     return shared != [dim for dim in case.y.dims if dim in case.x.dims]
 
 
-def _each(
-    label: str, names: Iterable[_Name], holds: Callable[[DotCase, _Name], bool]
-) -> dict[str, _Predicate]:
-    """Return a category for each name."""
-    return {
-        f"{label} {name}": partial(lambda name, case: holds(case, name), name) for name in names
-    }
-
-
-CATEGORIES: dict[str, _Predicate] = {
-    **_each("role", _ROLES, lambda case, role: broken_rule(case) is None and role in roles(case)),
-    **_each("dtype", DTYPES, lambda case, dtype: dtype in dtypes(case)),
-    **_each("layout", LAYOUTS, lambda case, layout: layout in (case.x.layout, case.y.layout)),
-    **_each("value regime", REGIMES, lambda case, regime: case.regime == regime),
-    **_each("size", (0, 1, 2, 3, 4, 5), lambda case, size: size in sizes(case)),
-    **_each("broken rule:", _BREAKABLE, lambda case, rule: broken_rule(case) == rule),
-    **_each("gradient order", range(3), lambda case, order: case.gradient_order == order),
-    **_each(
-        "dim as", _SPELLINGS, lambda case, s: broken_rule(case) is None and case.dim.spelling == s
-    ),
-    **_each("called as", CALLS, lambda case, call: case.call == call),
-    **_each("number of dims:", range(6), lambda case, count: len(case.dims) == count),
+# For each property: the values that are counted, and the values of a case.
+_PROPERTIES: dict[str, tuple[Iterable[object], Callable[[DotCase], Set[object]]]] = {
+    "role": (_ROLES, lambda case: set() if broken_rule(case) else roles(case)),
+    "dtype": (DTYPES, dtypes),
+    "layout": (LAYOUTS, lambda case: {case.x.layout, case.y.layout}),
+    "value regime": (REGIMES, lambda case: {case.regime}),
+    "size": (range(6), sizes),
+    "broken rule": (("R1", "R2", "R3", "R4", None), lambda case: {broken_rule(case)}),
+    "gradient order": (range(3), lambda case: {case.gradient_order}),
+    "dim given as": (_SPELLINGS, lambda case: set() if broken_rule(case) else {case.dim.spelling}),
+    "called as": (CALLS, lambda case: {case.call}),
+    "number of dims": (range(6), lambda case: {len(case.dims)}),
+}
+_OTHERS: dict[str, _Predicate] = {
     "more than 26 dims": lambda case: len(case.dims) > 26,
     "more than 52 axes": lambda case: len(case.x.dims + case.y.dims) > 52,
-    "a 0-d operand": lambda case: not case.x.dims or not case.y.dims,
-    "two dtypes": lambda case: len(dtypes(case)) == 2,
-    "one variable as both operands": lambda case: case.same_variable,
-    "size 1 vs n": lambda case: broken_rule(case) == "R4" and 1 in sizes(case),
-    "all sizes static": lambda case: _static(case) == {True},
-    "some sizes static": lambda case: len(_static(case)) == 2,
-    "no size static": lambda case: _static(case) == {False},
-    "two dims of one size": lambda case: len(sizes(case)) < len(case.dims),
-    "shared dims in another order in y": valid(_reorders_shared_dims),
-    "dim names of several letters": lambda case: any(len(str(dim)) > 1 for dim in case.y.dims),
+    "0-d operand": lambda case: not case.x.dims or not case.y.dims,
+    "operands of different dtypes": lambda case: len(dtypes(case)) == 2,
+    "x and y are the same variable": lambda case: case.same_variable,
+    "mismatched sizes, and a size of 1": lambda case: (
+        broken_rule(case) == "R4" and 1 in sizes(case)
+    ),
+    "all sizes are static": lambda case: _static(case) == {True},
+    "some sizes are static, others not": lambda case: len(_static(case)) == 2,
+    "no size is static": lambda case: _static(case) == {False},
+    "two dims of equal size": lambda case: len(sizes(case)) < len(case.dims),
+    "shared dims in different orders": valid(_reorders_shared_dims),
+    "dim name of several letters": lambda case: any(len(str(dim)) > 1 for dim in case.y.dims),
 }
 
 
@@ -112,8 +103,14 @@ def count_by_category(cases: Iterable[DotCase]) -> dict[str, int]:
     --------
     >>> from refdot.cases.case import Operand
     >>> counts = count_by_category([DotCase(Operand(("a",), (2,)), Operand((), ()))])
-    >>> [name for name, count in counts.items() if count and "0-d" in name]
-    ['a 0-d operand']
+    >>> [name for name, count in counts.items() if count and "size" in name]
+    ['size: 2', 'no size is static']
     """
     cases = list(cases)
-    return {name: sum(map(predicate, cases)) for name, predicate in CATEGORIES.items()}
+    counts: dict[str, int] = {}
+    for label, (values, values_of) in _PROPERTIES.items():
+        found = Counter(chain.from_iterable(map(values_of, cases)))
+        counts |= {
+            f"{label}: {'none' if value is None else value}": found[value] for value in values
+        }
+    return counts | {label: sum(map(holds, cases)) for label, holds in _OTHERS.items()}

@@ -14,16 +14,7 @@ __all__ = ["load_cases", "save_case"]
 
 
 def save_case(folder: Path, target: str, case: DotCase) -> None:
-    """Save a case that a target fails.
-
-    Parameters
-    ----------
-    folder : Path
-        Created if it does not exist.
-    target : str
-        The name of the target.
-    case : DotCase
-    """
+    """Save a case that the target of this name fails; create the folder if it does not exist."""
     text = json.dumps(case_to_json(case), sort_keys=True)
     DirectoryBasedExampleDatabase(folder).save(target.encode(), text.encode())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import zip_longest
@@ -50,21 +51,12 @@ class Finding:
 
 @dataclass
 class Coverage:
-    """What one backend judged.
-
-    Attributes
-    ----------
-    cases : int
-        Number of distinct cases.
-    patterns : list of (int, int)
-        For each rank, how many dim patterns were judged, and how many exist.
-    thorough : bool
-        Whether each pattern was judged with all its cases, on every lowering.
-    """
+    """The number of distinct cases and of dim patterns that one backend judged."""
 
     cases: int = 0
+    # For each rank, how many dim patterns were judged, and how many exist.
     patterns: list[tuple[int, int]] = field(default_factory=list)
-    thorough: bool = False
+    thorough: bool = False  # whether each pattern was judged with all its cases, on every lowering
 
     def add(self, other: Coverage) -> None:
         """Add the counts of another part of the campaign."""
@@ -105,9 +97,8 @@ class Counts:
         self.skipped += other.skipped
         self.lost += other.lost
         for backend, reasons in other.unsupported.items():
-            totals = self.unsupported.setdefault(backend, {})
-            for reason, count in reasons.items():
-                totals[reason] = totals.get(reason, 0) + count
+            totals = Counter(self.unsupported.get(backend, {})) + Counter(reasons)
+            self.unsupported[backend] = dict(totals)
         for backend, coverage in other.coverage.items():
             self.coverage.setdefault(backend, Coverage()).add(coverage)
 
@@ -177,32 +168,25 @@ class Report(Counts):
     def _representative_key(self, finding: Finding) -> tuple[int, int, int, int, int, str]:
         """Return a sort key that no two cases share, so that their order does not matter."""
         case, configuration = finding.mismatch.case, finding.configuration
-        shapes = case.x.shape + case.y.shape
-        return (
-            self.backends.index(configuration.backend),
-            self.lowerings.index(configuration.lowering),
-            len(shapes),
-            sum(shapes),
-            len(str(case)),
-            str(case),
-        )
+        backend = self.backends.index(configuration.backend)
+        lowering = self.lowerings.index(configuration.lowering)
+        shapes, text = case.x.shape + case.y.shape, str(case)
+        return backend, lowering, len(shapes), sum(shapes), len(text), text
 
     def merge_many_dims(self) -> None:
         """Count each finding about many dims (R11) with the same one about few dims, if found."""
-        few = {finding.key: finding for finding in self.findings if finding.mismatch.rule == "R6"}
-        for finding in list(self.findings):
+        by_key = {finding.key: finding for finding in self.findings}
+        for finding in by_key.values():
             signature, known = finding.key
-            same = few.get((signature.replace("R11 ", "R6 ", 1), known))
-            if finding.mismatch.rule == "R11" and same is not None:
-                same.count += finding.count
+            few = by_key.get((signature.replace("R11 ", "R6 ", 1), known), finding)
+            if few is not finding:
+                few.count += finding.count
                 self.findings.remove(finding)
 
     def sort(self) -> None:
         """Sort the findings by rule and signature, new ones before known ones."""
-        self.findings.sort(
-            key=lambda finding: (
-                int(finding.mismatch.rule[1:]),
-                finding.mismatch.signature,
-                finding.known or "",
-            )
-        )
+
+        def key(finding: Finding) -> tuple[int, str, str]:
+            return int(finding.mismatch.rule[1:]), finding.mismatch.signature, finding.known or ""
+
+        self.findings.sort(key=key)

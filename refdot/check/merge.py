@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import replace
+from operator import attrgetter
 
 from refdot.check.findings import Report
 from refdot.check.plan import WHOLE
@@ -22,6 +24,7 @@ _COMMON = {
     "only": "aspects",
     "backends": "backends",
     "lowerings": "lowerings",
+    "shard.of": "numbers of shards",
 }
 
 
@@ -32,12 +35,8 @@ class MergeError(ValueError):
 def merge_reports(reports: Sequence[Report]) -> Report:
     """Merge the reports of all shards of a campaign.
 
-    Counts are added, and the smallest case of each distinct mismatch is kept.
-
-    Parameters
-    ----------
-    reports : sequence of Report
-        In any order.
+    Counts are added, and the smallest case of each distinct mismatch is kept. The reports can be
+    in any order.
 
     Raises
     ------
@@ -45,32 +44,24 @@ def merge_reports(reports: Sequence[Report]) -> Report:
         The reports are of several campaigns, or a shard is missing or given twice.
     """
     for name, plural in _COMMON.items():
-        found = list(dict.fromkeys(getattr(report, name) for report in reports))
+        found = list(dict.fromkeys(map(attrgetter(name), reports)))
         if len(found) > 1:
             raise MergeError(f"the reports have different {plural}: {found[0]} and {found[1]}")
-    totals = sorted({report.shard.of for report in reports})
-    if len(totals) > 1:
-        raise MergeError(
-            f"the reports have different numbers of shards: {totals[0]} and {totals[1]}"
-        )
-    numbers = [report.shard.number for report in reports]
-    for report in reports:
-        if numbers.count(report.shard.number) > 1:
-            raise MergeError(f"shard {report.shard} is given twice")
-    missing = {*range(1, totals[0] + 1)}.difference(numbers)
-    if missing:
-        shards = ", ".join(f"{number}/{totals[0]}" for number in sorted(missing))
-        raise MergeError(f"missing shards: {shards}")
-    return _merged(sorted(reports, key=lambda report: report.shard.number))
+    total = reports[0].shard.of
+    counts = Counter(report.shard.number for report in reports)
+    for number, times in counts.items():
+        if times > 1:
+            raise MergeError(f"shard {number}/{total} is given twice")
+    if missing := [f"{number}/{total}" for number in range(1, total + 1) if not counts[number]]:
+        raise MergeError(f"missing shards: {', '.join(missing)}")
 
-
-def _merged(shards: Sequence[Report]) -> Report:
-    whole = replace(deepcopy(shards[0]), shard=WHOLE, findings=[])
-    for shard in shards[1:]:
+    first, *others = sorted(reports, key=lambda report: report.shard.number)
+    whole = replace(deepcopy(first), shard=WHOLE, findings=[])
+    for shard in others:
         whole.add(shard)
         whole.seconds += shard.seconds
         whole.interrupted |= shard.interrupted
-    for shard in shards:
+    for shard in (first, *others):
         whole.collect(replace(finding) for finding in shard.findings)
     whole.merge_many_dims()
     whole.sort()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from itertools import chain, count, islice, pairwise, product
+from itertools import chain, count, islice, product
 
 from refdot.cases.case import DotCase
 from refdot.cases.patterns import (
@@ -45,21 +46,7 @@ _GOLDEN_RATIO = (5**0.5 - 1) / 2
 
 @dataclass(frozen=True)
 class Profile:
-    """How much to judge.
-
-    Attributes
-    ----------
-    cases : int
-        Number of random cases.
-    exhaustive : int, optional
-        The rank up to which to judge every dim pattern.
-    thorough : bool
-        Whether to judge all the cases of each pattern on every lowering. If not, the slow cases
-        are left out, and gradients, errors and dtypes are judged on one lowering only.
-    sample : int, optional
-        The number of random cases, and of patterns, for a backend that compiles slowly; by
-        default all.
-    """
+    """How much to judge; see `refdot.check.run` for the fields."""
 
     cases: int
     exhaustive: int | None = None
@@ -111,28 +98,14 @@ class Configuration:
 
 @dataclass(frozen=True)
 class Batch:
-    """Cases that are judged together, in one process.
+    """Cases that are judged together, in one process."""
 
-    Attributes
-    ----------
-    work : tuple of (Configuration, tuple of DotCase)
-        The distinct cases for each configuration.
-    only : tuple of str
-        Aspects to judge, from `refdot.rules.ASPECTS`; all if empty.
-    pattern : Pattern, optional
-        The dim pattern of the cases.
-    size_variants : bool
-        Whether to judge the size variants of each case as well. They are not counted.
-    stage : str
-        The part of the campaign, for progress messages.
-    number, total : int
-        The number of this batch within its stage, and the number of batches in the stage.
-    """
-
+    # The distinct cases for each configuration.
     work: tuple[tuple[Configuration, tuple[DotCase, ...]], ...]
-    only: tuple[str, ...] = ()
-    pattern: Pattern | None = None
-    size_variants: bool = False
+    only: tuple[str, ...] = ()  # aspects to judge; all if empty
+    pattern: Pattern | None = None  # the dim pattern of the cases
+    size_variants: bool = False  # whether to judge them as well, without counting them
+    # For progress messages: the part of the campaign, the number of this batch in it, and of all.
     stage: str = "judging random cases"
     number: int = 1
     total: int = 1
@@ -142,22 +115,12 @@ class Batch:
         """The dim patterns of each rank in this batch, as in `Coverage.patterns`."""
         if self.pattern is None:
             return []
-        rank = max(len(self.pattern.x_dims), len(self.pattern.y_dims))
-        return [(0, 0)] * rank + [(1, 0)]
+        return [(0, 0)] * _rank(self.pattern) + [(1, 0)]
 
 
 @dataclass(frozen=True)
 class Campaign:
-    """The options that determine the batches, as plain data.
-
-    Attributes
-    ----------
-    profile : Profile
-    seed : int
-    backends, lowerings : tuple of str
-    only : tuple of str
-        Aspects to judge; all if empty.
-    """
+    """The options that determine the batches, as plain data."""
 
     profile: Profile
     seed: int
@@ -211,7 +174,7 @@ class Campaign:
     ) -> Batch:
         """Return a batch of the same cases on each of the backends and every lowering."""
         configurations = [Configuration(*names) for names in product(backends, self.lowerings)]
-        work = tuple((configuration, tuple(cases)) for configuration in configurations)
+        work = tuple(product(configurations, [tuple(cases)]))
         return Batch(work, self.only, stage=stage, number=number, total=total)
 
     def _smoke_batches(self, sampled: frozenset[str]) -> Iterator[Batch]:
@@ -220,23 +183,22 @@ class Campaign:
             yield self.batch(backends, list(smoke_cases()), "judging smoke cases")
 
     def _random_batches(self, target: Target, sampled: frozenset[str]) -> Iterator[Batch]:
-        """Draw distinct cases until the backends support as many as the profile asks for.
+        """Draw distinct cases until the backends support as many as the profile requests.
 
         Each of these is a batch, together with the unsupported cases drawn before it.
         """
+        stage = "judging random cases"
+        fast = [name for name in self.backends if name not in sampled]
         left = self.profile.sample or 0
-        wanted = self.profile.cases
-        if sampled.issuperset(self.backends):
-            wanted = min(wanted, left)
+        wanted = self.profile.cases if fast else min(self.profile.cases, left)
+        number = 0
         cases: list[DotCase] = []
         seen: set[DotCase] = set()
-        number = 0
-        stage = "judging random cases"
         # A target may support so little that such a case is drawn rarely, or never.
         for index in range(100 * wanted):
             case = case_at(self.seed, index)
             is_for_all = left > 0 and len(case.dims) <= _MAX_SLOW_DIMS
-            backends = [name for name in self.backends if is_for_all or name not in sampled]
+            backends = self.backends if is_for_all else fast
             if case in seen or not backends:
                 continue
             seen.add(case)
@@ -257,31 +219,25 @@ class Campaign:
         rank = self.profile.exhaustive
         if rank is None:
             return
-        total = sum(pattern_counts(rank))
-        samples = {
-            name: evenly_spaced(self.profile.sample or 0, total, self.seed) for name in sampled
-        }
-        if not sampled.issuperset(self.backends):
-            wanted: Collection[int] = range(total)
-        else:
-            wanted = {index for sample in samples.values() for index in sample}
-        chosen = (each for each in enumerate(patterns(rank)) if each[0] in wanted)
+        every = list(patterns(rank))
+        indices = evenly_spaced(self.profile.sample or 0, len(every), self.seed)
+        sample = [every[index] for index in indices] if sampled else []
+        chosen = sample if sampled.issuperset(self.backends) else every
         stage = f"judging dim patterns up to rank {rank}"
         own = islice(enumerate(chosen, 1), shard.number - 1, None, shard.of)
-        for number, (index, pattern) in own:
+        for number, pattern in own:
             work = []
             for backend, lowering in product(self.backends, self.lowerings):
+                cases: Iterable[DotCase] = ()
                 if backend not in sampled:
                     cases = self._pattern_cases(pattern, lowering)
-                elif index in samples[backend]:
-                    with_gradients = samples[backend].index(index) % _PATTERNS_PER_GRADIENT == 0
+                elif pattern in sample:
+                    with_gradients = pattern in sample[::_PATTERNS_PER_GRADIENT]
                     cases = self._sampled_pattern_cases(pattern, lowering, with_gradients)
-                else:
-                    continue
-                distinct = tuple(dict.fromkeys(cases))
-                work.append((Configuration(backend, lowering), distinct))
+                if distinct := tuple(dict.fromkeys(cases)):
+                    work.append((Configuration(backend, lowering), distinct))
             yield Batch(
-                tuple(work), self.only, pattern, stage=stage, number=number, total=len(wanted)
+                tuple(work), self.only, pattern, stage=stage, number=number, total=len(chosen)
             )
 
     def _pattern_cases(self, pattern: Pattern, lowering: str) -> Iterator[DotCase]:
@@ -304,18 +260,19 @@ class Campaign:
     def _sampled_pattern_cases(
         self, pattern: Pattern, lowering: str, with_gradients: bool
     ) -> Iterator[DotCase]:
-        """Yield the cases of a pattern that share one graph, and possibly one gradient graph.
+        """Return the cases of a pattern that share one graph, and possibly one gradient graph.
 
         They have no static sizes, so that one compiled function takes all sizes and values,
         including sizes that do not match.
         """
-        for case in (*forward_cases_of(pattern), *disagreeing_cases_of(pattern)):
-            if not any(case.x.static + case.y.static):
-                yield case
+        cases = [*forward_cases_of(pattern), *disagreeing_cases_of(pattern)]
         if with_gradients and lowering == self.lowerings[-1]:
-            for case in gradient_cases_of(pattern):
-                if not any(case.x.static + case.y.static) and not case.same_variable:
-                    yield case
+            cases += [case for case in gradient_cases_of(pattern) if not case.same_variable]
+        return (case for case in cases if not any(case.x.static + case.y.static))
+
+
+def _rank(pattern: Pattern) -> int:
+    return max(len(pattern.x_dims), len(pattern.y_dims))
 
 
 @cache
@@ -327,8 +284,8 @@ def pattern_counts(rank: int) -> tuple[int, ...]:
     >>> pattern_counts(3)
     (1, 10, 96, 1136)
     """
-    totals = [sum(1 for _ in patterns(highest)) for highest in range(rank + 1)]
-    return tuple(total - before for before, total in pairwise([0, *totals]))
+    counts = Counter(map(_rank, patterns(rank)))
+    return tuple(counts[each] for each in range(rank + 1))
 
 
 def evenly_spaced(count: int, total: int, seed: int) -> list[int]:
