@@ -52,7 +52,10 @@ class _Parser(argparse.ArgumentParser):
 
 def parser() -> _Parser:
     """Return the parser of the command line."""
-    top = _Parser(prog="refdot", description="An oracle for named-dimension dot.")
+    top = _Parser(
+        prog="refdot",
+        description="A reference for the dot of named-dimension arrays, and a checker.",
+    )
     top.add_argument("--version", action="version", version=f"refdot {__version__}")
     commands = top.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
 
@@ -78,7 +81,7 @@ def parser() -> _Parser:
         "Joins the report.json of every shard into one report. Exit code: as for check.",
     )
     merge.add_argument(
-        "reports", type=Path, nargs="+", metavar="REPORT.json", help="one of each shard"
+        "reports", type=Path, nargs="+", metavar="REPORT.json", help="report of a shard"
     )
     _add_report(merge)
 
@@ -89,7 +92,7 @@ def parser() -> _Parser:
         "Judges the case in a JSON file. Exit code: 0 if every answer is right, 1 if not, 2 for "
         "bad usage.",
     )
-    replay.add_argument("case", type=Path, metavar="CASE.json", help="case of a report.json")
+    replay.add_argument("case", type=Path, metavar="CASE.json", help="a case, as in report.json")
     _add_target(replay)
 
     errors = command(
@@ -112,8 +115,8 @@ def parser() -> _Parser:
         run_regex,
         "judge a regex for error messages, and suggest one",
         "Judges a pattern as pytest.raises(TYPE, match=PATTERN) would use it. Exit code: 0 if it "
-        "matches every message of the error scenarios and no other error, 1 if not, 2 for bad "
-        "usage.",
+        "matches every message of the error scenarios (default: contracted-unknown) and no other "
+        "error, 1 if not, 2 for bad usage.",
     )
     regex.add_argument("pattern", metavar="PATTERN", help="regex to judge")
     _add_target(regex)
@@ -163,7 +166,7 @@ def _add_check_options(check: _Parser) -> None:
     check.repeatable("--only ASPECT", "values, gradients, errors or structure")
     check.option(
         "--hours HOURS",
-        "check for this time: stop early, or go on with more random cases",
+        "check for this long: stop early, or add random cases",
         read.positive_number,
     )
     check.option(
@@ -174,8 +177,8 @@ def _add_check_options(check: _Parser) -> None:
     )
     check.option(
         "--jobs N",
-        "number of worker processes; each imports the target, without changes made to it in this "
-        "process",
+        "number of worker processes; each imports the target again, and does not see a patch that "
+        "was made in this process",
         read.whole_number(1),
     )
     check.option("--shard I/N", "check part I of N; refdot merge joins the parts", read.shard)
@@ -200,7 +203,7 @@ def _add_compile_time_options(timed: _Parser) -> None:
     )
     timed.option(
         "--gradient input|weights",
-        "what to differentiate with respect to",
+        "variables with respect to which to differentiate",
         choices=("input", "weights"),
         default="input",
     )
@@ -221,12 +224,16 @@ def _add_target(command: _Parser) -> None:
     command.add_argument(
         "target", nargs="?", help="pytensor (default if installed), xarray, or module:function"
     )
-    command.repeatable("--backend NAME", "backend (default: every one that can run here)")
+    command.repeatable(
+        "--backend NAME", "backend (default: all that can run, except mlx and torch)"
+    )
     _add_lowering(command)
 
 
 def _add_lowering(command: _Parser) -> None:
-    command.repeatable("--lowering NAME", "lowering of the target")
+    command.repeatable(
+        "--lowering NAME", "lowering; those of pytensor are stock, inlined and direct"
+    )
 
 
 def _add_report(command: _Parser) -> None:
