@@ -6,6 +6,7 @@ escape every value, because a dim can have any name.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -15,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from jinja2 import Environment
+from markupsafe import Markup, escape
 
 from refdot import __version__
 from refdot.cases.case import REGIMES, DotCase
@@ -51,7 +53,13 @@ def _environment() -> Environment:
         "case_description": case_description,
         "picture_of": picture_of,
     }
+    jinja.filters["code"] = _code
     return jinja
+
+
+def _code(text: str) -> Markup:
+    """Return a text as HTML, with the words in backticks as code."""
+    return Markup(re.sub("`([^`]*)`", r"<code>\1</code>", escape(text)))
 
 
 def _render(template: str, **values: Any) -> str:
@@ -84,15 +92,8 @@ def report_html(
 ) -> str:
     """Return a report as a page of HTML.
 
-    Parameters
-    ----------
-    report : Report
-    target : Target
-        The target of the report.
-    scripts : mapping of str to str
-        The reproducer of each finding, in their order, by file name.
-    command : str, optional
-        The command line that produces this page.
+    `scripts` has the reproducer of each finding, in their order, by file name; `command` is the
+    command line that produces the page.
     """
     on_record = {deviation.id: deviation for deviation in target.deviations}
     entries = [

@@ -328,6 +328,14 @@ def test_deviation_without_upstream_issue_has_no_link():
     assert list(deviation.iter("a")) == []
 
 
+def test_words_in_backticks_are_code():
+    target = target_with_deviation(title="`<a>` is `b`.", cause="No code here: `.")
+    root = read(page_text(report_of(KNOWN), target))
+    (deviation,) = find_by_class(root, "deviation")
+    assert [words(code) for code in deviation.iter("code")] == ["<a>", "b"]
+    assert words(deviation).startswith("<a> is b. No code here: `.")
+
+
 def target_with_deviation(**fields):
     """Return the target with a changed deviation."""
     return Target(rd.dot, "m:<dot>", deviations=(replace(DEVIATION, **fields),))
