@@ -90,13 +90,7 @@ def _message_to_json(message: Message) -> dict[str, Any]:
 
 
 def survey_from_json(text: str) -> Survey:
-    """Return the survey that `survey_to_json` wrote.
-
-    Raises
-    ------
-    SurveyError
-        The text does not describe a survey. The message says where.
-    """
+    """Return the survey that `survey_to_json` wrote, or raise a `SurveyError` with the location."""
     try:
         record = msgspec.json.decode(text, type=_SurveyRecord)
         return msgspec.convert(record, Survey, from_attributes=True)

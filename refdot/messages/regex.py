@@ -3,7 +3,7 @@
 pytest calls `re.search` on the `str` of the exception, followed by its notes.
 
 A regex in a test should match every message of the error scenarios that the test is about, on
-every backend and lowering, and no message of any other scenario. `judge` tries it on all of them.
+every backend and lowering, and no message of any other scenario.
 """
 
 from __future__ import annotations
@@ -60,24 +60,9 @@ def judge(
     scenarios: Sequence[str],
     exception: type[BaseException] = Exception,
 ) -> Verdict:
-    """Judge a pattern on the messages of a survey.
+    """Judge a pattern for some error scenarios on the messages of a survey of all scenarios.
 
-    Parameters
-    ----------
-    pattern : str
-    survey : Survey
-        Of all error scenarios, since the pattern must not match the others.
-    scenarios : sequence of str
-        The names of the scenarios that the pattern is for.
-    exception : type, optional
-        The exception that must be raised.
-
-    Raises
-    ------
-    PatternError
-        The pattern is malformed.
-    ValueError
-        A name is not that of an error scenario.
+    Raise a `PatternError` if the pattern is malformed, and a `ValueError` for an unknown scenario.
 
     Examples
     --------

@@ -57,17 +57,7 @@ def suggest_pattern(
     """Return the shortest alternation of literal fragments that is correct.
 
     It does not cover missing errors, exceptions of another type, and messages whose fragments are
-    all in other errors too.
-
-    Parameters
-    ----------
-    survey, scenarios, exception
-        As in `refdot.messages.regex.judge`.
-
-    Returns
-    -------
-    str or None
-        None if no message can be covered.
+    all in other errors too. If no message can be covered, return None.
 
     Examples
     --------
@@ -139,11 +129,7 @@ def escaped(fragment: str) -> str:
 def shortest_cover(covers: Mapping[str, frozenset[str]], wanted: frozenset[str]) -> tuple[str, ...]:
     """Return the fragments that cover all wanted texts in the shortest pattern.
 
-    Parameters
-    ----------
-    covers : mapping of str to frozenset of str
-        For each fragment the texts that contain it.
-    wanted : frozenset of str
+    `covers` has for each fragment the texts that contain it.
 
     Examples
     --------

@@ -6,7 +6,7 @@ import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from refdot.cases.case import DotCase
 from refdot.judging.fingerprints import normalise
@@ -94,22 +94,9 @@ def survey(
 ) -> Survey:
     """Run the cases of error scenarios on a target, and return its messages.
 
-    Parameters
-    ----------
-    target : Target
-    scenarios : sequence of str, optional
-        Names of `refdot.messages.scenarios.SCENARIOS`; by default all.
-    backends, lowerings : sequence of str, optional
-        By default every backend that can run here and does not compile slowly, and the target's
-        default lowerings.
-    progress : callable, optional
-        Called after each case with the name of the stage, the number of cases that are done, and
-        their total.
-
-    Raises
-    ------
-    ValueError
-        A name is not that of an error scenario.
+    By default, all scenarios run on every backend that can run here and does not compile slowly,
+    with the target's default lowerings. `progress` is called after each case with the name of the
+    stage, the number of cases that are done, and their total.
 
     Examples
     --------
@@ -157,8 +144,7 @@ def _run(target: Target, case: DotCase, backend: str, lowering: str) -> tuple[Ra
     return None, "this target computes no gradients of integers"
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(NamedTuple):
     """A case whose message differs between two surveys."""
 
     before: Message
@@ -169,12 +155,8 @@ def changes(before: Survey, after: Survey) -> tuple[Change, ...]:
     """Compare two surveys: of two versions, or of two backends or lowerings.
 
     Messages of the same case, backend and lowering are compared. If each survey has a single
-    backend, these two are compared even if they differ; the same holds for lowerings.
-
-    Raises
-    ------
-    SurveyError
-        The surveys have nothing in common.
+    backend, these two are compared even if they differ; the same holds for lowerings. Raise a
+    `SurveyError` if nothing can be compared.
     """
     single_backend = len(before.backends) == len(after.backends) == 1
     single_lowering = len(before.lowerings) == len(after.lowerings) == 1
@@ -185,11 +167,7 @@ def changes(before: Survey, after: Survey) -> tuple[Change, ...]:
         return message.scenario.name, message.case, backend, lowering
 
     counterparts = {key(message): message for message in after.messages}
-    pairs = [
-        Change(message, counterparts[key(message)])
-        for message in before.messages
-        if key(message) in counterparts
-    ]
+    pairs = [Change(m, counterparts[key(m)]) for m in before.messages if key(m) in counterparts]
     if not pairs:
         raise SurveyError("no case, backend and lowering in common")
     return tuple(pair for pair in pairs if pair.before.summary != pair.after.summary)

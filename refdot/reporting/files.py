@@ -16,15 +16,7 @@ __all__ = ["write_report"]
 def write_report(report: Report, target: Target, folder: Path, command: str = "") -> None:
     """Write `report.json`, `report.html` and the reproducer of each finding to a folder.
 
-    Reproducers of an earlier run are removed from it.
-
-    Parameters
-    ----------
-    report : Report
-    target : Target
-    folder : Path
-    command : str, optional
-        The command line that produces the report, which the page shows.
+    Reproducers of an earlier run are removed from it. The page shows the command line.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for stale in folder.glob("reproducer_*.py"):
