@@ -1,4 +1,4 @@
-"""The record of known deviations, and predicates that their matchers share."""
+"""The record of known deviations, and predicates for their matchers."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ DEVIATIONS: list[Deviation] = []
 
 def known_deviation(
     mismatches: str,
-    *,
     example: DotCase,
+    *,
     versions: str = ">=3.0",
     backends: str = "",
     upstream: str = "",
@@ -38,36 +38,28 @@ def known_deviation(
     """Put a matcher on record as a known deviation.
 
     The function's name becomes the id, the first line of its docstring the title, and the rest the
-    cause.
-
-    Parameters
-    ----------
-    mismatches : str
-        The rules and then the kinds of the mismatches that it explains.
-    example, versions
-        As for `Deviation`.
-    backends : str, optional
-        The names of the backends that show it; all by default.
-    upstream : str, optional
-        The pull request or issue of PyTensor, such as "issues/203".
+    cause. `mismatches` has the rules and the kinds of the mismatches that it explains, `backends`
+    the backends that show it (all by default), and `upstream` the pull request or issue of
+    PyTensor, such as "issues/203". The other arguments are those of `Deviation`.
     """
     words = mismatches.split()
 
     def record(matches: _Matcher) -> _Matcher:
         title, _, cause = cleandoc(matches.__doc__ or "").partition("\n\n")
-        deviation = Deviation(
-            id=matches.__name__.replace("_", "-"),
-            title=title,
-            rules=tuple(word for word in words if word[0] == "R"),
-            kinds=tuple(word for word in words if word[0] != "R"),
-            versions=versions,
-            backends=tuple(backends.split()),
-            matches=matches,
-            example=example,
-            cause=cause,
-            upstream=upstream and f"https://github.com/pymc-devs/pytensor/{upstream}",
+        DEVIATIONS.append(
+            Deviation(
+                id=matches.__name__.replace("_", "-"),
+                title=title,
+                rules=tuple(word for word in words if word[0] == "R"),
+                kinds=tuple(word for word in words if word[0] != "R"),
+                versions=versions,
+                backends=tuple(backends.split()),
+                matches=matches,
+                example=example,
+                cause=cause,
+                upstream=upstream and f"https://github.com/pymc-devs/pytensor/{upstream}",
+            )
         )
-        DEVIATIONS.append(deviation)
         return matches
 
     return record
