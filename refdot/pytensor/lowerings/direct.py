@@ -1,4 +1,4 @@
-"""The lowering "direct": xtensor's dot as the tensor code that one would write by hand.
+"""The lowering "direct": dot as the tensor code one would write by hand.
 
 It reads the same `Lowering` as the oracle. Dims that are summed alone are summed first. Then both
 operands are aligned to (batch, free, contracted), and the simplest operation that fits computes the
@@ -51,23 +51,10 @@ def lower_dot(node: Any) -> list[Any]:
 
 
 def dot(lowering: Lowering, x: Any, y: Any) -> Any:
-    """Build the graph of a lowered dot of two tensors.
+    """Build the graph of a lowered dot of two tensors, whose axes are the dims of the lowering.
 
-    Parameters
-    ----------
-    lowering : Lowering
-    x, y : tensor variables
-        Their axes are `lowering.x_dims` and `lowering.y_dims`.
-
-    Returns
-    -------
-    tensor variable
-        Its axes are `lowering.out_dims`, its dtype the result type of x and y.
-
-    Raises
-    ------
-    ValueError
-        R4: a dim has two static sizes. Sizes that are not static are compared at run time.
+    A dim with two static sizes raises a `ValueError` (R4). Sizes that are not static are compared
+    at run time.
 
     Examples
     --------
@@ -110,7 +97,7 @@ class Operand:
         return Operand(total, tuple(dim for dim in self.dims if dim not in dims))
 
     def aligned(self, dims: Sequence[str | None]) -> Any:
-        """Return the tensor with its axes in this order, and one of size 1 for any other dim."""
+        """Return the tensor with its axes in this order, and of size 1 for dims that it lacks."""
         if tuple(dims) == self.dims:
             return self.tensor
         return self.tensor.dimshuffle(
@@ -210,13 +197,7 @@ def reshaped(tensor: Any, shape: Sequence[Any]) -> Any:
 
 
 def lower_elemwise_and_softmax(rewrite: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """Return a rewrite that lowers a stable softmax, and anything else as `rewrite` does.
-
-    Parameters
-    ----------
-    rewrite : callable
-        PyTensor's own rewrite of xtensor's elementwise operations.
-    """
+    """Return a rewrite that lowers softmax to a stable one, and other operations as `rewrite`."""
     return lambda fgraph, node: softmax_replacement(node) or rewrite(fgraph, node)
 
 

@@ -1,4 +1,4 @@
-"""Named lowerings of PyTensor's xtensor dot, and the context manager that installs one.
+"""Named lowerings of PyTensor's dot, and a function that installs one.
 
 - "stock" is PyTensor's own: `lower_dot` makes an einsum, wrapped in an `OpFromGraph`.
 - "inlined" replaces this `OpFromGraph` by its inner graph at once.

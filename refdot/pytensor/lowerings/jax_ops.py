@@ -1,4 +1,4 @@
-"""The operations of `ops.py` on JAX. Importing this module registers them."""
+"""The operations of `ops.py` on JAX, registered at import."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from typing import Any
 import jax.numpy as jnp
 from pytensor.link.jax.dispatch import jax_funcify
 
-from refdot.pytensor.lowerings.ops import DiscreteDot, EqualSizes, size_mismatch
-
-__all__ = []
+from refdot.pytensor.lowerings.ops import DiscreteDot, EqualSizes
 
 
 @jax_funcify.register(EqualSizes)  # type: ignore[untyped-decorator]  # PyTensor has no types
@@ -18,9 +16,7 @@ def funcify_equal_sizes(op: EqualSizes, **_: Any) -> Callable[..., Any]:
     """Compare the sizes when JAX traces, which it repeats for other sizes."""
 
     def equal_sizes(x: Any, y: Any) -> Any:
-        for dim, (i, j) in zip(op.dims, op.axes, strict=True):
-            if x.shape[i] != y.shape[j]:
-                raise size_mismatch(dim, x.shape[i], y.shape[j])
+        op.compare(x.shape, y.shape)
         return x, y
 
     return equal_sizes

@@ -1,4 +1,4 @@
-"""The operations of `ops.py` on Numba. Importing this module registers them."""
+"""The operations of `ops.py` on Numba, registered at import."""
 
 from __future__ import annotations
 
@@ -11,9 +11,6 @@ from pytensor.link.numba.dispatch.basic import register_funcify_default_op_cache
 from pytensor.link.utils import compile_function_src
 
 from refdot.pytensor.lowerings.ops import DiscreteDot, EqualSizes
-
-__all__ = []
-
 
 VERSION = 2  # of the code below: Numba's cache on disk does not notice edits
 

@@ -18,29 +18,14 @@ from pytensor.graph.replace import _vectorize_node
 from pytensor.tensor.blockwise import Blockwise
 from pytensor.tensor.math import Dot
 
-__all__ = ["DiscreteDot", "EqualSizes", "discrete_matmul", "size_mismatch"]
-
-
-def size_mismatch(dim: str, x_size: int, y_size: int) -> ValueError:
-    """Return the error for a shared dim with two sizes, worded as for static sizes.
-
-    It is a plain `ValueError`, because PyTensor creates an error again from its class and message
-    to add where in a graph it was raised.
-    """
-    return ValueError(f"Size of dim '{dim}' does not match: {x_size} in x, {y_size} in y")
+__all__ = ["DiscreteDot", "EqualSizes", "discrete_matmul"]
 
 
 class EqualSizes(Op):  # type: ignore[misc]  # PyTensor has no types
     """Return x and y unchanged, or raise if a shared dim has two sizes.
 
-    Each output has the static sizes of both inputs.
-
-    Parameters
-    ----------
-    dims : tuple of str
-        The shared dims.
-    axes : tuple of (int, int)
-        The axis of each shared dim in x and in y.
+    `axes` holds the axis of each shared dim in x and in y. Each output has the static sizes of both
+    inputs.
 
     Examples
     --------
@@ -56,25 +41,30 @@ class EqualSizes(Op):  # type: ignore[misc]  # PyTensor has no types
     def __init__(self, dims: Sequence[str], axes: Sequence[tuple[int, int]]) -> None:
         self.dims, self.axes = tuple(dims), tuple(axes)
 
+    def compare(self, x_shape: Sequence[int], y_shape: Sequence[int]) -> None:
+        """Raise for the first dim with two sizes."""
+        for dim, (i, j) in zip(self.dims, self.axes, strict=True):
+            if x_shape[i] != y_shape[j]:
+                # A plain `ValueError`, because PyTensor creates the error again from its class and
+                # message to add where in a graph it was raised.
+                raise ValueError(
+                    f"Size of dim '{dim}' does not match: {x_shape[i]} in x, {y_shape[j]} in y"
+                )
+
     def make_node(self, x: Any, y: Any) -> Apply:
         """Merge the static sizes of x and y."""
         x_shape, y_shape = list(x.type.shape), list(y.type.shape)
-        for dim, (i, j) in zip(self.dims, self.axes, strict=True):
-            if x_shape[i] is None:
-                x_shape[i] = y_shape[j]
-            elif y_shape[j] is None:
-                y_shape[j] = x_shape[i]
-            elif x_shape[i] != y_shape[j]:
-                raise size_mismatch(dim, x_shape[i], y_shape[j])
+        for i, j in self.axes:
+            x_shape[i] = y_shape[j] if x_shape[i] is None else x_shape[i]
+            y_shape[j] = x_shape[i] if y_shape[j] is None else y_shape[j]
+        self.compare(x_shape, y_shape)
         outputs = [x.type.clone(shape=x_shape)(), y.type.clone(shape=y_shape)()]
         return Apply(self, [x, y], outputs)
 
     def perform(self, node: Apply, inputs: Sequence[Any], outputs: Sequence[Any]) -> None:
         """Compare the sizes at run time."""
         x, y = inputs
-        for dim, (i, j) in zip(self.dims, self.axes, strict=True):
-            if x.shape[i] != y.shape[j]:
-                raise size_mismatch(dim, x.shape[i], y.shape[j])
+        self.compare(x.shape, y.shape)
         outputs[0][0], outputs[1][0] = x, y
 
     def infer_shape(self, *arguments: Any) -> Any:
