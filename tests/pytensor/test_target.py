@@ -114,7 +114,7 @@ def test_a_compiler_that_raises_is_recorded_at_its_stage(monkeypatch):
 
 
 @pytest.mark.parametrize("until", ["build", "lower", "compile", "run"])
-def test_a_run_ends_after_the_stage_asked_for(until):
+def test_a_run_ends_after_the_given_stage(until):
     outcome = run(replace(MATRICES, gradient_order=1), until=until)
     assert outcome.declared.dims == ("a", "c")
     assert outcome.raised is None
@@ -140,7 +140,7 @@ def test_the_declared_type_and_the_answers(backend, lowering, x, y, shape):
 
 # Each: a case, and the orders and operands of its gradients.
 GRADIENTS = {
-    "none asked for": (MATRICES, []),
+    "order 0": (MATRICES, []),
     "first order": (replace(MATRICES, gradient_order=1), ["1x", "1y"]),
     "second order": (replace(MATRICES, gradient_order=2), ["1x", "1y", "2x", "2y"]),
     "one variable": (

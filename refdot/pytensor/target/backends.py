@@ -37,9 +37,9 @@ def _numba_cache_in(folder: Path) -> AbstractContextManager[Any]:
 def _c_cache_keyed_by_source(folder: Path) -> AbstractContextManager[Any]:
     """Add the C source to PyTensor's cache keys for C.
 
-    Its keys hold operations and the versions that these declare, but whoever edits or patches the
-    code of an operation may leave the version as it is. With the source in the key, PyTensor can
-    use its own cache folder and find there what it has compiled before.
+    Its keys hold operations and the versions that these declare, but someone who edits or patches
+    the code of an operation may forget to change the version. With the source in the key, PyTensor
+    can use its own cache folder, and the code in it that is not stale.
     """
     key_without_source = CLinker.cmodule_key
 
@@ -53,37 +53,19 @@ def _c_cache_keyed_by_source(folder: Path) -> AbstractContextManager[Any]:
 
 @dataclass(frozen=True)
 class PyTensorBackend:
-    """One of the linkers with which PyTensor executes a graph.
+    """One of the linkers with which PyTensor executes a graph."""
 
-    Attributes
-    ----------
-    mode : str
-        The compilation mode, as PyTensor code.
-    package : str
-        The package that it cannot run without, if any.
-    dispatch : str
-        The module of PyTensor that converts operations to that package.
-    compiles_c : bool
-        Whether PyTensor compiles C for it; the others are faster without a compiler.
-    slow_to_compile : bool
-        Whether it runs only a sample of the graphs. "python" runs all of them: it is fast, and the
-        others differ from it in how they execute a graph, not in how they lower it.
-    default : bool
-        Whether it runs unless others are asked for.
-    unsupported : tuple of Unsupported
-        The cases that it does not claim to support.
-    without_stale_code : callable
-        Takes a folder and returns a context manager, in which PyTensor finds no code that it
-        compiled before an operation was edited. It may store compiled code in the folder.
-    """
-
-    mode: str
-    package: str = ""
-    dispatch: str = ""
-    compiles_c: bool = False
+    mode: str  # the compilation mode, as PyTensor code
+    package: str = ""  # the package that it cannot run without, if any
+    dispatch: str = ""  # the module of PyTensor that converts operations to that package
+    compiles_c: bool = False  # the others are faster without a C++ compiler
+    # Whether it runs only a sample of the graphs. "python" runs all of them: it is fast, and the
+    # others differ from it in how they execute a graph, not in how they lower it.
     slow_to_compile: bool = False
-    default: bool = True
+    default: bool = True  # whether it runs if no backend is named
     unsupported: tuple[Unsupported, ...] = ()
+    # Takes a folder, where it may store compiled code, and returns a context manager in which
+    # PyTensor finds no code that it compiled before an operation was edited.
     without_stale_code: Callable[[Path], AbstractContextManager[Any]] = nullcontext
 
     @property
@@ -113,6 +95,10 @@ def import_failure(package: str, dispatch: str) -> str:
     return ""
 
 
+def _has_dtype(case: DotCase, *dtypes: str) -> bool:
+    return not {case.x.dtype, case.y.dtype}.isdisjoint(dtypes)
+
+
 def _contracts(case: DotCase) -> bool:
     shared, names = {*case.x.dims}.intersection(case.y.dims), case.dim.names
     return bool(shared if names is None or names is ... else shared.intersection(names))
@@ -140,41 +126,6 @@ def _sums_empty_operand(case: DotCase) -> bool:
     )
 
 
-def _mixes_unsigned(case: DotCase) -> bool:
-    dtypes = {case.x.dtype, case.y.dtype}
-    return len(dtypes) == 2 and not dtypes.isdisjoint(("uint16", "uint32", "uint64"))
-
-
-_UNSUPPORTED_BY_NUMBA = (
-    Unsupported(
-        "numba has no float16",
-        lambda case: "float16" in (case.x.dtype, case.y.dtype),
-    ),
-)
-_UNSUPPORTED_BY_JAX = (Unsupported("XLA treats subnormal numbers as 0", _holds_subnormals),)
-_UNSUPPORTED_BY_MLX = (
-    Unsupported(
-        "MLX has no complex128: PyTensor gives it complex64",
-        lambda case: case.result_dtype == "complex128",
-    ),
-    Unsupported(
-        "MLX cannot multiply matrices of integers or bools",
-        lambda case: case.result_dtype.kind in "biu" and _contracts(case),
-    ),
-    Unsupported(
-        "MLX hangs or returns garbage when it sums an array of size 0", _sums_empty_operand
-    ),
-)
-_UNSUPPORTED_BY_TORCH = (
-    Unsupported("torch accepts no array with negative strides", _has_reversed_operand),
-    Unsupported(
-        "torch does not promote uint16, uint32 and uint64 to other dtypes", _mixes_unsigned
-    ),
-    Unsupported(
-        "torch cannot multiply matrices of bools",
-        lambda case: case.result_dtype == "bool" and _contracts(case),
-    ),
-)
 BACKENDS = {
     "python": PyTensorBackend('Mode(linker="py", optimizer="fast_run")'),
     "python-minimum": PyTensorBackend(
@@ -192,7 +143,9 @@ BACKENDS = {
         "numba",
         "pytensor.link.numba.dispatch",
         slow_to_compile=True,
-        unsupported=_UNSUPPORTED_BY_NUMBA,
+        unsupported=(
+            Unsupported("numba has no float16", lambda case: _has_dtype(case, "float16")),
+        ),
         without_stale_code=_numba_cache_in,
     ),
     "jax": PyTensorBackend(
@@ -200,7 +153,7 @@ BACKENDS = {
         "jax",
         "pytensor.link.jax.dispatch",
         slow_to_compile=True,
-        unsupported=_UNSUPPORTED_BY_JAX,
+        unsupported=(Unsupported("XLA treats subnormal numbers as 0", _holds_subnormals),),
     ),
     # It may hang on arrays of size 0, and cannot be interrupted.
     "mlx": PyTensorBackend(
@@ -209,7 +162,19 @@ BACKENDS = {
         "pytensor.link.mlx.dispatch",
         slow_to_compile=True,
         default=False,
-        unsupported=_UNSUPPORTED_BY_MLX,
+        unsupported=(
+            Unsupported(
+                "MLX has no complex128: PyTensor gives it complex64",
+                lambda case: case.result_dtype == "complex128",
+            ),
+            Unsupported(
+                "MLX cannot multiply matrices of integers or bools",
+                lambda case: case.result_dtype.kind in "biu" and _contracts(case),
+            ),
+            Unsupported(
+                "MLX hangs or returns garbage when it sums an array of size 0", _sums_empty_operand
+            ),
+        ),
     ),
     # Its compiler takes half a minute or more for each graph.
     "torch": PyTensorBackend(
@@ -218,6 +183,18 @@ BACKENDS = {
         "pytensor.link.pytorch.dispatch",
         slow_to_compile=True,
         default=False,
-        unsupported=_UNSUPPORTED_BY_TORCH,
+        unsupported=(
+            Unsupported("torch accepts no array with negative strides", _has_reversed_operand),
+            Unsupported(
+                "torch does not promote uint16, uint32 and uint64 to other dtypes",
+                lambda case: (
+                    case.x.dtype != case.y.dtype and _has_dtype(case, "uint16", "uint32", "uint64")
+                ),
+            ),
+            Unsupported(
+                "torch cannot multiply matrices of bools",
+                lambda case: case.result_dtype == "bool" and _contracts(case),
+            ),
+        ),
     ),
 }

@@ -1,4 +1,4 @@
-"""The determinism check: equivalent spellings of a call must give the same graph (R10)."""
+"""The determinism check: equivalent calls must give the same graph (R10)."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def check_determinism(case: DotCase) -> tuple[str, ...]:
 def reordered(dim: DimArgument) -> DimArgument:
     """Return an equivalent `dim` argument: a list of its names in reverse, with one of them twice.
 
-    A `dim` that is no collection of names is returned as it is: its items are shown in an error.
+    A `dim` that is not a collection of names is returned unchanged: an error shows its items.
     """
     is_collection = dim.spelling in ("tuple", "list", "set", "frozenset", "keys", "iterator")
     if not is_collection or not all(isinstance(item, str) for item in dim.items):
@@ -70,11 +70,10 @@ def over_other_dims(case: DotCase) -> DotCase:
 
 def _with_hashes(case: DotCase, hash_of: Callable[[int], int]) -> DotCase:
     """Return the same case with names whose hashes are chosen by their positions."""
-    names = {}
-    for name in (*case.dims, *case.dim.items):
-        if isinstance(name, str) and name not in names:
-            names[name] = HashedName(name)
-            names[name].hash = hash_of(len(names) - 1)
+    dims = (*case.dims, *case.dim.items)
+    names = {dim: HashedName(dim) for dim in dims if isinstance(dim, str)}
+    for position, name in enumerate(names.values()):
+        name.hash = hash_of(position)
     return case.renamed(names)
 
 

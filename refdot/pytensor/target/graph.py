@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,23 +12,15 @@ from pytensor.graph.rewriting.utils import rewrite_graph
 
 from refdot.cases.case import DotCase, Operand
 
-__all__ = ["Graph", "build", "first_gradients", "lower", "operands", "second_gradients"]
+__all__ = ["Graph", "build", "gradients", "lower", "operands"]
 
 
 @dataclass(frozen=True)
 class Graph:
-    """The graph of a case.
+    """The graph of a case."""
 
-    Attributes
-    ----------
-    inputs : list of variables
-        Tensors without dim names: x and y, or only x if both operands are the same variable.
-    out : variable
-        The xtensor that `dot` returned.
-    """
-
-    inputs: list[Any]
-    out: Any
+    inputs: list[Any]  # tensor variables: x and y, or only x if both operands are the same one
+    out: Any  # the xtensor variable that `dot` returned
 
 
 def operands(case: DotCase) -> dict[str, Operand]:
@@ -38,19 +30,18 @@ def operands(case: DotCase) -> dict[str, Operand]:
 
 def build(case: DotCase) -> Graph:
     """Build the graph of a case; only the sizes that the case marks as static are static."""
-    x = pt.tensor("x", dtype=case.x.dtype, shape=case.x.static_shape)
-    inputs = [x]
-    x_named = pytensor.xtensor.as_xtensor(x, dims=case.x.dims)
-    y_named = x_named
+    inputs = [
+        pt.tensor(name, dtype=operand.dtype, shape=operand.static_shape)
+        for name, operand in operands(case).items()
+    ]
+    x = y = pytensor.xtensor.as_xtensor(inputs[0], dims=case.x.dims)
     if not case.same_variable:
-        y = pt.tensor("y", dtype=case.y.dtype, shape=case.y.static_shape)
-        inputs.append(y)
-        y_named = pytensor.xtensor.as_xtensor(y, dims=case.y.dims)
+        y = pytensor.xtensor.as_xtensor(inputs[1], dims=case.y.dims)
     if case.call == "operator":
-        return Graph(inputs, x_named @ y_named)
+        return Graph(inputs, x @ y)
     if case.call == "method":
-        return Graph(inputs, x_named.dot(y_named, dim=case.dim.value))
-    return Graph(inputs, pytensor.xtensor.dot(x_named, y_named, dim=case.dim.value))
+        return Graph(inputs, x.dot(y, dim=case.dim.value))
+    return Graph(inputs, pytensor.xtensor.dot(x, y, dim=case.dim.value))
 
 
 def lower(graph: Graph) -> Any:
@@ -58,19 +49,6 @@ def lower(graph: Graph) -> Any:
     return rewrite_graph(graph.out.values, include=("lower_xtensor",), clone=True)
 
 
-def first_gradients(lowered: Any, operands: Sequence[Any], cotangent: Any) -> list[Any]:
-    """Differentiate a lowered dot with respect to some operands."""
-    return _gradients({lowered: cotangent}, operands)
-
-
-def second_gradients(
-    gradients: Sequence[Any], operands: Sequence[Any], tangents: Sequence[Any]
-) -> list[Any]:
-    """Differentiate the first gradients again, each with its own tangent."""
-    return _gradients(dict(zip(gradients, tangents, strict=True)), operands)
-
-
-def _gradients(cotangents: dict[Any, Any], operands: Sequence[Any]) -> list[Any]:
-    return list(
-        pytensor.grad(None, list(operands), known_grads=cotangents, disconnected_inputs="ignore")
-    )
+def gradients(cotangents: Mapping[Any, Any], operands: Sequence[Any]) -> list[Any]:
+    """Pull cotangents, each given with its variable, back to some operands."""
+    return list(pytensor.grad(None, operands, known_grads=cotangents, disconnected_inputs="ignore"))

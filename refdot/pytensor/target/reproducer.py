@@ -35,19 +35,9 @@ __all__ = ["reproducer"]
 def reproducer(mismatch: Mismatch, mode: str, lowering: str) -> str:
     """Return a standalone script that shows a mismatch.
 
-    Parameters
-    ----------
-    mismatch : Mismatch
-    mode : str
-        The compilation mode, as PyTensor code.
-    lowering : str
-        "stock", "inlined" or "direct". The script imports refdot only for "direct", which is
-        refdot's own lowering.
-
-    Returns
-    -------
-    str
-        A script that prints the expected and the actual answer, and exits 1 while they differ.
+    The script prints the expected and the actual answer, and exits 1 while they differ. It imports
+    refdot only if the lowering is "direct", which is refdot's own. `mode` is the compilation mode
+    as PyTensor code.
     """
     script = _Script(mismatch, mode, lowering)
     body = _render(
@@ -88,17 +78,17 @@ def _environment() -> Environment:
 
 def _imports_of(code: str) -> str:
     """Return the lines of the template "imports" that import a name used in some code."""
+    words = set(re.findall(r"\w+", code))
+
+    def is_used(line: str) -> bool:
+        return not words.isdisjoint(re.findall(r"\w+", re.split("import | as ", line)[-1]))
+
     lines = _render("imports").splitlines()
-    return "\n".join(line for line in lines if not line or _is_used(line, code))
-
-
-def _is_used(line: str, code: str) -> bool:
-    names = re.findall(r"\w+", re.split("import | as ", line)[-1])
-    return any(re.search(rf"\b{name}\b", code) for name in names)
+    return "\n".join(line for line in lines if not line or is_used(line))
 
 
 def _array_literal(array: Array) -> str:
-    """Write an array as flat code with a reshape: that suits empty arrays and many dims."""
+    """Write an array as a flat list with a reshape, which suits empty arrays and many dims."""
     if array.dtype.kind == "c":
         parts = array.ravel().view(array.real.dtype)
         return f'{_array_literal(parts)}.view("{array.dtype}").reshape({array.shape})'
@@ -107,12 +97,11 @@ def _array_literal(array: Array) -> str:
 
 
 def _names_literal(names: tuple[Any, ...]) -> str:
-    """Write names with chosen hashes; a template defines the function `names`."""
-    return f"names({list(names)!r})"
+    return f"names({list(names)!r})"  # a function that the template "determinism" defines
 
 
 def _hashed_literal(dim: DimArgument) -> str:
-    """Write a `dim` argument of names with chosen hashes."""
+    """Write a `dim` argument whose names have chosen hashes."""
     names = _names_literal(dim.items)
     codes = {
         "str": f"{names}[0]",
@@ -134,7 +123,7 @@ class _Script:
 
     @property
     def is_build_only(self) -> bool:
-        """Whether building the graph shows the mismatch, without any values."""
+        """Whether building the graph shows the mismatch, without values."""
         return self.mismatch.stage == "build" and self.mismatch.kind != "accepted-invalid"
 
     @property
@@ -150,10 +139,8 @@ class _Script:
     @property
     def differentiates(self) -> bool:
         mismatch = self.mismatch
-        if mismatch.kind == "wrong-gradient" or mismatch.order > 0:
-            return True
         if mismatch.kind != "structure":
-            return False
+            return mismatch.kind == "wrong-gradient" or mismatch.order > 0
         of_rewrite = self.rewrite_fails and mismatch.case.gradient_order > 0
         return "gradient graph" in mismatch.detail or (of_rewrite and bool(self.differentiated))
 
@@ -183,22 +170,20 @@ class _Script:
     def correct_type(self) -> tuple[tuple[str, ...], str, tuple[int | None, ...]]:
         """The dims, dtype and static shape that the graph should declare (R5, R7, R9)."""
         case = self.mismatch.case
-        x, y = case.x.static_sizes, case.y.static_sizes
+        static = [*case.x.static_sizes.items(), *case.y.static_sizes.items()]
+        sizes = {dim: size for dim, size in static if size is not None}
         dims = case.lowering.out_dims
-        shape = tuple(x[dim] if x.get(dim) is not None else y.get(dim) for dim in dims)
-        return dims, str(case.result_dtype), shape
+        return dims, str(case.result_dtype), tuple(map(sizes.get, dims))
 
     @property
     def correct_answer(self) -> tuple[CorrectAnswers, Array, Array]:
         """The correct answers, one of them, and the distance from it that is allowed."""
-        mismatch = self.mismatch
+        mismatch, case, replicate = self.mismatch, self.mismatch.case, self.mismatch.replicate
         if mismatch.kind == "wrong-gradient":
             operand = mismatch.operand or self.differentiated[0]
-            correct = correct_gradient(
-                mismatch.case, mismatch.order or 1, operand, mismatch.replicate
-            )
+            correct = correct_gradient(case, mismatch.order or 1, operand, replicate)
         else:
-            correct = correct_value(mismatch.case, mismatch.replicate)
+            correct = correct_value(case, replicate)
         with np.errstate(all="ignore"):
             reference = correct.reference.astype(correct.dtype)
         bound = np.zeros(reference.shape)

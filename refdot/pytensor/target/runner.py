@@ -18,7 +18,7 @@ from refdot.pytensor.target.determinism import check_determinism
 from refdot.pytensor.target.stages import StageError, stage
 from refdot.pytensor.target.structure import unlowered_nodes
 from refdot.targets.outcome import REPLICATES, Declared, Gradient, Outcome, Raised, effects
-from refdot.tensor import Array, NamedTensor
+from refdot.tensor import NamedTensor
 
 __all__ = ["Runner", "graph_key"]
 
@@ -58,7 +58,8 @@ class Runner:
         )
 
     def _prepare(self, case: DotCase) -> _PreparedGraph:
-        outcome, gradient = Outcome(), None
+        """Run all stages before the first call."""
+        outcome, gradient = Outcome(), _GradientGraph()
         if self.checks_determinism:
             outcome = replace(outcome, nondeterminism=check_determinism(case))
         try:
@@ -83,19 +84,17 @@ class Runner:
                 outcome = replace(outcome, unlowered_nodes=found)
             if self.until == "lower":
                 return _PreparedGraph(outcome)
-            function, logged = _compile(self.mode, graph, lowered, gradient)
+            compiling = partial(
+                pytensor.function,
+                graph.inputs + gradient.inputs,
+                [lowered, *gradient.outputs],
+                mode=self.mode,
+                on_unused_input="ignore",
+            )
+            function, logged = _run_with_rewrite_fallback("compile", compiling)
             return _PreparedGraph(replace(outcome, logged=logged), function, gradient)
         except StageError as stopped:
             return _PreparedGraph(replace(outcome, raised=stopped.raised))
-
-
-@dataclass(frozen=True)
-class _PreparedGraph:
-    """The result of all stages before the first call."""
-
-    outcome: Outcome
-    function: Callable[..., Any] | None = None  # if all stages up to compilation succeeded
-    gradient: _GradientGraph | None = None
 
 
 def graph_key(case: DotCase) -> DotCase:
@@ -111,9 +110,9 @@ def graph_key(case: DotCase) -> DotCase:
 def _discrete_gradients(
     case: DotCase, graph: graphs.Graph, lowered: Any
 ) -> tuple[tuple[str, ...], Raised | None]:
-    """Return which operands of integer and bool dtypes have a gradient, and why another has none.
+    """Return the operands of integer and bool dtypes that have a gradient.
 
-    The reason is the exception for the first operand that PyTensor refuses to differentiate.
+    If PyTensor refuses to differentiate others, also return the exception for the first of them.
     """
     given, refused = [], None
     inputs = zip(graphs.operands(case).items(), graph.inputs, strict=True)
@@ -121,7 +120,7 @@ def _discrete_gradients(
         if np.dtype(operand.dtype).kind in "biu":
             try:
                 with stage("lower"):
-                    graphs.first_gradients(lowered, [variable], lowered.type("cotangent"))
+                    graphs.gradients({lowered: lowered.type("cotangent")}, [variable])
                     given.append(name)
             except StageError as stopped:
                 refused = refused or stopped.raised
@@ -135,41 +134,40 @@ def _differentiated(case: DotCase) -> tuple[str, ...]:
     """
     operands = graphs.operands(case).items()
     kinds = {name: np.dtype(operand.dtype).kind for name, operand in operands}
-    if "c" in kinds.values():
-        return ()
-    return tuple(name for name, kind in kinds.items() if kind == "f")
+    return () if "c" in kinds.values() else tuple(name for name in kinds if kinds[name] == "f")
 
 
 @dataclass(frozen=True)
 class _GradientGraph:
-    """The gradients of a lowered dot."""
+    """The gradients of a lowered dot, if it has any."""
 
-    inputs: list[Any]  # the cotangent, and for second order the tangents
-    outputs: list[Any]
-    labels: list[tuple[int, str]]  # the order and the operand of each output
+    inputs: list[Any] = field(default_factory=list)  # the cotangent, and for order 2 the tangents
+    outputs: list[Any] = field(default_factory=list)
+    labels: list[tuple[int, str]] = field(default_factory=list)  # order and operand of each output
 
     @classmethod
     def build(cls, case: DotCase, graph: graphs.Graph, lowered: Any) -> _GradientGraph:
-        """Differentiate once or twice, as the case asks."""
+        """Differentiate once, or twice if the case has gradients of second order."""
         names = _differentiated(case)
         with stage("lower"):
-            operands = [dict(zip("xy", graph.inputs, strict=False))[name] for name in names]
+            operands = [graph.inputs["xy".index(name)] for name in names]
             cotangent = pt.tensor("cotangent", dtype=lowered.dtype, shape=lowered.type.shape)
-            first = graphs.first_gradients(lowered, operands, cotangent)
-            inputs, outputs = [cotangent], list(first)
+            first = graphs.gradients({lowered: cotangent}, operands)
             labels = [(1, name) for name in names]
-            if case.gradient_order == 2 and len(names) == len(graph.inputs):
-                tangents = [
-                    pt.tensor(f"{name}_tangent", dtype=bar.dtype, shape=bar.type.shape)
-                    for name, bar in zip(names, first, strict=True)
-                ]
-                inputs += tangents
-                outputs += graphs.second_gradients(first, operands, tangents)
-                labels += [(2, name) for name in names]
-        return cls(inputs, outputs, labels)
+            if case.gradient_order < 2 or len(names) < len(graph.inputs):
+                return cls([cotangent], first, labels)
+            tangents = [
+                pt.tensor(f"{name}_tangent", dtype=bar.dtype, shape=bar.type.shape)
+                for name, bar in zip(names, first, strict=True)
+            ]
+            second = graphs.gradients(dict(zip(first, tangents, strict=True)), operands)
+            labels += [(2, name) for name in names]
+            return cls([cotangent, *tangents], [*first, *second], labels)
 
     def values(self, case: DotCase, replicate: int) -> list[Any]:
         """Return the values of the inputs: the same ones that the oracle uses."""
+        if not self.inputs:
+            return []
         cotangent, v, w = case.cotangents(replicate)
         tensors = [cotangent, v] if case.same_variable else [cotangent, v, w]
         return [
@@ -178,38 +176,36 @@ class _GradientGraph:
         ]
 
 
-def _compile(
-    mode: Mode, graph: graphs.Graph, lowered: Any, gradient: _GradientGraph | None
-) -> tuple[Callable[..., Any], tuple[Raised, ...]]:
-    """Compile a lowered graph and its gradients into one function."""
-    inputs = graph.inputs + (gradient.inputs if gradient else [])
-    outputs = [lowered, *(gradient.outputs if gradient else [])]
-    compiling = partial(pytensor.function, inputs, outputs, mode=mode, on_unused_input="ignore")
-    return _run_with_rewrite_fallback("compile", compiling)
+@dataclass(frozen=True)
+class _PreparedGraph:
+    """The result of all stages before the first call."""
+
+    outcome: Outcome
+    function: Callable[..., Any] | None = None  # if all stages up to compilation succeeded
+    gradient: _GradientGraph = field(default_factory=_GradientGraph)
 
 
 def _call(prepared: _PreparedGraph, function: Callable[..., Any], case: DotCase) -> Outcome:
     """Call a compiled function once for each replicate."""
     outcome, gradient = prepared.outcome, prepared.gradient
     dims = outcome.declared.dims if outcome.declared else ()
-    logged, values, gradients, side_effects = outcome.logged, [], [], []
-    first: Array = np.zeros(())
+    logged, answers, values, gradients, side_effects = outcome.logged, [], [], [], []
     for replicate in range(REPLICATES):
         arrays = case.arrays(replicate)[: 1 if case.same_variable else 2]
         before = tuple(array.copy() for array in arrays)
-        inputs = [*arrays, *(gradient.values(case, replicate) if gradient else [])]
+        calling = partial(function, *arrays, *gradient.values(case, replicate))
         # PyTensor compiles the inner graph of an OpFromGraph at the first call.
-        results, logged_at_run = _run_with_rewrite_fallback("run", partial(function, *inputs))
+        results, logged_at_run = _run_with_rewrite_fallback("run", calling)
         results, logged = [np.asarray(result) for result in results], logged + logged_at_run
         side_effects += effects(arrays, before, results[0])
+        answers.append(results[0])
         values.append(NamedTensor.trusted(results[0].copy(), dims))
-        if gradient is not None:
-            gradients += [
-                Gradient(order, operand, replicate, result)
-                for (order, operand), result in zip(gradient.labels, results[1:], strict=True)
-            ]
-        first = results[0] if replicate == 0 else first
-    if not np.array_equal(first, values[0].data, equal_nan=first.dtype.kind in "fc"):
+        gradients += [
+            Gradient(order, operand, replicate, result)
+            for (order, operand), result in zip(gradient.labels, results[1:], strict=True)
+        ]
+    is_inexact = answers[0].dtype.kind in "fc"
+    if not np.array_equal(answers[0], values[0].data, equal_nan=is_inexact):
         side_effects.append("a second call changed the first answer")
     return replace(
         outcome,
@@ -225,12 +221,7 @@ def _run_with_rewrite_fallback(
 ) -> tuple[Any, tuple[Raised, ...]]:
     """Run a stage; if it raises, run it again without the rewrite that fails, as users would.
 
-    Returns
-    -------
-    result : object
-        The result of `action`.
-    logged : tuple of Raised
-        The exception that PyTensor would only have logged, if any.
+    Return the result of `action`, and the exception that PyTensor would only have logged, if any.
     """
     try:
         with stage(name):

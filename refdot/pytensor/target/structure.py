@@ -17,18 +17,8 @@ __all__ = ["unlowered_nodes"]
 def unlowered_nodes(outputs: Sequence[Any], lowering: str, where: str) -> tuple[str, ...]:
     """Describe the variables and nodes that lowering should have removed from a graph.
 
-    Parameters
-    ----------
-    outputs : sequence of variables
-    lowering : str
-        The lowering that made the graph. Only "stock" may leave an `OpFromGraph`.
-    where : str
-        The name of the graph: "the forward graph" or "the gradient graph".
-
-    Returns
-    -------
-    tuple of str
-        One sentence for each type and each class of operation, sorted.
+    There is a sentence for each type and each class of operation. Only the lowering "stock" may
+    leave an `OpFromGraph`. The graph is "the forward graph" or "the gradient graph".
     """
     found = set()
     for variable in ancestors(outputs):

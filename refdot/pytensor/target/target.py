@@ -1,4 +1,4 @@
-"""PyTensor as a target: build, lower, compile and run a case on one of its backends."""
+"""PyTensor as a target, with its backends and lowerings."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class PyTensorTarget:
     not_checked: Mapping[str, str] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # In another process it stands for that process's PyTensor, and has its own folder.
+        # In another process, it is a target for the PyTensor of that process.
         return type(self), ()
 
     @property
