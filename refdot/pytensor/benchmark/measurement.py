@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -30,7 +29,7 @@ __all__ = ["PHASES", "PLAIN", "Measurement", "Setting", "configured_for", "measu
 
 PHASES = ("build", "lower", "grad", "rewrite", "code generation", "first call", "steady call")
 PLAIN = "plain"  # the variant in hand-written tensor code; the others are named by their lowering
-STEADY_CALLS, STEADY_SECONDS = 30, 1.0
+STEADY_CALLS, STEADY_SECONDS = 30, 1.0  # the steady calls end when either is reached
 
 
 class LimitReached(BaseException):
@@ -109,19 +108,14 @@ def measure(variant: str, layers: int, setting: Setting) -> Measurement:
         measurement.count("rewrite", [node.op for node in function.maker.fgraph.apply_nodes])
         with measurement.phase("first call"):
             answers = function(values.x)
-        measurement.seconds["steady call"] = _steady_call(partial(function, values.x))
+        times: list[float] = []
+        while not times or (len(times) < STEADY_CALLS and sum(times) < STEADY_SECONDS):
+            with measurement.phase("steady call"):
+                function(values.x)
+            times.append(measurement.seconds["steady call"])
+        measurement.seconds["steady call"] = median(times)
     measurement.answers = [np.asarray(answer) for answer in answers]
     return measurement
-
-
-def _steady_call(call: Callable[[], Any]) -> float:
-    """Return the median time of several calls: fewer if they are slow."""
-    times: list[float] = []
-    while not times or (len(times) < STEADY_CALLS and sum(times) < STEADY_SECONDS):
-        started = perf_counter()
-        call()
-        times.append(perf_counter() - started)
-    return median(times)
 
 
 def differentiated_loss(
