@@ -137,7 +137,7 @@ def patterns(rank: int) -> Iterator[Pattern]:
             if new == NAMES[x_rank : x_rank + len(new)]:
                 dims = x_dims + new
                 for count in range(len(dims) + 1):
-                    yield from (Pattern(x_dims, y_dims, some) for some in combinations(dims, count))
+                    yield from (Pattern(x_dims, y_dims, over) for over in combinations(dims, count))
 
 
 def forward_cases_of(pattern: Pattern) -> Iterator[DotCase]:

@@ -21,7 +21,7 @@ _PRODUCT_LIMIT = 20_000
 
 
 def size_variants(case: DotCase) -> Iterator[DotCase]:
-    """Yield cases that differ from a case that obeys R1 in sizes that are not static, and the seed.
+    """Yield cases of the same graph as a case that obeys R1, with other sizes and another seed.
 
     If the sizes of the given case disagree, the first variant has sizes that agree. In others, one
     size is 0, 1, 3 or 17. In the last two, the sizes of a shared dim disagree: n vs n + 1, and
