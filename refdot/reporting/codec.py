@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from hashlib import sha256
-from inspect import signature
 from typing import Annotated, Any, TypeAlias, TypeVar
 
 from msgspec import Meta, MsgspecError, Struct, convert, field, to_builtins
@@ -13,9 +12,8 @@ from msgspec import Meta, MsgspecError, Struct, convert, field, to_builtins
 from refdot import __version__
 from refdot.cases.codec import CaseRecord
 from refdot.check.findings import Coverage, Finding, Report
-from refdot.check.plan import Configuration, Profile, Shard
+from refdot.check.plan import Shard
 from refdot.rules import ASPECTS, KINDS, RULES, STAGES
-from refdot.targets.mismatch import Mismatch
 
 __all__ = ["report_from_json", "report_to_json", "reproducer_name"]
 
@@ -25,10 +23,11 @@ def _one_of(words: Iterable[str]) -> Meta:
 
 
 _Count: TypeAlias = Annotated[int, Meta(ge=0)]
-_T = TypeVar("_T")
+_T = TypeVar("_T", bound=Struct)
 
 
-# A field has the name of the attribute that it stores; three keys of the files differ from it.
+# A field has the name of the attribute that it stores; some keys of the files differ from it.
+# `convert` fills the fields of the report from the fields and properties of these records.
 class _Record(Struct, forbid_unknown_fields=True):
     pass
 
@@ -60,6 +59,10 @@ class _CoverageRecord(_Record):
         if [each.rank for each in self.ranks] != [*range(len(self.ranks))]:
             raise ValueError("the ranks must be 0, 1, 2, … in this order")
 
+    @property
+    def patterns(self) -> list[tuple[int, int]]:
+        return [(each.patterns, each.of) for each in self.ranks]
+
 
 class _FindingRecord(_Record):
     signature: str
@@ -81,6 +84,10 @@ class _FindingRecord(_Record):
     operand: Annotated[str, _one_of(("", "x", "y"))]
     reproducer: str
 
+    @property
+    def mismatch(self) -> _FindingRecord:
+        return self
+
 
 class _ReportRecord(_Record):
     refdot: str
@@ -90,7 +97,7 @@ class _ReportRecord(_Record):
     seed: int
     profile: _ProfileRecord
     only: list[Annotated[str, _one_of(ASPECTS)]]
-    shard: Annotated[str, Meta(pattern=r"\A[1-9][0-9]*/[1-9][0-9]*\Z")]
+    shard_text: Annotated[str, Meta(pattern=r"\A[1-9][0-9]*/[1-9][0-9]*\Z")] = field(name="shard")
     cases: _Count
     skipped: _Count
     lost: _Count
@@ -103,6 +110,10 @@ class _ReportRecord(_Record):
     interrupted: bool
     findings: list[_FindingRecord] = field(name="mismatches")
 
+    @property
+    def shard(self) -> Shard:
+        return Shard(*map(int, self.shard_text.split("/")))
+
 
 def report_to_json(report: Report) -> dict[str, Any]:
     """Return a report as what `json` can write."""
@@ -110,9 +121,8 @@ def report_to_json(report: Report) -> dict[str, Any]:
         _ReportRecord,
         report,
         refdot=__version__,
-        profile=_build(_ProfileRecord, report.profile),
         only=list(report.only),
-        shard=str(report.shard),
+        shard_text=str(report.shard),
         backends=list(report.backends),
         lowerings=list(report.lowerings),
         coverage={name: _coverage_record(each) for name, each in report.coverage.items()},
@@ -133,56 +143,28 @@ def _finding_record(finding: Finding) -> _FindingRecord:
         _FindingRecord,
         finding.mismatch,
         finding,
-        configuration=_build(_ConfigurationRecord, finding.configuration),
         case=CaseRecord.of(finding.mismatch.case),
         reproducer=reproducer_name(finding),
     )
 
 
 def report_from_json(data: Any) -> Report:
-    """Return the report that `report_to_json` wrote.
-
-    Raises
-    ------
-    ValueError
-        The data do not describe a report, or another version of refdot wrote them.
-    """
+    """Return the report that `report_to_json` of this version wrote, or raise a `ValueError`."""
     if not isinstance(data, dict) or "refdot" not in data:
         raise ValueError("not written by refdot check")
     if data["refdot"] != __version__:
         raise ValueError(f"written by refdot {data['refdot']}, and this is {__version__}")
     try:
-        record = convert(data, _ReportRecord)
-        report = _build(
-            Report,
-            record,
-            profile=_build(Profile, record.profile),
-            only=tuple(record.only),
-            shard=Shard(*map(int, record.shard.split("/"))),
-            backends=tuple(record.backends),
-            lowerings=tuple(record.lowerings),
-            coverage={name: _coverage(each) for name, each in record.coverage.items()},
-            findings=[_finding(each) for each in record.findings],
-        )
+        report = convert(convert(data, _ReportRecord), Report, from_attributes=True)
         _check_consistency(report)
     except (MsgspecError, ValueError) as error:
         raise ValueError(f"not written by refdot check: {error}") from None
     return report
 
 
-def _coverage(record: _CoverageRecord) -> Coverage:
-    return _build(Coverage, record, patterns=[(each.patterns, each.of) for each in record.ranks])
-
-
-def _finding(record: _FindingRecord) -> Finding:
-    mismatch = _build(Mismatch, record, case=record.case.case)
-    configuration = _build(Configuration, record.configuration)
-    return _build(Finding, record, mismatch=mismatch, configuration=configuration)
-
-
-def _build(kind: Callable[..., _T], *sources: object, **values: Any) -> _T:
-    """Return a new object with these values, and attributes of the sources for the others."""
-    for name in signature(kind).parameters:
+def _build(kind: type[_T], *sources: object, **values: Any) -> _T:
+    """Return a new record with these values, and attributes of the sources for the others."""
+    for name in kind.__struct_fields__:
         for source in sources:
             if name not in values and hasattr(source, name):
                 values[name] = getattr(source, name)
