@@ -1,1 +1,1 @@
-"""Error messages: the scenarios that raise them, what a target says, and regexes for that."""
+"""Error messages: the scenarios that raise them, their survey, and regexes for them."""

@@ -18,7 +18,7 @@ from refdot.display.explanation import explain
 from refdot.messages.scenarios import SCENARIOS
 from refdot.targets.registry import find_target
 
-# Modules that somebody may point refdot at, one file each.
+# Modules with targets, one file each.
 MODULES = {
     "right_dot": "from refdot import dot\nnumber = 5\n",
     "wrong_dot": "import refdot\n\n\ndef dot(x, y, dim=None):\n    return refdot.dot(y, x, dim)\n",
@@ -38,7 +38,7 @@ FILES = {
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
-    """Stand in a folder with the modules and files above, and import nothing for good."""
+    """Change to a folder with these modules and files; forget imported modules afterwards."""
     for name, source in MODULES.items():
         (tmp_path / f"{name}.py").write_text(source, encoding="utf-8")
     for name, text in FILES.items():
@@ -203,7 +203,7 @@ def test_piped_output_is_plain_text(capsys):
     assert main(["check", "wrong_dot:dot", "--cases", "20", "--seed", "3"]) == 1
     out, err = capsys.readouterr()
     assert err == ""
-    # How often it was seen, how many cases the target does not claim to do, and how long it took.
+    # The numbers of occurrences, of judged and of unsupported cases, and the time.
     changing = r"(?<=seen ).*(?= on)|\d+(?= cases judged)|^not judged .*\n|\d+(?= s$)"
     out = re.sub(r"(?<=Python )[\d.]+", "3", re.sub(changing, "", out, flags=re.MULTILINE))
     assert (
@@ -296,7 +296,7 @@ def test_merged_shards_equal_the_report_of_one_run(folder, capsys):
     merged = capsys.readouterr().out
     seconds = r"\d+ s$|whole(-again)?$"
     assert re.sub(seconds, "", merged, flags=re.M) == re.sub(seconds, "", whole, flags=re.M)
-    # The page says how it was made, and how long that took.
+    # The page shows the command and the time.
     for name in {path.name for path in (folder / "whole").iterdir()} - {"report.html"}:
         texts = [(folder / there / name).read_text("utf-8") for there in ("whole", "whole-again")]
         texts = [re.sub(r'"seconds": [\d.]+', "", text) for text in texts]
@@ -321,7 +321,7 @@ def test_failing_cases_are_kept_for_the_next_run(folder, capsys):
     assert "\njudging saved counterexamples: 1 of 1\n" in capsys.readouterr().out
 
 
-# Each: options, and the profile that they are.
+# Each: options, and the profile that they give.
 AMOUNTS = {
     "": Profile(2000, 2, thorough=False, sample=5),
     "--profile deep --backend call": Profile(400_000, 3, sample=300),
@@ -337,8 +337,8 @@ AMOUNTS = {
 
 @pytest.mark.parametrize(("options", "profile"), AMOUNTS.items(), ids=AMOUNTS)
 def test_specific_options_override_the_profile(options, profile, monkeypatch, capsys):
-    def run(target, **asked):
-        assert {name: asked[name] for name in vars(profile)} == vars(profile)
+    def run(target, **options):
+        assert {name: options[name] for name in vars(profile)} == vars(profile)
         return campaign(target, cases=1)
 
     campaign = check.run
@@ -424,29 +424,29 @@ def test_an_invalid_case_is_bad_usage(case, folder, capsys):
 
 # errors
 
-# Another right dot, which says it in words of its own; and one that says nothing.
-SPEAKING = """\
+# A correct dot with its own error message, and one that never raises an error.
+OTHER_DOTS = """\
 import numpy as np
 import refdot
 
 
-def tells(x, y, dim=None):
+def own_message(x, y, dim=None):
     try:
         return refdot.dot(x, y, dim)
     except refdot.SizeMismatchError as error:
         raise ValueError(f"operands are of {len(error.dims)} sizes too many") from None
 
 
-def is_silent(x, y, dim=None):
+def never_raises(x, y, dim=None):
     return refdot.dot(x, x, ...)
 """
 
 
 @pytest.fixture
-def _speaking(folder):
-    (folder / "speaking.py").write_text(SPEAKING, encoding="utf-8")
+def _other_dots(folder):
+    (folder / "other_dots.py").write_text(OTHER_DOTS, encoding="utf-8")
     yield
-    sys.modules.pop("speaking", None)
+    sys.modules.pop("other_dots", None)
 
 
 def test_errors_are_listed_by_scenario(capsys):
@@ -467,24 +467,24 @@ def test_errors_are_listed_by_scenario(capsys):
     assert out.endswith("\n5 calls, 0 errors missing\n")
 
 
-@pytest.mark.usefixtures("_speaking")
+@pytest.mark.usefixtures("_other_dots")
 def test_missing_errors_are_shown_and_counted(capsys):
-    assert main(["errors", "speaking:is_silent", "--situation", "batch-static"]) == 0
+    assert main(["errors", "other_dots:never_raises", "--situation", "batch-static"]) == 0
     out = capsys.readouterr().out
     assert "  -       -                   NO ERROR RAISED\n" in out
     assert out.endswith("\n1 call, 1 error missing\n")
 
 
-@pytest.mark.usefixtures("_speaking")
+@pytest.mark.usefixtures("_other_dots")
 def test_errors_are_written_and_compared(folder, capsys):
     assert main(["errors", "right_dot:dot", "--json", "a.json", "--report", "new/report"]) == 0
     assert capsys.readouterr().out.endswith("errors missing\nreport in new/report\n")
     page = (folder / "new/report/errors.html").read_text("utf-8")
     assert page.startswith("<!DOCTYPE html>")
     assert all(name in page for name in SCENARIOS)
-    assert main(["errors", "speaking:tells", "--json", "-"]) == 0
+    assert main(["errors", "other_dots:own_message", "--json", "-"]) == 0
     out, err = capsys.readouterr()
-    assert json.loads(out)["target"] == "speaking:tells"
+    assert json.loads(out)["target"] == "other_dots:own_message"
     assert err.startswith("surveying: ")
     (folder / "b.json").write_text(out, encoding="utf-8")
     assert main(["errors", "--diff", "a.json", "a.json"]) == 0
@@ -552,9 +552,9 @@ def test_a_catastrophic_pattern_is_stopped(capsys, monkeypatch):
     assert "catastrophic: not finished after 1 s\n" in capsys.readouterr().out
 
 
-@pytest.mark.usefixtures("_speaking")
-@pytest.mark.parametrize("target", ["right_dot:dot", "speaking:tells", "xarray"])
-def test_the_suggested_pattern_is_right(target, capsys):
+@pytest.mark.usefixtures("_other_dots")
+@pytest.mark.parametrize("target", ["right_dot:dot", "other_dots:own_message", "xarray"])
+def test_the_suggested_pattern_is_correct(target, capsys):
     assert main(["regex", "no such words", target]) == 1
     lines = capsys.readouterr().out.splitlines()
     suggested = lines[lines.index("suggestion, matches 5 of 5 messages:") + 1].strip()
@@ -562,9 +562,9 @@ def test_the_suggested_pattern_is_right(target, capsys):
     assert "correct: matches all 5 messages and no other error" in capsys.readouterr().out
 
 
-@pytest.mark.usefixtures("_speaking")
-def test_no_pattern_is_right_without_an_error(capsys):
-    assert main(["regex", "x", "speaking:is_silent"]) == 1
+@pytest.mark.usefixtures("_other_dots")
+def test_no_pattern_is_correct_without_an_error(capsys):
+    assert main(["regex", "x", "other_dots:never_raises"]) == 1
     out = capsys.readouterr().out
     assert "contracted-unknown: no error raised\n" in out
     assert "no suggestion: " in out
