@@ -28,20 +28,9 @@ _FAMILIES = {"b": "bool", "i": "integer", "u": "integer", "f": "float", "c": "co
 
 
 def compare(case: DotCase, outcome: Outcome, target: Target) -> tuple[Mismatch, ...]:
-    """Judge the outcome of a case.
+    """Return the mismatches in the outcome of a case that the target supports.
 
-    Parameters
-    ----------
-    case : DotCase
-        A case that the target supports.
-    outcome : Outcome
-    target : Target
-
-    Returns
-    -------
-    tuple of Mismatch
-        Empty if the outcome breaks no rule. Consequences of a mismatch that was found already are
-        left out.
+    Mismatches that follow from another one are left out.
     """
     error = expected_error(case)
     if error is None:
@@ -208,13 +197,7 @@ def judge_answer(
 ) -> list[Mismatch]:
     """Judge an answer to `dot(x, y, dim)`: R5, R6, R7 and R9.
 
-    Parameters
-    ----------
-    answer, x, y : NamedTensor
-    case : DotCase
-        A valid case that describes `x`, `y` and `dim`.
-    replicate : int, optional
-        The replicate of the case that `x` and `y` are from.
+    A valid case describes `x`, `y` and `dim`; `x` and `y` are from one of its replicates.
     """
     mismatch = partial(_mismatch, case, replicate=replicate)
     oracle = dot(x, y, case.dim.names)
@@ -289,10 +272,7 @@ def _first_wrong(
 ) -> tuple[str, str, str] | None:
     """Describe coarsely how an answer is wrong, if it is, and show its first wrong element.
 
-    Returns
-    -------
-    tuple of str, optional
-        The description, then the element of `reference` and of the answer, with its location.
+    The result is the description, then that element of the reference and of the answer.
     """
     wrong = correct.wrong(answer)
     if not wrong.any():

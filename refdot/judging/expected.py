@@ -35,16 +35,8 @@ def correct_gradient(case: DotCase, order: int, operand: str, replicate: int = 0
 
     First order: the cotangents of x and y. Second order: the gradients of ⟨v, x̄⟩ + ⟨w, ȳ⟩ for
     random tangents v and w. Since x̄ is a dot of the cotangent with y, its gradient with respect to
-    y is the cotangent of y with v in place of x; likewise for w.
-
-    Parameters
-    ----------
-    case : DotCase
-    order : int
-        1 or 2.
-    operand : str
-        "x" or "y"; "x" if both are the same variable.
-    replicate : int, optional
+    y is the cotangent of y with v in place of x; likewise for w. If both operands are the same
+    variable, its name is "x".
     """
     x, y = case.tensors(replicate)
     cotangent, v, w = case.cotangents(replicate)

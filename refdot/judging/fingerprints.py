@@ -37,16 +37,7 @@ PLACEHOLDER = re.compile("|".join(["<dim>", *(placeholder for placeholder, _ in 
 def normalise(text: str, case: DotCase) -> str:
     """Return a message on one line, with placeholders for the parts that vary.
 
-    Parameters
-    ----------
-    text : str
-    case : DotCase
-        The names of its dims vary, too.
-
-    Returns
-    -------
-    str
-        The placeholders are `<dim>`, `<address>`, `<array>`, `<shape>` and `<n>`.
+    The placeholders are `<dim>`, `<address>`, `<array>`, `<shape>` and `<n>`.
 
     Examples
     --------

@@ -88,53 +88,26 @@ def _wider(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 @dataclass(frozen=True)
 class CorrectAnswers:
-    """The correct answers to a dot, or to a sum of dots, element by element.
+    """The correct answers to a dot, or to a sum of dots, element by element."""
 
-    Attributes
-    ----------
-    dims : tuple of str
-        The dims of the arrays below.
-    dtype : dtype
-        The dtype of the answer by R7.
-    reference : ndarray
-        The answer in a wider precision; for integer and bool dtypes the answer itself.
-    magnitude : ndarray
-        Σ|x||y| of the finite products.
-    rises, falls : ndarray
-        Upper bounds on the sums of the positive and of the negative finite products, which show
-        whether a sum can overflow.
-    finite : ndarray
-        The reference without the non-finite products.
-    zero_times_nonfinite : ndarray of bool
-        Whether 0 is multiplied by a non-finite number. BLAS may skip that product.
-    surely_nonfinite : ndarray of bool
-        Whether a product is non-finite for another reason.
-    reassociates : ndarray of bool
-        Whether summing a dim alone first can turn NaN into an infinity.
-    overflows_early : ndarray of bool
-        Whether summing a dim alone first can overflow.
-    roundings : int
-        The number of factors (1 + δ) of a product: k above.
-    products : int
-        The number of products that can underflow.
-    integers : bool
-        Whether every finite number in the operands is an integer.
-    """
-
-    dims: tuple[str, ...]
-    dtype: np.dtype[Any]
+    dims: tuple[str, ...]  # of the arrays below
+    dtype: np.dtype[Any]  # of the answer, by R7
+    # The answer in a wider precision; for integer and bool dtypes the answer itself.
     reference: Array
-    magnitude: Array
+    magnitude: Array  # Σ|x||y| of the finite products
+    # Upper bounds on the sums of the positive and of the negative finite products, which show
+    # whether a sum can overflow.
     rises: Array
     falls: Array
-    finite: Array
+    finite: Array  # the reference without the non-finite products
+    # Whether 0 is multiplied by a non-finite number. BLAS may skip that product.
     zero_times_nonfinite: Array
-    surely_nonfinite: Array
-    reassociates: Array
-    overflows_early: Array
-    roundings: int
-    products: int
-    integers: bool
+    surely_nonfinite: Array  # whether a product is non-finite for another reason
+    reassociates: Array  # whether summing a dim alone first can turn NaN into an infinity
+    overflows_early: Array  # whether summing a dim alone first can overflow
+    roundings: int  # the number of factors (1 + δ) of a product: k above
+    products: int  # the number of products that can underflow
+    integers: bool  # whether every finite number in the operands is an integer
 
     def __add__(self, other: CorrectAnswers) -> CorrectAnswers:
         return replace(
@@ -155,20 +128,9 @@ class CorrectAnswers:
     def bound(self, u: float, digits: int, underflow: float) -> Array:
         """Return how far a correct answer can be from the reference.
 
-        Parameters
-        ----------
-        u : float
-            The unit roundoff of the arithmetic that computed the answer.
-        digits : int
-            The number of bits of its significand.
-        underflow : float
-            Its smallest subnormal.
-
-        Returns
-        -------
-        ndarray
-            Of the reference's shape. It is 0 where no operation rounds, and infinite if there are
-            too many operations for the theory.
+        It is 0 where no operation rounds, and infinite if there are too many operations for the
+        theory. The arithmetic that computed the answer has the unit roundoff `u`, a significand of
+        `digits` bits and the smallest subnormal `underflow`.
         """
         own = gamma(self.roundings, unit_roundoff(self.reference.dtype))
         relative = (gamma(self.roundings, u) + own) / (1 - own) if own < 1 else float("inf")
@@ -189,16 +151,8 @@ class CorrectAnswers:
     def wrong(self, answer: Array, unit: float = 0.0) -> Array:
         """Return which elements of an answer no correct implementation can give.
 
-        Parameters
-        ----------
-        answer : ndarray
-            Of the reference's shape and any numeric dtype.
-        unit : float, optional
-            The unit roundoff of a backend that computes in less precision than its dtypes have.
-
-        Returns
-        -------
-        ndarray of bool
+        The answer can have any numeric dtype. `unit` is the unit roundoff of a backend that
+        computes in less precision than its dtypes have.
         """
         if self.dtype.kind in "biu":
             return np.asarray(answer != self.reference)
