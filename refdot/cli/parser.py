@@ -99,10 +99,10 @@ def parser() -> _Parser:
         "errors",
         run_errors,
         "list the error messages in each error scenario",
-        "Lists the stage, type and message of every error, on every backend and lowering. Exit "
+        "Lists the stage, type and message of every error, by backend and lowering. Exit "
         "code: 0; with --diff, 1 if a message changed; 2 for bad usage.",
     )
-    _add_target(errors)
+    _add_target(errors, "python, or all of another target")
     _add_scenarios(errors)
     errors.option("--json FILE", "write the complete messages to a file, or to stdout if -", Path)
     errors.option("--report DIR", "write errors.html", Path)
@@ -119,7 +119,7 @@ def parser() -> _Parser:
         "error, 1 if not, 2 for bad usage.",
     )
     regex.add_argument("pattern", metavar="PATTERN", help="regex to judge")
-    _add_target(regex)
+    _add_target(regex, "python, or all of another target")
     _add_scenarios(regex)
     regex.option("--type TYPE", "exception that must be raised", read.exception, "Exception")
 
@@ -220,13 +220,11 @@ def _add_compile_time_options(timed: _Parser) -> None:
     timed.flag("--dprint", "print the graphs before and after")
 
 
-def _add_target(command: _Parser) -> None:
+def _add_target(command: _Parser, backends: str = "all that can run, except mlx and torch") -> None:
     command.add_argument(
         "target", nargs="?", help="pytensor (default if installed), xarray, or module:function"
     )
-    command.repeatable(
-        "--backend NAME", "backend (default: all that can run, except mlx and torch)"
-    )
+    command.repeatable("--backend NAME", f"backend (default: {backends})")
     _add_lowering(command)
 
 
