@@ -5,8 +5,6 @@ so that a regex written for PyTensor matches both. Each error has the number of 
 contents of its message as attributes. A message does not depend on the hash seed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 

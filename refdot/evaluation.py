@@ -1,7 +1,5 @@
 """The dot of two named tensors, and its derivatives, which are dots themselves."""
 
-from __future__ import annotations
-
 from math import prod
 
 import numpy as np

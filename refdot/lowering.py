@@ -4,8 +4,6 @@ This is the central idea of refdot. A lowering has the role of each dim, and the
 computes the dot. It depends only on the names of dims, not on sizes, dtypes or values.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from functools import lru_cache

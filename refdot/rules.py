@@ -5,8 +5,6 @@ the target breaks the rule, such as "accepted-invalid"; and the *stage* at which
 "run". An *aspect* is a group of kinds that a user can select: `refdot check --only gradients`.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 __all__ = ["ASPECTS", "KINDS", "RULES", "STAGES"]

@@ -1,7 +1,5 @@
 """Assertions and strategies for tests of a dot and of regexes for its errors."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 

@@ -1,7 +1,5 @@
 """Format values, names and counts as text on one line."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from unicodedata import east_asian_width
 

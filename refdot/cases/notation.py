@@ -1,7 +1,5 @@
 """A short notation for cases: `dot_case("batch:2? embd:3", "embd:3 head:4")`."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from refdot.cases.case import DimArgument, DotCase, Operand

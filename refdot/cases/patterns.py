@@ -5,8 +5,6 @@ patterns, so that all of them can be tested. `refdot.cases.strategies` draws the
 dtypes, numbers and spellings.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import combinations, permutations, product

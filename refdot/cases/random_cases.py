@@ -1,7 +1,5 @@
 """Random cases by seed and index, the same on every machine."""
 
-from __future__ import annotations
-
 import warnings
 from functools import cache
 

@@ -5,8 +5,6 @@ depends on another (such as whether both operands are the same variable), it sto
 These edits change the case itself, so they also shrink cases that Hypothesis did not generate.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias, TypeVar

@@ -4,8 +4,6 @@ A target that builds graphs spends nearly all of its time before the first call.
 compiled function on many sizes that are not static therefore costs little.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 from math import prod

@@ -1,7 +1,5 @@
 """The smoke cases: a few cases that show most faults."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 

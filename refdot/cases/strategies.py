@@ -6,8 +6,6 @@ same number of draws for every dim. So Hypothesis can remove a dim from a case w
 the rest.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any, NamedTuple, TypeVar

@@ -1,7 +1,5 @@
 """The values of an operand: random numbers of a value regime, in a memory layout."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The command line: check, merge, replay, errors, regex, explain, compile-time."""
 
-from __future__ import annotations
-
 import shlex
 import sys
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """The command compile-time."""
 
-from __future__ import annotations
-
 import argparse
 import json
 

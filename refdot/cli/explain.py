@@ -1,7 +1,5 @@
 """The command explain."""
 
-from __future__ import annotations
-
 import argparse
 
 from refdot.cli.arguments import UsageError, read_dim, read_sizes

@@ -1,7 +1,5 @@
 """Files that the command line reads and writes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The target of a command, and the packages that it needs."""
 
-from __future__ import annotations
-
 import argparse
 from importlib.util import find_spec
 

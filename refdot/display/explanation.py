@@ -1,7 +1,5 @@
 """Explain a lowering as text."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from math import prod

@@ -1,7 +1,5 @@
 """Find the alternatives of a regex."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass

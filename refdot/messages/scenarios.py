@@ -5,8 +5,6 @@ one finds it here: sizes differ in the dim `b`, and `e` is the dim that does not
 dim is `t`; free dims are `r` (rows) and `c` (columns).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any

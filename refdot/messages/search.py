@@ -1,7 +1,5 @@
 """Search with a regex within a time limit, and find out whether it is catastrophic."""
 
-from __future__ import annotations
-
 import json
 import re
 import signal

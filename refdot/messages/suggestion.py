@@ -8,8 +8,6 @@ is a minimal set cover, which is solved exactly.
 A suggestion is correct for one survey: other backends or versions may have other messages.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache

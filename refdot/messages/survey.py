@@ -1,7 +1,5 @@
 """Survey the errors of a target: every error scenario, on every backend and lowering."""
 
-from __future__ import annotations
-
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Known deviations as issues in Markdown."""
 
-from __future__ import annotations
-
 from refdot.judging.comparison import compare
 from refdot.targets.mismatch import Deviation, Mismatch
 from refdot.targets.protocol import Target, deviation_of

@@ -4,8 +4,6 @@ A page is a single file that needs no network: style, script and pictures are in
 escape every value, because a dim can have any name.
 """
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence

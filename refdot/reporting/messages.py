@@ -1,7 +1,5 @@
 """Error messages, changes in them, and verdicts on regexes, as styled lines of text."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby

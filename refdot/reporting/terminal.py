@@ -1,7 +1,5 @@
 """Reports on the terminal."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from typing import TypeAlias

@@ -1,7 +1,5 @@
 """Mismatches, and the known deviations that explain some of them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Targets by name: targets of installed packages, and functions."""
 
-from __future__ import annotations
-
 import sys
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, entry_points

@@ -1,7 +1,5 @@
 """`xarray.dot` as a target."""
 
-from __future__ import annotations
-
 import warnings
 from importlib.metadata import version
 from typing import Any

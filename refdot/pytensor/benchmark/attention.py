@@ -6,8 +6,6 @@ of the keys, the weighted values, a projection back, and a residual connection. 
 mean square of the output of the last layer.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import sqrt

@@ -1,7 +1,5 @@
 """Compile times as a table, as JSON and as a plot."""
 
-from __future__ import annotations
-
 import platform
 from pathlib import Path
 from typing import Any

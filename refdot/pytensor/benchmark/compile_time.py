@@ -7,8 +7,6 @@ initialization and C modules that several variants use. numba's cache on disk is
 modules is on.
 """
 
-from __future__ import annotations
-
 import cProfile
 import gc
 import io

@@ -5,8 +5,6 @@ a wrong answer, it computes the answer that the cause leads to. Any other mismat
 is therefore still new. If several deviations match, the first one on record is reported.
 """
 
-from __future__ import annotations
-
 from packaging.specifiers import SpecifierSet
 
 # Importing these registers their deviations.

@@ -1,7 +1,5 @@
 """Known deviations: wrong dtypes, and gradients of integers."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Known deviations: valid dots that are rejected, and failing rewrites."""
 
-from __future__ import annotations
-
 import re
 
 from refdot.cases.notation import dot_case

@@ -1,7 +1,5 @@
 """Known deviations: dim names, and the `dim` argument."""
 
-from __future__ import annotations
-
 import re
 from ast import literal_eval
 from itertools import permutations

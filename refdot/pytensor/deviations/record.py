@@ -1,7 +1,5 @@
 """The record of known deviations, and predicates for their matchers."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from inspect import cleandoc

@@ -1,7 +1,5 @@
 """Known deviations: static sizes, and sizes that differ."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from math import prod
 

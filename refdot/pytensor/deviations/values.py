@@ -1,7 +1,5 @@
 """Known deviations: answers and gradients with wrong elements."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import partial
 

@@ -1,7 +1,5 @@
 """PyTensor's backends, as a table."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Temporary configuration of PyTensor for a backend and a lowering."""
 
-from __future__ import annotations
-
 import io
 import logging
 import warnings

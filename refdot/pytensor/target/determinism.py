@@ -1,7 +1,5 @@
 """The determinism check: equivalent calls must give the same graph (R10)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any

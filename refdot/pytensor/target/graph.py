@@ -1,7 +1,5 @@
 """PyTensor graphs of a case: the dot, its lowering and their gradients."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Exceptions raised inside PyTensor, recorded as data with their stage."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace

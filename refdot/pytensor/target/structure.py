@@ -1,7 +1,5 @@
 """Find nodes that a lowered graph must not contain (R14)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

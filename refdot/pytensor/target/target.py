@@ -1,7 +1,5 @@
 """PyTensor as a target, with its backends and lowerings."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Iterable, Mapping
 from functools import cached_property
