@@ -117,8 +117,9 @@ def run(
         endless = chain(batches, campaign.further_batches(target, shard))
         batches = takewhile(lambda _: time.monotonic() < end, endless)
     if database is not None and (saved := load_cases(database, target.name)):
-        stage, count = "judging saved counterexamples", len(saved)
-        batches = chain([campaign.batch(backends, saved, stage, count, count)], batches)
+        count = len(saved)
+        more = {"stage": "judging saved counterexamples", "number": count, "total": count}
+        batches = chain([campaign.batch(backends, saved, **more)], batches)
     # In this process a time limit would end the campaign.
     timeout = None if executor is None else timeout
     judge = partial(judge_batch, timeout=timeout)

@@ -116,19 +116,12 @@ class Report(Counts):
 
     Attributes
     ----------
-    target, target_version, python : str
-    seed : int
-    backends, lowerings : tuple of str
     absent_backends : dict of str to str
         Backends that cannot run here, with the reason.
-    profile : Profile
     only : tuple of str
         The aspects that were judged; all if empty.
-    shard : Shard
-    seconds : float
     findings : list of Finding
         Sorted by rule.
-    interrupted : bool
     """
 
     target: str

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import chain, count, islice, product
+from typing import Any
 
 from refdot.cases.case import DotCase
 from refdot.cases.patterns import (
@@ -139,13 +140,15 @@ class Campaign:
         >>> whole = list(campaign.batches(target))
         >>> len(whole)
         15
-        >>> whole[1::2] == [
-        ...     batch for batch in campaign.batches(target, Shard(2, 2))
-        ... ]
+        >>> whole[1::2] == list(campaign.batches(target, Shard(2, 2)))
         True
         """
         sampled = self.sampled_backends(target)
-        first = chain(self._smoke_batches(sampled), self._random_batches(target, sampled))
+        fast = [name for name in self.backends if name not in sampled]
+        smoke = []
+        if fast and self.profile.exhaustive is not None:
+            smoke = [self.batch(fast, smoke_cases(), stage="judging smoke cases")]
+        first = chain(smoke, self._random_batches(target, fast))
         yield from islice(first, shard.number - 1, None, shard.of)
         yield from self._pattern_batches(sampled, shard)
 
@@ -164,31 +167,18 @@ class Campaign:
             b.name for b in target.backends() if b.slow_to_compile and b.name in self.backends
         )
 
-    def batch(
-        self,
-        backends: Sequence[str],
-        cases: Sequence[DotCase],
-        stage: str,
-        number: int = 1,
-        total: int = 1,
-    ) -> Batch:
+    def batch(self, backends: Sequence[str], cases: Iterable[DotCase], **more: Any) -> Batch:
         """Return a batch of the same cases on each of the backends and every lowering."""
-        configurations = [Configuration(*names) for names in product(backends, self.lowerings)]
-        work = tuple(product(configurations, [tuple(cases)]))
-        return Batch(work, self.only, stage=stage, number=number, total=total)
+        configurations = (Configuration(*names) for names in product(backends, self.lowerings))
+        return Batch(tuple(product(configurations, [tuple(cases)])), self.only, **more)
 
-    def _smoke_batches(self, sampled: frozenset[str]) -> Iterator[Batch]:
-        backends = [name for name in self.backends if name not in sampled]
-        if backends and self.profile.exhaustive is not None:
-            yield self.batch(backends, list(smoke_cases()), "judging smoke cases")
-
-    def _random_batches(self, target: Target, sampled: frozenset[str]) -> Iterator[Batch]:
+    def _random_batches(self, target: Target, fast: Sequence[str]) -> Iterator[Batch]:
         """Draw distinct cases until the backends support as many as the profile requests.
 
-        Each of these is a batch, together with the unsupported cases drawn before it.
+        Each of these is a batch, together with the unsupported cases drawn before it. Backends
+        that are not `fast` get the first ones.
         """
-        stage = "judging random cases"
-        fast = [name for name in self.backends if name not in sampled]
+        has_variants = "build" in target.stages
         left = self.profile.sample or 0
         wanted = self.profile.cases if fast else min(self.profile.cases, left)
         number = 0
@@ -206,13 +196,13 @@ class Campaign:
             if any(unsupported_reason(target, case, backend) is None for backend in backends):
                 number += 1
                 left -= is_for_all
-                batch = self.batch(backends, cases, stage, number, wanted)
-                yield replace(batch, size_variants="build" in target.stages)
+                progress = {"number": number, "total": wanted}
+                yield self.batch(backends, cases, size_variants=has_variants, **progress)
                 cases = []
             if number == wanted:
                 return
         if cases:
-            yield self.batch(self.backends, cases, stage, number, wanted)
+            yield self.batch(self.backends, cases, number=number, total=wanted)
 
     def _pattern_batches(self, sampled: frozenset[str], shard: Shard) -> Iterator[Batch]:
         """Yield a batch for each dim pattern; backends in `sampled` get some of the patterns."""

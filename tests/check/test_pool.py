@@ -254,8 +254,10 @@ def test_an_interrupt_stops_the_processes():
 
 
 IN_ANOTHER_PROCESS = """
+import signal
 from pathlib import Path
 from test_pool import WorkerPool, tells_its_folder_and_sleeps
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 with WorkerPool(2) as pool:
     for _ in range(2):
         pool.submit(tells_its_folder_and_sleeps, Path())
