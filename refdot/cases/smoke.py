@@ -30,13 +30,6 @@ def smoke_cases() -> Iterator[DotCase]:
     They are cases of four patterns with properties that random cases seldom have: static sizes
     that the other operand contradicts, gradients of both orders, one variable as both operands,
     other dtypes, spellings and layouts, empty sums and long ones, and numbers that are not finite.
-
-    Examples
-    --------
-    >>> for case in list(smoke_cases())[4:6]:
-    ...     print(case)
-    dot(float64(time: 2?, head: 3?), float64(time: 2?, head: 3?), dim='time')
-    dot(float64(time: 2?, head: 3?), float64(time: 2?, head: 3?), dim='embd')
     """
     first, *others = zip(*map(_cases_of, range(len(_PATTERNS))), strict=True)
     yield from first

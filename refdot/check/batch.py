@@ -1,7 +1,5 @@
 """Judges one batch of cases."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing

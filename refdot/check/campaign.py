@@ -1,7 +1,5 @@
 """Runs a campaign: judges batches of cases, groups the mismatches, and shrinks them."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 from concurrent.futures import Executor

@@ -4,8 +4,6 @@ Random cases find only what they reach: a category that holds one case in a thou
 by a run of a few hundred.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterable, Set
 from functools import cache

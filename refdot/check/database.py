@@ -1,7 +1,5 @@
 """Saves counterexamples for later runs, in a database of Hypothesis."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

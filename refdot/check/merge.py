@@ -1,7 +1,5 @@
 """Merges the reports of a campaign's shards."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from copy import deepcopy

@@ -71,13 +71,7 @@ PROFILES = {
 
 @dataclass(frozen=True, order=True)
 class Shard:
-    """One of several parts of a campaign, each of which can run on its own machine.
-
-    Examples
-    --------
-    >>> str(Shard(2, 3))
-    '2/3'
-    """
+    """One of several parts of a campaign, each of which can run on its own machine."""
 
     number: int
     of: int

@@ -1,7 +1,5 @@
 """Runs tasks in this process, in worker processes, or on any other executor."""
 
-from __future__ import annotations
-
 import os
 import pickle
 import shutil

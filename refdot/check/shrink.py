@@ -1,7 +1,5 @@
 """Shrinks the case of each finding."""
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Callable

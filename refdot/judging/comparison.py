@@ -1,7 +1,5 @@
 """Compare the outcome of a case with the oracle's answer, rule by rule."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator
 from functools import partial

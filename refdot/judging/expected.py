@@ -1,7 +1,5 @@
 """The oracle's answers to a case: its error, its value, and the bounds for other answers."""
 
-from __future__ import annotations
-
 from refdot.cases.case import DotCase
 from refdot.errors import DotError
 from refdot.evaluation import dot

@@ -1,7 +1,5 @@
 """Messages without the parts that vary from case to case or from run to run."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from itertools import chain

@@ -6,8 +6,6 @@ single elements in exact arithmetic. Neither uses a `Lowering`, subscripts, `np.
 `np.matmul`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import product
