@@ -1,7 +1,6 @@
 """Format values, names and counts as text on one line."""
 
 from collections.abc import Iterable, Sequence
-from unicodedata import east_asian_width
 
 __all__ = ["counted", "listed", "nearest_name", "one_line", "printable", "shortened", "text_width"]
 
@@ -65,4 +64,7 @@ def text_width(text: str) -> int:
     >>> text_width("time"), text_width("時間")
     (4, 4)
     """
+    # Imported here so that `import refdot` is quicker: only displays need it.
+    from unicodedata import east_asian_width
+
     return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)

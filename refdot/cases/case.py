@@ -119,13 +119,7 @@ class DimArgument:
 
     @classmethod
     def of(cls, value: Any) -> DimArgument:
-        """Return the `DimArgument` whose value is a given `dim` argument.
-
-        Examples
-        --------
-        >>> DimArgument.of({"a"}), DimArgument.of(5).spelling
-        (DimArgument(spelling='set', items=('a',)), 'object')
-        """
+        """Return the `DimArgument` whose value is a given `dim` argument."""
         if value is None or value is ...:
             return cls("none" if value is None else "ellipsis")
         spelling = type(value).__name__

@@ -14,11 +14,6 @@ def operand(text: str, dtype: str = "float64", layout: str = "c") -> Operand:
     """Return the operand with the dims in a text, separated by spaces.
 
     `a:5` has size 5, `a` has a default size, and the sizes of `a:5?` and `a?` are not static.
-
-    Examples
-    --------
-    >>> print(operand("a:5 b?"))
-    float64(a: 5, b: 3?)
     """
     axes = [axis.rstrip("?").partition(":") for axis in text.split()]
     return Operand(
