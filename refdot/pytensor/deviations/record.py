@@ -29,7 +29,7 @@ def known_deviation(
     mismatches: str,
     example: DotCase,
     *,
-    versions: str = ">=3.0",
+    versions: str = ">=3.0.3",
     backends: str = "",
     upstream: str = "",
 ) -> Callable[[_Matcher], _Matcher]:

@@ -46,7 +46,7 @@ def summed_alone_first(mismatch: Mismatch, outcome: Outcome) -> bool:
 @known_deviation(
     "R6 R8 wrong-value wrong-gradient",
     dot_case("a:2?", "b:3?", None, ("complex128", "complex128")),
-    versions=">=3.0,<3.1",
+    versions=">=3.0.3,<3.3.5",
     backends="python c",
 )
 def outer_product_conjugated(mismatch: Mismatch, outcome: Outcome) -> bool:

@@ -1,0 +1,156 @@
+"""On which releases of PyTensor does each known deviation show?
+
+    python tests/pytensor/release_matrix.py --folder FOLDER
+
+This unpacks the wheel of every supported release into FOLDER, unless it is there, and runs the
+example of each known deviation in a process that imports the release. It writes the record,
+`tests/pytensor/releases.json`, and then the table in `docs/releases.md`. Without `--folder`, it
+only writes the table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+ROOT = Path(__file__).parents[2]
+RECORD = Path(__file__).with_name("releases.json")
+PAGE = ROOT / "docs" / "releases.md"
+# Older releases import these, too.
+EXTRA_PACKAGES = (
+    "cons",
+    "etuples",
+    "logical-unification",
+    "miniKanren",
+    "multipledispatch",
+    "toolz",
+)
+
+HEAD = """\
+# Releases of PyTensor
+
+refdot supports PyTensor {supported}. The table shows on which releases the example of each known
+deviation deviates (●) and on which it does not (·), with Python {python}, NumPy {numpy} and JAX
+{jax}. The test suite compares the version ranges of the known deviations with it.
+
+"""
+
+
+def supported() -> SpecifierSet:
+    """Return the releases of PyTensor that the extra `check` accepts."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    (requirement,) = (
+        Requirement(text)
+        for text in project["optional-dependencies"]["check"]
+        if text.startswith("pytensor")
+    )
+    return requirement.specifier
+
+
+def pip(*arguments: object) -> str:
+    command = [sys.executable, "-m", "pip", *map(str, arguments)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def releases() -> list[str]:
+    """Return the supported releases on the package index, the oldest first."""
+    listed = pip("index", "versions", "pytensor").partition("Available versions:")[2]
+    versions = listed.partition("\n")[0].replace(",", " ").split()
+    return sorted(supported().filter(versions), key=Version)
+
+
+def unpack(folder: Path, *requirements: str) -> Path:
+    """Unpack wheels into a folder, unless it is there, and without what they require."""
+    if not folder.exists():
+        pip("install", "--no-deps", "--only-binary", ":all:", "--target", folder, *requirements)
+    return folder
+
+
+def deviating(release: Path, extra: Path) -> list[str]:
+    """Return the known deviations whose example deviates, from a process with that release."""
+    completed = subprocess.run(
+        [sys.executable, "-W", "ignore", __file__, "--probe"],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(map(str, (release, ROOT, extra)))},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    shown: list[str] = json.loads(completed.stdout)
+    return shown
+
+
+def probe() -> list[str]:
+    """Return the known deviations whose example deviates on the PyTensor of this process."""
+    from refdot.pytensor.deviations import DEVIATIONS
+    from refdot.pytensor.target import PyTensorTarget
+
+    target = PyTensorTarget()
+    absent = {backend.name: backend.absent for backend in target.backends()}
+    for name in {name for deviation in DEVIATIONS for name in deviation.backends}:
+        assert not absent[name], absent[name]
+    return [deviation.id for deviation in DEVIATIONS if deviates(target, deviation)]
+
+
+def deviates(target: Any, deviation: Any) -> bool:
+    """Whether the example has a mismatch of the deviation, on one backend and any lowering."""
+    from refdot.judging.comparison import compare
+
+    backend = (deviation.backends or ("python",))[0]
+    for lowering in target.default_lowerings:
+        outcome = target.run(deviation.example, backend, lowering)
+        for mismatch in compare(deviation.example, outcome, target):
+            is_such = mismatch.rule in deviation.rules and mismatch.kind in deviation.kinds
+            if is_such and deviation.matches(mismatch, outcome):
+                return True
+    return False
+
+
+def record(folder: Path) -> dict[str, Any]:
+    """Run the examples on every release."""
+    from importlib.metadata import version
+
+    extra = unpack(folder / "extra", *EXTRA_PACKAGES)
+    found = {}
+    for release in releases():
+        found[release] = deviating(unpack(folder / release, f"pytensor=={release}"), extra)
+        print(f"{release}: {len(found[release])} known deviations", flush=True)
+    versions = {name: version(name) for name in ("numpy", "jax", "numba")}
+    return {"python": platform.python_version(), **versions, "releases": found}
+
+
+def table(recorded: dict[str, Any]) -> str:
+    """Return the page with the table."""
+    found = recorded["releases"]
+    rows = [["known deviation", *found], ["---", *[":-:"] * len(found)]]
+    for name in sorted({name for shown in found.values() for name in shown}):
+        rows.append([f"`{name}`", *("●" if name in shown else "·" for shown in found.values())])
+    head = HEAD.format(**recorded, supported=str(supported()).replace(">=", "from ") + " on")
+    return head + "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--folder", type=Path, help="where the releases are, or will be")
+    parser.add_argument("--probe", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.probe:
+        print(json.dumps(probe()))
+        return
+    if options.folder:
+        RECORD.write_text(json.dumps(record(options.folder), indent=1) + "\n", encoding="utf-8")
+    PAGE.write_text(table(json.loads(RECORD.read_text("utf-8"))), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
