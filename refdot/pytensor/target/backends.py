@@ -24,7 +24,7 @@ __all__ = ["BACKENDS", "PyTensorBackend"]
 
 
 def _numba_cache_in(folder: Path) -> AbstractContextManager[Any]:
-    """Give numba an empty cache folder.
+    """Make numba use an empty cache folder.
 
     PyTensor's cache keys for numba hold only operations and their parameters, so numba would run
     the old code of an operation that was edited, or patched in this process.
