@@ -3,9 +3,9 @@
     python tests/pytensor/release_matrix.py --folder FOLDER
 
 This unpacks the wheel of every supported release into FOLDER, unless it is there, and runs the
-example of each known deviation in a process that imports the release. It writes the record,
-`tests/pytensor/releases.json`, and then the table in `docs/releases.md`. Without `--folder`, it
-only writes the table.
+example of each known deviation in a process that imports the release. It writes the record of its
+own version of Python, such as `tests/pytensor/releases/3.13.json`, and then the table of all
+records in `docs/releases.md`. Without `--folder`, it only writes the table.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 ROOT = Path(__file__).parents[2]
-RECORD = Path(__file__).with_name("releases.json")
+RECORDS = Path(__file__).with_name("releases")
 PAGE = ROOT / "docs" / "releases.md"
 # Older releases import these, too.
 EXTRA_PACKAGES = (
@@ -41,8 +41,12 @@ HEAD = """\
 # Releases of PyTensor
 
 refdot supports PyTensor {supported}. The table shows on which releases the example of each known
-deviation deviates (●) and on which it does not (·), with Python {python}, NumPy {numpy} and JAX
-{jax}. The test suite compares the version ranges of the known deviations with it.
+deviation deviates (●) and on which it does not (·). It was measured with
+
+{environments}
+
+A release that behaves differently on these versions of Python is marked ◐. The test suite compares
+the version ranges of the known deviations with the records.
 
 """
 
@@ -129,13 +133,26 @@ def record(folder: Path) -> dict[str, Any]:
     return {"python": platform.python_version(), **versions, "releases": found}
 
 
+def records() -> dict[str, Any]:
+    """Return the record of each version of Python, such as "3.13"."""
+    return {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(RECORDS.iterdir())}
+
+
 def table(recorded: dict[str, Any]) -> str:
     """Return the page with the table."""
-    found = recorded["releases"]
-    rows = [["known deviation", *found], ["---", *[":-:"] * len(found)]]
-    for name in sorted({name for shown in found.values() for name in shown}):
-        rows.append([f"`{name}`", *("●" if name in shown else "·" for shown in found.values())])
-    head = HEAD.format(**recorded, supported=str(supported()).replace(">=", "from ") + " on")
+    found = [each["releases"] for each in recorded.values()]
+    columns = sorted({release for releases in found for release in releases}, key=Version)
+    names = sorted({name for releases in found for shown in releases.values() for name in shown})
+    rows = [["known deviation", *columns], ["---", *[":-:"] * len(columns)]]
+    for name in names:
+        cells = ({name in each[column] for each in found if column in each} for column in columns)
+        rows.append([f"`{name}`", *("◐" if len(cell) > 1 else "·●"[cell.pop()] for cell in cells)])
+    environments = "\n".join(
+        "- Python {python}, NumPy {numpy}, Numba {numba} and JAX {jax}".format(**each)
+        for each in recorded.values()
+    )
+    lowest = str(supported()).replace(">=", "from ") + " on"
+    head = HEAD.format(supported=lowest, environments=environments)
     return head + "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
@@ -148,8 +165,9 @@ def main() -> None:
         print(json.dumps(probe()))
         return
     if options.folder:
-        RECORD.write_text(json.dumps(record(options.folder), indent=1) + "\n", encoding="utf-8")
-    PAGE.write_text(table(json.loads(RECORD.read_text("utf-8"))), encoding="utf-8")
+        path = RECORDS / "{}.{}.json".format(*sys.version_info)
+        path.write_text(json.dumps(record(options.folder), indent=1) + "\n", encoding="utf-8")
+    PAGE.write_text(table(records()), encoding="utf-8")
 
 
 if __name__ == "__main__":
