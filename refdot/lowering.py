@@ -22,6 +22,7 @@ __all__ = [
     "dim_set",
     "lower",
     "lower_dot",
+    "plain_str",
 ]
 
 Dim: TypeAlias = EllipsisType | str | Iterable[str] | None
@@ -176,21 +177,25 @@ def dim_names(dims: Iterable[str], operand: str = "tensor") -> Dims:
     """Return the dims of an operand as a tuple, after checking them (R1); a `str` is one dim."""
     if isinstance(dims, str):
         dims = (dims,)
-    if isinstance(dims, Set) or not isinstance(dims, Iterable):
+    try:
+        members = iter(dims)
+    except TypeError:  # a 0-d array is an Iterable, but it has no members
+        members = None
+    if members is None or isinstance(dims, Set):
         raise DimNameError("Dims are not a sequence of str", operand, (dims,))
-    names = tuple(dims)
-    seen: set[str] = set()
-    for name in names:
-        if not isinstance(name, str):
-            raise DimNameError(f"Dim {name!r} is not a str", operand, names)
+    given = tuple(members)
+    names: list[str] = []
+    for dim in given:
+        if not isinstance(dim, str):
+            raise DimNameError(f"Dim {dim!r} is not a str", operand, given)
+        name = plain_str(dim)
         if not name:
-            raise DimNameError("Dim '' is empty", operand, names)
-        if name in seen:
+            raise DimNameError("Dim '' is empty", operand, given)
+        if name in names:
             opening = "Dimensions must be unique. Found duplicates in"
-            raise DimNameError(f"{name!r} appears twice", operand, names, opening)
-        seen.add(name)
-    # Plain str: otherwise a cached lowering would hold the str subclass of the first call.
-    return tuple(map(str, names))
+            raise DimNameError(f"{name!r} appears twice", operand, given, opening)
+        names.append(name)
+    return tuple(names)
 
 
 def dim_set(dim: Dim) -> EllipsisType | frozenset[str] | None:
@@ -198,7 +203,7 @@ def dim_set(dim: Dim) -> EllipsisType | frozenset[str] | None:
     if dim is None or isinstance(dim, EllipsisType):
         return dim
     if isinstance(dim, str):
-        return frozenset((str(dim),))
+        return frozenset((plain_str(dim),))
     # Arrays and bytes are iterable too, but passing one is a mistake.
     if hasattr(dim, "__array__") or isinstance(dim, bytes | bytearray | memoryview):
         raise DimTypeError(dim)
@@ -211,7 +216,22 @@ def dim_set(dim: Dim) -> EllipsisType | frozenset[str] | None:
         # The order of a set depends on the hash seed.
         member = min(not_str, key=repr) if isinstance(dim, Set) else not_str[0]
         raise DimTypeError(dim if dim is not members else names, member)
-    return frozenset(map(str, names))
+    return frozenset(map(plain_str, names))
+
+
+def plain_str(name: str) -> str:
+    """Return the characters of a `str`, without the methods of its subclass.
+
+    A member of an `Enum` has another `str()`, and other subclasses have another `==` or hash.
+
+    Examples
+    --------
+    >>> from enum import Enum
+    >>> Dim = Enum("Dim", {"TIME": "time"}, type=str)
+    >>> str(Dim.TIME), plain_str(Dim.TIME)
+    ('Dim.TIME', 'time')
+    """
+    return name if type(name) is str else str.__str__(name)
 
 
 @lru_cache(maxsize=4096)

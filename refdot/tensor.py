@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 import numpy as np
 
 from refdot.errors import DimNameError, DimNotFoundError
-from refdot.lowering import dim_names
+from refdot.lowering import dim_names, plain_str
 from refdot.text import printable
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class NamedTensor:
     Parameters
     ----------
     data : array_like
-        The values. An array is not copied.
+        The values. An array is not copied. A masked array is rejected, since its mask would be lost.
     dims : iterable of str
         A distinct, non-empty name for each axis. A single `str` names one axis.
 
@@ -35,6 +35,8 @@ class NamedTensor:
     ------
     DimNameError
         R1: the dims are not distinct, non-empty `str`, one for each axis.
+    TypeError
+        `data` is a masked array.
 
     Examples
     --------
@@ -56,6 +58,8 @@ class NamedTensor:
     dims: tuple[str, ...]
 
     def __init__(self, data: npt.ArrayLike, dims: Iterable[str]) -> None:
+        if isinstance(data, np.ma.MaskedArray):
+            raise TypeError("a NamedTensor has no mask: fill the masked array first")
         array, names = np.asarray(data), dim_names(dims)
         if array.ndim != len(names):
             problem = f"Number of dims ({len(names)}) differs from number of axes ({array.ndim})"
@@ -109,7 +113,7 @@ class NamedTensor:
         >>> x.transpose("embd", ...).dims
         ('embd', 'batch', 'time')
         """
-        named = [dim for dim in dims if not isinstance(dim, EllipsisType)]
+        named = [plain_str(dim) for dim in dims if not isinstance(dim, EllipsisType)]
         self._check_has(named)
         rest = [dim for dim in self.dims if dim not in named]
         order = [
@@ -182,7 +186,11 @@ class NamedTensor:
     @classmethod
     def from_xarray(cls, array: xarray.DataArray) -> NamedTensor:
         """Make a tensor of the values and dims of an `xarray.DataArray`; ignore its coordinates."""
-        return cls(array.values, dim_names(map(str, array.dims)))
+        import xarray
+
+        if not isinstance(array, xarray.DataArray):
+            raise TypeError(f"from_xarray takes a DataArray, got {type(array).__name__}")
+        return cls(array.values, array.dims)
 
     def to_xarray(self) -> xarray.DataArray:
         """Return an `xarray.DataArray` of the same values and dims, without coordinates."""

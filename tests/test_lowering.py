@@ -1,6 +1,7 @@
 """Lowerings have the right roles and subscripts, and invalid dims are rejected."""
 
 from collections import deque
+from enum import Enum
 from string import ascii_letters
 
 import numpy as np
@@ -141,6 +142,12 @@ WRONG_DIMS = [
     (("a", ("b",)), "Dim ('b',) is not a str in {}: ('a', ('b',))"),
     ((b"a",), "Dim b'a' is not a str in {}: (b'a',)"),
     ((..., "a"), "Dim Ellipsis is not a str in {}: (Ellipsis, 'a')"),
+]
+NOT_A_SEQUENCE = [
+    (5, "Dims are not a sequence of str in {}: (5,)"),
+    (None, "Dims are not a sequence of str in {}: (None,)"),
+    ({"a"}, "Dims are not a sequence of str in {}: ({{'a'}},)"),
+    (np.array("a"), "Dims are not a sequence of str in {}: (array('a', dtype='<U1'),)"),
 ]
 
 # The `dim` argument, the missing names and the message.
@@ -325,6 +332,45 @@ def test_dims_that_are_not_distinct_non_empty_str_are_rejected(dims, message, op
         lower_dot(*((dims, "a") if operand == "x" else ("a", dims)))
     assert str(info.value) == message.format(operand)
     assert (info.value.rule, info.value.operand, info.value.dims) == ("R1", operand, dims)
+
+
+@pytest.mark.parametrize("operand", ["x", "y"])
+@pytest.mark.parametrize(("dims", "message"), NOT_A_SEQUENCE)
+def test_dims_that_are_not_a_sequence_are_rejected(dims, message, operand):
+    with pytest.raises(DimNameError) as info:
+        lower_dot(*((dims, "a") if operand == "x" else ("a", dims)))
+    assert str(info.value) == message.format(operand)
+
+
+# Names as members of an enumeration, whose `str()` is not the name.
+Dim = Enum("Dim", {"TIME": "time", "EMBD": "embd"}, type=str)
+
+
+class Odd(str):
+    """A name that prints, compares and hashes as another one."""
+
+    def __str__(self):
+        return "other"
+
+    def __eq__(self, other):
+        return self is other
+
+    def __hash__(self):
+        return id(self)
+
+
+@pytest.mark.parametrize("kind", [Dim, Odd, np.str_])
+def test_the_name_of_a_dim_is_its_characters(kind):
+    low = lower_dot(("batch", kind("time")), ("time", kind("embd")), dim=[kind("time")])
+    assert (low.contracted, low.out_dims) == (("time",), ("batch", "embd"))
+    assert {*map(type, low.all_dims)} == {str}
+    assert lower_dot(("a", kind("time")), "time", dim=kind("time")).contracted == ("time",)
+
+
+@pytest.mark.parametrize("kind", [Dim, Odd, np.str_])
+def test_names_with_the_same_characters_are_repeated(kind):
+    with pytest.raises(DimNameError, match="'time' appears twice in x"):
+        lower_dot((kind("time"), kind("time")), ())
 
 
 def test_dim_names_without_an_operand_are_those_of_a_tensor():

@@ -297,3 +297,21 @@ def test_from_xarray_ignores_coordinates():
     array = xarray.DataArray([2, 3], dims="time", coords={"time": [10, 20]}, name="named")
     assert NamedTensor.from_xarray(array) == NamedTensor([2, 3], "time")
     assert NamedTensor.from_xarray(xarray.DataArray(5)) == NamedTensor(5, ())
+
+
+@pytest.mark.parametrize(
+    ("wrong", "name"),
+    [(NUMBERS, "ndarray"), (xarray.Dataset(), "Dataset"), (NamedTensor(1, ()), "NamedTensor")],
+)
+def test_from_xarray_rejects_what_is_not_a_dataarray(wrong, name):
+    with pytest.raises(TypeError) as info:
+        NamedTensor.from_xarray(wrong)
+    assert str(info.value) == f"from_xarray takes a DataArray, got {name}"
+
+
+def test_a_masked_array_is_rejected():
+    masked = np.ma.array([2.0, 3.0], mask=[False, True])
+    with pytest.raises(TypeError) as info:
+        NamedTensor(masked, "a")
+    assert str(info.value) == "a NamedTensor has no mask: fill the masked array first"
+    assert NamedTensor(masked.filled(0), "a") == NamedTensor([2.0, 0.0], "a")
