@@ -27,7 +27,7 @@ class NamedTensor:
     Parameters
     ----------
     data : array_like
-        The values. An array is not copied. A masked array is rejected, since its mask would be lost.
+        The values. An array is not copied. A masked array is rejected: its mask would be lost.
     dims : iterable of str
         A distinct, non-empty name for each axis. A single `str` names one axis.
 
