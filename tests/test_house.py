@@ -20,6 +20,7 @@ CHECK = CORE | {"hypothesis", "jinja2", "msgspec", "rich"}
 ALLOWED = {
     "display": CORE,
     "cases": CORE | {"hypothesis", "msgspec"},
+    "programs": CORE | {"hypothesis", "msgspec"},
     "targets": CORE,
     "judging": CORE,
     "check": CORE | {"hypothesis", "msgspec"},

@@ -1,0 +1,261 @@
+"""The estimate of each operation's result: its reference value and the bound on its error.
+
+x and y are the references of the arguments, Bₓ and Bᵧ the bounds on their errors, Mₓ and Mᵧ their
+magnitudes, and u the unit roundoff; see `refdot.programs.estimates`. An answer's arguments are
+x + d and y + e with |d| ≤ Bₓ and |e| ≤ Bᵧ, so their sizes are at most Mₓ + Bₓ and Mᵧ + Bᵧ.
+
+What a compiler may do, and the bounds cover:
+
+- add the terms of a sum in any order, also across nested sums and dots, with or without fused
+  multiply-add; multiply factors in any order; multiply each term of a sum by a factor;
+- write x/y as x·(1/y), x·c as x/(1/c), and powers as products, roots and reciprocals;
+- write eˣ·eʸ as eˣ⁺ʸ and eˣ/eʸ as eˣ⁻ʸ, and compute eˣ as 2 to the power of x/log 2;
+- compute softmax with or without a shift by the maximum, or from the logarithm of the sum.
+
+Not covered: expanding a product of two sums, products of which a part overflows or underflows in
+another order, and arithmetic in a lower precision than the dtype's (for which `unit` is).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import ceil, prod
+
+import numpy as np
+
+from refdot.cases.case import Operand
+from refdot.evaluation import evaluate
+from refdot.lowering import lower_dot
+from refdot.programs.estimates import Estimate, Precision
+from refdot.programs.moves import MOVES
+from refdot.programs.operations import dims_of
+from refdot.tensor import Array
+
+__all__ = ["ESTIMATORS"]
+
+# The error of `exp` and `pow`, in roundings: 4 units in the last place, the most that vector
+# libraries state. A correctly rounded result would be within 1 rounding.
+_FUNCTION = 8
+
+
+def _dot(
+    out: Operand, precision: Precision, x: Estimate, y: Estimate, dim: tuple[str, ...] | None
+) -> Estimate:
+    """Estimate a dot of K products.
+
+    Each product of x + d and y + e differs from x·y by at most Bₓ(|y| + Bᵧ) + |x|Bᵧ. It takes part
+    in one multiplication and K − 1 additions in any order of summation: K roundings.
+    """
+    lowering = lower_dot(x.dims, y.dims, dim)
+    sizes = dict(zip(x.dims + y.dims, x.value.shape + y.value.shape, strict=True))
+    count = prod(size for name, size in sizes.items() if name not in out.dims)
+
+    def products(left: Array, right: Array) -> Array:
+        return evaluate(lowering, left, right)
+
+    return Estimate.computed(
+        out,
+        precision,
+        value=products(x.value, y.value),
+        propagated=products(x.bound, np.abs(y.value) + y.bound)
+        + products(np.abs(x.value), y.bound),
+        rounding=precision.growth(count) * products(x.size, y.size) + count * precision.least,
+        magnitude=products(x.magnitude, y.magnitude),
+        grid=x.grid * y.grid,
+        terms=max(count, 1),
+    )
+
+
+def _add(out: Operand, precision: Precision, x: Estimate, y: Estimate, _: None) -> Estimate:
+    """Estimate a sum of sums.
+
+    In a sum of n terms, a term takes part in up to n − 1 additions. Bₓ contains those of x's nₓ
+    terms among themselves; nᵧ more are possible, and likewise for y.
+    """
+    x, y = x.along(out.dims), y.along(out.dims)
+    return Estimate.computed(
+        out,
+        precision,
+        value=x.value + y.value,
+        propagated=x.bound + y.bound,
+        rounding=precision.growth(y.terms) * x.size + precision.growth(x.terms) * y.size,
+        magnitude=x.magnitude + y.magnitude,
+        grid=min(x.grid, y.grid),
+        terms=x.terms + y.terms,
+    )
+
+
+def _sum(out: Operand, precision: Precision, x: Estimate, dim: tuple[str, ...] | None) -> Estimate:
+    """Estimate the sum of n elements, each a sum of nₓ terms.
+
+    That is a sum of n·nₓ terms, with n·nₓ − 1 roundings. Bₓ contains nₓ − 1 of them.
+    """
+    axes = tuple(axis for axis, name in enumerate(x.dims) if name not in out.dims)
+    count = prod(x.value.shape[axis] for axis in axes)
+
+    def total(array: Array) -> Array:
+        return np.asarray(array.sum(axis=axes, dtype=array.dtype))
+
+    return Estimate.computed(
+        out,
+        precision,
+        value=total(x.value),
+        propagated=total(x.bound),
+        rounding=precision.growth(max(count - 1, 0) * x.terms) * total(x.size),
+        magnitude=total(x.magnitude),
+        grid=x.grid,
+        terms=max(count, 1) * x.terms,
+    )
+
+
+def _multiply(out: Operand, precision: Precision, x: Estimate, y: Estimate, _: None) -> Estimate:
+    """Estimate a product: the dot of one product, which keeps the terms of one factor."""
+    x, y = x.along(out.dims), y.along(out.dims)
+    return Estimate.computed(
+        out,
+        precision,
+        value=x.value * y.value,
+        propagated=x.bound * (np.abs(y.value) + y.bound) + np.abs(x.value) * y.bound,
+        rounding=precision.growth(1) * x.size * y.size + precision.least,
+        magnitude=x.magnitude * y.magnitude,
+        grid=x.grid * y.grid,
+        terms=max(x.terms, y.terms) if 1 in (x.terms, y.terms) else 1,
+    )
+
+
+def _scale(out: Operand, precision: Precision, x: Estimate, factor: float) -> Estimate:
+    """Estimate a multiple. The factor is rounded to the dtype; so may be its reciprocal.
+
+    A power of two rounds nothing.
+    """
+    size = abs(factor)
+    numerator, denominator = float(factor).as_integer_ratio()
+    grid = (numerator & -numerator) / denominator  # the largest power of two that divides it
+    roundings = 0 if size == grid else 3
+    return Estimate.computed(
+        out,
+        precision,
+        value=x.value * np.asarray(factor, x.value.dtype),
+        propagated=size * x.bound,
+        rounding=precision.growth(roundings) * size * x.size + precision.least,
+        magnitude=size * x.magnitude,
+        grid=x.grid * (grid or 1.0),
+        terms=x.terms,
+    )
+
+
+def _divide(out: Operand, precision: Precision, x: Estimate, y: Estimate, _: None) -> Estimate:
+    """Estimate a quotient.
+
+    (x + d)/(y + e) − x/y = (d − e·x/y)/(y + e), and |y + e| ≥ |y| − Bᵧ. If that is not above 0, the
+    divisor may be 0. There are two roundings in x·(1/y), and 1/y may be flushed to 0 or overflow.
+    """
+    x, y = x.along(out.dims), y.along(out.dims)
+    least_divisor = np.abs(y.value) - y.bound
+    quotient = x.value / y.value
+    propagated = (x.bound + np.abs(quotient) * y.bound) / least_divisor
+    rounding = precision.growth(2) * x.size / least_divisor + precision.least * (1 + x.size)
+    return Estimate.computed(
+        out,
+        precision,
+        value=quotient,
+        propagated=np.where(least_divisor * precision.largest > 1, propagated, np.inf),
+        rounding=rounding,
+        magnitude=x.magnitude / np.abs(y.value),
+        terms=x.terms,
+    )
+
+
+def _exp(out: Operand, precision: Precision, x: Estimate, _: None) -> Estimate:
+    """Estimate eˣ.
+
+    |eˣ⁺ᵈ − eˣ| ≤ eˣ(e^Bₓ − 1). A compiler may add the exponents of two factors, or scale x before
+    it takes a power of 2: this rounds x once, by u(|x| + Bₓ).
+    """
+    value = np.exp(x.value)
+    exponent = x.bound + precision.unit * (np.abs(x.value) + x.bound + _FUNCTION)
+    return Estimate.computed(
+        out,
+        precision,
+        value=value,
+        propagated=value * np.expm1(exponent) + precision.least,
+        rounding=0,
+        magnitude=value,
+    )
+
+
+def _softmax(
+    out: Operand, precision: Precision, x: Estimate, dim: tuple[str, ...] | None
+) -> Estimate:
+    """Estimate the softmax s of n elements.
+
+    If the exponent of the element i is off by dᵢ, |dᵢ| ≤ Eᵢ, then sᵢ changes by the factor
+    exp(dᵢ)/Σⱼ sⱼ exp(dⱼ), which is between exp(−Eᵢ − D) and exp(Eᵢ + D), D = log Σⱼ sⱼ exp(Eⱼ).
+
+    Let m be the maximum. Each usual formula rounds the exponent (x − m, or x less the logarithm of
+    the sum) and what it is made of: 2u(|x| + |m|), and it takes one `exp`. Then follow n − 1
+    additions and a division, or a logarithm. The formula exp(x)/Σ exp(x) has the same bound, as
+    long as nothing overflows or underflows; from there on it is wrong, and the others are correct.
+    """
+    reduced = dims_of(Operand(x.dims, x.value.shape), dim)
+    axes = tuple(axis for axis, name in enumerate(x.dims) if name in reduced)
+    count = prod(x.value.shape[axis] for axis in axes)
+    largest = x.value.max(axis=axes, keepdims=True, initial=-np.inf)
+    powers = np.exp(x.value - largest)
+    value = powers / powers.sum(axis=axes, keepdims=True)
+    sizes = np.abs(x.value) + x.bound + np.abs(largest)
+    exponent = x.bound + precision.unit * (2 * sizes + _FUNCTION)
+    total = np.log((value * np.exp(exponent)).sum(axis=axes, keepdims=True))
+    relative = np.expm1(exponent + total + precision.unit * (2 * count + 2))
+    return Estimate.computed(
+        out,
+        precision,
+        value=value,
+        propagated=value * relative + precision.least,
+        rounding=0,
+        magnitude=value,
+    )
+
+
+def _power(out: Operand, precision: Precision, x: Estimate, exponent: float) -> Estimate:
+    """Estimate xᵖ.
+
+    By the mean value theorem, an error of x changes it by at most |p|ξᵖ⁻¹Bₓ, for some ξ between
+    |x| − Bₓ and |x| + Bₓ. Unless p is a positive integer, 0 is a pole or the edge of the domain.
+    Repeated multiplication and a reciprocal take |p| roundings.
+    """
+    is_integer = exponent == int(exponent)
+    is_natural = is_integer and exponent > 0
+    sizes = np.abs(x.value)
+    value = x.value**exponent
+    slopes = [np.abs(end) ** (exponent - 1) for end in (sizes - x.bound, sizes + x.bound)]
+    propagated = abs(exponent) * np.maximum(*slopes) * x.bound
+    if not is_natural:
+        is_inside = (sizes if is_integer else x.value) > x.bound
+        propagated = np.where(is_inside, propagated, np.inf)
+    rounding = precision.growth(ceil(abs(exponent)) + _FUNCTION) * (np.abs(value) + propagated)
+    return Estimate.computed(
+        out,
+        precision,
+        value=value,
+        propagated=propagated,
+        rounding=rounding + precision.least,
+        magnitude=np.abs(value),
+        grid=x.grid**exponent if is_natural else 0.0,
+    )
+
+
+# For each operation, a function of the type of the result, the precision, the estimates of the
+# arguments and the parameter.
+ESTIMATORS: dict[str, Callable[..., Estimate]] = {
+    "dot": _dot,
+    "add": _add,
+    "sum": _sum,
+    "multiply": _multiply,
+    "scale": _scale,
+    "divide": _divide,
+    "exp": _exp,
+    "softmax": _softmax,
+    "power": _power,
+    **MOVES,
+}
