@@ -4,16 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from keyword import iskeyword
 from types import EllipsisType
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from refdot.cases.values import random_values, with_layout
+from refdot.cases.layouts import LAYOUTS, with_layout
+from refdot.cases.values import CONTENTS, content_values, random_values
 from refdot.lowering import Lowering, lower_dot
 from refdot.tensor import Array, NamedTensor
 
-__all__ = ["CALLS", "DTYPES", "FLOATS", "LAYOUTS", "REGIMES", "DimArgument", "DotCase", "Operand"]
+__all__ = [
+    "CALLS",
+    "CONTENTS",
+    "DTYPES",
+    "FLOATS",
+    "LAYOUTS",
+    "ORIGINS",
+    "REGIMES",
+    "DimArgument",
+    "DotCase",
+    "Operand",
+]
 
 FLOATS = ("float64", "float32", "float16")
 _INTEGERS = ("int64", "int32", "int16", "int8", "uint8", "uint16", "uint32", "uint64")
@@ -23,7 +36,7 @@ CALLS = {
     "method": "x.dot(y, dim=dim)",
     "operator": "x @ y (always dim=None)",
 }
-LAYOUTS = ("c", "fortran", "reversed", "strided", "read-only")
+ORIGINS = ("input", "constant", "shared")
 REGIMES = {
     "exact": "small integers: every order of summation gives the same bits",
     "rounding": "ordinary numbers of several magnitudes; for integers, the whole range",
@@ -42,8 +55,15 @@ class Operand:
         The name of each axis. In an invalid case, a name may be repeated, empty or not a `str`.
     static : tuple of bool
         For each axis, whether the size is known when a target builds its graph; by default none is.
+        All sizes of a constant are.
     layout : str
-        The memory layout of the array: "c", "fortran", "reversed", "strided" or "read-only".
+        The memory layout of the array, one of `LAYOUTS`.
+    origin : str
+        Where a graph has the operand from: it is an "input", a "constant" with the same numbers in
+        every replicate, or the value of a "shared" variable.
+    content : str
+        The values: "drawn" at random, "zeros", "ones", or the "identity", which has ones where all
+        indices are equal. Some layouts repeat a part of these values.
     """
 
     dims: tuple[_Dim, ...]
@@ -51,10 +71,13 @@ class Operand:
     dtype: str = "float64"
     static: tuple[bool, ...] = ()
     layout: str = "c"
+    origin: str = "input"
+    content: str = "drawn"
 
     def __post_init__(self) -> None:
-        if not self.static:
-            object.__setattr__(self, "static", (False,) * len(self.dims))
+        is_constant = self.origin == "constant"
+        if is_constant or not self.static:
+            object.__setattr__(self, "static", (is_constant,) * len(self.dims))
 
     @property
     def sizes(self) -> dict[_Dim, int]:
@@ -75,8 +98,9 @@ class Operand:
     def __str__(self) -> str:
         axes = zip(self.dims, self.shape, self.static, strict=True)
         shape = ", ".join(f"{dim}: {size}{'' if static else '?'}" for dim, size, static in axes)
-        layout = "" if self.layout == "c" else f" {self.layout}"
-        return f"{self.dtype}{layout}({shape})"
+        usual = ("c", "input", "drawn")
+        words = [word for word in (self.layout, self.origin, self.content) if word not in usual]
+        return f"{' '.join([self.dtype, *words])}({shape})"
 
 
 @dataclass(frozen=True)
@@ -159,7 +183,11 @@ class DotCase:
     seed : int
         The seed of these numbers.
     same_variable : bool
-        Whether both operands are the same variable. Then `y` equals `x`.
+        Whether both operands are the same variable. Then `y` equals `x`, but may have other dims:
+        `x.dot(x.rename(a="b"))`.
+    same_array : bool
+        Whether both operands are inputs of a graph that get the same array. Then `y` may differ
+        from `x` only in its dims and in which sizes are static.
     gradient_order : int
         The highest order of derivatives to compute: 0, 1 or 2.
     call : str
@@ -180,10 +208,12 @@ class DotCase:
     same_variable: bool = False
     gradient_order: int = 0
     call: str = "function"
+    same_array: bool = False
 
     def __str__(self) -> str:
-        y = "x" if self.same_variable else str(self.y)
+        y = self._renaming if self.same_variable else str(self.y)
         notes = [
+            "same array" if self.same_array else "",
             "" if self.regime == "exact" else self.regime,
             f"seed {self.seed}" if self.seed else "",
             ["", "gradient", "second gradient"][self.gradient_order],
@@ -191,6 +221,26 @@ class DotCase:
         ]
         suffix = f"  [{', '.join(filter(None, notes))}]" if any(notes) else ""
         return f"dot({self.x}, {y}, dim={self.dim}){suffix}"
+
+    @property
+    def new_names(self) -> dict[_Dim, _Dim]:
+        """The dims of x that have another name in y, if both operands are the same variable."""
+        pairs = zip(self.x.dims, self.y.dims, strict=True)
+        return {old: new for old, new in pairs if old != new}
+
+    @property
+    def _renaming(self) -> str:
+        names = self.new_names
+        if not names:
+            return "x"
+        if all(isinstance(old, str) and old.isidentifier() and not iskeyword(old) for old in names):
+            return f"x.rename({', '.join(f'{old}={new!r}' for old, new in names.items())})"
+        return f"x.rename({names!r})"
+
+    @property
+    def share_memory(self) -> bool:
+        """Whether both operands are the same variable or the same array."""
+        return self.same_variable or self.same_array
 
     @property
     def dims(self) -> tuple[_Dim, ...]:
@@ -220,12 +270,20 @@ class DotCase:
         return {dim: sizes[dim] for dim in self.lowering.out_dims}
 
     def arrays(self, replicate: int = 0) -> tuple[Array, Array]:
-        """Return the values of the operands. Each replicate of a case has different numbers."""
-        x = self._values(self.x, (self.seed, replicate, 0))
-        return x, x if self.same_variable else self._values(self.y, (self.seed, replicate, 1))
+        """Return the values of the operands.
 
-    def _values(self, operand: Operand, seed: tuple[int, ...]) -> Array:
-        array = random_values(operand.shape, operand.dtype, self.regime, seed)
+        Each replicate of a case has different numbers, except in constants.
+        """
+        x = self._values(self.x, replicate, 0)
+        return x, x if self.share_memory else self._values(self.y, replicate, 1)
+
+    def _values(self, operand: Operand, replicate: int, number: int) -> Array:
+        shape, dtype = operand.shape, operand.dtype
+        if operand.content == "drawn":
+            seed = (self.seed, 0 if operand.origin == "constant" else replicate, number)
+            array = random_values(shape, dtype, self.regime, seed)
+        else:
+            array = content_values(operand.content, shape, dtype)
         return with_layout(array, operand.layout)
 
     def tensors(self, replicate: int = 0) -> tuple[NamedTensor, NamedTensor]:
@@ -247,7 +305,7 @@ class DotCase:
         cotangent = tensor(self.out_sizes, str(self.result_dtype), 2)
         x_tangent = tensor(self.x.sizes, self.x.dtype, 3)
         if self.same_variable:
-            return cotangent, x_tangent, x_tangent
+            return cotangent, x_tangent, NamedTensor(x_tangent.data, self.y.dims)
         return cotangent, x_tangent, tensor(self.y.sizes, self.y.dtype, 4)
 
     def renamed(self, names: Mapping[_Dim, _Dim]) -> DotCase:

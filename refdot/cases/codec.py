@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from math import prod
 from typing import Annotated, Any, TypeAlias
 
 import msgspec
 from msgspec import Meta, Struct
 
-from refdot.cases.case import CALLS, DTYPES, LAYOUTS, REGIMES, DimArgument, DotCase
+from refdot.cases.case import (
+    CALLS,
+    CONTENTS,
+    DTYPES,
+    LAYOUTS,
+    ORIGINS,
+    REGIMES,
+    DimArgument,
+    DotCase,
+)
 
 __all__ = ["CaseRecord", "case_from_json", "case_to_json"]
 
@@ -27,12 +36,18 @@ class _OperandRecord(Struct, forbid_unknown_fields=True, rename={"static": "know
     dtype: str = "float64"
     static: list[bool] = []
     layout: str = "c"
+    origin: str = "input"
+    content: str = "drawn"
 
     def __post_init__(self) -> None:
         _check_choice("dtype", self.dtype, DTYPES)
         _check_choice("layout", self.layout, LAYOUTS)
+        _check_choice("origin", self.origin, ORIGINS)
+        _check_choice("content", self.content, CONTENTS)
         if not len(self.dims) == len(self.shape) == len(self.static or self.dims):
             raise ValueError("dims, shape and known differ in length")
+        if self.origin == "constant" and not all(self.static):
+            raise ValueError("the sizes of a constant are known")
         if prod(self.shape) > _MOST_ELEMENTS:
             raise ValueError(f"more than {_MOST_ELEMENTS:,} elements: {self.shape}")
 
@@ -64,14 +79,26 @@ class CaseRecord(Struct, forbid_unknown_fields=True, rename={"regime": "tier"}):
     same_variable: bool = False
     gradient_order: Annotated[int, Meta(ge=0, le=2)] = 0
     call: str = "function"
+    same_array: bool = False
 
     def __post_init__(self) -> None:
         _check_choice("tier", self.regime, REGIMES)
         _check_choice("call", self.call, CALLS)
         if self.call == "operator" and self.dim.spelling != "none":
             raise ValueError(f"the operator takes no dim, got the spelling {self.dim.spelling!r}")
-        if self.same_variable and self.x != self.y:
-            raise ValueError("same_variable requires y to equal x")
+        if self.same_variable and self.same_array:
+            raise ValueError("same_variable and same_array exclude each other")
+        if self.same_variable and self._differ_beyond({"dims"}):
+            raise ValueError("same_variable requires y to equal x, except for its dims")
+        if self.same_array and not self.x.origin == self.y.origin == "input":
+            raise ValueError("same_array requires two inputs")
+        if self.same_array and self._differ_beyond({"dims", "static"}):
+            raise ValueError("same_array requires y to equal x, except for its dims and known")
+
+    def _differ_beyond(self, ignored: Set[str]) -> bool:
+        """Whether a field of x other than those ignored differs from that of y."""
+        x, y = (msgspec.structs.asdict(operand) for operand in (self.x, self.y))
+        return any(x[name] != y[name] for name in x if name not in ignored)
 
     @classmethod
     def of(cls, case: DotCase) -> CaseRecord:
@@ -97,7 +124,8 @@ def case_to_json(case: DotCase) -> dict[str, Any]:
     >>> from refdot.cases.notation import dot_case
     >>> case = dot_case("a:2?", "")
     >>> case_to_json(case)["x"]
-    {'dims': ['a'], 'shape': [2], 'dtype': 'float64', 'known': [False], 'layout': 'c'}
+    {'dims': ['a'], 'shape': [2], 'dtype': 'float64', 'known': [False], 'layout': 'c',
+     'origin': 'input', 'content': 'drawn'}
     >>> case_from_json(case_to_json(case)) == case
     True
     """

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias, TypeVar
 
-from refdot.cases.case import DimArgument, DotCase, Operand
+from refdot.cases.case import CONTENTS, DimArgument, DotCase, Operand
 
 __all__ = ["EDITS", "shrink_case", "with_sizes"]
 
@@ -18,11 +18,18 @@ _T = TypeVar("_T")
 
 _CASE_DEFAULTS: dict[str, Any] = {
     "same_variable": False,
+    "same_array": False,
     "regime": "exact",
     "seed": 0,
     "call": "function",
 }
-_OPERAND_DEFAULTS: dict[str, Any] = {"dtype": "float64", "layout": "c", "static": ()}
+_OPERAND_DEFAULTS: dict[str, Any] = {
+    "dtype": "float64",
+    "layout": "c",
+    "origin": "input",
+    "content": "drawn",
+    "static": (),
+}
 # The simplest options first.
 _SIZES = (1, 2, 3, 0)
 _DISAGREEING_SIZES = ((2, 3), (1, 2), (2, 1), (3, 2), (0, 2), (2, 0))
@@ -59,7 +66,8 @@ def _edit_repeatedly(edit: Edit, case: DotCase, still_fails: Callable[[DotCase],
 def simplify_all_but_shapes(case: DotCase) -> Iterator[DotCase]:
     """Simplify everything at once, except dims and sizes."""
     plain = _with_changes(case, "xy", _OPERAND_DEFAULTS)
-    yield replace(plain, **_CASE_DEFAULTS | {"same_variable": case.same_variable})
+    kept = {"same_variable": case.same_variable, "same_array": case.same_array}
+    yield replace(plain, **_CASE_DEFAULTS | kept)
 
 
 def lower_gradient_order(case: DotCase) -> Iterator[DotCase]:
@@ -83,7 +91,7 @@ def remove_dims(case: DotCase) -> Iterator[DotCase]:
 
 def remove_dim_from_one_operand(case: DotCase) -> Iterator[DotCase]:
     """Remove a shared dim from one of the operands."""
-    if not case.same_variable:
+    if not case.share_memory:
         for dim in [dim for dim in case.x.dims if dim in case.y.dims]:
             yield with_sizes(case, {dim: None}, {})
             yield with_sizes(case, {}, {dim: None})
@@ -105,9 +113,12 @@ def simplify_one_property(case: DotCase) -> Iterator[DotCase]:
     """Simplify one property of the case, of both operands or of one operand."""
     for name, value in _CASE_DEFAULTS.items():
         yield replace(case, **{name: value})
-    for name, value in _OPERAND_DEFAULTS.items():
-        for operands in ("xy",) if case.same_variable else ("xy", "x", "y"):
+    for operands in ("xy",) if case.share_memory else ("xy", "x", "y"):
+        for name, value in _OPERAND_DEFAULTS.items():
             yield _with_changes(case, operands, {name: value})
+        # The simpler contents are not random, so what fails with one fails with every seed.
+        for content in _simpler(CONTENTS, getattr(case, operands[0]).content):
+            yield _with_changes(case, operands, {"content": content})
 
 
 def simplify_dim_argument(case: DotCase) -> Iterator[DotCase]:
@@ -122,8 +133,16 @@ def simplify_dim_argument(case: DotCase) -> Iterator[DotCase]:
 def sort_dims_of_y(case: DotCase) -> Iterator[DotCase]:
     """Put the dims of y in the same order as in x."""
     axes = sorted(range(len(case.y.dims)), key=lambda axis: case.dims.index(case.y.dims[axis]))
-    if not case.same_variable:
+    if not case.share_memory:
         yield replace(case, y=_with_axes(case.y, axes))
+
+
+def name_dims_of_y_as_in_x(case: DotCase) -> Iterator[DotCase]:
+    """Give the same variable or array the same names in both operands, in one axis or in all."""
+    if case.share_memory:
+        yield _with_dims_of_y(case, case.x.dims)
+        for axis, dim in enumerate(case.x.dims):
+            yield _with_dims_of_y(case, (*case.y.dims[:axis], dim, *case.y.dims[axis + 1 :]))
 
 
 def rename_dims_to_letters(case: DotCase) -> Iterator[DotCase]:
@@ -144,6 +163,7 @@ EDITS: tuple[Edit, ...] = (
     simplify_one_property,
     simplify_dim_argument,
     sort_dims_of_y,
+    name_dims_of_y_as_in_x,
     rename_dims_to_letters,
 )
 
@@ -161,17 +181,37 @@ def _with_changes(case: DotCase, operands: str, changes: Mapping[str, Any]) -> D
 def with_sizes(
     case: DotCase, x_sizes: Mapping[Any, int | None], y_sizes: Mapping[Any, int | None]
 ) -> DotCase:
-    """Return a case with the sizes of some dims replaced; None removes a dim from an operand."""
-    x, y = _resized(case.x, x_sizes), _resized(case.y, y_sizes)
-    removed = {*case.dims}.difference(x.dims, y.dims)
+    """Return a case with the sizes of some dims replaced; None removes a dim from an operand.
+
+    If the operands share memory, a change to an axis of one is a change to both.
+    """
+    x_shape, y_shape = _new_shape(case.x, x_sizes), _new_shape(case.y, y_sizes)
+    if case.share_memory:
+        axes = zip(case.x.shape, x_shape, y_shape, strict=True)
+        x_shape = y_shape = [of_y if of_x == size else of_x for size, of_x, of_y in axes]
+    changed = replace(case, x=_with_shape(case.x, x_shape), y=_with_shape(case.y, y_shape))
+    return _without_absent_items(case, changed)
+
+
+def _without_absent_items(before: DotCase, case: DotCase) -> DotCase:
+    """Return a case whose `dim` has no names of dims that only the case before has."""
+    removed = {*before.dims}.difference(case.dims)
     items = tuple(item for item in case.dim.items if item not in removed)
     dim = DimArgument("tuple") if case.dim.items and not items else replace(case.dim, items=items)
-    return replace(case, x=x, y=y, dim=dim)
+    return replace(case, dim=dim)
 
 
-def _resized(operand: Operand, sizes: Mapping[Any, int | None]) -> Operand:
+def _with_dims_of_y(case: DotCase, dims: tuple[Any, ...]) -> DotCase:
+    return _without_absent_items(case, replace(case, y=replace(case.y, dims=dims)))
+
+
+def _new_shape(operand: Operand, sizes: Mapping[Any, int | None]) -> list[int | None]:
     pairs = zip(operand.dims, operand.shape, strict=True)
-    shape = [sizes.get(dim, size) for dim, size in pairs]
+    return [sizes.get(dim, size) for dim, size in pairs]
+
+
+def _with_shape(operand: Operand, shape: Sequence[int | None]) -> Operand:
+    """Return an operand with other sizes, without the axes whose size is None."""
     kept = [axis for axis, size in enumerate(shape) if size is not None]
     return _with_axes(replace(operand, shape=tuple(size or 0 for size in shape)), kept)
 

@@ -23,7 +23,8 @@ def size_variants(case: DotCase) -> Iterator[DotCase]:
 
     If the sizes of the given case disagree, the first variant has sizes that agree. In others, one
     size is 0, 1, 3 or 17. In the last two, the sizes of a shared dim disagree: n vs n + 1, and
-    1 vs n. A case with a gradient, or with one variable as both operands, has no such variants.
+    1 vs n. A case with a gradient, or with operands that share memory, has no such variants. A case
+    with a constant keeps its seed, because the numbers of the constant are a part of the graph.
 
     Examples
     --------
@@ -45,7 +46,8 @@ def size_variants(case: DotCase) -> Iterator[DotCase]:
         return
     shared = [dim for dim in dynamic if dim in x_sizes and dim in y_sizes]
     agreeing = {dim: x_sizes[dim] for dim in shared}
-    variant = replace(with_sizes(case, {}, agreeing), seed=case.seed + 1)
+    has_constant = "constant" in (case.x.origin, case.y.origin)
+    variant = replace(with_sizes(case, {}, agreeing), seed=case.seed + (not has_constant))
     if any(x_sizes[dim] != y_sizes[dim] for dim in shared):
         yield variant
     sizes = y_sizes | x_sizes
@@ -54,7 +56,7 @@ def size_variants(case: DotCase) -> Iterator[DotCase]:
         elements = prod((x_sizes | y_sizes | {dim: size}).values())
         if size != sizes[dim] and elements <= _PRODUCT_LIMIT:
             yield with_sizes(variant, {dim: size}, {dim: size})
-    if shared and not case.gradient_order and not case.same_variable:
+    if shared and not case.gradient_order and not case.share_memory:
         dim = shared[case.seed % len(shared)]
         yield with_sizes(variant, {}, {dim: x_sizes[dim] + 1})
         yield with_sizes(variant, {dim: 1}, {dim: max(x_sizes[dim], 2)})

@@ -1,4 +1,4 @@
-"""The values of an operand: random numbers of a value regime, in a memory layout."""
+"""The values of an operand: drawn at random, zeros, ones or the identity."""
 
 from functools import lru_cache
 from typing import Any
@@ -7,7 +7,24 @@ import numpy as np
 
 from refdot.tensor import Array
 
-__all__ = ["random_values", "with_layout"]
+__all__ = ["CONTENTS", "content_values", "random_values"]
+
+CONTENTS = ("drawn", "zeros", "ones", "identity")
+
+
+def content_values(content: str, shape: tuple[int, ...], dtype: str) -> Array:
+    """Return a new array of zeros or ones, or ones where all indices are equal and zeros elsewhere.
+
+    Examples
+    --------
+    >>> content_values("identity", (2, 3), "int64").tolist()
+    [[1, 0, 0], [0, 1, 0]]
+    """
+    array = np.full(shape, content == "ones", dtype)
+    if content == "identity":
+        diagonal = np.arange(min(shape, default=1))
+        array[(diagonal,) * len(shape)] = True
+    return array
 
 
 def random_values(shape: tuple[int, ...], dtype: str, regime: str, seed: tuple[int, ...]) -> Array:
@@ -70,20 +87,3 @@ def _integer_values(
         return np.frombuffer(random.bytes(count * dtype.itemsize), dtype).reshape(shape).copy()
     edges = np.array([limits.max, limits.min, limits.max - 1, limits.min + 1, 0, 1, 2], dtype)
     return np.asarray(edges[random.randint(0, len(edges), shape)])
-
-
-def with_layout(array: Array, layout: str) -> Array:
-    """Return an array with the same values in a memory layout, one of `LAYOUTS`."""
-    if layout == "fortran":
-        return np.array(array, order="F")
-    if layout == "reversed":
-        flip: tuple[Any, ...] = (..., *(slice(None, None, -1),) * array.ndim)
-        return np.asarray(array[flip].copy()[flip])
-    if layout == "strided":
-        wide = np.empty((*array.shape, 2), array.dtype)
-        wide[..., 0], wide[..., 1] = array, 0
-        return wide[..., 0]
-    if layout == "read-only":
-        array = array.copy()
-        array.flags.writeable = False
-    return array

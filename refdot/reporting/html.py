@@ -173,6 +173,8 @@ def case_description(case: DotCase) -> str:
         sentences.append("A ? marks a size that is not static.")
     if case.same_variable:
         sentences.append("Both operands are the same variable.")
+    if case.same_array:
+        sentences.append("Both operands are the same array.")
     sentences.append(f"The numbers are {REGIMES[case.regime]}.")
     if case.gradient_order:
         orders = ["First-order", "First- and second-order"][case.gradient_order - 1]

@@ -113,14 +113,19 @@ class CallableTarget:
         cotangent, _, _ = case.cotangents(replicate)
         fn, dim = self.function, case.dim
         if vjp is not None:
-            x_bar, y_bar = vjp(x, y, cotangent, dim.value)
+            bars = vjp(x, y, cotangent, dim.value)
         else:
-            x_bar = _pull_back(lambda basis: fn(basis, y, dim.value), x, cotangent)
-            y_bar = _pull_back(lambda basis: fn(x, basis, dim.value), y, cotangent)
-        values = {"x": x_bar.data, "y": y_bar.data}
-        if case.same_variable:
-            values = {"x": x_bar.data + y_bar.data}
-        return [Gradient(1, name, replicate, np.asarray(value)) for name, value in values.items()]
+            bars = (
+                _pull_back(lambda basis: fn(basis, y, dim.value), x, cotangent),
+                _pull_back(lambda basis: fn(x, basis, dim.value), y, cotangent),
+            )
+        x_bar, y_bar = (np.asarray(bar.data) for bar in bars)
+        values = {"x": x_bar + y_bar} if case.same_variable else {"x": x_bar, "y": y_bar}
+        return [
+            Gradient(1, name, replicate, np.asarray(value))
+            for name, value in values.items()
+            if getattr(case, name).origin != "constant"
+        ]
 
     def reproducer(self, mismatch: Mismatch, backend: str, lowering: str) -> str:
         """Return a script that finds the function by its name and runs the case again."""

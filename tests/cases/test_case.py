@@ -10,14 +10,24 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from refdot.cases.case import DTYPES, LAYOUTS, REGIMES, DimArgument, DotCase, Operand
+from refdot.cases.case import (
+    CONTENTS,
+    DTYPES,
+    LAYOUTS,
+    ORIGINS,
+    REGIMES,
+    DimArgument,
+    DotCase,
+    Operand,
+)
 from refdot.cases.codec import case_from_json, case_to_json
 from refdot.cases.strategies import dot_cases
-from refdot.cases.values import random_values, with_layout
+from refdot.cases.values import content_values, random_values
 
 MATRIX = Operand(("a", "b"), (2, 3))
 CASE = DotCase(MATRIX, Operand(("b",), (3,)))
 JSON = case_to_json(CASE)
+CONSTANT = {"origin": "constant", "known": []}
 quickly = settings(max_examples=100, database=None, deadline=None, derandomize=True)
 
 # JSON
@@ -33,7 +43,7 @@ def test_a_case_survives_a_round_trip_through_json(case):
 
 def test_every_field_of_a_case_is_in_its_json():
     case = DotCase(
-        Operand(("a",), (2,), "int8", (True,), "strided"),
+        Operand(("a",), (2,), "int8", (True,), "strided", "shared", "ones"),
         Operand((), ()),
         DimArgument("list", ("a", "a")),
         regime="special",
@@ -41,6 +51,7 @@ def test_every_field_of_a_case_is_in_its_json():
         same_variable=False,
         gradient_order=2,
         call="method",
+        same_array=False,
     )
     assert case_to_json(case) == {
         "x": {
@@ -49,14 +60,25 @@ def test_every_field_of_a_case_is_in_its_json():
             "dtype": "int8",
             "known": [True],
             "layout": "strided",
+            "origin": "shared",
+            "content": "ones",
         },
-        "y": {"dims": [], "shape": [], "dtype": "float64", "known": [], "layout": "c"},
+        "y": {
+            "dims": [],
+            "shape": [],
+            "dtype": "float64",
+            "known": [],
+            "layout": "c",
+            "origin": "input",
+            "content": "drawn",
+        },
         "dim": {"spelling": "list", "items": ["a", "a"]},
         "tier": "special",
         "seed": 7,
         "same_variable": False,
         "gradient_order": 2,
         "call": "method",
+        "same_array": False,
     }
 
 
@@ -115,6 +137,30 @@ INVALID_JSON = {
         JSON | {"same_variable": "no"},
         "Expected `bool`, got `str` - at `$.same_variable`",
     ),
+    "one variable of two shapes": (
+        JSON | {"same_variable": True},
+        "same_variable requires y to equal x, except for its dims",
+    ),
+    "one variable in two layouts": (
+        JSON | {"same_variable": True, "y": JSON["x"] | {"layout": "fortran"}},
+        "same_variable requires y to equal x, except for its dims",
+    ),
+    "one array of two shapes": (
+        JSON | {"same_array": True},
+        "same_array requires y to equal x, except for its dims and known",
+    ),
+    "one array in a constant": (
+        JSON | {"same_array": True, "x": JSON["x"] | CONSTANT, "y": JSON["x"] | CONSTANT},
+        "same_array requires two inputs",
+    ),
+    "one variable and one array": (
+        JSON | {"same_array": True, "same_variable": True, "y": JSON["x"]},
+        "same_variable and same_array exclude each other",
+    ),
+    "a constant with a size that is not known": (
+        JSON | {"x": JSON["x"] | {"origin": "constant", "known": [True, False]}},
+        "the sizes of a constant are known - at `$.x`",
+    ),
     "no item for a str": (
         JSON | {"dim": {"spelling": "str", "items": []}},
         "wrong items for the spelling 'str': [] - at `$.dim`",
@@ -130,6 +176,8 @@ INVALID_OPERANDS = {
     "known": (True, "Expected `array`, got `bool` - at `$.x.known`"),
     "dtype": ("float", f"dtype must be one of {', '.join(DTYPES)}, got 'float' - at `$.x`"),
     "layout": ("C", f"layout must be one of {', '.join(LAYOUTS)}, got 'C' - at `$.x`"),
+    "origin": ("file", "origin must be one of input, constant, shared, got 'file' - at `$.x`"),
+    "content": (2, "Expected `str`, got `int` - at `$.x.content`"),
 }
 INVALID_JSON |= {
     f"operand {key}": (JSON | {"x": JSON["x"] | {key: value}}, message)
@@ -146,6 +194,10 @@ INVALID_JSON |= {
     "a list for a name": (
         JSON | {"x": JSON["x"] | {"dims": ["a", []]}},
         "Expected `int | str`, got `array` - at `$.x.dims[1]`",
+    ),
+    "an unknown content": (
+        JSON | {"x": JSON["x"] | {"content": "twos"}},
+        "content must be one of drawn, zeros, ones, identity, got 'twos' - at `$.x`",
     ),
     "too few sizes": (
         JSON | {"x": JSON["x"] | {"shape": [2]}},
@@ -230,6 +282,20 @@ TEXTS = {
     ),
     "dot(float64(a: 2?, b: 3?), float64(b: 3?), dim=...)  [rounding, gradient]": replace(
         CASE, dim=DimArgument("ellipsis"), regime="rounding", gradient_order=1
+    ),
+    "dot(float64(a: 2?, b: 3?), x.rename(a='b', b='c'), dim=None)": replace(
+        CASE, y=replace(MATRIX, dims=("b", "c")), same_variable=True
+    ),
+    "dot(float64(class: 2?, b: 3?), x.rename({'class': ''}), dim=None)": DotCase(
+        replace(MATRIX, dims=("class", "b")), replace(MATRIX, dims=("", "b")), same_variable=True
+    ),
+    "dot(float64 slice shared identity(a: 2?, b: 3?), float64 constant(b: 3), dim=None)": replace(
+        CASE,
+        x=replace(MATRIX, layout="slice", origin="shared", content="identity"),
+        y=replace(CASE.y, origin="constant"),
+    ),
+    "dot(float64(a: 2?, b: 3?), float64(c: 2?, b: 3?), dim=None)  [same array]": replace(
+        CASE, y=replace(MATRIX, dims=("c", "b")), same_array=True
     ),
 }
 
@@ -328,9 +394,9 @@ def test_every_replicate_and_operand_has_different_values():
     assert all(np.array_equal(*pair) for pair in zip(case.arrays(), case.arrays(), strict=True))
 
 
-def many_values(dtype: str, regime: str, layout: str = "c") -> np.ndarray:
+def many_values(dtype: str, regime: str) -> np.ndarray:
     """Return enough values that every kind of value of the regime occurs."""
-    return with_layout(random_values((40, 50), dtype, regime, (1, 0, 0)), layout)
+    return random_values((40, 50), dtype, regime, (1, 0, 0))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -364,25 +430,46 @@ def test_every_regime_has_its_kinds_of_values_in_every_dtype(dtype, regime):
             assert span >= fraction * (float(limits.max) - float(limits.min))
 
 
+IDENTITIES = {
+    (): 1,
+    (2,): [1, 1],
+    (2, 3): [[1, 0, 0], [0, 1, 0]],
+    (2, 1, 2): [[[1, 0]], [[0, 0]]],
+    (0, 2): [],
+}
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_a_layout_changes_strides_but_not_values(dtype, layout):
-    values, plain = many_values(dtype, "exact", layout), many_values(dtype, "exact")
-    assert np.array_equal(values, plain)
-    assert values.dtype == plain.dtype
-    size = values.itemsize
-    strides = {"fortran": (size, 40 * size), "reversed": (-50 * size, -size)}
-    strides["strided"] = (100 * size, 2 * size)
-    assert values.strides == strides.get(layout, (50 * size, size))
-    assert values.flags.writeable == (layout != "read-only")
+def test_the_contents_that_are_not_drawn(dtype):
+    for shape, identity in IDENTITIES.items():
+        assert content_values("zeros", shape, dtype).tolist() == np.zeros(shape).tolist()
+        assert content_values("ones", shape, dtype).tolist() == np.ones(shape).tolist()
+        values = content_values("identity", shape, dtype)
+        assert (values.tolist(), values.dtype) == (identity, dtype)
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("shape", [(), (0,), (1, 1), (2, 0, 3)])
-def test_every_layout_keeps_every_shape(layout, shape):
-    values = with_layout(random_values(shape, "float64", "exact", (0, 0, 0)), layout)
-    assert values.shape == shape
-    assert values.flags.writeable == (layout != "read-only")
+@pytest.mark.parametrize("content", CONTENTS)
+def test_an_operand_has_its_content_in_every_replicate(content):
+    x = Operand(("a", "b"), (2, 3), content=content)
+    case = DotCase(x, x, regime="special")
+    for replicate in range(2):
+        for values in case.arrays(replicate):
+            if content != "drawn":
+                assert np.array_equal(values, content_values(content, (2, 3), "float64"))
+
+
+@pytest.mark.parametrize("origin", ORIGINS)
+def test_only_a_constant_has_the_same_numbers_in_every_replicate(origin):
+    case = DotCase(replace(MATRIX, origin=origin), MATRIX)
+    (x, y), (next_x, next_y) = case.arrays(0), case.arrays(1)
+    assert np.array_equal(x, next_x) == (origin == "constant")
+    assert not np.array_equal(y, next_y)
+
+
+def test_all_sizes_of_a_constant_are_static():
+    assert Operand(("a", "b"), (2, 3), origin="constant").static == (True, True)
+    assert replace(MATRIX, origin="constant").static == (True, True)
+    assert Operand(("a", "b"), (2, 3), origin="shared").static == (False, False)
 
 
 def test_the_same_variable_has_the_same_array():
@@ -392,8 +479,22 @@ def test_the_same_variable_has_the_same_array():
     x, y = case.tensors()
     assert x.data is y.data
     assert x.dims == y.dims == ("a", "b")
+    x, y = replace(case, same_variable=False, same_array=True).arrays()
+    assert x is y
     first, second = replace(case, same_variable=False).arrays()
     assert not np.array_equal(first, second)
+
+
+def test_a_tangent_of_the_same_variable_has_the_dims_of_each_operand():
+    case = DotCase(MATRIX, replace(MATRIX, dims=("b", "c")), same_variable=True)
+    _, v, w = replace(case, y=replace(case.y, dims=("d", "c"))).cotangents()
+    assert (v.dims, w.dims) == (("a", "b"), ("d", "c"))
+    assert np.array_equal(v.data, w.data)
+
+
+def test_tangents_of_the_same_array_differ():
+    _, v, w = DotCase(MATRIX, MATRIX, same_array=True).cotangents()
+    assert not np.array_equal(v.data, w.data)
 
 
 @pytest.mark.parametrize("regime", REGIMES)

@@ -16,7 +16,7 @@ from refdot.cases.notation import dot_case, operand
     ],
 )
 def test_text_gives_the_dims_and_sizes_of_an_operand(text, dims, sizes, static):
-    parsed = operand(text, "int8", "fortran")
+    parsed = operand(text, "int8", layout="fortran")
     assert parsed == Operand(dims, sizes, "int8", static, "fortran")
 
 
@@ -25,6 +25,12 @@ def test_two_texts_give_a_case():
     x = Operand(("a", "b"), (2, 3), "int8", (False, True), "strided")
     y = Operand(("b",), (3,), "bool", (True,), "strided")
     assert case == DotCase(x, y, DimArgument("list", ("b",)), seed=3)
+
+
+def test_a_property_of_the_operands_is_one_value_or_a_pair():
+    case = dot_case("a?", "a?", None, "int8", ("c", "slice"), ("shared", "constant"), "zeros")
+    assert case.x == Operand(("a",), (2,), "int8", (False,), "c", "shared", "zeros")
+    assert case.y == Operand(("a",), (2,), "int8", (True,), "slice", "constant", "zeros")
 
 
 @pytest.mark.parametrize(

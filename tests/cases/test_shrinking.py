@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given, settings
 
 from refdot.cases.case import DimArgument, DotCase, Operand
+from refdot.cases.codec import case_from_json, case_to_json
+from refdot.cases.notation import dot_case
 from refdot.cases.shrinking import EDITS, shrink_case
 from refdot.cases.strategies import dot_cases
 from refdot.check.categories import broken_rule
@@ -89,6 +91,43 @@ def test_agreeing_and_disagreeing_sizes_are_simplified():
 def test_the_dim_argument_is_simplified(dim, texts):
     edit = EDIT["simplify_dim_argument"]
     assert [str(case.dim) for case in edit(replace(CASE, dim=dim))] == texts
+
+
+def test_origins_and_contents_are_simplified():
+    x = replace(X, origin="constant", content="ones")
+    words = {
+        (case.x.origin, case.x.content)
+        for case in EDIT["simplify_one_property"](replace(CASE, x=x))
+    }
+    assert words == {
+        ("constant", "ones"),
+        ("input", "ones"),
+        ("constant", "zeros"),
+        ("constant", "drawn"),
+    }
+
+
+@pytest.mark.parametrize("same", ["same_variable", "same_array"])
+def test_an_edit_of_operands_that_share_memory_changes_both(same):
+    y = replace(X, dims=("embd", "head"))
+    case = replace(CASE, x=X, y=y, **{same: True}, dim=DimArgument())
+    for edit in EDITS:
+        for edited in edit(case):
+            if getattr(edited, same):
+                assert case_from_json(case_to_json(edited)) == edited
+
+
+def test_the_dims_of_the_same_variable_get_the_same_names():
+    case = dot_case("a b c", "a d:3 c", "d", same_variable=True)
+    edited = [(other.y.dims, str(other.dim)) for other in EDIT["name_dims_of_y_as_in_x"](case)]
+    assert edited[0] == (("a", "b", "c"), "()")
+    assert (("a", "b", "c"), "()") in edited[1:]
+
+
+def test_a_dim_of_the_same_variable_is_removed_from_both_operands():
+    case = dot_case("a b", "b c:3", same_variable=True)
+    shapes = {(other.x.dims, other.y.dims) for other in EDIT["remove_dims"](case)}
+    assert shapes == {((), ()), (("a",), ("b",)), (("b",), ("c",))}
 
 
 def test_many_dims_are_removed_by_halves():

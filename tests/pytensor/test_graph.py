@@ -47,10 +47,58 @@ def test_the_same_variable_twice_is_one_input():
     assert [operand.owner.inputs[0] for operand in built.out.owner.inputs] == built.inputs * 2
 
 
+def test_the_same_variable_under_other_names_is_renamed():
+    built = graph.build(dot_case("a:3? b?", "b? c:3?", same_variable=True))
+    assert [variable.name for variable in built.inputs] == ["x"]
+    x, renamed = built.out.owner.inputs
+    assert renamed.owner.inputs == [x]
+    assert (x.type.dims, renamed.type.dims) == (("a", "b"), ("b", "c"))
+
+
+def test_a_constant_and_a_shared_variable_are_no_inputs():
+    case = dot_case("a? b?", "b? c", origin=("constant", "shared"))
+    built = graph.build(case)
+    assert built.inputs == []
+    assert [*built.differentiable] == ["y"]
+    x, y = built.variables.values()
+    assert np.array_equal(x.data, case.arrays()[0])
+    assert np.array_equal(y.get_value(), case.arrays()[1])
+    assert (x.type.shape, y.type.shape) == ((2, 3), (None, 4))
+
+
+def test_a_shared_variable_gets_the_values_of_each_replicate():
+    case = dot_case("a? b?", "b? c", origin=("constant", "shared"), layout="fortran")
+    built = graph.build(case)
+    for replicate in range(2):
+        memory = built.memory(case, replicate)
+        assert built.arguments(memory) == []
+        for array, expected in zip(memory, case.arrays(replicate), strict=True):
+            assert np.array_equal(array, expected)
+            assert array.strides == expected.strides
+        assert memory[1] is built.variables["y"].get_value(borrow=True)
+
+
+def test_only_inputs_are_arguments_of_a_call():
+    case = dot_case("a? b?", "b? c", origin=("shared", "input"))
+    built = graph.build(case)
+    memory = built.memory(case, 0)
+    [argument] = built.arguments(memory)
+    assert argument is memory[1]
+
+
+def test_the_same_array_is_two_inputs():
+    case = dot_case("a? b?", "c:2? b:3?", same_array=True)
+    built = graph.build(case)
+    assert len(built.inputs) == 2
+    x, y = built.arguments(built.memory(case, 0))
+    assert x is y
+
+
 @pytest.mark.parametrize(
     "case",
     [
         MATRICES,
+        dot_case("a:3? b?", "b? c:3?", "b", same_variable=True),
         dot_case("a? b?", "a? b?", "a", same_variable=True),
         dot_case("a? b?", "b? c?", ("a", "b")),
     ],

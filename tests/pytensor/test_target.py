@@ -24,6 +24,7 @@ from refdot.cases.notation import dot_case
 from refdot.judging.comparison import compare
 from refdot.judging.expected import correct_gradient, expected_answer
 from refdot.pytensor.target.determinism import HashedName, check_determinism
+from refdot.pytensor.target.runner import graph_key
 from refdot.pytensor.target.target import PyTensorTarget
 
 TARGET = PyTensorTarget()
@@ -173,6 +174,22 @@ GRADIENTS = {
         dot_case("a? b?", "b? c?", dtypes=("complex128", "float64"), gradient_order=1),
         [],
     ),
+    "none of a constant": (
+        dot_case("a b", "b? c?", origin=("constant", "input"), gradient_order=2),
+        ["1y"],
+    ),
+    "shared variables": (
+        dot_case("a? b?", "b? c?", origin="shared", gradient_order=2),
+        ["1x", "1y", "2x", "2y"],
+    ),
+    "one shared variable under other names": (
+        dot_case("a:3? b?", "b? c:3?", origin="shared", same_variable=True, gradient_order=2),
+        ["1x", "2x"],
+    ),
+    "one array": (
+        dot_case("a? b?", "a? b?", same_array=True, gradient_order=2),
+        ["1x", "1y", "2x", "2y"],
+    ),
     "summed dims": (
         dot_case("a? b?", "b? c?", ("a", "b", "c"), gradient_order=2),
         ["1x", "1y", "2x", "2y"],
@@ -199,6 +216,69 @@ def test_gradients_are_recorded_and_correct(case, labels, lowering):
 def test_the_replicates_have_different_numbers():
     first, second = run(MATRICES).values
     assert first != second
+
+
+# Each: two cases, and whether they have the same graph.
+GRAPHS = {
+    "other numbers": ("a?", "a?", {"seed": 1, "regime": "rounding"}, True),
+    "other sizes": ("a:3?", "a:3?", {}, True),
+    "another static size": ("a:3", "a:3?", {}, False),
+    "another layout": ("a?", "a?", {"layout": "slice"}, True),
+    "another content": ("a?", "a?", {"content": "zeros"}, True),
+    "the same array": ("a?", "a?", {"same_array": True}, True),
+    "the same variable": ("a?", "a?", {"same_variable": True}, False),
+    "another origin": ("a?", "a?", {"origin": ("input", "shared")}, False),
+}
+
+
+@pytest.mark.parametrize(("x", "y", "changes", "same"), GRAPHS.values(), ids=GRAPHS)
+def test_cases_with_the_same_graph_have_the_same_key(x, y, changes, same):
+    assert (graph_key(dot_case(x, y, **changes)) == graph_key(dot_case("a?", "a?"))) == same
+
+
+@pytest.mark.parametrize("origin", ["constant", "shared"])
+@pytest.mark.parametrize("changes", [{"seed": 1}, {"content": "ones"}, {"layout": "broadcast"}])
+def test_the_numbers_of_a_constant_belong_to_its_graph(origin, changes):
+    properties = {"origin": (origin, "input")}
+    key = graph_key(dot_case("a", "a?", **properties))
+    assert (graph_key(dot_case("a", "a?", **properties, **changes)) == key) == (origin == "shared")
+
+
+def test_a_constant_that_is_not_drawn_does_not_depend_on_the_seed():
+    zeros = dot_case("a", "a?", origin=("constant", "input"), content="zeros")
+    assert graph_key(zeros) == graph_key(replace(zeros, seed=5, regime="special"))
+
+
+# Operands of each origin, of the same variable under other names, and of the same array.
+ORIGINS = {
+    "constants": dot_case("a b", "b c", origin="constant"),
+    "a constant": dot_case("a b", "b? c?", origin=("constant", "input")),
+    "a constant of zeros": dot_case(
+        "a b", "b? c?", origin=("input", "constant"), content=("drawn", "zeros")
+    ),
+    "shared variables": dot_case("a? b?", "b? c", origin="shared"),
+    "one variable under other names": dot_case("a:3? b?", "b? c:3?", same_variable=True),
+    "one shared variable": dot_case("a:3? b?", "b? a:3?", "b", same_variable=True, origin="shared"),
+    "one constant": dot_case("a:3 b", "b c:3", same_variable=True, origin="constant"),
+    "one array": dot_case("a:3? b?", "b? c:3?", same_array=True),
+}
+
+
+@pytest.mark.parametrize("lowering", TARGET.lowerings)
+@pytest.mark.parametrize("case", ORIGINS.values(), ids=ORIGINS)
+def test_operands_of_every_origin_get_right_answers(case, lowering):
+    outcome = run(case, lowering=lowering)
+    for replicate, value in enumerate(outcome.values):
+        assert value == expected_answer(case, replicate)
+    assert compare(case, outcome, TARGET) == ()
+
+
+def test_cases_that_share_a_function_give_their_own_values_to_shared_variables():
+    cases = [dot_case("a? b?", "b? c?", origin="shared", seed=seed) for seed in range(3)]
+    cases.append(dot_case("a:4? b?", "b? c?", origin="shared", content="ones"))
+    outcomes = TARGET.run_all(cases, "python", "stock")
+    for case, outcome in zip(cases, outcomes, strict=True):
+        assert compare(case, outcome, TARGET) == ()
 
 
 def test_a_rewrite_that_fails_is_logged_and_skipped(monkeypatch):

@@ -4,21 +4,72 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pytensor
 import pytensor.tensor as pt
-import pytensor.xtensor
+from pytensor.compile.sharedvalue import SharedVariable
+from pytensor.graph.basic import Constant
 from pytensor.graph.rewriting.utils import rewrite_graph
+from pytensor.xtensor import as_xtensor, dot
 
 from refdot.cases.case import DotCase, Operand
+from refdot.tensor import Array
 
 __all__ = ["Graph", "build", "gradients", "lower", "operands"]
 
 
 @dataclass(frozen=True)
 class Graph:
-    """The graph of a case."""
+    """The graph of a case.
 
-    inputs: list[Any]  # tensor variables: x and y, or only x if both operands are the same one
-    out: Any  # the xtensor variable that `dot` returned
+    Attributes
+    ----------
+    variables : dict
+        For x and y, or only for x if both are the same variable: its constant, its shared variable
+        or the tensor variable that is its input.
+    out : xtensor variable
+        What `dot` returned.
+    """
+
+    variables: dict[str, Any]
+    out: Any
+
+    @property
+    def inputs(self) -> list[Any]:
+        """The variables that get their values from the arguments of a call."""
+        return [variable for variable in self.variables.values() if _is_input(variable)]
+
+    @property
+    def differentiable(self) -> dict[str, Any]:
+        """The variables that are not constants."""
+        return {
+            name: variable
+            for name, variable in self.variables.items()
+            if not isinstance(variable, Constant)
+        }
+
+    def memory(self, case: DotCase, replicate: int) -> tuple[Array, ...]:
+        """Return the array that PyTensor reads for each operand, and give it to shared variables.
+
+        The case has this graph, but its values may be others than those of the case that was built.
+        """
+        arrays = zip(self.variables.values(), case.arrays(replicate), strict=False)
+        return tuple(_memory(variable, array) for variable, array in arrays)
+
+    def arguments(self, memory: Sequence[Array]) -> list[Array]:
+        """Return the arrays among those of the operands that are the arguments of a call."""
+        pairs = zip(self.variables.values(), memory, strict=True)
+        return [array for variable, array in pairs if _is_input(variable)]
+
+
+def _is_input(variable: Any) -> bool:
+    return not isinstance(variable, Constant | SharedVariable)
+
+
+def _memory(variable: Any, array: Array) -> Array:
+    if isinstance(variable, SharedVariable):
+        variable.set_value(array, borrow=True)
+        array = variable.get_value(borrow=True)
+    return variable.data if isinstance(variable, Constant) else array
 
 
 def operands(case: DotCase) -> dict[str, Operand]:
@@ -28,18 +79,28 @@ def operands(case: DotCase) -> dict[str, Operand]:
 
 def build(case: DotCase) -> Graph:
     """Build the graph of a case; only the sizes that the case marks as static are static."""
-    inputs = [
-        pt.tensor(name, dtype=operand.dtype, shape=operand.static_shape)
-        for name, operand in operands(case).items()
-    ]
-    x = y = pytensor.xtensor.as_xtensor(inputs[0], dims=case.x.dims)
-    if not case.same_variable:
-        y = pytensor.xtensor.as_xtensor(inputs[1], dims=case.y.dims)
+    named = operands(case)
+    variables = {
+        name: _variable(name, operand, array)
+        for (name, operand), array in zip(named.items(), case.arrays(), strict=False)
+    }
+    tensors = [as_xtensor(variables[name], dims=named[name].dims) for name in named]
+    x, y = tensors[0], tensors[-1]
+    if case.same_variable and case.new_names:
+        y = x.rename(case.new_names)
     if case.call == "operator":
-        return Graph(inputs, x @ y)
+        return Graph(variables, x @ y)
     if case.call == "method":
-        return Graph(inputs, x.dot(y, dim=case.dim.value))
-    return Graph(inputs, pytensor.xtensor.dot(x, y, dim=case.dim.value))
+        return Graph(variables, x.dot(y, dim=case.dim.value))
+    return Graph(variables, dot(x, y, dim=case.dim.value))
+
+
+def _variable(name: str, operand: Operand, array: Array) -> Any:
+    if operand.origin == "constant":
+        return pt.constant(array, name)
+    if operand.origin == "shared":
+        return pytensor.shared(array, name, shape=operand.static_shape, borrow=True)
+    return pt.tensor(name, dtype=operand.dtype, shape=operand.static_shape)
 
 
 def lower(graph: Graph) -> Any:

@@ -40,9 +40,9 @@ class Runner:
             self.prepared[key] = self._prepare(case)
         prepared = self.prepared[key]
         outcome = prepared.outcome
-        if prepared.function is not None:
+        if prepared.compiled is not None:
             try:
-                outcome = _call(prepared, prepared.function, case)
+                outcome = _call(prepared.compiled, outcome, case)
             except StageError as stopped:
                 outcome = replace(outcome, raised=stopped.raised)
         if outcome.raised is None or not case.gradient_order or not _differentiated(case):
@@ -92,19 +92,29 @@ class Runner:
                 on_unused_input="ignore",
             )
             function, logged = _run_with_rewrite_fallback("compile", compiling)
-            return _PreparedGraph(replace(outcome, logged=logged), function, gradient)
+            compiled = _CompiledGraph(function, graph, gradient)
+            return _PreparedGraph(replace(outcome, logged=logged), compiled)
         except StageError as stopped:
             return _PreparedGraph(replace(outcome, raised=stopped.raised))
 
 
 def graph_key(case: DotCase) -> DotCase:
-    """Return a case that is equal for all cases with the same graph."""
+    """Return a case that is equal for all cases with the same graph.
+
+    The numbers of a constant are a part of the graph.
+    """
 
     def reduced(operand: Operand) -> Operand:
+        if operand.origin == "constant":
+            return operand
         shape = tuple(-1 if size is None else size for size in operand.static_shape)
-        return replace(operand, shape=shape, layout="c")
+        return replace(operand, shape=shape, layout="c", content="drawn")
 
-    return replace(case, x=reduced(case.x), y=reduced(case.y), regime="exact", seed=0)
+    key = replace(case, x=reduced(case.x), y=reduced(case.y), same_array=False)
+    has_drawn_constant = any(
+        (operand.origin, operand.content) == ("constant", "drawn") for operand in (case.x, case.y)
+    )
+    return key if has_drawn_constant else replace(key, regime="exact", seed=0)
 
 
 def _discrete_gradients(
@@ -115,9 +125,9 @@ def _discrete_gradients(
     If PyTensor refuses to differentiate others, also return the exception for the first of them.
     """
     given, refused = [], None
-    inputs = zip(graphs.operands(case).items(), graph.inputs, strict=True)
-    for (name, operand), variable in inputs:
-        if np.dtype(operand.dtype).kind in "biu":
+    operands = graphs.operands(case)
+    for name, variable in graph.differentiable.items():
+        if np.dtype(operands[name].dtype).kind in "biu":
             try:
                 with stage("lower"):
                     graphs.gradients({lowered: lowered.type("cotangent")}, [variable])
@@ -132,9 +142,14 @@ def _differentiated(case: DotCase) -> tuple[str, ...]:
 
     PyTensor has its own convention for complex gradients.
     """
-    operands = graphs.operands(case).items()
-    kinds = {name: np.dtype(operand.dtype).kind for name, operand in operands}
-    return () if "c" in kinds.values() else tuple(name for name in kinds if kinds[name] == "f")
+    operands = graphs.operands(case)
+    if "c" in {np.dtype(operand.dtype).kind for operand in operands.values()}:
+        return ()
+    return tuple(
+        name
+        for name, operand in operands.items()
+        if np.dtype(operand.dtype).kind == "f" and operand.origin != "constant"
+    )
 
 
 @dataclass(frozen=True)
@@ -150,11 +165,11 @@ class _GradientGraph:
         """Differentiate once, or twice if the case has gradients of second order."""
         names = _differentiated(case)
         with stage("lower"):
-            operands = [graph.inputs["xy".index(name)] for name in names]
+            operands = [graph.variables[name] for name in names]
             cotangent = pt.tensor("cotangent", dtype=lowered.dtype, shape=lowered.type.shape)
             first = graphs.gradients({lowered: cotangent}, operands)
             labels = [(1, name) for name in names]
-            if case.gradient_order < 2 or len(names) < len(graph.inputs):
+            if case.gradient_order < 2 or len(names) < len(graph.variables):
                 return cls([cotangent], first, labels)
             tangents = [
                 pt.tensor(f"{name}_tangent", dtype=bar.dtype, shape=bar.type.shape)
@@ -181,19 +196,27 @@ class _PreparedGraph:
     """The result of all stages before the first call."""
 
     outcome: Outcome
-    function: Callable[..., Any] | None = None  # if all stages up to compilation succeeded
-    gradient: _GradientGraph = field(default_factory=_GradientGraph)
+    compiled: _CompiledGraph | None = None  # if all stages up to compilation succeeded
 
 
-def _call(prepared: _PreparedGraph, function: Callable[..., Any], case: DotCase) -> Outcome:
-    """Call a compiled function once for each replicate."""
-    outcome, gradient = prepared.outcome, prepared.gradient
+@dataclass(frozen=True)
+class _CompiledGraph:
+    function: Callable[..., Any]
+    graph: graphs.Graph
+    gradient: _GradientGraph
+
+
+def _call(compiled: _CompiledGraph, outcome: Outcome, case: DotCase) -> Outcome:
+    """Call a compiled function once for each replicate, and add the results to an outcome."""
+    graph, gradient = compiled.graph, compiled.gradient
     dims = outcome.declared.dims if outcome.declared else ()
     logged, answers, values, gradients, side_effects = outcome.logged, [], [], [], []
     for replicate in range(REPLICATES):
-        arrays = case.arrays(replicate)[: 1 if case.same_variable else 2]
+        with stage("run"):
+            arrays = graph.memory(case, replicate)
         before = tuple(array.copy() for array in arrays)
-        calling = partial(function, *arrays, *gradient.values(case, replicate))
+        arguments = [*graph.arguments(arrays), *gradient.values(case, replicate)]
+        calling = partial(compiled.function, *arguments)
         # PyTensor compiles the inner graph of an OpFromGraph at the first call.
         results, logged_at_run = _run_with_rewrite_fallback("run", calling)
         results, logged = [np.asarray(result) for result in results], logged + logged_at_run

@@ -26,6 +26,27 @@ from refdot.targets.protocol import Backend, Unsupported
 __all__ = ["PyTensorTarget"]
 
 
+def _has_unaligned_operand(case: DotCase) -> bool:
+    return not all(array.flags.aligned for array in case.arrays())
+
+
+def _has_byte_swapped_constant(case: DotCase) -> bool:
+    operands = zip((case.x, case.y), case.arrays(), strict=True)
+    return any(
+        operand.origin == "constant" and not array.dtype.isnative for operand, array in operands
+    )
+
+
+# PyTensor says so in a TypeError. It converts other arrays of swapped bytes.
+_UNSUPPORTED = (
+    Unsupported("PyTensor accepts only aligned arrays", _has_unaligned_operand),
+    Unsupported(
+        "PyTensor accepts no constant whose bytes are in the other order",
+        _has_byte_swapped_constant,
+    ),
+)
+
+
 class PyTensorTarget:
     """The PyTensor that is installed, or patched, in this process."""
 
@@ -34,7 +55,7 @@ class PyTensorTarget:
     lowerings: tuple[str, ...] = tuple(LOWERINGS)
     # Not "direct": that is refdot's own, and its mismatches say nothing about PyTensor.
     default_lowerings: tuple[str, ...] = ("stock", "inlined")
-    unsupported: tuple[Unsupported, ...] = ()
+    unsupported: tuple[Unsupported, ...] = _UNSUPPORTED
     not_checked: Mapping[str, str] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
