@@ -68,7 +68,8 @@ def _kinds(only: Sequence[str]) -> set[str]:
 def _finding(
     target: Target, mismatch: Mismatch, outcome: Outcome, configuration: Configuration
 ) -> Finding:
-    deviation = deviation_of(target, mismatch, outcome, configuration.backend)
+    backend, lowering = configuration.backend, configuration.lowering
+    deviation = deviation_of(target, mismatch, outcome, backend, lowering)
     return Finding(mismatch, configuration, known=deviation.id if deviation else None)
 
 

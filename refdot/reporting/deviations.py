@@ -14,6 +14,8 @@ def deviation_markdown(deviation: Deviation, target: Target) -> str:
     a script. If none of its backends can run here, the issue shows only the case.
     """
     backends = f"on {', '.join(deviation.backends)}" if deviation.backends else "on every backend"
+    if deviation.lowerings:
+        backends += f" with the lowering {', '.join(deviation.lowerings)}"
     rules = f"Breaks {', '.join(deviation.rules)} ({', '.join(deviation.kinds)}) {backends}"
     lines = [str(deviation.example)]
     script = ""
@@ -38,10 +40,10 @@ def _run_example(deviation: Deviation, target: Target) -> tuple[Mismatch, str, s
     backend = next((name for name in deviation.backends or available if name in available), None)
     if backend is None:
         return None
-    for lowering in target.default_lowerings:
+    for lowering in deviation.lowerings or target.default_lowerings:
         outcome = target.run(deviation.example, backend, lowering)
         for mismatch in compare(deviation.example, outcome, target):
-            if deviation_of(target, mismatch, outcome, backend) is deviation:
+            if deviation_of(target, mismatch, outcome, backend, lowering) is deviation:
                 return mismatch, backend, lowering
     return None
 

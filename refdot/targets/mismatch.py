@@ -92,3 +92,4 @@ class Deviation:
     example: DotCase  # a case that has the mismatch
     cause: str  # its place in the source of the target, and why it has this effect
     upstream: str = ""  # the address of the most relevant page of the target's issue tracker
+    lowerings: tuple[str, ...] = ()  # that have it; empty if all do

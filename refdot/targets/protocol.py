@@ -111,13 +111,14 @@ _cached_by_backend = lru_cache(maxsize=8)(_unsupported_by_backend)
 
 
 def deviation_of(
-    target: Target, mismatch: Mismatch, outcome: Outcome, backend: str
+    target: Target, mismatch: Mismatch, outcome: Outcome, backend: str, lowering: str
 ) -> Deviation | None:
     """Return the known deviation that explains a mismatch, or None."""
     matching = (
         deviation
         for deviation in target.deviations
         if (not deviation.backends or backend in deviation.backends)
+        and (not deviation.lowerings or lowering in deviation.lowerings)
         and mismatch.rule in deviation.rules
         and mismatch.kind in deviation.kinds
         and deviation.matches(mismatch, outcome)

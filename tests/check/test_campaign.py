@@ -156,10 +156,15 @@ def test_an_example_with_another_result_is_not_used():
 
 @pytest.mark.parametrize(
     "changes",
-    [{"rules": ("R6",)}, {"kinds": ("wrong-value",)}, {"backends": ("another",)}],
+    [
+        {"rules": ("R6",)},
+        {"kinds": ("wrong-value",)},
+        {"backends": ("another",)},
+        {"lowerings": ("another",)},
+    ],
     ids=str,
 )
-def test_a_deviation_of_another_rule_kind_or_backend_does_not_apply(changes):
+def test_a_deviation_of_another_rule_kind_backend_or_lowering_does_not_apply(changes):
     assert [*found_with(record(**changes))] == [None]
 
 

@@ -111,7 +111,7 @@ def deviates(target: Any, deviation: Any) -> bool:
     from refdot.judging.comparison import compare
 
     backend = (deviation.backends or ("python",))[0]
-    for lowering in target.default_lowerings:
+    for lowering in deviation.lowerings or target.default_lowerings:
         outcome = target.run(deviation.example, backend, lowering)
         for mismatch in compare(deviation.example, outcome, target):
             is_such = mismatch.rule in deviation.rules and mismatch.kind in deviation.kinds

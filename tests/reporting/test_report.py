@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -417,8 +418,10 @@ def test_deviation_of_an_absent_backend_is_not_run() -> None:
     deviation = Deviation(
         "a-b", "A.", ("R6",), ("wrong-value",), ">=1", ("gpu",), lambda *_: True, SMALL, "B."
     )
+    deviation = replace(deviation, lowerings=("fast",))
     text = deviation_markdown(deviation, CallableTarget(doubled, "tests:doubled"))
     assert text == (
-        "## a-b\n\n**A.** Breaks R6 (wrong-value) on gpu, tests:doubled >=1.\n\nB.\n\n"
+        "## a-b\n\n**A.** Breaks R6 (wrong-value) on gpu with the lowering fast, "
+        "tests:doubled >=1.\n\nB.\n\n"
         f"```text\n{SMALL}\n```\n"
     )

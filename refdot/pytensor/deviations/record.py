@@ -31,14 +31,15 @@ def known_deviation(
     *,
     versions: str = ">=3.0.3",
     backends: str = "",
+    lowerings: str = "",
     upstream: str = "",
 ) -> Callable[[_Matcher], _Matcher]:
     """Put a matcher on record as a known deviation.
 
     The function's name becomes the id, the first line of its docstring the title, and the rest the
     cause. `mismatches` has the rules and the kinds of the mismatches that it explains, `backends`
-    the backends that show it (all by default), and `upstream` the pull request or issue of
-    PyTensor, such as "issues/203". The other arguments are those of `Deviation`.
+    and `lowerings` those that show it (all by default), and `upstream` the pull request or issue
+    of PyTensor, such as "issues/203". The other arguments are those of `Deviation`.
     """
     words = mismatches.split()
 
@@ -55,6 +56,7 @@ def known_deviation(
                 matches=matches,
                 example=example,
                 cause=cause,
+                lowerings=tuple(lowerings.split()),
                 upstream=upstream and f"https://github.com/pymc-devs/pytensor/{upstream}",
             )
         )
