@@ -60,7 +60,7 @@ def known_in_run(output: str) -> list[str]:
 
 
 def test_the_number_of_planted_faults() -> None:
-    assert text_in(README, r"`tests/faults/planted\.py` has (\d+) faults") == str(len(FAULTS))
+    assert text_in(README, r"`tests/faults/planted` has (\d+) faults") == str(len(FAULTS))
 
 
 def test_the_kill_table_of_the_readme_is_that_of_the_docs() -> None:

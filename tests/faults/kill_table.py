@@ -1,218 +1,224 @@
-"""Write a table of what catches each planted fault: refdot, a naive fuzz, or PyTensor's own tests.
+"""Measure what catches each planted fault: refdot, a naive fuzz, or PyTensor's own tests.
 
-    python tests/faults/kill_table.py --pytensor-tests PATH --write docs/planted-faults.md
+    python tests/faults/kill_table.py --sample 20 --jobs 2
+    python tests/faults/kill_table.py --record --naive --pytensor-tests PATH
+    python tests/faults/kill_table.py --page
 
-PATH is a checkout of PyTensor at the installed version, because the wheel does not contain its
-tests. Without PATH, the table has no column for them. Without `--write`, the page is printed. Each
-fault is planted in a separate process.
+The first command measures a sample, and ends with exit code 1 if a fault is not caught. The second
+one records all that it measures for the installed version of PyTensor. PATH is a checkout of that
+version, because the wheel does not contain PyTensor's tests. The third one writes the page of the
+documentation from the records. Faults are planted in processes other than this one.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import platform
-import subprocess
+import json
 import sys
-import tempfile
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple
-from xml.etree import ElementTree
+from typing import Any
 
+import naive_fuzz
+import own_tests
 import pytensor
-from naive_fuzz import first_failure
+from catching import can_run, cases_needed
 from planted import FAULTS
-from planting import Fault, cases_needed, planted
+from planting import planted
 
+from refdot.check.plan import evenly_spaced
 from refdot.pytensor.lowerings.install import use_lowering
 
-SEEDS = range(10)
+RECORDS = Path(__file__).parent / "caught"
+PAGE = Path(__file__).parents[2] / "docs" / "planted-faults.md"
 NAIVE_CASES = 100
-OWN_TESTS = ("tests/xtensor/test_math.py", "tests/tensor/test_einsum.py")
-OWN_TESTS_ABOUT_DOT = "dot or matmul or einsum"
-# The faults are in code that the Python linker runs, so PyTensor's tests use this linker too.
-OWN_FLAGS = "linker=py,cxx="
-PLANTED = "PLANTED_FAULT"  # the environment variable with the name of a fault
-
-_until_exit = ExitStack()
+# A process that plants more faults than this holds too many compiled functions.
+FAULTS_PER_PROCESS = 20
 BY_NAME = {fault.name: fault for fault in FAULTS}
 
 
-class Row(NamedTuple):
-    """A row of the table: what catches a fault.
+@dataclass
+class Row:
+    """What catches a fault.
 
     Attributes
     ----------
-    name, aspect : str
+    backend : str
+        The backend that judges it.
     caught_by : str
-        The rule, kind and stage of the mismatch that refdot reports with the first seed.
+        The rule, kind and stage of the mismatch with the first seed; empty if there is none.
     needed : list of int
-        The number of cases that refdot needs, for each seed.
+        The number of cases that refdot needs, for each seed with which it catches the fault.
+    seeds : int
+        The number of seeds.
     naive : int, optional
-        The number of cases that the naive fuzz needs, if it catches the fault.
+        The number of cases that the naive fuzz needs; 0 if it does not catch the fault, None if it
+        did not run.
     own : str, optional
         The first of PyTensor's own tests that fails; empty if none does, None if they did not run.
     """
 
-    name: str
-    aspect: str
+    backend: str
     caught_by: str
     needed: list[int]
-    naive: int | None
-    own: str | None
+    seeds: int
+    naive: int | None = None
+    own: str | None = None
+
+    @property
+    def is_caught(self) -> bool:
+        """Whether refdot catches the fault with each seed."""
+        return len(self.needed) == self.seeds
 
 
-def row_of(name: str, tests: Path | None, before: dict[str, str]) -> Row:
-    """Plant a fault and return what catches it."""
+def row_of(name: str, seeds: int, naive: bool, checkout: Path | None) -> tuple[str, Row, float]:
+    """Plant a fault, and return its name, what catches it, and the seconds that this took."""
+    started = time.monotonic()
     fault = BY_NAME[name]
-    caught = [found for seed in SEEDS if (found := cases_needed(fault, seed)) is not None]
-    with planted(fault), use_lowering(fault.lowering):
-        naive = first_failure(NAIVE_CASES)
-    own = None
-    if tests is not None:
-        # A test that fails without the fault too counts if its message is another one.
-        after = failures(tests, fault, len(before) + 1)
-        own = next((test for test in after if after[test] != before.get(test)), "")
-    caught_by = caught[0][1].signature.partition(":")[0] if caught else "nothing"
-    return Row(name, fault.aspect, caught_by, [number for number, _ in caught], naive, own)
+    found = [cases_needed(fault, seed) for seed in range(seeds)]
+    caught = [each for each in found if each is not None]
+    caught_by = found[0][1].signature.partition(":")[0] if found[0] else ""
+    row = Row(fault.backend, caught_by, [number for number, _ in caught], seeds)
+    # The naive fuzz and PyTensor's tests of dot run with the Python linker.
+    if fault.backend == "python":
+        if naive:
+            with planted(fault), use_lowering(fault.lowering):
+                row.naive = naive_fuzz.first_failure(NAIVE_CASES) or 0
+        if checkout:
+            row.own = own_tests.first_failure(checkout, name)
+    return name, row, time.monotonic() - started
 
 
-def failures(tests: Path, fault: Fault | None = None, max_failures: int = 0) -> dict[str, str]:
-    """Run PyTensor's own tests of dot and einsum in a separate process.
-
-    Parameters
-    ----------
-    tests : Path
-        The checkout of PyTensor.
-    fault : Fault, optional
-    max_failures : int, optional
-        The number of failures that ends the run; 0 for no limit.
-
-    Returns
-    -------
-    dict
-        The message of each test that fails.
-    """
-    here = Path(__file__).parent
-    with tempfile.TemporaryDirectory() as folder:
-        report = Path(folder, "report.xml")
-        environment = os.environ | {
-            "PYTHONPATH": os.pathsep.join([str(here), str(here.parents[1])]),
-            "PYTENSOR_FLAGS": OWN_FLAGS,
-            PLANTED: fault.name if fault else "",
-        }
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "kill_table", "-c", os.devnull]
-        command += ["-p", "no:cacheprovider", "--rootdir", ".", f"--junitxml={report}"]
-        command += [f"--maxfail={max_failures}"]
-        command += [*OWN_TESTS, "-k", OWN_TESTS_ABOUT_DOT]
-        subprocess.run(command, cwd=tests, env=environment, capture_output=True, check=False)
-        cases = ElementTree.parse(report).iter("testcase")
-        return {
-            str(case.get("name")): problem.get("message", "")
-            for case in cases
-            for problem in case
-            if problem.tag in ("failure", "error")
-        }
-
-
-def pytest_configure() -> None:
-    """Plant the fault when pytest loads this file as a plugin for PyTensor's own tests."""
-    if name := os.environ.get(PLANTED):
-        _until_exit.enter_context(planted(BY_NAME[name]))
-
-
-def rows(names: Sequence[str], tests: Path | None, jobs: int) -> Iterable[Row]:
-    """Yield the row of each fault, computed in a separate process."""
-    before = failures(tests) if tests else {}
+def measure(names: Sequence[str], jobs: int, **options: Any) -> Iterator[tuple[str, Row, float]]:
+    """Yield the name and row of each fault, and the seconds that it took."""
     # A forked process would share the state and the caches of PyTensor with this one.
-    spawn: dict[str, Any] = {"mp_context": get_context("spawn"), "max_tasks_per_child": 1}
-    with ProcessPoolExecutor(jobs, **spawn) as pool:
-        count = len(names)
-        for row in pool.map(row_of, names, [tests] * count, [before] * count):
-            print(row, file=sys.stderr, flush=True)
-            yield row
+    spawn: dict[str, Any] = {"mp_context": get_context("spawn")}
+    with ProcessPoolExecutor(jobs, max_tasks_per_child=FAULTS_PER_PROCESS, **spawn) as pool:
+        yield from pool.map(partial(row_of, **options), names)
 
 
-def page(table: list[Row]) -> str:
-    """Return the page of the documentation."""
-    total = len(table)
-    medians = [median(row.needed) for row in table if row.needed]
-    has_own = table[0].own is not None
-    caught = {
-        f"`refdot check`, with each of {len(SEEDS)} seeds": sum(
-            len(row.needed) == len(SEEDS) for row in table
-        ),
-        f"the naive fuzz, {NAIVE_CASES} cases": sum(row.naive is not None for row in table),
-    }
-    if has_own:
-        caught["PyTensor's own tests"] = sum(bool(row.own) for row in table)
-    python = ".".join(platform.python_version_tuple()[:2])
-    lines = [
-        "# Planted faults",
-        "",
-        PREAMBLE.format(count=total, seeds=len(SEEDS), version=pytensor.__version__, python=python),
-        "",
-        "| caught by | of | faults |",
-        "|---|--:|--:|",
-        *(f"| {name} | {total} | {count} |" for name, count in caught.items()),
-        "",
-        f"refdot needs a median of fewer than 30 cases for {sum(n < 30 for n in medians)} of the "
-        f"faults, and at most {max(medians):g}.",
-        "",
-        "| fault | caught by | cases: median | most | naive fuzz |"
-        + " PyTensor's tests |" * has_own,
-        "|---|---|--:|--:|--:|" + "--:|" * has_own,
-    ]
-    for row in table:
-        cells = [row.name, row.caught_by]
-        cells += [f"{median(row.needed):g}", f"{max(row.needed)}"] if row.needed else ["-", "-"]
-        cells.append(str(row.naive or "-"))
-        if has_own:
-            cells.append(f"`{row.own}`" if row.own else "-")
+def read(record: Path) -> dict[str, Row]:
+    """Return the rows of a record: those of faults that still exist."""
+    if not record.exists():
+        return {}
+    rows = json.loads(record.read_text(encoding="utf-8"))
+    return {name: Row(**rows[name]) for name in BY_NAME if name in rows}
+
+
+def write(record: Path, rows: dict[str, Row]) -> None:
+    """Write the rows of a record, in the order of the faults."""
+    text = {name: asdict(rows[name]) for name in BY_NAME if name in rows}
+    lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(row)}" for name, row in text.items())
+    record.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
+
+
+def page(records: dict[str, dict[str, Row]]) -> str:
+    """Return the page of the documentation, from the rows of each version of PyTensor."""
+    versions = list(records)
+    newest = records[versions[-1]]
+    count = len({name for rows in records.values() for name in rows})
+    lines = ["# Planted faults", "", PREAMBLE.format(count=count), ""]
+    lines += ["| caught by | PyTensor | of | faults |", "|---|---|--:|--:|"]
+    for version, rows in records.items():
+        caught = sum(row.is_caught for row in rows.values())
+        lines.append(f"| `refdot check --quick` | {version} | {len(rows)} | {caught} |")
+    naive = [row.naive for row in newest.values() if row.naive is not None]
+    own = [row.own for row in newest.values() if row.own is not None]
+    for label, found in (
+        (f"the naive fuzz, {NAIVE_CASES} cases", naive),
+        ("PyTensor's own tests", own),
+    ):
+        if found:
+            lines.append(f"| {label} | {versions[-1]} | {len(found)} | {sum(map(bool, found))} |")
+    titles = [f"cases on {version}" for version in versions]
+    lines += ["", f"| fault | caught by | {' | '.join(titles)} | naive fuzz | PyTensor's tests |"]
+    lines.append(f"|---|---|{'--:|' * len(titles)}--:|--:|")
+    for name, row in newest.items():
+        where = "" if row.backend == "python" else f" on {row.backend}"
+        needed = [_needed(rows.get(name)) for rows in records.values()]
+        others = [str(row.naive or "-"), f"`{row.own}`" if row.own else "-"]
+        cells = [name, (row.caught_by or "nothing") + where, *needed, *others]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
+def _needed(row: Row | None) -> str:
+    """Return how many cases a fault needs, as text."""
+    if row is None or not row.needed:
+        return "-"
+    return f"{median(row.needed):g}"
+
+
 PREAMBLE = """\
-How good is the checker? `tests/faults/planted.py` contains {count} faults, each a mistake that a
-developer could make in PyTensor: in building the graph, in its lowering, in einsum, in gradients,
-in rewrites and in operations. They are planted one at a time. A fault counts as caught if the
-default cases of `refdot check` show a new mismatch in the aspect (`--only`) that the fault
-concerns. The test suite verifies on every interpreter that each fault is caught.
+How good is the checker? The package `tests/faults/planted` contains {count} faults, each a mistake
+that a developer could make in PyTensor: in building the graph, in its lowering, in einsum, in
+gradients, in rewrites, in operations and in the code of a backend. They are planted one at a time.
+A fault counts as caught if the cases of `refdot check --quick` for its backend and its lowering
+show a new mismatch in the aspect (`--only`) that the fault concerns. A fault whose code one version
+of PyTensor does not have, or whose backend was not there, has no number of cases on it.
 
-This is the table for PyTensor {version} on Python {python}. This command writes it:
-
-    python tests/faults/kill_table.py --pytensor-tests PATH --write docs/planted-faults.md
-
-PATH is a checkout of PyTensor. The columns "median" and "most" give the number of cases that refdot
-judges until it catches the fault, over {seeds} seeds. The naive fuzz (`tests/faults/naive_fuzz.py`)
-is a test as one would write it without refdot. It draws random names and shapes and ordinary
-numbers, compares values and gradients with NumPy's einsum by `assert_allclose`, and expects an
-error for sizes that differ. The last column names the first of PyTensor's own tests of dot and
-einsum that fails with the fault but not without it, or fails with another
-message."""
+The page is written by `python tests/faults/kill_table.py --page`, from what the same command
+measures with `--record`. The columns of cases give the median over the seeds of the number of cases
+that refdot judges until it catches the fault. The naive fuzz (`tests/faults/naive_fuzz.py`) is a
+test as one would write it without refdot. It draws random names and shapes and ordinary numbers,
+compares values and gradients with NumPy's einsum by `assert_allclose`, and expects an error for
+sizes that differ. The last column names the first of PyTensor's own tests of dot and einsum that
+fails with the fault but not without it, or fails with another message."""
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument(
-        "faults", nargs="*", default=[*BY_NAME], metavar="FAULT", help="name of a fault; all"
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("faults", nargs="*", metavar="FAULT", help="part of a fault's name; all")
+    parser.add_argument("--sample", type=int, metavar="N", help="N faults at equal distances")
+    parser.add_argument("--seeds", type=int, default=1, metavar="N", help="number of seeds; 1")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="number of processes; 1")
+    parser.add_argument("--naive", action="store_true", help="run the naive fuzz as well")
     parser.add_argument("--pytensor-tests", type=Path, metavar="PATH", help="checkout of PyTensor")
-    parser.add_argument("--write", type=Path, metavar="FILE", help="page to write, not print")
-    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="number of processes")
+    parser.add_argument("--record", action="store_true", help="record what is measured")
+    parser.add_argument("--page", action="store_true", help="write the page from the records")
     options = parser.parse_args()
-    text = page(list(rows(options.faults, options.pytensor_tests, options.jobs)))
-    if options.write:
-        options.write.write_text(text, encoding="utf-8")
-    else:
-        print(text)
+    if options.page:
+        records = {path.stem: read(path) for path in sorted(RECORDS.glob("*.json"))}
+        PAGE.write_text(page(records), encoding="utf-8")
+        return 0
+    parts = options.faults or [""]
+    names = [
+        fault.name
+        for fault in FAULTS
+        if can_run(fault) and any(part in fault.name for part in parts)
+    ]
+    if options.sample:
+        names = [names[index] for index in evenly_spaced(options.sample, len(names), seed=0)]
+    record = RECORDS / f"{pytensor.__version__}.json"
+    rows = read(record)
+    escaped = []
+    measured = measure(
+        names,
+        options.jobs,
+        seeds=options.seeds,
+        naive=options.naive,
+        checkout=options.pytensor_tests,
+    )
+    for name, row, seconds in measured:
+        print(
+            f"{seconds:5.0f} s  {row.needed!s:8} {row.caught_by or 'ESCAPED'}: {name}", flush=True
+        )
+        if not row.is_caught:
+            escaped.append(name)
+        if options.record:
+            rows[name] = row
+            write(record, rows)
+    print(f"{len(names)} faults, {len(escaped)} not caught with each seed: {escaped}")
+    return int(bool(escaped))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from planted import FAULTS
-from planting import Fault, planted, released
+from planting import Fault, planted
 from pytensor.xtensor.rewriting.utils import lower_xtensor_db
 
 from refdot.cases.notation import dot_case
@@ -25,6 +25,7 @@ from refdot.rules import KINDS
 from refdot.targets.mismatch import Mismatch
 
 TARGET = PyTensorTarget()
+ON_PYTHON = [fault for fault in FAULTS if fault.backend == "python"]
 HERE = [backend.name for backend in TARGET.backends() if not backend.absent]
 
 
@@ -36,7 +37,7 @@ def new_mismatches(fault: Fault) -> list[Mismatch]:
     """Return the mismatches of a fault's example that it does not have without the fault."""
     with planted(fault):
         found = mismatches(fault.example, fault.lowering)
-    known = released(fault.example, fault.lowering)
+    known = {mismatch.signature for mismatch in mismatches(fault.example, fault.lowering)}
     return [mismatch for mismatch in found if mismatch.signature not in known]
 
 
@@ -66,7 +67,7 @@ def exit_code(path) -> int:
     return left.value.code
 
 
-@pytest.fixture(params=FAULTS, ids=[fault.name for fault in FAULTS])
+@pytest.fixture(params=ON_PYTHON, ids=[fault.name for fault in ON_PYTHON])
 def fault(request: pytest.FixtureRequest) -> Fault:
     return request.param
 
@@ -93,7 +94,9 @@ def also_released(fault: Fault) -> set[tuple[str, str]]:
 
 
 def test_every_kind_of_mismatch_is_among_the_faults():
-    assert {mismatch.kind for fault in FAULTS for mismatch in new_mismatches(fault)} == set(KINDS)
+    assert {mismatch.kind for fault in ON_PYTHON for mismatch in new_mismatches(fault)} == set(
+        KINDS
+    )
 
 
 # Each: a case that released PyTensor answers wrongly, the kind of mismatch, and the lowering.

@@ -1,0 +1,91 @@
+"""Judge PyTensor with a planted fault, and count the cases that refdot needs to catch it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+from planting import Fault, planted
+
+from refdot import check
+from refdot.cases.case import DotCase
+from refdot.check.plan import PROFILES, Batch, Campaign, Configuration
+from refdot.judging.expected import expected_error
+from refdot.pytensor.target.target import PyTensorTarget
+from refdot.targets.mismatch import Mismatch
+
+__all__ = ["can_run", "cases_needed", "new_mismatches", "released"]
+
+TARGET = PyTensorTarget()
+
+
+def can_run(fault: Fault) -> bool:
+    """Return whether the backend of a fault can run here."""
+    return fault.backend in [backend.name for backend in TARGET.backends() if not backend.absent]
+
+
+def new_mismatches(fault: Fault) -> list[Mismatch]:
+    """Return the mismatches of a fault's example, in its aspect, that are not on record."""
+    with planted(fault):
+        return _new_mismatches(_example(fault))
+
+
+@cache
+def released(fault: Fault) -> tuple[Mismatch, ...]:
+    """Return the mismatches of a fault's example that are not on record, without the fault."""
+    return tuple(_new_mismatches(_example(fault)))
+
+
+def _example(fault: Fault) -> Batch:
+    configuration = Configuration(fault.backend, fault.lowering)
+    return Batch(((configuration, (fault.example,)),), (fault.aspect,))
+
+
+def _new_mismatches(batch: Batch) -> list[Mismatch]:
+    findings = check.judge_batch(PyTensorTarget(), batch).findings
+    return [finding.mismatch for finding in findings if finding.known is None]
+
+
+def cases_needed(fault: Fault, seed: int = 0) -> tuple[int, Mismatch] | None:
+    """Return the number of cases until a fault is caught, and the mismatch that catches it.
+
+    The cases are those of `refdot check --quick` for the backend and the lowering of the fault.
+    """
+    judged = 0
+    for batch in _quick_batches(seed, Configuration(fault.backend, fault.lowering)):
+        ((configuration, cases),) = batch.work
+        relevant = cases
+        if not batch.size_variants:
+            relevant = tuple(case for case in cases if _is_relevant(case, fault.aspect))
+        batch = replace(batch, work=((configuration, relevant),), only=(fault.aspect,))
+        with planted(fault):
+            found = _new_mismatches(batch)
+        if found:
+            # A size variant is not in the batch: it counts as the case that it varies.
+            place = cases.index(found[0].case) if found[0].case in cases else 0
+            return judged + place + 1, found[0]
+        judged += len(cases)
+    return None
+
+
+@cache
+def _quick_batches(seed: int, configuration: Configuration) -> list[Batch]:
+    """Return what `refdot check --quick` judges on one configuration, in order."""
+    backends = tuple(b.name for b in TARGET.backends() if b.default and not b.absent)
+    backends = tuple(dict.fromkeys((*backends, configuration.backend)))
+    campaign = Campaign(PROFILES["quick"], seed, backends, TARGET.default_lowerings)
+    first, *rest = [
+        replace(batch, work=((configuration, dict(batch.work)[configuration]),))
+        for batch in campaign.batches(TARGET)
+        if configuration in dict(batch.work)
+    ]
+    # Most faults are caught by one of the first cases, so each of these is a batch.
+    ((_, cases),) = first.work
+    return [replace(first, work=((configuration, (case,)),)) for case in cases] + rest
+
+
+def _is_relevant(case: DotCase, aspect: str) -> bool:
+    """Return whether a case can show a mismatch of an aspect; to run others only takes time."""
+    valid = expected_error(case) is None
+    has_gradient = valid and case.gradient_order > 0
+    return {"errors": not valid, "values": valid, "gradients": has_gradient}.get(aspect, True)

@@ -1,0 +1,22 @@
+"""The faults that are planted in PyTensor: each is a small mistake, with a case that shows it.
+
+`tests/faults/kill_table.py` writes a table of what catches each of them.
+"""
+
+from planted import (
+    declared,
+    einsum,
+    errors,
+    gradients,
+    lowering,
+    names,
+    products,
+    rewrites,
+    structure,
+)
+
+__all__ = ["FAULTS"]
+
+_AREAS = (names, declared, errors, lowering, einsum, products, gradients, rewrites, structure)
+# A fault that has no edits is none of the installed version.
+FAULTS = [fault for area in _AREAS for fault in area.FAULTS if fault.edits]

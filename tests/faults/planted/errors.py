@@ -1,0 +1,57 @@
+"""Faults in errors: invalid input that is accepted, and messages that do not help."""
+
+from planted.places import (
+    DOT,
+    NODE,
+    fault,
+    product,
+)
+from refdot.cases.notation import dot_case
+
+__all__ = ["FAULTS"]
+
+ASSERT = "pytensor.raise_op:CheckAndRaise.perform"
+SPECIFY_SHAPE = "pytensor.tensor.shape:SpecifyShape.perform"
+TYPE = "pytensor.xtensor.type:XTensorType.__init__"
+
+# In each: name, aspect and example; then the edit: where, old and new. Formatted by hand.
+# fmt: off
+FAULTS = [
+    fault("an unknown name is accepted", "errors", dot_case("a?", "a?", ("a", "z")),
+          DOT, "if d not in union", "if False"),
+    fault("the error does not name the unknown dim", "errors", dot_case("a?", "a?", "z"),
+          DOT, "Dimension {d} not", "Dimension not"),
+    fault("an unknown name raises KeyError", "errors", dot_case("a?", "a?", "z"),
+          DOT, "raise ValueError", "raise KeyError"),
+    fault("dim of another type means None", "errors", dot_case("a?", "a?", 5),
+          DOT, "dim_set = set(dim)",
+          "dim_set = set(dim)\n    else:\n        dim_set = intersection"),
+    fault("a repeated dim is accepted", "errors", dot_case("a? a?", "a?"),
+          TYPE, "if len(set(dims)) < len(dims)", "if False"),
+    fault("static sizes are not compared", "errors", dot_case("a:2", "a:3"),
+          NODE, "and x_shape != y_shape", "and False"),
+    fault("a static size of 1 fits any size", "errors", dot_case("a:1", "a:3"),
+          NODE, "and x_shape != y_shape", "and x_shape != y_shape and 1 not in (x_shape, y_shape)"),
+    fault("a static size of 0 fits any size", "errors", dot_case("a:0", "a:3"),
+          NODE, "and x_shape != y_shape", "and x_shape != y_shape and x_shape and y_shape"),
+    fault("x may be smaller than y", "errors", dot_case("a:2", "a:3"),
+          NODE, "x_shape != y_shape", "x_shape > y_shape"),
+    fault("only the first dim is compared", "errors",
+          dot_case("a b:2", "a b:3", ("a", "b")),
+          NODE, "for dim in self.dims:", "for dim in sorted(self.dims)[:1]:"),
+    fault("the error does not name the dim of other size", "errors", dot_case("a:2", "a:3"),
+          NODE, "Size of dim '{dim}' does", "Sizes do"),
+    fault("the error names the wrong dim", "errors", dot_case("a b:2", "b:3"),
+          NODE, "Size of dim '{dim}'", "Size of dim '{x.type.dims[0]}'"),
+    fault("sizes that differ raise AssertionError", "errors", dot_case("a:2", "a:3"),
+          NODE, "raise ValueError", "raise AssertionError"),
+    fault("the assertion on run-time sizes is missing", "errors",
+          dot_case("a:2? b:3?", "a:3? b:2?"),
+          ASSERT, "if not all(conds)", "if False"),
+    fault("a product stops at the shorter operand", "errors", dot_case("a:2?", "a:3?"),
+          *product("np.matmul(x[..., : y.shape[-2]], y[..., : x.shape[-1], :])")),
+    fault("declared sizes are not checked", "errors",
+          dot_case("a:3? b?", "a:1 b", "b"),
+          SPECIFY_SHAPE, "if not all(", "if False and not all("),
+]
+# fmt: on

@@ -1,0 +1,37 @@
+"""Faults in rewrites."""
+
+from planted.places import (
+    fault,
+)
+from refdot.cases.notation import dot_case
+
+__all__ = ["FAULTS"]
+
+BATCHED_MATMUL = "pytensor.tensor.rewriting.blas:specialize_matmul_to_batched_dot.fn"
+DOT_TO_MUL = "pytensor.tensor.rewriting.math:local_dot_to_mul.fn"
+RESHAPE_OF_ONES = "pytensor.tensor.rewriting.shape:local_reshape_to_dimshuffle.fn"
+TRANSPOSE_OF_DOT = "pytensor.tensor.rewriting.math:local_lift_transpose_through_dot.fn"
+TRANSPOSE_OF_ELEMWISE = "pytensor.tensor.rewriting.elemwise:local_dimshuffle_lift.fn"
+
+# In each: name, aspect and example; then the edit: where, old and new. Formatted by hand.
+# fmt: off
+FAULTS = [
+    fault("the transpose of a dot keeps the operands in order", "gradients",
+          dot_case("b? a?", "b? c?", gradient_order=1),
+          TRANSPOSE_OF_DOT, "node.op(y.mT, x.mT)", "node.op(x.mT, y.mT)", lowering="inlined"),
+    fault("a dot over a dim of size 1 is wrong", "values", dot_case("a:1 b:1", "b:1 c:1"),
+          DOT_TO_MUL, "mul(a, b)", "mul(a, b, b)"),
+    fault("a transpose is lifted through only one operand", "gradients",
+          dot_case("d? e?", "e? d?", (), gradient_order=1),
+          TRANSPOSE_OF_ELEMWISE, "for inp in inode.inputs:",
+          "for inp in inode.inputs[:1]:\n            new_inputs = list(inode.inputs[1:])"),
+    fault("several batch dims are unravelled in reverse order", "values",
+          dot_case("b? a? c? d?", "b? a? d? e?", "d"),
+          BATCHED_MATMUL, "(*x_shape[:-2], x_shape[-2], y_shape[-1])",
+          "(*x_shape[:-2][::-1], x_shape[-2], y_shape[-1])", lowering="inlined"),
+    fault("an axis of size 1 is restored as the last one", "values", dot_case("a? b?", "a? b?"),
+          RESHAPE_OF_ONES, "expand_dims(new_out, expand_axes)",
+          "expand_dims(new_out, [output.type.ndim - 1 - i for i in range(len(expand_axes))])",
+          lowering="inlined"),
+]
+# fmt: on
