@@ -12,7 +12,7 @@ from refdot.errors import (
     SizeMismatchError,
 )
 from refdot.lowering import EINSUM_SYMBOLS, Dim, Dims, Lowering, dim_set, lower
-from refdot.tensor import Array, NamedTensor
+from refdot.tensor import Array, NamedTensor, silent
 
 __all__ = ["dot", "dot_jvp", "dot_vjp", "evaluate", "pull_back"]
 
@@ -22,6 +22,7 @@ _CONTINUOUS = frozenset("efdgFDG")
 MATMUL_THRESHOLD = 1 << 15
 
 
+@silent
 def dot(x: NamedTensor, y: NamedTensor, dim: Dim = None) -> NamedTensor:
     """Multiply two tensors, aligned by the names of their dims, and sum over `dim`.
 
@@ -98,7 +99,10 @@ def evaluate(lowering: Lowering, x: Array, y: Array) -> Array:
     if (lowering.x_summed or lowering.y_summed) and not _may_sum_first(x, y):
         return _evaluate_product_first(lowering, x, y)
     if _is_matmul_faster(lowering, x, y):
-        return as_matmul(lowering, x, y)
+        product = as_matmul(lowering, x, y)
+        # BLAS multiplies a complex sum by 1 + 0j, so that infinity in one component makes both NaN.
+        if x.dtype.kind == "f" or np.isfinite(product).all():
+            return product
     return np.asarray(np.einsum(lowering.subscripts, x, y))
 
 
@@ -124,8 +128,7 @@ def _may_sum_first(x: Array, y: Array) -> bool:
     """
     if x.dtype.kind not in "fc" and y.dtype.kind not in "fc":
         return True
-    with np.errstate(all="ignore"):
-        return all(bool(np.isfinite(np.abs(operand).sum())) for operand in (x, y))
+    return all(bool(np.isfinite(np.abs(operand).sum())) for operand in (x, y))
 
 
 def _evaluate_product_first(lowering: Lowering, x: Array, y: Array) -> Array:
@@ -161,12 +164,10 @@ def as_matmul(lowering: Lowering, x: Array, y: Array) -> Array:
         extents = [prod(sizes[dim] for dim in group) for group in (rows, columns)]
         return operand.transpose(order).reshape(*(sizes[dim] for dim in batch), *extents)
 
-    # Einsum does not warn of overflow or invalid values, so this must not warn either.
-    with np.errstate(all="ignore"):
-        product: Array = np.matmul(
-            matrices(x, x_dims, lowering.x_free, contracted),
-            matrices(y, y_dims, contracted, lowering.y_free),
-        )
+    product: Array = np.matmul(
+        matrices(x, x_dims, lowering.x_free, contracted),
+        matrices(y, y_dims, contracted, lowering.y_free),
+    )
     dims = batch + lowering.x_free + lowering.y_free
     order = [dims.index(dim) for dim in lowering.out_dims]
     return product.reshape([sizes[dim] for dim in dims]).transpose(order)
@@ -194,6 +195,7 @@ def _evaluate_without_unit_dims(lowering: Lowering, x: Array, y: Array) -> Array
     return evaluate(shorter, x.squeeze(), y.squeeze()).reshape(out_shape)
 
 
+@silent
 def dot_jvp(
     x: NamedTensor, y: NamedTensor, x_dot: NamedTensor, y_dot: NamedTensor, dim: Dim = None
 ) -> NamedTensor:
@@ -234,6 +236,7 @@ def dot_jvp(
     return NamedTensor.trusted(np.asarray(from_x.data + from_y.data), from_x.dims)
 
 
+@silent
 def dot_vjp(
     x: NamedTensor, y: NamedTensor, cotangent: NamedTensor, dim: Dim = None
 ) -> tuple[NamedTensor, NamedTensor]:
@@ -282,6 +285,8 @@ def dot_vjp(
 
 def pull_back(cotangent: NamedTensor, other: NamedTensor, operand: NamedTensor) -> NamedTensor:
     """Return the cotangent of an operand, given the output's cotangent and the other operand."""
+    if operand.dtype.kind != "c":
+        cotangent, other = real_factors(cotangent, other)
     product = dot(cotangent, other, {*cotangent.dims, *other.dims}.difference(operand.dims))
     order = [product.dims.index(dim) for dim in operand.dims if dim in product.dims]
     absent = tuple(axis for axis, dim in enumerate(operand.dims) if dim not in product.dims)
@@ -290,6 +295,17 @@ def pull_back(cotangent: NamedTensor, other: NamedTensor, operand: NamedTensor) 
         aligned = aligned.real
     spread = np.broadcast_to(aligned, operand.shape).astype(operand.dtype)
     return NamedTensor.trusted(spread, operand.dims)
+
+
+def real_factors(one: NamedTensor, other: NamedTensor) -> tuple[NamedTensor, NamedTensor]:
+    """Return factors whose products have the same real parts, without parts that do not matter.
+
+    Beside a real factor, an infinite imaginary part would turn the real part into NaN.
+    """
+    if one.dtype.kind == other.dtype.kind == "c":
+        return one, other
+    one, other = (NamedTensor.trusted(each.data.real, each.dims) for each in (one, other))
+    return one, other
 
 
 def _check_continuous(x: NamedTensor, y: NamedTensor) -> None:

@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import xarray
 
-__all__ = ["Array", "NamedTensor"]
+__all__ = ["Array", "NamedTensor", "silent"]
 
 Array: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[Any]]
+# A decorator: overflow, underflow and NaN travel silently (R6), whatever `np.errstate` is in force.
+silent = np.errstate(all="ignore")
 
 
 class NamedTensor:
@@ -135,6 +137,7 @@ class NamedTensor:
         kept = [dim for dim, at in zip(self.dims, key, strict=True) if isinstance(at, slice)]
         return NamedTensor(self.data[key], kept)
 
+    @silent
     def sum(self, *dims: str) -> NamedTensor:
         """Sum over the given dims, or over all dims if none is given; the dtype is kept (R7)."""
         self._check_has(dims)

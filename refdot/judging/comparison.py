@@ -18,13 +18,14 @@ from refdot.rules import STAGES
 from refdot.targets.mismatch import Mismatch
 from refdot.targets.outcome import Declared, Gradient, Outcome, Raised
 from refdot.targets.protocol import Target
-from refdot.tensor import Array, NamedTensor
+from refdot.tensor import Array, NamedTensor, silent
 
 __all__ = ["compare", "judge_answer"]
 
 _FAMILIES = {"b": "bool", "i": "integer", "u": "integer", "f": "float", "c": "complex"}
 
 
+@silent
 def compare(case: DotCase, outcome: Outcome, target: Target) -> tuple[Mismatch, ...]:
     """Return the mismatches in the outcome of a case that the target supports.
 
@@ -190,6 +191,7 @@ def _judge_declaration(case: DotCase, declared: Declared) -> Iterator[Mismatch]:
         return
 
 
+@silent
 def judge_answer(
     answer: NamedTensor, x: NamedTensor, y: NamedTensor, case: DotCase, replicate: int = 0
 ) -> list[Mismatch]:
@@ -243,8 +245,7 @@ def _judge_gradient(case: DotCase, gradient: Gradient) -> Mismatch | None:
         wrong = "dtype", operand.dtype, value.dtype
     else:
         correct = correct_gradient(case, order, name, replicate)
-        with np.errstate(over="ignore"):
-            reference = correct.reference.astype(operand.dtype)
+        reference = correct.reference.astype(operand.dtype)
         wrong = _first_wrong(correct, value, reference)
     if wrong is None:
         return None

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from refdot.lowering import Dim
-from refdot.tensor import Array, NamedTensor
+from refdot.tensor import Array, NamedTensor, silent
 
 __all__ = ["dot_by_definition", "dot_by_records"]
 
@@ -33,6 +33,7 @@ def _split_dims(x: NamedTensor, y: NamedTensor, dim: Dim) -> tuple[list[str], li
     return [name for name in all_dims if name not in summed], summed
 
 
+@silent
 def dot_by_definition(x: NamedTensor, y: NamedTensor, dim: Dim = None) -> NamedTensor:
     """Compute a dot as it is defined: align by name, multiply, sum.
 
@@ -53,9 +54,8 @@ def dot_by_definition(x: NamedTensor, y: NamedTensor, dim: Dim = None) -> NamedT
         absent = tuple(axis for axis, name in enumerate(order) if name not in tensor.dims)
         return np.expand_dims(tensor.data.transpose(axes), absent).astype(dtype)
 
-    with np.errstate(all="ignore"):
-        products = aligned(x) * aligned(y)
-        total = products.sum(axis=tuple(range(len(kept), len(order))), dtype=dtype)
+    products = aligned(x) * aligned(y)
+    total = products.sum(axis=tuple(range(len(kept), len(order))), dtype=dtype)
     return NamedTensor(np.asarray(total), kept)
 
 

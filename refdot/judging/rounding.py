@@ -1,23 +1,39 @@
 """A bound on the rounding error of a correct floating-point answer, derived for each element.
 
-Take one element of the output: the sum of k products x·y. With rounding to nearest and unit
-roundoff u, every operation gives fl(a op b) = (a op b)(1 + δ), |δ| ≤ u. In any order of summation
-(sequential, reversed, pairwise, blocked, with fused multiply-add, or one dim after another), a
-product goes through its own multiplication and at most k − 1 additions. So it ends up with at most
-k factors (1 + δ). With γₖ = k·u/(1 − k·u), and Higham's lemma 3.1,
+Take one element of the output: the sum of k products x·y, in any order of summation (sequential,
+reversed, pairwise, blocked, with fused multiply-add, one dim after another, ...). Every operation
+rounds to nearest, with unit roundoff u: fl(a op b) = (a op b)(1 + δ), |δ| ≤ u.
 
-    |answer − exact| ≤ γₖ · Σ|x||y|.
+**Sums.** The sum of n numbers tᵢ, in any order, is off by at most (n − 1)·u·Σ|tᵢ|, for every n
+(Rump, *Error estimation of floating-point summation and dot product*, BIT 2012; Jeannerod and Rump,
+*Improved error bounds for inner products in floating-point arithmetic*, SIMAX 2013). By induction:
+the last addition adds computed sums a and b of m and n numbers, whose magnitudes add up to A and B.
+Their errors are at most (m − 1)·u·A and (n − 1)·u·B, so the addition may add u·(n·A + m·B).
 
-This is Higham, *Accuracy and Stability of Numerical Algorithms* (2nd edition, 2002), §3.1, eq.
-(3.5). Four small terms are added to it:
+- If B ≤ u·A: since a itself is a floating-point number, the addition is off by at most
+  |b| ≤ B + (n − 1)·u·B ≤ u·A + (n − 1)·u·A. If A ≤ u·B, likewise. (In a fused multiply-add, b is a
+  product that is no floating-point number; then n = 1, and the third case covers A ≤ u·B.)
+- Otherwise it is off by at most u·|a + b| ≤ u·(A + B + (m − 1)·u·A + (n − 1)·u·B), and u·A < B and
+  u·B < A.
 
-- The reference is computed, too, in a wider precision: γₖ of that precision.
+**Dots.** A product has one rounding of its own, and another for each operand of a 64-bit integer
+dtype, which is rounded when it becomes floating point: r factors (1 + δ). Together,
+
+    |answer − exact| ≤ Bₖ · Σ|x||y|,   Bₖ = (1 + u)ʳ · (1 + (k − 1)·u) − 1.
+
+It is finite for every k, at most Higham's (1 + u)ᵏ⁺ʳ⁻¹ − 1 (*Accuracy and Stability of Numerical
+Algorithms*, 2002, §3.1), and 0 where Σ|x||y| is 0. If dims are summed alone before the
+multiplication, (1 + (i − 1)·u)(1 + (j − 1)·u) ≤ 1 + (i·j − 1)·u shows that the bound still holds.
+It holds as well for sums in a higher precision, which are rounded to the answer's in the end.
+
+These terms are added to it:
+
+- The reference is computed, too, in a wider precision: Bₖ of that precision.
 - A product that underflows loses up to half the smallest subnormal η of the answer's precision; a
   sum never underflows. This gives k·η/2, which later additions can enlarge like the products.
-- An operand of a 64-bit integer dtype is rounded when it becomes floating point: one more factor.
-- A complex product is two real products and an addition: γₖ₊₁ and k·η, and √2 for the two
-  components together (Higham §3.6). A single product is within √5·u (Brent, Percival and
-  Zimmermann, *Error bounds on complex floating-point multiplication*, 2007).
+- Each component of a complex dot is a sum of 2·k real products, and √2 covers both components. A
+  single product is within √5·u (Brent, Percival and Zimmermann, *Error bounds on complex
+  floating-point multiplication*, 2007).
 
 If all data are integers and Σ|x||y| ≤ 2ᵖ, where p is the number of bits of the answer's
 significand, no operation rounds: the bound is 0, and every bit counts. Integer and bool dtypes are
@@ -25,35 +41,47 @@ always exact (modulo 2ⁿ, and any-of-alls).
 
 Where several answers are correct, exactly those are accepted:
 
-- If the positive products add up to more than the largest finite number, some order of summation
-  overflows to +inf; likewise to −inf; and to NaN if both are possible.
+- Rounding is monotonic. So a partial sum is at most 1 + Bₖ times the sum of the positive products.
+  If that exceeds the largest finite number, some order of summation may overflow to +inf; likewise
+  to −inf; and to NaN if both are possible.
 - A non-finite operand makes the elements that depend on it NaN, +inf or −inf by IEEE 754, in the
   same way in every order.
-- Summing a dim alone before multiplying can turn 2·inf − 1·inf, which is NaN, into (2 − 1)·inf. So
-  an element that is NaN without a NaN in any factor may be any non-finite number. An infinite
-  element stays as it is: if it is +inf, no product is NaN or −inf, so all the numbers that meet an
-  infinity have one sign and cannot add up to 0.
-- Where that sum alone overflows, its products may be non-finite.
 - BLAS does not multiply by a scalar 0. So where 0 meets a non-finite number, the product may be NaN
   or missing.
-- A complex element that is non-finite may be any non-finite number.
+- Summing a dim alone before multiplying can turn 2·inf − 1·inf, which is NaN, into (2 − 1)·inf. So
+  an element with infinities of both signs and no NaN may be any non-finite number. Where that sum
+  may be 0, its products with non-finite numbers may be missing. Where that sum alone overflows, its
+  products may be non-finite. An element whose infinities have one sign stays as it is: the numbers
+  that meet an infinity have one sign, too, and cannot add up to 0.
+- A complex element that is non-finite, or whose magnitudes may overflow, may be any non-finite
+  number; so may its real part, the gradient of a real operand.
 - −0.0 equals 0.0.
+
+A long double has no wider dtype. So the reference of long doubles has errors as large as those of
+an answer, and elements whose magnitudes add up to more than the largest number are not judged.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from math import ceil, exp, prod, sqrt
+from math import expm1, log1p, prod, sqrt
 from typing import Any
 
 import numpy as np
 
-from refdot.evaluation import checked_lowering, evaluate
-from refdot.lowering import Dim, Lowering
-from refdot.tensor import Array, NamedTensor
+from refdot.evaluation import checked_lowering, evaluate, real_factors
+from refdot.judging.nonfinite import early_overflows, nonfinite_arrays, one_sided_sums
+from refdot.lowering import Dim
+from refdot.tensor import Array, NamedTensor, silent
 
-__all__ = ["CorrectAnswers", "correct_answers", "correct_pull_back", "gamma", "unit_roundoff"]
+__all__ = [
+    "CorrectAnswers",
+    "correct_answers",
+    "correct_pull_back",
+    "relative_error",
+    "unit_roundoff",
+]
 
 
 def unit_roundoff(dtype: np.dtype[Any]) -> float:
@@ -67,15 +95,16 @@ def unit_roundoff(dtype: np.dtype[Any]) -> float:
     return float(np.finfo(dtype).eps) / 2
 
 
-def gamma(k: int, u: float) -> float:
-    """Return γₖ = k·u/(1 − k·u), or infinity if k·u ≥ 1, where the theory does not apply.
+def relative_error(roundings: int, terms: int, u: float) -> float:
+    """Return (1 + u)ʳ · (1 + (n − 1)·u) − 1, the bound for n terms with r roundings each.
 
     Examples
     --------
-    >>> gamma(10, 2.0**-11) < 10.1 * 2.0**-11, gamma(3000, 2.0**-11)
-    (True, inf)
+    >>> relative_error(1, 1, 0.5), relative_error(1, 3, 0.5), relative_error(2, 1, 0.5)
+    (0.5, 2.0, 1.25)
     """
-    return k * u / (1 - k * u) if k * u < 1 else float("inf")
+    of_term, of_sum = expm1(roundings * log1p(u)), max(terms - 1, 0) * u
+    return of_term + of_sum + of_term * of_sum
 
 
 def _wider(dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -100,20 +129,26 @@ class CorrectAnswers:
     rises: Array
     falls: Array
     finite: Array  # the reference without the non-finite products
+    # Whether a product is +inf, −inf or NaN, other than 0 times a non-finite number. A complex
+    # product that is not finite counts as NaN.
+    plus: Array
+    minus: Array
+    nan: Array
     # Whether 0 is multiplied by a non-finite number. BLAS may skip that product.
     zero_times_nonfinite: Array
-    surely_nonfinite: Array  # whether a product is non-finite for another reason
-    reassociates: Array  # whether summing a dim alone first can turn NaN into an infinity
+    surely_nonfinite: Array  # whether a product is non-finite even if each sum that may be 0 is 0
+    reassociates: Array  # whether summing a dim alone first can make another non-finite number
     overflows_early: Array  # whether summing a dim alone first can overflow
-    roundings: int  # the number of factors (1 + δ) of a product: k above
-    products: int  # the number of products that can underflow
+    roundings: int  # the roundings of one product: r above
+    products: int  # their number: k above
     integers: bool  # whether every finite number in the operands is an integer
 
+    @silent
     def __add__(self, other: CorrectAnswers) -> CorrectAnswers:
         return replace(
             self,
             **self._combine(np.add, other),  # for bool arrays this is "or"
-            roundings=max(self.roundings, other.roundings) + 1,
+            roundings=max(self.roundings, other.roundings),
             products=self.products + other.products,
             integers=self.integers and other.integers,
         )
@@ -125,29 +160,45 @@ class CorrectAnswers:
             for name in _ARRAYS
         }
 
-    def bound(self, u: float, digits: int, underflow: float) -> Array:
-        """Return how far a correct answer can be from the reference.
+    @property
+    def unjudged(self) -> Array:
+        """Which elements cannot be judged, since the reference may have overflowed."""
+        if self.dtype.kind in "biu":
+            return np.zeros(self.reference.shape, bool)
+        wide = np.finfo(self.reference.dtype)
+        return np.asarray(~(self.magnitude < wide.max / (1 + self._error(float(wide.eps) / 2))))
 
-        It is 0 where no operation rounds, and infinite if there are too many operations for the
-        theory. The arithmetic that computed the answer has the unit roundoff `u`, a significand of
-        `digits` bits and the smallest subnormal `underflow`.
+    def _error(self, u: float) -> float:
+        """Return Bₖ, the largest relative error, for each component of a complex number."""
+        terms = self.products * (2 if self.dtype.kind == "c" else 1)
+        return relative_error(self.roundings, terms, u)
+
+    @silent
+    def bound(self, precision: np.finfo[Any], unit: float = 0.0) -> Array:
+        """Return how far a correct answer can be from the reference; 0 where no operation rounds.
+
+        The arithmetic that computed the answer has some `precision`, or the unit roundoff `unit` if
+        that is larger.
         """
-        own = gamma(self.roundings, unit_roundoff(self.reference.dtype))
-        relative = (gamma(self.roundings, u) + own) / (1 - own) if own < 1 else float("inf")
-        if not np.isfinite(relative):
-            return np.full(self.magnitude.shape, np.inf)
+        u, wide = max(float(precision.eps) / 2, unit), np.finfo(self.reference.dtype)
+        own = self._error(float(wide.eps) / 2)
+        relative = (self._error(u) + own) / (1 - own) if own < 1 else np.inf
         underflows = self.products / 2
         if self.dtype.kind == "c":
-            # γ₂ of a single product is √5·u for both components together.
-            relative *= sqrt(5) / 2 if self.roundings == 2 else sqrt(2)
-            underflows = self.products * sqrt(2)
-        # Near 0, every number is a multiple of the smallest subnormal.
-        absolute = ceil(underflows * (1 + relative)) * underflow
+            is_single = self.products == self.roundings == 1
+            relative *= sqrt(5) / 2 if is_single else sqrt(2)
+            underflows *= 2 * sqrt(2)
+        least = wide.dtype.type(precision.smallest_subnormal)
+        is_wider = bool(wide.smallest_subnormal < least)
+        # Without a wider range, the products of the reference underflow as well.
+        absolute = underflows * (1 + relative) * least * (1 if is_wider else 2)
         bound: Array = relative * self.magnitude + absolute
+        exact = (self.magnitude == 0) & is_wider
         if self.integers:
-            bound = np.where(self.magnitude <= 2.0**digits, 0, bound)
-        return bound
+            exact |= self.magnitude <= 2.0 ** int(-np.log2(u))
+        return np.where(exact, 0, bound)
 
+    @silent
     def wrong(self, answer: Array, unit: float = 0.0) -> Array:
         """Return which elements of an answer no correct implementation can give.
 
@@ -159,38 +210,37 @@ class CorrectAnswers:
         precision = np.finfo(self.dtype)
         if answer.dtype.kind in "fc":
             precision = max(precision, np.finfo(answer.dtype), key=lambda info: info.eps)
-        u = max(float(precision.eps) / 2, unit)
-        bound = self.bound(u, int(-np.log2(u)), float(precision.smallest_subnormal))
-        slack = exp(self.roundings * u)  # at least (1 + u)ᵏ, the most that a partial sum can grow
-        nonfinite = ~np.isfinite(answer)
-        with np.errstate(all="ignore"):
-            near = np.abs(answer - self.reference) <= bound
-            without_zeros = np.abs(answer - self.finite) <= bound
-            if "c" in (self.dtype.kind, answer.dtype.kind):
-                overflows = self.magnitude * slack >= precision.max
-                right = near | (overflows | ~np.isfinite(self.reference)) & nonfinite
-            else:
-                up, down = (part * slack >= precision.max for part in (self.rises, self.falls))
-                right = self._is_right_real(answer, near, up, down)
-        right = right | (self.reassociates | self.overflows_early) & nonfinite
-        without_zeros = np.where(self.surely_nonfinite, nonfinite, without_zeros)
-        return np.asarray(~(right | self.zero_times_nonfinite & without_zeros))
-
-    def _is_right_real(self, answer: Array, near: Array, up: Array, down: Array) -> Array:
-        """Return which elements are right, if sums may overflow to +inf (`up`) or −inf (`down`)."""
-        plus, minus, nan = np.isposinf(answer), np.isneginf(answer), np.isnan(answer)
-        from_overflow = (plus & up) | (minus & down) | (nan & up & down)
-        same = (
-            (np.isnan(self.reference) & nan)
-            | (np.isposinf(self.reference) & (plus | (nan & down)))
-            | (np.isneginf(self.reference) & (minus | (nan & up)))
+        finite = np.isfinite(answer)
+        near = finite & (np.abs(answer - self.finite) <= self.bound(precision, unit))
+        limit = precision.max / self.magnitude.dtype.type(
+            1 + self._error(max(float(precision.eps) / 2, unit))
         )
-        return np.where(np.isfinite(self.reference), near | from_overflow, same)
+        if "c" in (self.dtype.kind, answer.dtype.kind):
+            may_overflow = self.magnitude >= limit
+            nonfinite = self.plus | self.minus | self.nan | self.zero_times_nonfinite
+            right = ~finite & (nonfinite | may_overflow)
+        else:
+            right = self._is_right_nonfinite(answer, self.rises >= limit, self.falls >= limit)
+        right |= near & ~self.surely_nonfinite
+        right |= ~finite & (self.reassociates | self.overflows_early)
+        return np.asarray(~(right | self.unjudged))
+
+    def _is_right_nonfinite(self, answer: Array, rises: Array, falls: Array) -> Array:
+        """Return which elements are right non-finite numbers.
+
+        Sums may overflow to +inf (`rises`) or −inf (`falls`).
+        """
+        up, down = rises | self.plus, falls | self.minus
+        right: Array = np.isposinf(answer) & up & ~(self.minus | self.nan)
+        right |= np.isneginf(answer) & down & ~(self.plus | self.nan)
+        right |= np.isnan(answer) & (self.nan | (up & down) | self.zero_times_nonfinite)
+        return right
 
 
 _ARRAYS = tuple(field.name for field in fields(CorrectAnswers) if field.type == "Array")
 
 
+@silent
 def correct_answers(x: NamedTensor, y: NamedTensor, dim: Dim = None) -> CorrectAnswers:
     """Return the correct answers to `dot(x, y, dim)`, for valid input.
 
@@ -209,26 +259,31 @@ def correct_answers(x: NamedTensor, y: NamedTensor, dim: Dim = None) -> CorrectA
 
     x_wide, y_wide = (t.data.astype(_wider(dtype)) for t in (x, y))
     x_finite, y_finite = (np.where(np.isfinite(data), data, 0) for data in (x_wide, y_wide))
-    with np.errstate(all="ignore"):
-        reference = evaluate(lowering, x_wide, y_wide)
-        magnitude = evaluate(lowering, np.abs(x_finite), np.abs(y_finite))
-        others: dict[str, Any] = {}
-        if not np.isfinite(reference).all():
-            others["finite"] = evaluate(lowering, x_finite, y_finite)
-            others |= _nonfinite_arrays(lowering, x_wide, y_wide, reference)
-        limit = np.finfo(dtype).max / 2
-        if dtype.kind == "f" and (magnitude >= limit).any():
-            others |= _one_sided_sums(lowering, x_finite, y_finite)
-        if lowering.x_summed or lowering.y_summed:
-            others |= _early_overflows(lowering, x_finite, y_finite, limit)
-    summed = [size for name, size in (x.sizes | y.sizes).items() if name not in lowering.out_dims]
-    others["products"] = prod(summed)
-    others["roundings"] = prod(summed) + (dtype.kind == "c")
-    others["roundings"] += sum(t.dtype.kind in "iu" and t.dtype.itemsize == 8 for t in (x, y))
-    others["integers"] = all((data == np.rint(data)).all() for data in (x_finite, y_finite))
+    reference = evaluate(lowering, x_wide, y_wide)
+    magnitude = evaluate(lowering, np.abs(x_finite), np.abs(y_finite))
+    sizes = x.sizes | y.sizes
+    others: dict[str, Any] = {
+        "products": prod(size for name, size in sizes.items() if name not in lowering.out_dims),
+        "roundings": 1 + sum(t.dtype.kind in "iu" and t.dtype.itemsize == 8 for t in (x, y)),
+        "integers": all((data == np.rint(data)).all() for data in (x_finite, y_finite)),
+    }
+    precision, unit = np.finfo(dtype), unit_roundoff(dtype)
+    if not (np.isfinite(x_wide).all() and np.isfinite(y_wide).all()):
+        others["finite"] = evaluate(lowering, x_finite, y_finite)
+        others |= nonfinite_arrays(lowering, x_wide, y_wide, unit)
+    if dtype.kind == "f":
+        error = relative_error(others["roundings"], others["products"], unit)
+        if (magnitude >= precision.max / magnitude.dtype.type(1 + error)).any():
+            others |= one_sided_sums(lowering, x_finite, y_finite)
+        else:  # this is exact enough
+            finite = others.get("finite", reference)
+            others |= {"rises": (magnitude + finite) / 2, "falls": (magnitude - finite) / 2}
+    if lowering.x_summed or lowering.y_summed:
+        others |= early_overflows(lowering, x_finite, y_finite, precision)
     return _answers(lowering.out_dims, dtype, reference, magnitude, **others)
 
 
+@silent
 def correct_pull_back(
     cotangent: NamedTensor, other: NamedTensor, operand: NamedTensor
 ) -> CorrectAnswers:
@@ -236,16 +291,18 @@ def correct_pull_back(
 
     A gradient is a dot of the cotangent with the other operand, so its bound is that of a dot.
     """
-    there = set(cotangent.dims) | set(other.dims)
-    answers = correct_answers(cotangent, other, there.difference(operand.dims))
+    dims = {*cotangent.dims, *other.dims}.difference(operand.dims)
+    if operand.dtype.kind == "c":
+        answers = correct_answers(cotangent, other, dims)
+    else:
+        answers = _correct_real_parts(*real_factors(cotangent, other), dims)
     kept = [name for name in operand.dims if name in answers.dims]
     order = [answers.dims.index(name) for name in kept]
     absent = tuple(axis for axis, name in enumerate(operand.dims) if name not in kept)
-    is_real, is_cast = operand.dtype.kind != "c", operand.dtype != answers.dtype
+    is_cast = operand.dtype != answers.dtype
 
     def spread(array: Array) -> Array:
-        aligned = np.expand_dims(array.transpose(order), absent)
-        return np.broadcast_to(aligned.real if is_real else aligned, operand.shape)
+        return np.broadcast_to(np.expand_dims(array.transpose(order), absent), operand.shape)
 
     return replace(
         answers,
@@ -258,6 +315,21 @@ def correct_pull_back(
     )
 
 
+def _correct_real_parts(x: NamedTensor, y: NamedTensor, dims: set[str]) -> CorrectAnswers:
+    """Return the correct real parts of a dot: the sum of two dots of components."""
+    answers = correct_answers(x, y, dims)
+    if answers.dtype.kind != "c":
+        return answers
+    (x_real, x_imaginary), (y_real, y_imaginary) = (
+        (NamedTensor(t.data.real, t.dims), NamedTensor(t.data.imag, t.dims)) for t in (x, y)
+    )
+    negated = NamedTensor(-x_imaginary.data, x.dims)
+    parts = correct_answers(x_real, y_real, dims) + correct_answers(negated, y_imaginary, dims)
+    # In complex arithmetic, one component that overflows can make the other one NaN.
+    spoiled = ~answers.wrong(np.full_like(answers.finite, np.nan))
+    return replace(parts, overflows_early=parts.overflows_early | spoiled)
+
+
 def _answers(
     dims: tuple[str, ...], dtype: np.dtype[Any], reference: Array, magnitude: Array, **others: Any
 ) -> CorrectAnswers:
@@ -267,53 +339,3 @@ def _answers(
     given |= dict.fromkeys(("magnitude", "rises", "falls"), magnitude)
     given |= {"roundings": 0, "products": 0, "integers": True}
     return CorrectAnswers(dims=dims, dtype=dtype, **(given | others))
-
-
-def _nonfinite_arrays(lowering: Lowering, x: Array, y: Array, reference: Array) -> dict[str, Array]:
-    """Return which elements have a product that is not finite, and why."""
-    nonfinite = ~np.isfinite(x), ~np.isfinite(y)
-    arrays = {
-        "zero_times_nonfinite": _either(lowering, (x == 0, y == 0), nonfinite),
-        "surely_nonfinite": _either(lowering, (x != 0, y != 0), nonfinite),
-    }
-    if lowering.x_summed or lowering.y_summed:
-        of_nan = _either(lowering, (np.isnan(x), np.isnan(y)), _anything(x, y))
-        arrays["reassociates"] = np.isnan(reference) & ~of_nan
-    return arrays
-
-
-def _one_sided_sums(lowering: Lowering, x: Array, y: Array) -> dict[str, Array]:
-    """Return the magnitudes of the sums of the positive products and of the negative ones."""
-    x_up, x_down, y_up, y_down = (np.maximum(sign * data, 0) for data in (x, y) for sign in (1, -1))
-    return {
-        "rises": evaluate(lowering, x_up, y_up) + evaluate(lowering, x_down, y_down),
-        "falls": evaluate(lowering, x_up, y_down) + evaluate(lowering, x_down, y_up),
-    }
-
-
-def _early_overflows(lowering: Lowering, x: Array, y: Array, limit: float) -> dict[str, Array]:
-    """Return which elements have a factor that is a sum, with magnitudes that exceed `limit`."""
-
-    def exceeds(data: Array, dims: tuple[str, ...], summed: tuple[str, ...]) -> Array:
-        axes = tuple(map(dims.index, summed))
-        sums = np.abs(data).sum(axis=axes, keepdims=True) if axes else np.zeros(data.shape)
-        return np.broadcast_to(sums > limit, data.shape)
-
-    x_early = exceeds(x, lowering.x_dims, lowering.x_summed)
-    y_early = exceeds(y, lowering.y_dims, lowering.y_summed)
-    if not (x_early.any() or y_early.any()):
-        return {}
-    return {"overflows_early": _either(lowering, (x_early, y_early), _anything(x, y))}
-
-
-def _either(lowering: Lowering, one: tuple[Array, Array], other: tuple[Array, Array]) -> Array:
-    """Return which elements have a product of a factor in `one` and a factor in `other`.
-
-    Both are masks of x and of y. A dot of bools is any-of-alls.
-    """
-    (x_one, y_one), (x_other, y_other) = one, other
-    return np.asarray(evaluate(lowering, x_one, y_other) | evaluate(lowering, x_other, y_one))
-
-
-def _anything(x: Array, y: Array) -> tuple[Array, Array]:
-    return np.ones(x.shape, bool), np.ones(y.shape, bool)

@@ -12,6 +12,7 @@ from refdot.tensor import NamedTensor
 __all__ = [
     "DTYPES",
     "ORDERS",
+    "exact_bound",
     "hard_operands",
     "is_wrong",
     "pairwise",
@@ -32,6 +33,12 @@ def is_wrong(answer, x, y, dim=None, dtype=None, unit=0.0) -> bool:
     """Return whether any element of an answer is wrong."""
     dtype = dtype or np.result_type(x.data, y.data)
     return bool(correct_answers(x, y, dim).wrong(np.asarray(answer, dtype), unit).any())
+
+
+def exact_bound(terms: int, u: float, roundings: int = 1) -> Fraction:
+    """Return the bound for a sum with magnitude 1, in exact arithmetic."""
+    u = Fraction(float(u))
+    return (1 + u) ** roundings * (1 + (terms - 1) * u) - 1
 
 
 # Orders of summation. Each returns the sum of x·y, with one rounding for each operation.

@@ -11,6 +11,7 @@ import tightness
 from summation import (
     DTYPES,
     ORDERS,
+    exact_bound,
     hard_operands,
     is_wrong,
     pairwise,
@@ -20,7 +21,12 @@ from summation import (
 )
 
 from refdot.judging.references import dot_by_records
-from refdot.judging.rounding import CorrectAnswers, correct_answers, gamma, unit_roundoff
+from refdot.judging.rounding import (
+    CorrectAnswers,
+    correct_answers,
+    relative_error,
+    unit_roundoff,
+)
 from refdot.tensor import NamedTensor
 
 pytestmark = pytest.mark.filterwarnings("ignore:(overflow|invalid value):RuntimeWarning")
@@ -34,9 +40,9 @@ def test_every_order_of_summation_is_within_the_bound(data, dtype):
     exact = dot_by_records(x, y)[()]
     magnitude = dot_by_records(*vectors(abs(x_values), abs(y_values)))[()]
     limits = np.finfo(dtype)
-    # Higham's bound, computed without refdot, and one subnormal for each product.
-    bound = Fraction(gamma(len(x_values), float(limits.eps) / 2)) * magnitude
-    bound += len(x_values) * Fraction(float(limits.smallest_subnormal))
+    # The bound, computed without refdot, and half a subnormal for each product.
+    bound = exact_bound(len(x_values), limits.eps / 2) * magnitude
+    bound += len(x_values) * Fraction(float(limits.smallest_subnormal)) / 2
     answers = [order(x_values, y_values) for order in ORDERS]
     for answer in answers:
         assert answer.dtype == dtype
@@ -143,11 +149,41 @@ def test_integers_and_bools_are_exact(dtype):
     assert is_wrong(off, x, y)
 
 
-def test_too_many_products_for_the_theory_are_not_judged():
-    x, y = vectors(np.full(3000, 0.3), np.full(3000, 0.7), dtype="float16")
-    assert gamma(3000, unit_roundoff(x.dtype)) == np.inf
-    assert not is_wrong(0.0, x, y)
-    assert is_wrong(np.nan, x, y)
+@pytest.mark.parametrize("products", [2_048, 4_096, 32_768, 1_000_000])
+def test_many_products_of_float16_are_judged(products):
+    x, y = vectors(np.full(products, 0.01), np.full(products, 0.01), dtype="float16")
+    # Added one by one, such products stop to count at 0.25.
+    for answer in (0.25, 1e-4 * products, 0.999e-4 * products):
+        assert not is_wrong(answer, x, y)
+    for answer in (-60_000, np.inf, -np.inf, np.nan):
+        assert is_wrong(answer, x, y) or (products == 1_000_000 and answer == np.inf), answer
+    zeros, ones = vectors(np.zeros(products), np.ones(products), dtype="float16")
+    for answer in (np.finfo("float16").smallest_subnormal, -np.inf, np.inf, np.nan):
+        assert is_wrong(answer, zeros, ones)
+    for unit in (2.0**-8, 2.0**-4):
+        assert is_wrong(-np.inf, x, y, unit=unit)
+        assert is_wrong(2.0**-24, zeros, ones, unit=unit)
+
+
+@pytest.mark.parametrize("dtype", tightness.JUDGED)
+def test_the_bound_refuses_twice_the_answer_up_to_the_number_in_the_docs(dtype):
+    greatest = tightness.greatest_refusing_twice(dtype)
+    assert f"| {dtype} | {tightness.rounded(greatest)} |" in tightness.PAGE.read_text("utf-8")
+    # All products are alike, so that they add up to the sum of their magnitudes.
+    correct = correct_answers(*vectors([1.5], [2.5], dtype=dtype))
+    for products, refused in ((greatest, True), (greatest + max(1, greatest // 10**6), False)):
+        bound = replace(correct, products=products, integers=False).bound(np.finfo(dtype))
+        assert (bound < correct.magnitude) == refused
+
+
+def test_the_bound_refuses_twice_a_sum_of_many_products():
+    greatest = tightness.greatest_refusing_twice("float16")
+    assert 2_000 < greatest < 2_048
+    x, y = (np.full(greatest, value, "float16") for value in (0.3, 0.7))
+    for count, refused in ((greatest, True), (2_049, False)):
+        exact = dot_by_records(*vectors(x[:1], y[:1]))[()] * count
+        pair = vectors(np.resize(x, count), np.resize(y, count))
+        assert is_wrong(float(2 * exact), *pair, dtype="longdouble") == refused
 
 
 def test_an_empty_sum_is_exactly_0():
@@ -161,10 +197,13 @@ def test_an_empty_sum_is_exactly_0():
     assert is_wrong([0, np.nan], nothing, scale, "k")
 
 
-def test_gamma_has_its_closed_form():
-    assert gamma(4, 0.125) == 0.5 / (1 - 0.5)
-    assert gamma(0, 0.125) == 0
-    assert gamma(8, 0.125) == np.inf
+@pytest.mark.parametrize(("roundings", "terms"), [(1, 1), (1, 2), (2, 7), (4, 3000), (1, 0)])
+@pytest.mark.parametrize("u", [2.0**-53, 2.0**-11, 0.125])
+def test_the_relative_error_has_its_closed_form(roundings, terms, u):
+    expected = float(exact_bound(max(terms, 1), u, roundings))
+    assert relative_error(roundings, terms, u) == pytest.approx(expected, rel=1e-14)
+    # It is never more than Higham's bound.
+    assert expected <= float((1 + Fraction(u)) ** (roundings + max(terms, 1) - 1) - 1)
 
 
 def test_the_reference_is_computed_in_a_wider_precision():
@@ -174,6 +213,8 @@ def test_the_reference_is_computed_in_a_wider_precision():
         "float64": "longdouble",
         "complex64": "complex128",
         "complex128": "clongdouble",
+        "longdouble": "longdouble",
+        "clongdouble": "clongdouble",
     }
     for dtype, wide in wider.items():
         assert correct_answers(*vectors([1.5], [2.5], dtype=dtype)).reference.dtype == wide
@@ -186,15 +227,30 @@ def answers_with(roundings: int, products: int, dtype="float64") -> CorrectAnswe
     return replace(correct, magnitude=magnitude, roundings=roundings, products=products)
 
 
+HALF = np.finfo("float16")
+SINGLE = np.finfo("float32")
+
+
 def test_the_bound_has_its_closed_form():
-    # k·u is 1/8, so gamma is 1/7, for both the answer and the reference.
-    own = unit_roundoff(np.dtype("longdouble"))
-    eighth = answers_with(int(0.125 / own), 4)
-    assert eighth.bound(own, 64, 0.0) == pytest.approx(8 / 3)
-    # Each of 4 products loses half a subnormal and a third more; the total is rounded up.
-    assert eighth.bound(own, 64, 1.0) == pytest.approx(8 / 3 + 3)
-    for end in (0.5, 1.0):
-        assert answers_with(int(end / own), 4).bound(own / 4, 66, 0.0) == np.inf
+    correct, own = answers_with(1, 5, "float16"), relative_error(1, 5, 2.0**-53)
+    relative = (relative_error(1, 5, 2.0**-11) + own) / (1 - own)
+    # Each of 5 products may lose half a subnormal.
+    absolute = 2.5 * (1 + relative) * 2.0**-24
+    assert correct.bound(HALF) == pytest.approx(8 * relative + absolute, rel=1e-15)
+    relative = relative_error(1, 5, 0.125)
+    expected = 8 * relative + 2.5 * (1 + relative) * 2.0**-24
+    assert correct.bound(HALF, 0.125) == pytest.approx(expected)
+    assert correct.bound(HALF, 2.0**-20) == correct.bound(HALF)
+
+
+def test_the_reference_of_long_doubles_has_errors_of_its_own():
+    limits = np.finfo("longdouble")
+    own = relative_error(1, 4, float(limits.eps) / 2)
+    correct = answers_with(1, 4, "longdouble")
+    assert correct.bound(limits) == pytest.approx(8 * 2 * own)
+    none = replace(correct, magnitude=np.zeros((), "longdouble"))
+    assert none.bound(limits) == 4 * limits.smallest_subnormal
+    assert replace(none, integers=True).bound(limits) == 0
 
 
 # Mixed and reduced precision
@@ -227,6 +283,7 @@ def test_each_64_bit_integer_operand_adds_one_rounding():
         ("int8", "float64", 1),
         ("int64", "float64", 2),
         ("float64", "uint64", 2),
+        ("uint64", "int64", 3),
     ):
         x, y = NamedTensor(np.array([3], x_dtype), "k"), NamedTensor(np.array([5], y_dtype), "k")
         assert correct_answers(x, y).roundings == roundings
@@ -297,9 +354,11 @@ def test_every_order_of_complex_products_is_within_the_bound(data, dtype):
     x, y = ((p[:length] + 1j * q[:length]).astype(dtype) for p, q in ((a, b), (d, c)))
     real, imaginary = exact_complex(x, y)
     magnitude = sum(Fraction(float(v)) for v in np.abs(x.astype("clongdouble") * y))
-    bound = Fraction(gamma(length + 1, unit) * np.sqrt(2)) * magnitude * Fraction(1000001, 1000000)
-    bound += 3 * length * Fraction(float(np.finfo(dtype).smallest_subnormal))
-    orders = [*ORDERS[:5], component_by_component, np.matmul, *ORDERS[9:]]
+    bound = exact_bound(2 * length, unit) * Fraction(np.sqrt(2)) * magnitude
+    bound *= Fraction(1000001, 1000000)
+    bound += 2 * length * Fraction(float(np.finfo(dtype).smallest_subnormal))
+    components = component_by_component, interleaved_components
+    orders = [*ORDERS[:5], *components, np.matmul, *ORDERS[9:]]
     for answer in [order(x, y) for order in orders]:
         error = (Fraction(float(answer.real)) - real, Fraction(float(answer.imag)) - imaginary)
         assert error[0] ** 2 + error[1] ** 2 <= bound**2
@@ -332,12 +391,27 @@ def test_complex_sums_in_any_order_are_within_the_bound(dtype):
         assert is_wrong(exact + slack * direction, x, y, dtype=dtype)
 
 
-@pytest.mark.parametrize(("roundings", "factor"), [(2, sqrt(5) / 2), (3, sqrt(2))])
-def test_the_bound_of_complex_products_covers_both_components(roundings, factor):
-    bound = answers_with(roundings, 10, "complex64").bound(2.0**-24, 24, 0.0)
-    assert bound == pytest.approx(8 * factor * gamma(roundings, 2.0**-24))
-    least = answers_with(roundings, 10, "complex64").bound(0.0, 24, 1.0)
-    assert least == pytest.approx(15)
+@pytest.mark.parametrize(
+    ("roundings", "products", "factor"),
+    [(1, 1, sqrt(5) / 2), (2, 1, sqrt(2)), (1, 2, sqrt(2)), (1, 10, sqrt(2))],
+)
+def test_the_bound_of_complex_products_covers_both_components(roundings, products, factor):
+    bound = answers_with(roundings, products, "complex64").bound(SINGLE)
+    error = relative_error(roundings, 2 * products, 2.0**-24)
+    assert bound == pytest.approx(8 * factor * error, rel=1e-8)
+    small = replace(answers_with(roundings, products, "complex64"), magnitude=np.float64(1e-300))
+    assert small.bound(SINGLE) == pytest.approx(products * sqrt(2) * 2.0**-149)
+
+
+def interleaved_components(x, y):
+    """Add every real product to its component by itself, as kernels of BLAS do."""
+    real = imaginary = x.real.dtype.type(0)
+    for a, b in zip(x, y, strict=True):
+        real = real + a.real * b.real
+        real = real - a.imag * b.imag
+        imaginary = imaginary + a.real * b.imag
+        imaginary = imaginary + a.imag * b.real
+    return x.dtype.type(complex(real, imaginary))
 
 
 def test_both_components_of_complex_products_may_underflow():

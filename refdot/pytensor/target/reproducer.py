@@ -188,8 +188,5 @@ class _Script:
             reference = correct.reference.astype(correct.dtype)
         bound = np.zeros(reference.shape)
         if correct.dtype.kind in "fc":
-            precision = np.finfo(correct.dtype)
-            bound = correct.bound(
-                float(precision.eps) / 2, precision.nmant + 1, float(precision.smallest_subnormal)
-            ).astype(float)
+            bound = correct.bound(np.finfo(correct.dtype)).astype(float)
         return correct, np.asarray(reference), np.asarray(bound)
