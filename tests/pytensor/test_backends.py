@@ -65,6 +65,7 @@ def test_backends_say_why_they_are_absent(monkeypatch):
         "python-minimum": "",
         "fast-compile": "",
         "c": "there is no C++ compiler (config.cxx is empty)",
+        "c-blas": "there is no C++ compiler (config.cxx is empty)",
         "numba": "numba is not installed",
         "jax": "jax is not installed",
         "mlx": "mlx is not installed",
@@ -254,6 +255,7 @@ def converter_to(function: Callable[[Any, Any], Any]) -> Any:
 # Each: a case, and a context manager in which PyTensor answers it differently.
 EDITED: dict[str, tuple[Any, Any]] = {
     "c": (PRODUCTS, c_with_plus),
+    "c-blas": (PRODUCTS, c_with_plus),
     "numba": (PRODUCTS, numba_with_plus),
     **{
         name: (

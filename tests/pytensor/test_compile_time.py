@@ -264,7 +264,7 @@ REFUSED = {
     "backend": (
         ["--backend", "fortran"],
         "--backend fortran: choose from "
-        "python, python-minimum, fast-compile, c, numba, jax, mlx, torch",
+        "python, python-minimum, fast-compile, c, c-blas, numba, jax, mlx, torch",
     ),
 }
 

@@ -8,11 +8,20 @@ is therefore still new. If several deviations match, the first one on record is 
 from packaging.specifiers import SpecifierSet
 
 # Importing these registers their deviations.
-from refdot.pytensor.deviations import dtypes, failures, names, sizes, values
+from refdot.pytensor.deviations import blas, dtypes, failures, names, sizes, values
 from refdot.pytensor.deviations.record import DEVIATIONS
 from refdot.targets.mismatch import Deviation
 
-__all__ = ["DEVIATIONS", "dtypes", "failures", "known_deviations", "names", "sizes", "values"]
+__all__ = [
+    "DEVIATIONS",
+    "blas",
+    "dtypes",
+    "failures",
+    "known_deviations",
+    "names",
+    "sizes",
+    "values",
+]
 
 
 def known_deviations(version: str) -> tuple[Deviation, ...]:

@@ -47,7 +47,7 @@ def small_integers_do_not_lower(mismatch: Mismatch, outcome: Outcome) -> bool:
     return not is_declared and has_raised(outcome, "TypeError", message)
 
 
-@known_deviation("R6 wrong-value", dot_case("", "", None, ("uint32", "int8")), backends="c")
+@known_deviation("R6 wrong-value", dot_case("", "", None, ("uint32", "int8")), backends="c c-blas")
 def products_in_types_of_c(mismatch: Mismatch, outcome: Outcome) -> bool:
     """Operands of two dtypes are multiplied in the type to which C converts them.
 

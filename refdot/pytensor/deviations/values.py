@@ -47,7 +47,7 @@ def summed_alone_first(mismatch: Mismatch, outcome: Outcome) -> bool:
     "R6 R8 wrong-value wrong-gradient",
     dot_case("a:2?", "b:3?", None, ("complex128", "complex128")),
     versions=">=3.0.3,<3.3.5",
-    backends="python c",
+    backends="python c c-blas",
 )
 def outer_product_conjugated(mismatch: Mismatch, outcome: Outcome) -> bool:
     """The outer product of complex vectors uses the conjugate of one of them.
@@ -96,7 +96,7 @@ def integers_as_floats_in_numba(mismatch: Mismatch, outcome: Outcome) -> bool:
 @known_deviation(
     "R6 R8 wrong-value wrong-gradient",
     dot_case("a:4", "", None, ("complex64", "float64"), regime="rounding"),
-    backends="c",
+    backends="c c-blas",
 )
 def complex_products_in_c(mismatch: Mismatch, outcome: Outcome) -> bool:
     """In C, complex64 with a double-precision operand is multiplied in single precision.

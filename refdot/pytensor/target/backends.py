@@ -17,6 +17,7 @@ from pytensor.compile.mode import Mode, get_mode
 from pytensor.link.c.basic import CLinker
 
 from refdot.cases.case import DotCase
+from refdot.pytensor.target.blas import linkable_blas
 from refdot.targets.outcome import REPLICATES
 from refdot.targets.protocol import Unsupported
 
@@ -57,6 +58,7 @@ class PyTensorBackend:
     package: str = ""  # the package that it cannot run without, if any
     dispatch: str = ""  # the module of PyTensor that converts operations to that package
     compiles_c: bool = False  # the others are faster without a C++ compiler
+    links_blas: bool = False  # whether its C code calls a BLAS, or leaves every dot to NumPy
     # Whether it runs only a sample of the graphs. "python" runs all of them: it is fast, and the
     # others differ from it in how they execute a graph, not in how they lower it.
     slow_to_compile: bool = False
@@ -71,9 +73,17 @@ class PyTensorBackend:
         """The reason why it cannot run here; empty if it can."""
         if self.compiles_c and not pytensor.config.cxx:
             return "there is no C++ compiler (config.cxx is empty)"
+        if self.links_blas and linkable_blas() is None:
+            return "PyTensor can link no BLAS here: pip install mkl"
         if self.package and find_spec(self.package) is None:
             return f"{self.package} is not installed"
         return import_failure(self.package, self.dispatch) if self.dispatch else ""
+
+    @property
+    def blas_flags(self) -> str:
+        """The value of `config.blas__ldflags`; empty for no BLAS."""
+        blas = linkable_blas() if self.links_blas else None
+        return blas.flags if blas else ""
 
     def make_mode(self) -> Mode:
         """Return a new mode, with the rewrites that are registered now."""
@@ -133,6 +143,14 @@ BACKENDS = {
     "c": PyTensorBackend(
         'Mode(linker="cvm", optimizer="fast_run")',
         compiles_c=True,
+        slow_to_compile=True,
+        without_stale_code=_c_cache_keyed_by_source,
+    ),
+    # What users of conda run: it brings a BLAS, and pip does not.
+    "c-blas": PyTensorBackend(
+        'Mode(linker="cvm", optimizer="fast_run")',
+        compiles_c=True,
+        links_blas=True,
         slow_to_compile=True,
         without_stale_code=_c_cache_keyed_by_source,
     ),

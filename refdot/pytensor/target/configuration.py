@@ -4,7 +4,13 @@ import io
 import logging
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from contextlib import (
+    ExitStack,
+    contextmanager,
+    nullcontext,
+    redirect_stderr,
+    redirect_stdout,
+)
 from typing import Any
 
 import pytensor
@@ -12,6 +18,7 @@ from pytensor.compile.mode import Mode
 
 from refdot.pytensor.lowerings.install import use_lowering
 from refdot.pytensor.target.backends import PyTensorBackend
+from refdot.pytensor.target.blas import quiet_blas
 
 __all__ = ["configured"]
 
@@ -25,6 +32,7 @@ def configured(backend: PyTensorBackend, lowering: str, **flags: Any) -> Iterato
     compiler = pytensor.config.cxx if backend.compiles_c else ""
     logger = logging.getLogger("pytensor")
     with (
+        quiet_blas() if backend.links_blas else nullcontext(),
         warnings.catch_warnings(action="ignore"),
         redirect_stdout(io.StringIO()),
         redirect_stderr(io.StringIO()),
@@ -34,6 +42,6 @@ def configured(backend: PyTensorBackend, lowering: str, **flags: Any) -> Iterato
         logger.setLevel(logging.CRITICAL + 1)
         mode = backend.make_mode()
         # PyTensor always compiles the inner graph of an OpFromGraph in the default mode.
-        flags |= {"cxx": compiler, "mode": mode}
+        flags |= {"cxx": compiler, "blas__ldflags": backend.blas_flags, "mode": mode}
         with pytensor.config.change_flags(**flags), use_lowering(lowering):
             yield mode

@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 __all__ = ["reproducer"]
 
 
-def reproducer(mismatch: Mismatch, mode: str, lowering: str) -> str:
+def reproducer(mismatch: Mismatch, mode: str, lowering: str, blas_flags: str = "") -> str:
     """Return a standalone script that shows a mismatch.
 
     The script prints the expected and the actual answer, and exits 1 while they differ. It imports
     refdot only if the lowering is "direct", which is refdot's own. `mode` is the compilation mode
-    as PyTensor code.
+    as PyTensor code, and `blas_flags` the value of `config.blas__ldflags`.
     """
-    script = _Script(mismatch, mode, lowering)
+    script = _Script(mismatch, mode, lowering, blas_flags)
     body = _render(
         "body",
         mismatch=mismatch,
@@ -120,6 +120,7 @@ class _Script:
     mismatch: Mismatch
     mode: str
     lowering: str
+    blas_flags: str
 
     @property
     def is_build_only(self) -> bool:

@@ -114,4 +114,5 @@ class PyTensorTarget:
 
     def reproducer(self, mismatch: Mismatch, backend: str, lowering: str) -> str:
         """Return a script that needs only PyTensor and NumPy, and for "direct" also refdot."""
-        return reproducer(mismatch, BACKENDS[backend].mode, lowering)
+        entry = BACKENDS[backend]
+        return reproducer(mismatch, entry.mode, lowering, entry.blas_flags)
