@@ -98,8 +98,8 @@ class NamedTensor:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """The dtype of the values in the byte order of this machine, whatever theirs is."""
-        return self.data.dtype.newbyteorder("=")
+        """The dtype of the values."""
+        return self.data.dtype
 
     @property
     def ndim(self) -> int:

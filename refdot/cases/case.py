@@ -95,6 +95,15 @@ class Operand:
         """The static size of each dim, None where the size is not static."""
         return dict(zip(self.dims, self.static_shape, strict=True))
 
+    def values(self, regime: str, seed: int, replicate: int, number: int) -> Array:
+        """Return the values of the operand with a number in a case; see `DotCase.arrays`."""
+        if self.content == "drawn":
+            parts = (seed, 0 if self.origin == "constant" else replicate, number)
+            array = random_values(self.shape, self.dtype, regime, parts)
+        else:
+            array = content_values(self.content, self.shape, self.dtype)
+        return with_layout(array, self.layout)
+
     def __str__(self) -> str:
         axes = zip(self.dims, self.shape, self.static, strict=True)
         shape = ", ".join(f"{dim}: {size}{'' if static else '?'}" for dim, size, static in axes)
@@ -211,9 +220,7 @@ class DotCase:
     same_array: bool = False
 
     def __str__(self) -> str:
-        y = str(self.y)
-        if self.same_variable:
-            y = f"x.{self.rename_call}" if self.new_names else "x"
+        y = self._renaming if self.same_variable else str(self.y)
         notes = [
             "same array" if self.same_array else "",
             "" if self.regime == "exact" else self.regime,
@@ -231,13 +238,13 @@ class DotCase:
         return {old: new for old, new in pairs if old != new}
 
     @property
-    def rename_call(self) -> str:
-        """The call that gives x the dims of y, such as "rename(b='c')", or "" if it has them."""
+    def _renaming(self) -> str:
         names = self.new_names
-        if all(map(_is_keyword_argument, names)):
-            arguments = ", ".join(f"{old}={new!r}" for old, new in names.items())
-            return arguments and f"rename({arguments})"
-        return f"rename({names!r})"
+        if not names:
+            return "x"
+        if all(isinstance(old, str) and old.isidentifier() and not iskeyword(old) for old in names):
+            return f"x.rename({', '.join(f'{old}={new!r}' for old, new in names.items())})"
+        return f"x.rename({names!r})"
 
     @property
     def share_memory(self) -> bool:
@@ -280,13 +287,7 @@ class DotCase:
         return x, x if self.share_memory else self._values(self.y, replicate, 1)
 
     def _values(self, operand: Operand, replicate: int, number: int) -> Array:
-        shape, dtype = operand.shape, operand.dtype
-        if operand.content == "drawn":
-            seed = (self.seed, 0 if operand.origin == "constant" else replicate, number)
-            array = random_values(shape, dtype, self.regime, seed)
-        else:
-            array = content_values(operand.content, shape, dtype)
-        return with_layout(array, operand.layout)
+        return operand.values(self.regime, self.seed, replicate, number)
 
     def tensors(self, replicate: int = 0) -> tuple[NamedTensor, NamedTensor]:
         """Return the operands as named tensors, for a case that obeys R1."""
@@ -317,10 +318,3 @@ class DotCase:
             return replace(operand, dims=tuple(names.get(dim, dim) for dim in operand.dims))
 
         return replace(self, x=rename(self.x), y=rename(self.y), dim=self.dim.renamed(names))
-
-
-def _is_keyword_argument(dim: _Dim) -> bool:
-    """Whether `rename` can be given a dim's new name as a keyword argument."""
-    # Python normalizes other identifiers, and `self` is a parameter of every method.
-    is_name = isinstance(dim, str) and dim.isascii() and dim.isidentifier()
-    return is_name and not iskeyword(dim) and dim != "self"

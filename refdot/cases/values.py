@@ -10,6 +10,8 @@ from refdot.tensor import Array
 __all__ = ["CONTENTS", "content_values", "random_values"]
 
 CONTENTS = ("drawn", "zeros", "ones", "identity")
+# The largest absolute value in the regimes of uniform numbers, which only programs have.
+_UNIFORM = {"unit": 1, "large": 1000}
 
 
 def content_values(content: str, shape: tuple[int, ...], dtype: str) -> Array:
@@ -55,6 +57,8 @@ def _real_values(
         return np.asarray(random.random_sample(shape) < 0.6)
     if dtype.kind in "iu":
         return _integer_values(random, regime, shape, dtype)
+    if regime in _UNIFORM:
+        return np.asarray(random.uniform(-1, 1, shape) * _UNIFORM[regime]).astype(dtype)
     # Without zeros, since a product with zero hides the other factor.
     small = random.randint(1, 4 if dtype.itemsize == 2 else 8, shape).astype(dtype)
     signs = np.where(random.random_sample(shape) < 0.5, -1, 1).astype(dtype)
@@ -78,7 +82,7 @@ def _integer_values(
     random: np.random.RandomState, regime: str, shape: tuple[int, ...], dtype: np.dtype[Any]
 ) -> Array:
     limits = np.iinfo(dtype)
-    if regime == "exact":
+    if regime == "exact" or regime in _UNIFORM:
         low = -7 if dtype.kind == "i" else 1
         drawn = random.randint(low, 8, shape)
         return np.asarray(np.where(drawn == 0, 7, drawn)).astype(dtype)

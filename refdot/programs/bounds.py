@@ -7,13 +7,14 @@ x + d and y + e with |d| ≤ Bₓ and |e| ≤ Bᵧ, so their sizes are at most M
 What a compiler may do, and the bounds cover:
 
 - add the terms of a sum in any order, also across nested sums and dots, with or without fused
-  multiply-add; multiply factors in any order; multiply each term of a sum by a factor;
+  multiply-add; multiply factors in any order, or each term of a sum by a factor;
 - write x/y as x·(1/y), x·c as x/(1/c), and powers as products, roots and reciprocals;
 - write eˣ·eʸ as eˣ⁺ʸ and eˣ/eʸ as eˣ⁻ʸ, and compute eˣ as 2 to the power of x/log 2;
 - compute softmax with or without a shift by the maximum, or from the logarithm of the sum.
 
-Not covered: expanding a product of two sums, products of which a part overflows or underflows in
-another order, and arithmetic in a lower precision than the dtype's (for which `unit` is).
+Not covered: products of two sums, term by term; dots of sums, term by term; chains of dots from
+the other end; parts of a product that overflow or underflow in another order; and arithmetic in a
+lower precision than that of the dtype (for which `unit` is).
 """
 
 from __future__ import annotations
@@ -57,10 +58,9 @@ def _dot(
         out,
         precision,
         value=products(x.value, y.value),
-        propagated=products(x.bound, np.abs(y.value) + y.bound)
-        + products(np.abs(x.value), y.bound),
-        rounding=precision.growth(count) * products(x.size, y.size) + count * precision.least,
-        magnitude=products(x.magnitude, y.magnitude),
+        propagated=products(x.bound, y.reach) + products(np.abs(x.value), y.bound),
+        rounding=precision.growth(count) * products(x.reach, y.reach) + count * precision.least,
+        magnitude=products(np.abs(x.value), np.abs(y.value)),
         grid=x.grid * y.grid,
         terms=max(count, 1),
     )
@@ -109,15 +109,16 @@ def _sum(out: Operand, precision: Precision, x: Estimate, dim: tuple[str, ...] |
 
 
 def _multiply(out: Operand, precision: Precision, x: Estimate, y: Estimate, _: None) -> Estimate:
-    """Estimate a product: the dot of one product, which keeps the terms of one factor."""
+    """Estimate a product: the dot of one product, but it may multiply each term of one factor."""
     x, y = x.along(out.dims), y.along(out.dims)
+    sizes = np.maximum(x.size * y.reach, x.reach * y.size)
     return Estimate.computed(
         out,
         precision,
         value=x.value * y.value,
-        propagated=x.bound * (np.abs(y.value) + y.bound) + np.abs(x.value) * y.bound,
-        rounding=precision.growth(1) * x.size * y.size + precision.least,
-        magnitude=x.magnitude * y.magnitude,
+        propagated=x.bound * y.reach + np.abs(x.value) * y.bound,
+        rounding=precision.growth(1) * sizes + precision.least,
+        magnitude=np.maximum(x.magnitude * np.abs(y.value), np.abs(x.value) * y.magnitude),
         grid=x.grid * y.grid,
         terms=max(x.terms, y.terms) if 1 in (x.terms, y.terms) else 1,
     )
@@ -173,7 +174,7 @@ def _exp(out: Operand, precision: Precision, x: Estimate, _: None) -> Estimate:
     it takes a power of 2: this rounds x once, by u(|x| + Bₓ).
     """
     value = np.exp(x.value)
-    exponent = x.bound + precision.unit * (np.abs(x.value) + x.bound + _FUNCTION)
+    exponent = x.bound + precision.unit * (x.reach + _FUNCTION)
     return Estimate.computed(
         out,
         precision,
@@ -203,8 +204,7 @@ def _softmax(
     largest = x.value.max(axis=axes, keepdims=True, initial=-np.inf)
     powers = np.exp(x.value - largest)
     value = powers / powers.sum(axis=axes, keepdims=True)
-    sizes = np.abs(x.value) + x.bound + np.abs(largest)
-    exponent = x.bound + precision.unit * (2 * sizes + _FUNCTION)
+    exponent = x.bound + precision.unit * (2 * (x.reach + np.abs(largest)) + _FUNCTION)
     total = np.log((value * np.exp(exponent)).sum(axis=axes, keepdims=True))
     relative = np.expm1(exponent + total + precision.unit * (2 * count + 2))
     return Estimate.computed(
@@ -222,7 +222,7 @@ def _power(out: Operand, precision: Precision, x: Estimate, exponent: float) -> 
 
     By the mean value theorem, an error of x changes it by at most |p|ξᵖ⁻¹Bₓ, for some ξ between
     |x| − Bₓ and |x| + Bₓ. Unless p is a positive integer, 0 is a pole or the edge of the domain.
-    Repeated multiplication and a reciprocal take |p| roundings.
+    Repeated multiplication and a reciprocal take |p| roundings. Only a square is sure to be exact.
     """
     is_integer = exponent == int(exponent)
     is_natural = is_integer and exponent > 0
@@ -241,7 +241,7 @@ def _power(out: Operand, precision: Precision, x: Estimate, exponent: float) -> 
         propagated=propagated,
         rounding=rounding + precision.least,
         magnitude=np.abs(value),
-        grid=x.grid**exponent if is_natural else 0.0,
+        grid=x.grid**2 if exponent == 2 else 0.0,
     )
 
 

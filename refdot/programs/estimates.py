@@ -111,6 +111,11 @@ class Estimate:
     terms: int = 1
 
     @property
+    def reach(self) -> Array:
+        """The largest possible absolute value of a correct answer."""
+        return np.asarray(np.abs(self.value) + self.bound)
+
+    @property
     def size(self) -> Array:
         """The largest possible sum of the absolute values of the terms."""
         return np.asarray(self.magnitude + self.bound)
@@ -135,7 +140,7 @@ class Estimate:
         if answer.dtype.kind == "f" and self.dtype.kind == "f":
             own = np.finfo(answer.dtype)
             if own.eps > np.finfo(self.dtype).eps:
-                bound = bound + float(own.eps) / 2 * self.size + float(own.smallest_subnormal)
+                bound = bound + float(own.eps) / 2 * self.reach + float(own.smallest_subnormal)
         with np.errstate(all="ignore"):
             # In the widest dtype even 64-bit integers keep all their digits.
             is_near = np.abs(answer.astype(WIDEST) - self.value) <= bound
@@ -175,7 +180,7 @@ class Estimate:
         terms: int = 1,
     ) -> Estimate:
         """Return the estimate of a result of the type `out`, from both parts of its error."""
-        is_exact = (propagated == 0) & (magnitude <= 2.0**precision.digits * grid)
+        is_exact = (grid > 0) & (propagated == 0) & (magnitude <= 2.0**precision.digits * grid)
         bound = _SAFETY * (propagated + np.where(is_exact, 0, rounding))
         is_judged = magnitude + bound <= precision.largest  # False if one of them is NaN
         bound = np.where(is_judged, bound, np.inf)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from refdot.cases.case import LAYOUTS, Operand
+from refdot.cases.case import CONTENTS, LAYOUTS, ORIGINS, Operand
 from refdot.programs.operations import OPERATIONS, Parameter, ProgramError
 from refdot.programs.program import Program, Step
 
@@ -14,7 +14,7 @@ __all__ = ["program", "step"]
 _INPUT = re.compile(r"(?P<name>\w+): (?P<words>[\w -]+)\((?P<axes>.*)\)")
 _AXIS = re.compile(r"(?P<dim>.+?): (?P<size>\d+)(?P<unknown>\??)(?:, |$)")
 # The words before the dims of an input, after its dtype.
-_WORDS = {"layout": LAYOUTS}
+_WORDS = {"layout": LAYOUTS, "origin": ORIGINS, "content": CONTENTS}
 
 
 def program(text: str) -> Program:

@@ -9,6 +9,7 @@ TEXT = """\
 x: float64 fortran(batch: 2?, time: 3, embd: 4)
 w: float32(embd: 4, dim 0: 5?)
 s: int64()
+c: float64 slice constant identity(a: 2, b: 3)
 h = dot(x, w, dim='embd')
 g = dot(h, x, dim=('batch', 'time'))
 o = dot(h, x, dim=())

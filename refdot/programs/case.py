@@ -1,0 +1,117 @@
+"""A test case of a program as plain data: the program, its numbers and its derivatives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from refdot.cases.case import REGIMES
+from refdot.programs.estimates import Estimate
+from refdot.programs.evaluation import estimate
+from refdot.programs.gradients import gradient
+from refdot.programs.program import Program
+from refdot.tensor import NamedTensor
+
+__all__ = ["PROGRAM_REGIMES", "ProgramCase"]
+
+PROGRAM_REGIMES = {
+    "unit": "numbers between -1 and 1",
+    **REGIMES,
+    "large": "numbers between -1,000 and 1,000: where they are exponents, exp overflows",
+}
+
+
+@dataclass(frozen=True)
+class ProgramCase:
+    """A test case: a program, and which of its derivatives to compute.
+
+    Attributes
+    ----------
+    regime : str
+        The kind of numbers in the inputs, one of `PROGRAM_REGIMES`.
+    seed : int
+        The seed of these numbers.
+    gradient_order : int
+        The highest order of derivatives to compute: 0, 1 or 2.
+
+    Examples
+    --------
+    >>> from refdot.programs.notation import program
+    >>> case = ProgramCase(program('''
+    ... x: float64(a: 2?, b: 3?)
+    ... y = dot(x, x, dim="a")
+    ... return y
+    ... '''), seed=3, gradient_order=1)
+    >>> print(case)
+    x: float64(a: 2?, b: 3?)
+    y = dot(x, x, dim='a')
+    return y  [unit, seed 3, gradient]
+    >>> first, = case.derivatives
+    >>> [name for name, _ in first.inputs], case.differentiable
+    (['x', 'y_bar'], ('x',))
+    """
+
+    program: Program
+    regime: str = "unit"
+    seed: int = 0
+    gradient_order: int = 0
+
+    def __str__(self) -> str:
+        order = ["", "gradient", "second gradient"][self.gradient_order]
+        notes = (self.regime, f"seed {self.seed}", order)
+        return f"{self.program}  [{', '.join(filter(None, notes))}]"
+
+    @property
+    def differentiable(self) -> tuple[str, ...]:
+        """The inputs that have a gradient: floating-point numbers, but no constants."""
+        return tuple(
+            name
+            for name, operand in self.program.inputs
+            if np.dtype(operand.dtype).kind == "f" and operand.origin != "constant"
+        )
+
+    @cached_property
+    def derivatives(self) -> tuple[Program, ...]:
+        """The program of the gradients of each order.
+
+        The first pulls a cotangent of each floating-point output back to the inputs. The second
+        pulls a cotangent of each of these gradients back to the inputs.
+        """
+        found: list[Program] = []
+        types = self.program.types
+        sources = tuple(
+            name
+            for name in dict.fromkeys(self.program.outputs)
+            if np.dtype(types[name].dtype).kind == "f"
+        )
+        program = self.program
+        for _ in range(self.gradient_order):
+            program = gradient(program, sources, self.differentiable)
+            sources = program.outputs
+            found.append(program)
+        return tuple(found)
+
+    def values(self, program: Program, replicate: int = 0) -> dict[str, NamedTensor]:
+        """Return the value of each input of the program or of one of its derivatives.
+
+        Each replicate has different numbers, except in constants. Cotangents are finite.
+        """
+        own = len(self.program.inputs)
+        cotangents = self.regime if self.regime in ("exact", "rounding") else "unit"
+        return {
+            name: NamedTensor(
+                operand.values(
+                    self.regime if number < own else cotangents, self.seed, replicate, number
+                ),
+                operand.dims,
+            )
+            for number, (name, operand) in enumerate(program.inputs)
+        }
+
+    def estimates(
+        self, program: Program, replicate: int = 0, unit: float = 0.0
+    ) -> dict[str, Estimate]:
+        """Return the estimates of the values of the program or of one of its derivatives."""
+        return estimate(program, self.values(program, replicate), unit)

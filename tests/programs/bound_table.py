@@ -1,0 +1,92 @@
+"""Measure the bounds on the errors of programs: the largest ratio of an error to its bound.
+
+`python tests/programs/bound_table.py [PROGRAMS]` draws programs and prints a table: for each
+operation, the number of steps and the largest ratio in each arithmetic. Above 1 the bound would be
+wrong, and far below 1 it would miss errors.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+
+import numpy as np
+from arithmetic import CONTEXT, Exact, Perturbed, Plain, Rearranged, run
+
+from refdot.programs.case import ProgramCase
+from refdot.programs.estimates import Estimate
+from refdot.programs.program import Program
+from refdot.programs.random_programs import program_at
+
+__all__ = ["ARITHMETICS", "ratios", "table"]
+
+ARITHMETICS = ("exact", "plain", "rearranged", "perturbed")
+UNIT = 2.0**-53
+
+
+def arithmetics(case: ProgramCase, program: Program) -> dict[str, Plain]:
+    """Return the arithmetics that can run a program."""
+    found: dict[str, Plain] = {"plain": Plain(), "rearranged": Rearranged()}
+    if all(operand.dtype != "float32" for operand in program.types.values()):
+        found["perturbed"] = Perturbed(UNIT, case.seed)
+    if case.regime != "special":  # the numbers of mpmath have no NaN to compute with
+        found["exact"] = Exact()
+    return found
+
+
+def ratios(case: ProgramCase) -> Iterator[tuple[str, str, float]]:
+    """Yield for each step the operation, the arithmetic and the largest ratio of error to bound."""
+    for program in (case.program, *case.derivatives):
+        values, estimates = case.values(program), case.estimates(program)
+        for name, arithmetic in arithmetics(case, program).items():
+            arrays = run(program, values, arithmetic)
+            for step in program.steps:
+                yield step.operation, name, ratio(arrays[step.name], estimates[step.name])
+
+
+def ratio(answer, estimate: Estimate) -> float:
+    """Return the largest ratio of an error to its bound, infinity if the bound is 0."""
+    judged = estimate.judged
+    if not judged.any():
+        return 0.0
+    answer, value, bound = answer[judged], estimate.value[judged], estimate.bound[judged]
+    if answer.dtype == object:
+        error = np.array(list(map(difference, answer, value)), np.longdouble)
+    else:
+        error = np.abs(answer.astype(np.longdouble) - value)
+    with np.errstate(all="ignore"):
+        quotients = np.where(error == 0, 0, error / bound)
+    return float(np.where(np.isnan(quotients), np.inf, quotients).max())
+
+
+def difference(exact, value) -> np.longdouble:
+    """Return |exact − value| for numbers of 50 digits and of the widest dtype."""
+    high = float(value)
+    exact_value = CONTEXT.mpf(high) + CONTEXT.mpf(float(value - high))
+    return np.longdouble(float(abs(exact - exact_value)))
+
+
+def table(programs: int, seed: int = 0) -> tuple[Counter[str], dict[tuple[str, str], float]]:
+    """Return the number of steps of each operation, and the largest ratios."""
+    steps: Counter[str] = Counter()
+    worst: dict[tuple[str, str], float] = defaultdict(float)
+    for index in range(programs):
+        for operation, arithmetic, largest in ratios(program_at(seed, index)):
+            steps[operation] += arithmetic == "plain"
+            key = operation, arithmetic
+            worst[key] = max(worst[key], largest)
+    return steps, worst
+
+
+def main(programs: int = 1000) -> None:
+    steps, worst = table(programs)
+    print("| operation | steps |", " | ".join(ARITHMETICS), "|")
+    print("|---|--:|" + "--:|" * len(ARITHMETICS))
+    for operation, number in steps.most_common():
+        cells = (f"{worst[operation, arithmetic]:.2g}" for arithmetic in ARITHMETICS)
+        print(f"| {operation} | {number:,} |", " | ".join(cells), "|")
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))
