@@ -96,7 +96,9 @@ def evaluate(lowering: Lowering, x: Array, y: Array) -> Array:
         return np.zeros([sizes[dim] for dim in lowering.out_dims], np.result_type(x, y))
     if len(lowering.x_dims) + len(lowering.y_dims) > EINSUM_SYMBOLS:
         return _evaluate_without_unit_dims(lowering, x, y)
-    if (lowering.x_summed or lowering.y_summed) and not _may_sum_first(x, y):
+    # Einsum sums a dim of one operand first if the other one lacks it, or repeats itself along it.
+    sums_first = lowering.x_summed or lowering.y_summed or 0 in x.strides or 0 in y.strides
+    if sums_first and not _may_sum_first(x, y):
         return _evaluate_product_first(lowering, x, y)
     if _is_matmul_faster(lowering, x, y):
         product = as_matmul(lowering, x, y)
@@ -134,8 +136,8 @@ def _may_sum_first(x: Array, y: Array) -> bool:
 def _evaluate_product_first(lowering: Lowering, x: Array, y: Array) -> Array:
     """Evaluate a lowering with every product taken before any sum.
 
-    Einsum may sum over a dim of one operand before it multiplies. So this broadcasts the other
-    operand over each such dim first, which makes it a contracted dim.
+    Einsum may sum over a dim of one operand before it multiplies. So this repeats the other operand
+    along each such dim first, which makes it a contracted dim.
     """
     sizes = _sizes_of(lowering, x, y)
 

@@ -74,6 +74,7 @@ def assert_dot_matches(
     """Assert that an answer to `dot(x, y, dim)` is correct: its dims, dtype and values.
 
     Integers and bools must be exact. Floats may differ by the bound of `refdot.judging.rounding`.
+    Long doubles are not judged where the magnitudes of the products may add up to an overflow.
 
     Raises
     ------

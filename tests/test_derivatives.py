@@ -133,3 +133,35 @@ def test_gradients_accept_any_iterable_as_dim(derivative, make_iterable):
     given = {"vjp": (like(dot(x, y, ("a", "b")), 3),), "jvp": (like(x, 3), like(y, 4))}[derivative]
     take = {"vjp": dot_vjp, "jvp": dot_jvp}[derivative]
     assert take(x, y, *given, make_iterable("ab")) == take(x, y, *given, ("a", "b"))
+
+
+HUGE = 1e308
+# The cotangent, the complex operand and the real part of their product. Where the imaginary part
+# overflows, BLAS makes the real part NaN.
+COMPLEX_FACTORS = {
+    "the imaginary part overflows": (1 + 1j, HUGE * (1 + 1j), 0.0),
+    "it overflows below": (1 - 1j, HUGE * (1 - 1j), 0.0),
+    "the real part overflows": (1 + 1j, HUGE * (1 - 1j), np.inf),
+    "a real cotangent, and an infinite imaginary part": (2.0, complex(3, np.inf), 6.0),
+}
+
+
+@pytest.mark.parametrize("size", [1, 3, 64])
+@pytest.mark.parametrize(
+    ("factor", "number", "real"), COMPLEX_FACTORS.values(), ids=COMPLEX_FACTORS
+)
+def test_a_real_operand_gets_the_real_part_whatever_the_imaginary_one(factor, number, real, size):
+    x = NamedTensor(np.ones((size, size)), ("b", "c"))
+    y = NamedTensor(np.full((size, size), number), ("a", "b"))
+    cotangent = NamedTensor(np.full((size, size), factor), ("a", "c"))
+    x_bar, _ = dot_vjp(x, y, cotangent)
+    assert x_bar == NamedTensor(np.full((size, size), size * real), ("b", "c"))
+
+
+@pytest.mark.parametrize("size", [1, 3, 64])
+def test_components_of_a_jvp_overflow_one_by_one(size):
+    x = NamedTensor(np.full((size, size), 1.0), ("a", "b"))
+    y = NamedTensor(np.full((size, size), complex(1, HUGE)), ("b", "c"))
+    pushed = dot_jvp(x, y, NamedTensor(2 * x.data, x.dims), y)
+    assert np.array_equal(pushed.data.real, np.full((size, size), 3.0 * size))
+    assert np.isinf(pushed.data.imag).all()

@@ -348,3 +348,13 @@ def test_both_operands_may_be_the_same_object():
     x = NamedTensor(np.arange(6.0).reshape(2, 3), ("a", "b"))
     for dim in (None, ..., (), "a", "b"):
         assert_agrees_with_references(x, x, dim)
+
+
+@pytest.mark.parametrize("flipped", [False, True])
+def test_products_are_taken_before_sums_if_an_operand_repeats_itself(flipped):
+    for number, values, expected in ((inf, [2.0, -1.0], nan), (0.25, [1e308, 1e308], 5e307)):
+        pair = [
+            NamedTensor(np.broadcast_to(np.array(number), (2,)), "k"),
+            NamedTensor(np.array(values), "k"),
+        ]
+        assert dot(*(pair[::-1] if flipped else pair)) == NamedTensor(expected, ())

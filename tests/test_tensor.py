@@ -177,6 +177,17 @@ def test_sum_keeps_the_dtype(values, total):
     assert NamedTensor(values, "a").sum("a") == NamedTensor(np.array(total, values.dtype), ())
 
 
+def test_sum_adds_bytes_of_the_other_order():
+    swapped = np.array([1.5, 2.5]).astype(np.dtype("float64").newbyteorder())
+    assert NamedTensor(swapped, "a").sum() == NamedTensor(4.0, ())
+
+
+def test_sum_overflows_silently():
+    large = NamedTensor(np.full(2, 6e4, "float16"), "a")
+    with np.errstate(all="raise"):
+        assert large.sum() == NamedTensor(np.array(np.inf, "float16"), ())
+
+
 @pytest.mark.parametrize(
     "method",
     [

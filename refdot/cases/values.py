@@ -43,7 +43,7 @@ def _cached_values(
     dtype = np.dtype(dtype_name)
     if dtype.kind != "c":
         return _real_values(random, regime, shape, dtype)
-    part = np.dtype("float64" if dtype.itemsize == 16 else "float32")
+    part = np.empty(0, dtype).real.dtype
     array = np.empty(shape, dtype)
     array.real = _real_values(random, regime, shape, part)
     array.imag = _real_values(random, regime, shape, part)

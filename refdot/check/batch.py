@@ -13,7 +13,7 @@ from refdot.check.plan import Batch, Configuration
 from refdot.check.pool import ProcessDied, WorkerPool, run_tasks, with_time_limit
 from refdot.errors import SizeMismatchError
 from refdot.judging.comparison import compare
-from refdot.judging.expected import expected_error
+from refdot.judging.expected import expected_error, unjudged_reason
 from refdot.rules import ASPECTS
 from refdot.targets.mismatch import Mismatch
 from refdot.targets.outcome import Outcome, Raised
@@ -113,7 +113,8 @@ def _supported(
     for backend, by_case in reasons.items():
         count = list(by_case.values()).count(None)
         result.coverage[backend] = Coverage(count, batch.pattern_counts if count else [])
-        result.unsupported[backend] = dict(Counter(filter(None, by_case.values())))
+        limits = (reason or unjudged_reason(case) for case, reason in by_case.items())
+        result.unsupported[backend] = dict(Counter(filter(None, limits)))
     return result, work
 
 

@@ -80,7 +80,7 @@ class Counts:
     lost : int
         Cases given up on some configuration, because too many others had killed their process.
     unsupported : dict of str to dict of str to int
-        For each backend, the number of cases left out for each reason.
+        For each backend, the number of cases not judged, in whole or in part, for each reason.
     coverage : dict of str to Coverage
         For each backend, what it judged.
     """

@@ -3,10 +3,22 @@
 from refdot.cases.case import DotCase
 from refdot.errors import DotError
 from refdot.evaluation import dot
-from refdot.judging.rounding import CorrectAnswers, correct_answers, correct_pull_back
+from refdot.judging.rounding import (
+    CorrectAnswers,
+    correct_answers,
+    correct_pull_back,
+    has_wider,
+)
+from refdot.targets.outcome import REPLICATES
 from refdot.tensor import NamedTensor
 
-__all__ = ["correct_gradient", "correct_value", "expected_answer", "expected_error"]
+__all__ = [
+    "correct_gradient",
+    "correct_value",
+    "expected_answer",
+    "expected_error",
+    "unjudged_reason",
+]
 
 
 def expected_error(case: DotCase) -> DotError | None:
@@ -44,3 +56,12 @@ def correct_gradient(case: DotCase, order: int, operand: str, replicate: int = 0
     if case.same_variable:
         return of_x + of_y
     return of_x if operand == "x" else of_y
+
+
+def unjudged_reason(case: DotCase) -> str | None:
+    """Return why some elements of a case's answers are not judged, or None if all are."""
+    if has_wider(case.result_dtype) or expected_error(case) is not None:
+        return None
+    if not any(correct_value(case, replicate).unjudged.any() for replicate in range(REPLICATES)):
+        return None
+    return f"sums beyond the range of {case.result_dtype}, which has no wider dtype"

@@ -8,10 +8,29 @@ from refdot.evaluation import evaluate
 from refdot.lowering import Dims, Lowering
 from refdot.tensor import Array
 
-__all__ = ["early_overflows", "nonfinite_arrays", "one_sided_sums"]
+__all__ = ["early_overflows", "nonfinite_arrays", "one_sided_sums", "summed_alone"]
 
 
-def nonfinite_arrays(lowering: Lowering, x: Array, y: Array, u: float) -> dict[str, Array]:
+_Alone = tuple[Dims, Dims]  # of x and of y
+
+
+def summed_alone(lowering: Lowering, x: Array, y: Array) -> _Alone:
+    """Return the dims over which an operand can be summed before the multiplication.
+
+    The other operand lacks them, or repeats itself along them: then `np.einsum` sums first, too.
+    """
+
+    def repeated(data: Array, dims: Dims) -> Dims:
+        strides = dict(zip(dims, data.strides, strict=True))
+        return tuple(dim for dim in lowering.contracted if strides[dim] == 0)
+
+    x_repeats, y_repeats = repeated(x, lowering.x_dims), repeated(y, lowering.y_dims)
+    return lowering.x_summed + y_repeats, lowering.y_summed + x_repeats
+
+
+def nonfinite_arrays(
+    lowering: Lowering, x: Array, y: Array, alone: _Alone, u: float
+) -> dict[str, Array]:
     """Return which elements have a product that is not finite, and why.
 
     The keys are fields of `CorrectAnswers`. The unit roundoff `u` is that of the answer.
@@ -32,9 +51,9 @@ def nonfinite_arrays(lowering: Lowering, x: Array, y: Array, u: float) -> dict[s
             "minus": _either(lowering, plus, negative) | _either(lowering, minus, positive),
             "nan": _either(lowering, (np.isnan(x), np.isnan(y)), nonzero),
         }
-    if lowering.x_summed or lowering.y_summed:
-        x_zero = _may_add_up_to_0(x, lowering.x_dims, lowering.x_summed, u)
-        y_zero = _may_add_up_to_0(y, lowering.y_dims, lowering.y_summed, u)
+    if any(alone):
+        x_zero = _may_add_up_to_0(x, lowering.x_dims, alone[0], u)
+        y_zero = _may_add_up_to_0(y, lowering.y_dims, alone[1], u)
         cancels = _either(lowering, (x_zero & nonzero[0], y_zero & nonzero[1]), nonfinite)
         arrays["surely_nonfinite"] = _either(lowering, (~x_zero, ~y_zero), nonfinite)
         if x.dtype.kind != "c":
@@ -53,7 +72,7 @@ def one_sided_sums(lowering: Lowering, x: Array, y: Array) -> dict[str, Array]:
 
 
 def early_overflows(
-    lowering: Lowering, x: Array, y: Array, precision: np.finfo[Any]
+    lowering: Lowering, x: Array, y: Array, alone: _Alone, precision: np.finfo[Any]
 ) -> dict[str, Array]:
     """Return which elements have a factor that is a sum, and that may overflow."""
 
@@ -63,8 +82,8 @@ def early_overflows(
         return np.broadcast_to(large & bool(summed), data.shape)
 
     early = (
-        overflows(x, lowering.x_dims, lowering.x_summed),
-        overflows(y, lowering.y_dims, lowering.y_summed),
+        overflows(x, lowering.x_dims, alone[0]),
+        overflows(y, lowering.y_dims, alone[1]),
     )
     if not (early[0].any() or early[1].any()):
         return {}

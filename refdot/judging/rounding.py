@@ -48,8 +48,9 @@ Where several answers are correct, exactly those are accepted:
   same way in every order.
 - BLAS does not multiply by a scalar 0. So where 0 meets a non-finite number, the product may be NaN
   or missing.
-- Summing a dim alone before multiplying can turn 2·inf − 1·inf, which is NaN, into (2 − 1)·inf. So
-  an element with infinities of both signs and no NaN may be any non-finite number. Where that sum
+- Summing a dim alone before multiplying (`np.einsum` also does so in a contracted dim along which
+  the other operand has the stride 0) can turn 2·inf − 1·inf, which is NaN, into (2 − 1)·inf. So an
+  element with infinities of both signs and no NaN may be any non-finite number. Where that sum
   may be 0, its products with non-finite numbers may be missing. Where that sum alone overflows, its
   products may be non-finite. An element whose infinities have one sign stays as it is: the numbers
   that meet an infinity have one sign, too, and cannot add up to 0.
@@ -71,7 +72,12 @@ from typing import Any
 import numpy as np
 
 from refdot.evaluation import checked_lowering, evaluate, real_factors
-from refdot.judging.nonfinite import early_overflows, nonfinite_arrays, one_sided_sums
+from refdot.judging.nonfinite import (
+    early_overflows,
+    nonfinite_arrays,
+    one_sided_sums,
+    summed_alone,
+)
 from refdot.lowering import Dim
 from refdot.tensor import Array, NamedTensor, silent
 
@@ -79,6 +85,7 @@ __all__ = [
     "CorrectAnswers",
     "correct_answers",
     "correct_pull_back",
+    "has_wider",
     "relative_error",
     "unit_roundoff",
 ]
@@ -105,6 +112,11 @@ def relative_error(roundings: int, terms: int, u: float) -> float:
     """
     of_term, of_sum = expm1(roundings * log1p(u)), max(terms - 1, 0) * u
     return of_term + of_sum + of_term * of_sum
+
+
+def has_wider(dtype: np.dtype[Any]) -> bool:
+    """Return whether a dtype is exact, or some floating-point dtype has a wider range."""
+    return dtype.kind in "biu" or bool(np.finfo(_wider(dtype)).max > np.finfo(dtype).max)
 
 
 def _wider(dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -268,9 +280,10 @@ def correct_answers(x: NamedTensor, y: NamedTensor, dim: Dim = None) -> CorrectA
         "integers": all((data == np.rint(data)).all() for data in (x_finite, y_finite)),
     }
     precision, unit = np.finfo(dtype), unit_roundoff(dtype)
+    alone = summed_alone(lowering, x.data, y.data)
     if not (np.isfinite(x_wide).all() and np.isfinite(y_wide).all()):
         others["finite"] = evaluate(lowering, x_finite, y_finite)
-        others |= nonfinite_arrays(lowering, x_wide, y_wide, unit)
+        others |= nonfinite_arrays(lowering, x_wide, y_wide, alone, unit)
     if dtype.kind == "f":
         error = relative_error(others["roundings"], others["products"], unit)
         if (magnitude >= precision.max / magnitude.dtype.type(1 + error)).any():
@@ -278,8 +291,8 @@ def correct_answers(x: NamedTensor, y: NamedTensor, dim: Dim = None) -> CorrectA
         else:  # this is exact enough
             finite = others.get("finite", reference)
             others |= {"rises": (magnitude + finite) / 2, "falls": (magnitude - finite) / 2}
-    if lowering.x_summed or lowering.y_summed:
-        others |= early_overflows(lowering, x_finite, y_finite, precision)
+    if any(alone):
+        others |= early_overflows(lowering, x_finite, y_finite, alone, precision)
     return _answers(lowering.out_dims, dtype, reference, magnitude, **others)
 
 

@@ -8,8 +8,13 @@ from running import campaign, signatures
 
 import refdot as rd
 from refdot import check
+from refdot.cases.case import DotCase, Operand
+from refdot.check.batch import judge_batch
+from refdot.check.plan import Batch, Configuration
+from refdot.judging.expected import unjudged_reason
 from refdot.judging.references import dot_by_definition
 from refdot.lowering import Lowering
+from refdot.targets.callable import CallableTarget
 from refdot.targets.registry import find_target
 from refdot.tensor import NamedTensor
 
@@ -125,3 +130,12 @@ def test_a_campaign_on_xarray_finds_no_mismatch():
     assert signatures(report) == []
     assert (report.target, report.cases, report.absent_backends) == ("xarray", 300, {})
     assert report.skipped > 20
+
+
+def test_a_case_with_elements_that_are_not_judged_is_counted() -> None:
+    operand = Operand(("a",), (50,), "longdouble")
+    case = DotCase(operand, operand, regime="special")
+    batch = Batch(((Configuration("call", "stock"), (case,)),))
+    result = judge_batch(CallableTarget(rd.dot, "dot"), batch)
+    assert (result.cases, result.findings) == (1, [])
+    assert result.unsupported == {"call": {unjudged_reason(case): 1}}

@@ -10,8 +10,10 @@ from refdot.judging.rounding import correct_answers
 from refdot.tensor import NamedTensor
 
 __all__ = [
+    "COMPLEX_ORDERS",
     "DTYPES",
     "ORDERS",
+    "as_longdouble",
     "exact_bound",
     "hard_operands",
     "is_wrong",
@@ -27,6 +29,15 @@ DTYPES = ("float16", "float32", "float64")
 def vectors(*operands, dtype=None) -> list[NamedTensor]:
     """Return operands with one dim."""
     return [NamedTensor(np.asarray(values, dtype), "k") for values in operands]
+
+
+def as_longdouble(exact: Fraction) -> np.longdouble:
+    """Round a fraction to a long double, or to infinity."""
+    try:
+        near = float(exact)
+    except OverflowError:
+        return np.longdouble(np.inf if exact > 0 else -np.inf)
+    return np.longdouble(near) + np.longdouble(float(exact - Fraction(near)))
 
 
 def is_wrong(answer, x, y, dim=None, dtype=None, unit=0.0) -> bool:
@@ -87,8 +98,41 @@ def fused(x, y):
         return x.dtype.type(fused(x.astype("float64"), y.astype("float64")))
     total = 0.0
     for a, b in zip(x.tolist(), y.tolist(), strict=True):
-        total = float(Fraction(total) + Fraction(a) * Fraction(b))
+        total = fused_multiply_add(a, b, total)
     return np.float64(total)
+
+
+def fused_multiply_add(a: float, b: float, c: float) -> float:
+    if not np.isfinite([a, b, c]).all():
+        return a * b + c
+    exact = Fraction(a) * Fraction(b) + Fraction(c)
+    try:
+        return float(exact)
+    except OverflowError:
+        return np.inf if exact > 0 else -np.inf
+
+
+def component_by_component(x, y):
+    """Sum real and imaginary products separately, as BLAS may."""
+    real = sequential(x.real, y.real) - reversed_(x.imag, y.imag)
+    return from_components(real, pairwise(x.real, y.imag) + sequential(x.imag, y.real))
+
+
+def interleaved_components(x, y):
+    """Add every real product to its component by itself, as kernels of BLAS do."""
+    real = imaginary = x.real.dtype.type(0)
+    for a, b in zip(x, y, strict=True):
+        real = real + a.real * b.real
+        real = real - a.imag * b.imag
+        imaginary = imaginary + a.real * b.imag
+        imaginary = imaginary + a.imag * b.real
+    return from_components(real, imaginary)
+
+
+def from_components(real, imaginary):
+    number = np.empty((), np.result_type(real, np.complex64))
+    number.real, number.imag = real, imaginary
+    return number[()]
 
 
 ORDERS = [
@@ -105,6 +149,8 @@ ORDERS = [
     lambda x, y: np.einsum("k,k->", x, y),
     lambda x, y: np.multiply(x, y).sum(),
 ]
+
+COMPLEX_ORDERS = [component_by_component, interleaved_components]
 
 
 def hard_operands(dtype: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:

@@ -10,7 +10,13 @@ from hypothesis import given, settings
 import refdot as rd
 from refdot.cases.case import DimArgument, DotCase, Operand
 from refdot.cases.strategies import dot_cases
-from refdot.judging.expected import correct_gradient, correct_value, expected_answer, expected_error
+from refdot.judging.expected import (
+    correct_gradient,
+    correct_value,
+    expected_answer,
+    expected_error,
+    unjudged_reason,
+)
 from refdot.tensor import NamedTensor
 
 quickly = settings(max_examples=100, database=None, deadline=None, derandomize=True)
@@ -83,7 +89,7 @@ def test_cotangents_have_the_shapes_and_dtypes_of_their_primals():
         ({"b": 3, "c": 4}, "float32"),
     ]
     cotangent, v, w = DotCase(AB, AB, same_variable=True).cotangents()
-    assert v is w
+    assert v == w
     for x_dtype, y_dtype, dtype in (
         ("float16", "float16", "float16"),
         ("float16", "float32", "float32"),
@@ -147,3 +153,21 @@ def test_the_same_variable_has_the_sum_of_both_gradients(order):
     assert np.array_equal(np.asarray(correct.reference, float), both[0] + both[1])
     assert not correct.wrong(both[0] + both[1]).any()
     assert correct.wrong(both[0]).any()
+
+
+def huge(dtype: str, **changes) -> DotCase:
+    """Return a case whose sums are beyond the range of long doubles, if it has any."""
+    operand = Operand(("a",), (50,), dtype)
+    return replace(DotCase(operand, operand, regime="special"), **changes)
+
+
+def test_only_sums_beyond_the_range_of_the_widest_dtype_are_not_judged():
+    assert unjudged_reason(huge("longdouble")) == (
+        f"sums beyond the range of {np.dtype('longdouble')}, which has no wider dtype"
+    )
+    judged = [
+        *(huge(dtype) for dtype in ("float64", "complex128", "float16", "int8")),
+        huge("longdouble", regime="rounding"),
+        huge("longdouble", y=Operand(("a",), (49,), "longdouble")),  # an error
+    ]
+    assert {unjudged_reason(case) for case in judged} == {None}

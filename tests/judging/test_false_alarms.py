@@ -13,6 +13,7 @@ import numpy as np
 import opt_einsum
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
 
 from refdot.cases.strategies import dot_cases
 from refdot.errors import DotError
@@ -221,6 +222,13 @@ CHEAP = ("pairwise", "fused", "matmul")
 CHUNKS = 20
 
 
+def lengthened(case):
+    """Return a case of long doubles instead of double-precision numbers."""
+    longer = {"float64": "longdouble", "complex128": "clongdouble"}
+    x, y = (replace(each, dtype=longer.get(each.dtype, each.dtype)) for each in (case.x, case.y))
+    return replace(case, x=x, y=y)
+
+
 def judge_each(targets, cases: int, number: int = 0) -> None:
     """Judge every target on random cases."""
     judged = dict.fromkeys(targets, 0)
@@ -233,8 +241,9 @@ def judge_each(targets, cases: int, number: int = 0) -> None:
         suppress_health_check=list(HealthCheck),
     )
     @seed(number)
-    @given(dot_cases())
-    def judge(case):
+    @given(dot_cases(), st.sampled_from([True, *[False] * 7]))
+    def judge(case, is_long):
+        case = lengthened(case) if is_long else case
         for name, right in targets.items():
             if unsupported_reason(right, case) is None:
                 judged[name] += 1

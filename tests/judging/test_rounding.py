@@ -9,13 +9,12 @@ import numpy as np
 import pytest
 import tightness
 from summation import (
+    COMPLEX_ORDERS,
     DTYPES,
     ORDERS,
     exact_bound,
     hard_operands,
     is_wrong,
-    pairwise,
-    reversed_,
     sequential,
     vectors,
 )
@@ -339,12 +338,6 @@ def exact_complex(x, y) -> tuple[Fraction, Fraction]:
     )
 
 
-def component_by_component(x, y):
-    """Sum real and imaginary products separately, as BLAS may."""
-    real = sequential(x.real, y.real) - reversed_(x.imag, y.imag)
-    return x.dtype.type(complex(real, pairwise(x.real, y.imag) + sequential(x.imag, y.real)))
-
-
 @pytest.mark.parametrize("dtype", ["complex64", "complex128"])
 @pytest.mark.parametrize("data", hard_operands("float64"))
 def test_every_order_of_complex_products_is_within_the_bound(data, dtype):
@@ -357,8 +350,7 @@ def test_every_order_of_complex_products_is_within_the_bound(data, dtype):
     bound = exact_bound(2 * length, unit) * Fraction(np.sqrt(2)) * magnitude
     bound *= Fraction(1000001, 1000000)
     bound += 2 * length * Fraction(float(np.finfo(dtype).smallest_subnormal))
-    components = component_by_component, interleaved_components
-    orders = [*ORDERS[:5], *components, np.matmul, *ORDERS[9:]]
+    orders = [*ORDERS[:5], *COMPLEX_ORDERS, np.matmul, *ORDERS[9:]]
     for answer in [order(x, y) for order in orders]:
         error = (Fraction(float(answer.real)) - real, Fraction(float(answer.imag)) - imaginary)
         assert error[0] ** 2 + error[1] ** 2 <= bound**2
@@ -401,17 +393,6 @@ def test_the_bound_of_complex_products_covers_both_components(roundings, product
     assert bound == pytest.approx(8 * factor * error, rel=1e-8)
     small = replace(answers_with(roundings, products, "complex64"), magnitude=np.float64(1e-300))
     assert small.bound(SINGLE) == pytest.approx(products * sqrt(2) * 2.0**-149)
-
-
-def interleaved_components(x, y):
-    """Add every real product to its component by itself, as kernels of BLAS do."""
-    real = imaginary = x.real.dtype.type(0)
-    for a, b in zip(x, y, strict=True):
-        real = real + a.real * b.real
-        real = real - a.imag * b.imag
-        imaginary = imaginary + a.real * b.imag
-        imaginary = imaginary + a.imag * b.real
-    return x.dtype.type(complex(real, imaginary))
 
 
 def test_both_components_of_complex_products_may_underflow():

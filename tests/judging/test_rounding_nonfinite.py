@@ -82,6 +82,21 @@ def test_where_0_is_multiplied_by_infinity_depends_on_the_summed_dims():
     assert correct_answers(x, y, "b").zero_times_nonfinite.tolist() == [True, False]
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_product_that_may_be_skipped_does_not_hide_an_overflow(dtype):
+    largest = np.finfo(dtype).max
+    x, y = vectors([0, largest, largest], [NAN, 1, 1], dtype=dtype)
+    for answer in (NAN, INF):
+        assert not is_wrong(answer, x, y, dtype=dtype)
+    for answer in (-INF, 0, largest):
+        assert is_wrong(answer, x, y, dtype=dtype)
+    x, y = vectors([0, INF, 1], [NAN, 1, -2], dtype=dtype)
+    for answer in (NAN, INF):
+        assert not is_wrong(answer, x, y, dtype=dtype)
+    for answer in (-INF, -2):
+        assert is_wrong(answer, x, y, dtype=dtype)
+
+
 # Overflow of a whole sum
 
 
@@ -175,3 +190,80 @@ def test_a_sum_below_half_the_largest_number_does_not_overflow_early():
     for pair in ((x, y), (y, x)):
         assert not is_wrong([6000], *pair, "s")
         assert is_wrong([INF], *pair, "s")
+
+
+def test_a_sum_alone_that_may_be_0_may_be_skipped():
+    y = NamedTensor(np.array([INF, NAN, 3.0]), "b")
+    for numbers, may_be_zero in (([1.0, -1.0], True), ([0.1 + 0.2, -0.3], True), ([2, -1], False)):
+        correct = correct_answers(NamedTensor(np.array(numbers, float), "s"), y, "s")
+        total = sum(numbers)
+        assert not correct.wrong(np.array([NAN, NAN, 3 * total])).any()
+        assert correct.wrong(np.array([0.0, 0.0, 3 * total])).tolist() == [
+            not may_be_zero,
+            not may_be_zero,
+            False,
+        ]
+        assert correct.wrong(np.array([5.0, 5.0, 3 * total])).tolist() == [True, True, False]
+
+
+def repeated(value, count: int, dtype="float64") -> NamedTensor:
+    """Return a tensor that holds one number several times, with the stride 0."""
+    return NamedTensor(np.broadcast_to(np.array(value, dtype), (count,)), "k")
+
+
+def test_a_dim_is_summed_alone_beside_an_operand_that_repeats_itself():
+    x = NamedTensor(np.array([2.0, -1.0]), "k")
+    for pair in ((x, repeated(INF, 2)), (repeated(INF, 2), x)):
+        for answer in (NAN, INF, -INF):
+            assert not is_wrong(answer, *pair)
+        assert is_wrong(1.0, *pair)
+    separate = NamedTensor(np.array([INF, INF]), "k")
+    assert is_wrong(INF, x, separate)
+    x = NamedTensor(np.array([60_000, 60_000], "float16"), "k")
+    assert not is_wrong(INF, x, repeated(0.25, 2, "float16"))
+    assert is_wrong(INF, x, NamedTensor(np.array([0.25, 0.25], "float16"), "k"))
+
+
+# Long doubles, which have no wider dtype
+
+
+LONGEST = np.finfo("longdouble").max
+
+
+def test_sums_beyond_the_range_of_long_doubles_are_not_judged():
+    x, y = vectors([LONGEST, LONGEST, -LONGEST], [1, 1, 1], dtype="longdouble")
+    correct = correct_answers(x, y)
+    assert correct.unjudged
+    for answer in (LONGEST, INF, NAN, 0):
+        assert not is_wrong(answer, x, y)
+    for dtype in ("float16", "float32", "float64", "complex64", "complex128", "int8"):
+        largest = np.iinfo(dtype).max if dtype == "int8" else np.finfo(dtype).max
+        assert not correct_answers(*vectors([largest] * 3, [largest] * 3, dtype=dtype)).unjudged
+
+
+def test_only_the_elements_with_such_sums_are_not_judged():
+    x = NamedTensor(np.array([[LONGEST, LONGEST], [1, 2]], "longdouble"), ("a", "k"))
+    correct = correct_answers(x, NamedTensor(np.array([1, -1], "longdouble"), "k"))
+    assert correct.unjudged.tolist() == [True, False]
+    assert correct.wrong(np.array([5, 5], "longdouble")).tolist() == [False, True]
+    assert (correct + correct).unjudged.tolist() == [True, False]
+
+
+def test_products_of_long_doubles_may_underflow_in_the_reference_as_well():
+    least = np.finfo("longdouble").smallest_subnormal
+    x, y = vectors([least, least], [0.5, 0.5], dtype="longdouble")
+    for answer in (0, least, 2 * least):
+        assert not is_wrong(answer, x, y)
+    assert is_wrong(3 * least, x, y)
+
+
+@pytest.mark.parametrize("dtype", ["longdouble", "clongdouble"])
+def test_long_doubles_have_a_tight_bound(dtype):
+    one, eps = np.dtype(dtype).type(1), np.finfo(dtype).eps
+    third = one / 3
+    x, y = vectors([third, third], [third, one], dtype=dtype)
+    answer = third * third + third
+    for factor, wrong in ((1, False), (1 + eps, False), (1 + 8 * eps, True), (1 - 8 * eps, True)):
+        assert is_wrong(answer * factor, x, y) == wrong
+    for nonfinite in (INF, -INF, NAN):
+        assert is_wrong(nonfinite, x, y)
