@@ -20,7 +20,7 @@ from refdot.cases.case import (
     DotCase,
 )
 
-__all__ = ["CaseRecord", "case_from_json", "case_to_json"]
+__all__ = ["CaseRecord", "OperandRecord", "case_from_json", "case_to_json", "check_choice"]
 
 _MOST_ELEMENTS = 10_000_000  # in an operand that is read
 _MOST_AXES = 64  # of an array in NumPy 2
@@ -30,7 +30,9 @@ _Item: TypeAlias = str | int | float | bool | None
 
 
 # The records have the fields of the dataclasses. In JSON, some keep the names in earlier files.
-class _OperandRecord(Struct, forbid_unknown_fields=True, rename={"static": "known"}):
+class OperandRecord(Struct, forbid_unknown_fields=True, rename={"static": "known"}):
+    """The JSON of an operand, for use as a field of other records."""
+
     dims: Annotated[list[_Dim], Meta(max_length=_MOST_AXES)]
     shape: list[Annotated[int, Meta(ge=0)]]
     dtype: str = "float64"
@@ -40,10 +42,10 @@ class _OperandRecord(Struct, forbid_unknown_fields=True, rename={"static": "know
     content: str = "drawn"
 
     def __post_init__(self) -> None:
-        _check_choice("dtype", self.dtype, DTYPES)
-        _check_choice("layout", self.layout, LAYOUTS)
-        _check_choice("origin", self.origin, ORIGINS)
-        _check_choice("content", self.content, CONTENTS)
+        check_choice("dtype", self.dtype, DTYPES)
+        check_choice("layout", self.layout, LAYOUTS)
+        check_choice("origin", self.origin, ORIGINS)
+        check_choice("content", self.content, CONTENTS)
         if not len(self.dims) == len(self.shape) == len(self.static or self.dims):
             raise ValueError("dims, shape and known differ in length")
         if self.origin == "constant" and not all(self.static):
@@ -57,7 +59,7 @@ class _DimRecord(Struct, forbid_unknown_fields=True):
     items: list[_Item] = []
 
     def __post_init__(self) -> None:
-        _check_choice("spelling", self.spelling, DimArgument.SPELLINGS)
+        check_choice("spelling", self.spelling, DimArgument.SPELLINGS)
         needs_text = self.spelling in ("str", "bytes")
         needs_one = needs_text or self.spelling == "object"
         if (
@@ -71,8 +73,8 @@ class _DimRecord(Struct, forbid_unknown_fields=True):
 class CaseRecord(Struct, forbid_unknown_fields=True, rename={"regime": "tier"}):
     """The JSON of a case, for use as a field of other records."""
 
-    x: _OperandRecord
-    y: _OperandRecord
+    x: OperandRecord
+    y: OperandRecord
     dim: _DimRecord = msgspec.field(default_factory=lambda: _DimRecord("none"))
     regime: str = "exact"
     seed: Annotated[int, Meta(ge=0, lt=1 << 32)] = 0
@@ -82,8 +84,8 @@ class CaseRecord(Struct, forbid_unknown_fields=True, rename={"regime": "tier"}):
     same_array: bool = False
 
     def __post_init__(self) -> None:
-        _check_choice("tier", self.regime, REGIMES)
-        _check_choice("call", self.call, CALLS)
+        check_choice("tier", self.regime, REGIMES)
+        check_choice("call", self.call, CALLS)
         if self.call == "operator" and self.dim.spelling != "none":
             raise ValueError(f"the operator takes no dim, got the spelling {self.dim.spelling!r}")
         if self.same_variable and self.same_array:
@@ -111,7 +113,8 @@ class CaseRecord(Struct, forbid_unknown_fields=True, rename={"regime": "tier"}):
         return msgspec.convert(self, DotCase, from_attributes=True)
 
 
-def _check_choice(name: str, value: str, choices: Iterable[str]) -> None:
+def check_choice(name: str, value: str, choices: Iterable[str]) -> None:
+    """Raise an error if a field of a record has none of the known values."""
     if value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
 

@@ -11,7 +11,17 @@ from typing import Any, TypeAlias, TypeVar
 
 from refdot.cases.case import CONTENTS, DimArgument, DotCase, Operand
 
-__all__ = ["EDITS", "shrink_case", "with_sizes"]
+__all__ = [
+    "ALPHABETS",
+    "EDITS",
+    "OPERAND_DEFAULTS",
+    "SIZES",
+    "apply_edits",
+    "shrink_case",
+    "simpler",
+    "with_axes",
+    "with_sizes",
+]
 
 Edit: TypeAlias = Callable[[DotCase], Iterator[DotCase]]
 _T = TypeVar("_T")
@@ -23,7 +33,7 @@ _CASE_DEFAULTS: dict[str, Any] = {
     "seed": 0,
     "call": "function",
 }
-_OPERAND_DEFAULTS: dict[str, Any] = {
+OPERAND_DEFAULTS: dict[str, Any] = {
     "dtype": "float64",
     "layout": "c",
     "origin": "input",
@@ -31,10 +41,10 @@ _OPERAND_DEFAULTS: dict[str, Any] = {
     "static": (),
 }
 # The simplest options first.
-_SIZES = (1, 2, 3, 0)
+SIZES = (1, 2, 3, 0)
 _DISAGREEING_SIZES = ((2, 3), (1, 2), (2, 1), (3, 2), (0, 2), (2, 0))
 # The second alphabet is for a case that fails only if the word "a" in a message is not a dim.
-_ALPHABETS = ("abcdefgh", "ijklmnop")
+ALPHABETS = ("abcdefgh", "ijklmnop")
 
 
 def shrink_case(case: DotCase, still_fails: Callable[[DotCase], bool]) -> DotCase:
@@ -47,25 +57,34 @@ def shrink_case(case: DotCase, still_fails: Callable[[DotCase], bool]) -> DotCas
     >>> print(shrink_case(case, lambda other: len(other.y.dims) == 1))
     dot(float64(), float64(a: 1?), dim=None)
     """
+    return apply_edits(EDITS, case, still_fails)
+
+
+def apply_edits(
+    edits: Sequence[Callable[[_T], Iterator[_T]]], case: _T, still_fails: Callable[[_T], bool]
+) -> _T:
+    """Apply edits to a case of any kind as long as one of them gives a case that still fails."""
     previous = None
     while case != previous:
         previous = case
-        for edit in EDITS:
+        for edit in edits:
             case = _edit_repeatedly(edit, case, still_fails)
     return case
 
 
-def _edit_repeatedly(edit: Edit, case: DotCase, still_fails: Callable[[DotCase], bool]) -> DotCase:
+def _edit_repeatedly(
+    edit: Callable[[_T], Iterator[_T]], case: _T, still_fails: Callable[[_T], bool]
+) -> _T:
     while True:
-        simpler = next((each for each in edit(case) if each != case and still_fails(each)), None)
-        if simpler is None:
+        found = next((each for each in edit(case) if each != case and still_fails(each)), None)
+        if found is None:
             return case
-        case = simpler
+        case = found
 
 
 def simplify_all_but_shapes(case: DotCase) -> Iterator[DotCase]:
     """Simplify everything at once, except dims and sizes."""
-    plain = _with_changes(case, "xy", _OPERAND_DEFAULTS)
+    plain = _with_changes(case, "xy", OPERAND_DEFAULTS)
     kept = {"same_variable": case.same_variable, "same_array": case.same_array}
     yield replace(plain, **_CASE_DEFAULTS | kept)
 
@@ -102,10 +121,10 @@ def simplify_sizes(case: DotCase) -> Iterator[DotCase]:
     for dim in case.dims:
         x_size, y_size = case.x.sizes.get(dim), case.y.sizes.get(dim)
         if None in (x_size, y_size) or x_size == y_size:
-            for size in _simpler(_SIZES, y_size if x_size is None else x_size):
+            for size in simpler(SIZES, y_size if x_size is None else x_size):
                 yield with_sizes(case, {dim: size}, {dim: size})
         else:
-            for simpler_x, simpler_y in _simpler(_DISAGREEING_SIZES, (x_size, y_size)):
+            for simpler_x, simpler_y in simpler(_DISAGREEING_SIZES, (x_size, y_size)):
                 yield with_sizes(case, {dim: simpler_x}, {dim: simpler_y})
 
 
@@ -114,10 +133,10 @@ def simplify_one_property(case: DotCase) -> Iterator[DotCase]:
     for name, value in _CASE_DEFAULTS.items():
         yield replace(case, **{name: value})
     for operands in ("xy",) if case.share_memory else ("xy", "x", "y"):
-        for name, value in _OPERAND_DEFAULTS.items():
+        for name, value in OPERAND_DEFAULTS.items():
             yield _with_changes(case, operands, {name: value})
         # The simpler contents are not random, so what fails with one fails with every seed.
-        for content in _simpler(CONTENTS, getattr(case, operands[0]).content):
+        for content in simpler(CONTENTS, getattr(case, operands[0]).content):
             yield _with_changes(case, operands, {"content": content})
 
 
@@ -126,7 +145,7 @@ def simplify_dim_argument(case: DotCase) -> Iterator[DotCase]:
     items = tuple(dict.fromkeys(case.dim.items))
     first_name = [DimArgument("str", items[:1])] if items and isinstance(items[0], str) else []
     options = (DimArgument(), DimArgument("tuple"), *first_name, DimArgument("tuple", items))
-    for dim in _simpler(options, case.dim):
+    for dim in simpler(options, case.dim):
         yield replace(case, dim=dim)
 
 
@@ -134,7 +153,7 @@ def sort_dims_of_y(case: DotCase) -> Iterator[DotCase]:
     """Put the dims of y in the same order as in x."""
     axes = sorted(range(len(case.y.dims)), key=lambda axis: case.dims.index(case.y.dims[axis]))
     if not case.share_memory:
-        yield replace(case, y=_with_axes(case.y, axes))
+        yield replace(case, y=with_axes(case.y, axes))
 
 
 def name_dims_of_y_as_in_x(case: DotCase) -> Iterator[DotCase]:
@@ -148,8 +167,8 @@ def name_dims_of_y_as_in_x(case: DotCase) -> Iterator[DotCase]:
 def rename_dims_to_letters(case: DotCase) -> Iterator[DotCase]:
     """Rename the dims to single letters."""
     dims = case.dims
-    if len(dims) <= len(_ALPHABETS[0]) and all(isinstance(dim, str) and dim for dim in dims):
-        for letters in _simpler([tuple(letters[: len(dims)]) for letters in _ALPHABETS], dims):
+    if len(dims) <= len(ALPHABETS[0]) and all(isinstance(dim, str) and dim for dim in dims):
+        for letters in simpler([tuple(letters[: len(dims)]) for letters in ALPHABETS], dims):
             yield case.renamed(dict(zip(dims, letters, strict=True)))
 
 
@@ -168,7 +187,7 @@ EDITS: tuple[Edit, ...] = (
 )
 
 
-def _simpler(options: Sequence[_T], option: Any) -> Sequence[_T]:
+def simpler(options: Sequence[_T], option: Any) -> Sequence[_T]:
     """Return the options before a given one, or all of them if it is not among them."""
     return options[: options.index(option)] if option in options else options
 
@@ -213,10 +232,10 @@ def _new_shape(operand: Operand, sizes: Mapping[Any, int | None]) -> list[int | 
 def _with_shape(operand: Operand, shape: Sequence[int | None]) -> Operand:
     """Return an operand with other sizes, without the axes whose size is None."""
     kept = [axis for axis, size in enumerate(shape) if size is not None]
-    return _with_axes(replace(operand, shape=tuple(size or 0 for size in shape)), kept)
+    return with_axes(replace(operand, shape=tuple(size or 0 for size in shape)), kept)
 
 
-def _with_axes(operand: Operand, axes: Sequence[int]) -> Operand:
+def with_axes(operand: Operand, axes: Sequence[int]) -> Operand:
     """Return an operand with only the given axes, in the given order."""
     return replace(
         operand,

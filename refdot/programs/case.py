@@ -47,7 +47,7 @@ class ProgramCase:
     >>> print(case)
     x: float64(a: 2?, b: 3?)
     y = dot(x, x, dim='a')
-    return y  [unit, seed 3, gradient]
+    return y  [seed 3, gradient]
     >>> first, = case.derivatives
     >>> [name for name, _ in first.inputs], case.differentiable
     (['x', 'y_bar'], ('x',))
@@ -59,9 +59,13 @@ class ProgramCase:
     gradient_order: int = 0
 
     def __str__(self) -> str:
-        order = ["", "gradient", "second gradient"][self.gradient_order]
-        notes = (self.regime, f"seed {self.seed}", order)
-        return f"{self.program}  [{', '.join(filter(None, notes))}]"
+        notes = [
+            "" if self.regime == "unit" else self.regime,
+            f"seed {self.seed}" if self.seed else "",
+            ["", "gradient", "second gradient"][self.gradient_order],
+        ]
+        suffix = f"  [{', '.join(filter(None, notes))}]" if any(notes) else ""
+        return f"{self.program}{suffix}"
 
     @property
     def differentiable(self) -> tuple[str, ...]:
@@ -77,7 +81,8 @@ class ProgramCase:
         """The program of the gradients of each order.
 
         The first pulls a cotangent of each floating-point output back to the inputs. The second
-        pulls a cotangent of each of these gradients back to the inputs.
+        pulls a cotangent of each of these gradients back to the inputs. There are none if no input
+        or no output has a gradient.
         """
         found: list[Program] = []
         types = self.program.types
@@ -87,7 +92,7 @@ class ProgramCase:
             if np.dtype(types[name].dtype).kind == "f"
         )
         program = self.program
-        for _ in range(self.gradient_order):
+        for _ in range(self.gradient_order if sources and self.differentiable else 0):
             program = gradient(program, sources, self.differentiable)
             sources = program.outputs
             found.append(program)

@@ -36,13 +36,15 @@ def named_program(text: str) -> Program:
     if name not in PROGRAMS:
         raise ProgramError(f"Program {name!r} not found; there are {', '.join(PROGRAMS)}")
     known = signature(PROGRAMS[name]).parameters
-    sizes = dict(option.split("=", 1) for option in options.split(",") if "=" in option)
-    for key, value in sizes.items():
+    sizes: dict[str, int] = {}
+    for option in filter(None, options.split(",")):
+        key, _, value = option.partition("=")
         if key not in known:
             raise ProgramError(f"{name} has no size {key!r}, only {', '.join(known)}")
         if not value.isdecimal():
             raise ProgramError(f"The size {key} of {name} must be an integer, got {value!r}")
-    return PROGRAMS[name](**{key: int(value) for key, value in sizes.items()})
+        sizes[key] = int(value)
+    return PROGRAMS[name](**sizes)
 
 
 def _input(name: str, static: bool, /, **sizes: int) -> str:

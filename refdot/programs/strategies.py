@@ -25,6 +25,7 @@ from refdot.programs.program import Program, Step
 __all__ = ["program_cases"]
 
 _SIZES = (1, 2, 3, 0, 4, 5, 2, 3, 4, 5, 2, 3, 4, 5, 2, 3)
+_MOST_STEPS = 6
 _MOST_DIMS = 4
 _MOST_ELEMENTS = 1000  # of a value
 _OPERATIONS = (
@@ -164,13 +165,16 @@ class _Composer:
         self.positive: set[str] = set()
 
     def add(self, drawn: _DrawnStep) -> None:
-        """Append a step; for a Gram matrix two."""
+        """Append a step, or two for a Gram matrix, if there are not too many."""
+        if len(self.steps) == _MOST_STEPS:
+            return
         values = list(reversed(self.types))
         first, second = (values[back % len(values)] for back in (drawn.first, drawn.second))
         operation = drawn.operation
         if operation == "gram":
             operation, names = "dot", self._new_names(first, drawn.choice, 1)
-            second = self._append("rename", (first,), names) if names else first
+            fits = names and len(self.steps) + 1 < _MOST_STEPS
+            second = self._append("rename", (first,), names) if fits else first
         arguments = (first, second)[: OPERATIONS[operation].arity]
         parameter = self._parameter(operation, arguments, drawn.choice)
         if parameter == () and operation in ("isel", "rename", "transpose"):
