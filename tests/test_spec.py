@@ -370,6 +370,19 @@ def test_r06_a_sum_that_may_overflow_matches_some_order():
         assert float(rd.dot(x, ones).data) in orders
 
 
+def test_r06_overflow_underflow_and_nan_are_silent():
+    x = NamedTensor(np.array([6e4, 6e-8, INF, INF], "float16"), "a")
+    y = NamedTensor(np.array([6e4, 6e-8, 1, -1], "float16"), "a")
+    with np.errstate(all="raise"):
+        product = rd.dot(x, y, ())
+        assert product == NamedTensor(np.array([INF, 0, INF, -INF], "float16"), "a")
+        assert np.isnan(x.dot(y).data)
+        assert np.isnan((x @ y).data)
+        assert product.sum() == rd.dot(x, y)
+        assert rd.dot_vjp(x, y, y, ()) == (rd.dot(y, y, ()), product)
+        assert rd.dot_jvp(x, y, x, y, ()).data.tolist() == [INF, 0, INF, -INF]
+
+
 # R7 dtype
 
 
