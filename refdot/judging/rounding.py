@@ -24,7 +24,8 @@ dtype, which is rounded when it becomes floating point: r factors (1 + δ). Toge
 It is finite for every k, at most Higham's (1 + u)ᵏ⁺ʳ⁻¹ − 1 (*Accuracy and Stability of Numerical
 Algorithms*, 2002, §3.1), and 0 where Σ|x||y| is 0. If dims are summed alone before the
 multiplication, (1 + (i − 1)·u)(1 + (j − 1)·u) ≤ 1 + (i·j − 1)·u shows that the bound still holds.
-It holds as well for sums in a higher precision, which are rounded to the answer's in the end.
+It holds as well for sums in a higher precision, which are rounded to the answer's in the end. It
+does not hold for algorithms with fewer multiplications, as those of Strassen and Karatsuba.
 
 These terms are added to it:
 
@@ -173,6 +174,7 @@ class CorrectAnswers:
         }
 
     @property
+    @silent
     def unjudged(self) -> Array:
         """Which elements cannot be judged, since the reference may have overflowed."""
         if self.dtype.kind in "biu":
