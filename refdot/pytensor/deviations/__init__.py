@@ -8,13 +8,14 @@ is therefore still new. If several deviations match, the first one on record is 
 from packaging.specifiers import SpecifierSet
 
 # Importing these registers their deviations.
-from refdot.pytensor.deviations import blas, dtypes, failures, names, sizes, values
+from refdot.pytensor.deviations import blas, constants, dtypes, failures, names, sizes, values
 from refdot.pytensor.deviations.record import DEVIATIONS
 from refdot.targets.mismatch import Deviation
 
 __all__ = [
     "DEVIATIONS",
     "blas",
+    "constants",
     "dtypes",
     "failures",
     "known_deviations",

@@ -1,0 +1,123 @@
+"""Known deviations: constants, which rewrites fold into the product."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from refdot.cases.case import DotCase
+from refdot.cases.notation import dot_case
+from refdot.evaluation import dot
+from refdot.pytensor.deviations.record import has_valid_names, known_deviation, unequal_dims
+from refdot.targets.mismatch import Mismatch
+from refdot.targets.outcome import Outcome
+from refdot.tensor import Array, NamedTensor
+
+__all__ = ["dot_with_zeros", "integer_constants_as_floats", "product_with_zeros"]
+
+_OF_ZEROS = {"origin": ("constant", "input"), "content": ("zeros", "drawn")}
+
+
+@known_deviation(
+    "R4 accepted-invalid", dot_case("a b:3", "b:5? c?", **_OF_ZEROS), lowerings="inlined"
+)
+def dot_with_zeros(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """A matrix product with a constant of zeros is zeros, whatever the other operand is.
+
+    `local_0_dot_x` (tensor/rewriting/math.py, in "canonicalize") replaces `dot(x, y)` by zeros of
+    the shape `(x.shape[0], y.shape[1])`. Nothing compares the sizes of the contracted dims then,
+    and NaN or infinity in the other operand is lost; refdot allows that, as some BLAS skip products
+    with 0. In the stock lowering, the dot is inside an `OpFromGraph` until "specialize", where this
+    rewrite is not registered.
+    """
+    case = mismatch.case
+    return _is_zeros(case, outcome) and unequal_dims(case) <= {*case.lowering.contracted}
+
+
+@known_deviation(
+    "R4 accepted-invalid",
+    dot_case("b:3", "b:5?", (), **_OF_ZEROS),
+    lowerings="stock inlined",
+)
+def product_with_zeros(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """An elementwise product with a constant of zeros is zeros, whatever the other operand is.
+
+    `local_mul_canonizer` and `local_mul_specialize` (tensor/rewriting/math.py) replace the product
+    by zeros. Nothing compares the sizes of the batch dims then.
+    """
+    case = mismatch.case
+    return _is_zeros(case, outcome) and unequal_dims(case) <= {*case.lowering.batch}
+
+
+def _is_zeros(case: DotCase, outcome: Outcome) -> bool:
+    """Whether a constant is all 0, and the answer as well, in a case whose sizes differ."""
+    if not (has_valid_names(case) and unequal_dims(case) and outcome.values):
+        return False
+    answers_are_zeros = not any(value.data.any() for value in outcome.values)
+    return answers_are_zeros and any(number == 0 for number in _numbers(case))
+
+
+@known_deviation(
+    "R6 wrong-value",
+    dot_case("", "a?", None, "int64", origin=("constant", "input"), regime="rounding"),
+    lowerings="inlined direct",
+)
+def integer_constants_as_floats(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """An integer constant of one number is converted to float64 and back, and loses digits.
+
+    `mul_calculate` (tensor/rewriting/math.py) collects the constants of a product, and divides
+    those of the numerator by those of the denominator. The quotient is of float64 although there
+    is no denominator, so integers of more than 53 bits are rounded.
+    """
+    case = mismatch.case
+    if case.result_dtype.kind not in "iu":
+        return False
+    found = outcome.values[mismatch.replicate].data
+    return any(np.array_equal(found, each) for each in _rounded(case, mismatch.replicate))
+
+
+def _rounded(case: DotCase, replicate: int) -> Iterator[Array]:
+    """Yield the answers with each constant of one number rounded, and with their product."""
+    tensors, numbers = _without_own_dims(case, replicate), _numbers(case)
+    contracted, dtype = case.lowering.contracted, case.result_dtype
+
+    def with_numbers(*replaced: Any) -> Array:
+        x, y = (
+            tensor if number is None else NamedTensor(np.full(tensor.shape, number), tensor.dims)
+            for tensor, number in zip(tensors, replaced, strict=True)
+        )
+        return dot(x, y, contracted).data
+
+    def through_float(number: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return (np.asarray(number, dtype) / np.ones((), dtype)).astype(dtype)
+
+    x, y = numbers
+    if x is not None:
+        yield with_numbers(through_float(x), None)
+    if y is not None:
+        yield with_numbers(None, through_float(y))
+    if x is not None and y is not None:
+        with np.errstate(all="ignore"):
+            yield with_numbers(through_float(x * y), np.ones((), dtype))
+
+
+def _numbers(case: DotCase) -> list[Any]:
+    """Return the number that all elements of each operand are, None if there is none.
+
+    The dims of a constant that it alone has are summed first, in a rewrite.
+    """
+    pairs = zip((case.x, case.y), _without_own_dims(case), strict=True)
+    return [
+        tensor.data.flat[0]
+        if operand.origin == "constant" and tensor.data.size and np.ptp(tensor.data) == 0
+        else None
+        for operand, tensor in pairs
+    ]
+
+
+def _without_own_dims(case: DotCase, replicate: int = 0) -> tuple[NamedTensor, NamedTensor]:
+    """Return the operands in the dtype of the result, without the dims that are summed alone."""
+    one, low = NamedTensor(np.ones((), case.result_dtype), ()), case.lowering
+    x, y = case.tensors(replicate)
+    return dot(x, one, low.x_summed), dot(y, one, low.y_summed)

@@ -1,0 +1,102 @@
+"""Constants: what inlining changes, and that its records hide nothing else."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytensor
+import pytest
+from planting import Edit, Fault, planted
+
+from refdot.cases.case import DotCase
+from refdot.cases.notation import dot_case
+from refdot.judging.comparison import compare
+from refdot.pytensor.target import graph
+from refdot.pytensor.target.backends import BACKENDS
+from refdot.pytensor.target.configuration import configured
+from refdot.pytensor.target.target import PyTensorTarget
+from refdot.targets.protocol import deviation_of
+
+TARGET = PyTensorTarget()
+REWRITES = "pytensor.tensor.rewriting.math"
+
+
+def a_constant_of(content: str, x: str, y: str, dim=None) -> DotCase:
+    return dot_case(x, y, dim, origin=("constant", "input"), content=(content, "drawn"))
+
+
+def verdicts(case: DotCase, lowering: str) -> list[tuple[str, str | None]]:
+    """Return the kind of each mismatch of a case, and its known deviation."""
+    outcome = TARGET.run(case, "python", lowering)
+    found = []
+    for mismatch in compare(case, outcome, TARGET):
+        known = deviation_of(TARGET, mismatch, outcome, "python", lowering)
+        found.append((mismatch.kind, known and known.id))
+    return found
+
+
+ZEROS = a_constant_of("zeros", "a b:3", "b:5? c?")
+
+
+def test_inlining_accepts_any_size_beside_a_constant_of_zeros():
+    assert verdicts(ZEROS, "inlined") == [("accepted-invalid", "dot-with-zeros")]
+    assert verdicts(ZEROS, "stock") == [("wrong-error", "sizes-without-names")]
+    assert verdicts(ZEROS, "direct") == []
+
+
+def test_a_product_with_a_constant_of_zeros_accepts_any_size():
+    case = a_constant_of("zeros", "b:3", "b:5?", ())
+    for lowering in ("stock", "inlined"):
+        assert verdicts(case, lowering) == [("accepted-invalid", "product-with-zeros")]
+    assert verdicts(case, "direct") == []
+
+
+@pytest.mark.parametrize(("lowering", "is_lost"), [("stock", 0), ("inlined", 1), ("direct", 0)])
+def test_inlining_loses_nan_beside_a_constant_of_zeros(lowering, is_lost):
+    built = graph.build(a_constant_of("zeros", "a b:3", "b? c?"))
+    with configured(BACKENDS["python"], lowering) as mode:
+        function = pytensor.function(built.inputs, graph.lower(built), mode=mode)
+        answer = function(np.full((3, 4), np.nan))
+    assert np.isnan(answer).all() == (not is_lost)
+
+
+@pytest.mark.parametrize("lowering", ["stock", "inlined"])
+@pytest.mark.parametrize("content", ["ones", "identity", "drawn"])
+def test_other_constants_change_nothing(content, lowering):
+    case = a_constant_of(content, "a b:3", "b:5? c?")
+    assert verdicts(case, lowering) == [("wrong-error", "sizes-without-names")]
+    assert verdicts(a_constant_of(content, "a b:3", "b? c?"), lowering) == []
+
+
+INTEGER = dot_case("", "a?", None, "int64", origin=("constant", "input"), regime="rounding")
+
+
+def test_an_integer_constant_is_rounded_to_a_float():
+    for lowering in ("inlined", "direct"):
+        assert verdicts(INTEGER, lowering) == [("wrong-value", "integer-constants-as-floats")]
+    assert verdicts(INTEGER, "stock") == []
+
+
+# Each: a fault with the symptom of a deviation, as old and new source, and a case that shows it.
+IMPOSTORS = {
+    "a dot with ones is zeros": (
+        Edit(f"{REWRITES}:local_0_dot_x.fn", "== 0", "in (0, 1)"),
+        a_constant_of("ones", "a b:3", "b:5? c?"),
+        "accepted-invalid",
+    ),
+    "a dot with zeros is not zeros": (
+        Edit(f"{REWRITES}:local_0_dot_x.fn", "return [zeros(", "return [1 + zeros("),
+        ZEROS,
+        "accepted-invalid",
+    ),
+    "an integer constant is doubled": (
+        Edit(f"{REWRITES}:mul_calculate", "reduce(np.multiply, num, one) /", "2 * num[0] /"),
+        INTEGER,
+        "wrong-value",
+    ),
+}
+
+
+@pytest.mark.parametrize(("edit", "case", "kind"), IMPOSTORS.values(), ids=IMPOSTORS)
+def test_a_fault_with_the_symptom_of_a_deviation_is_new(edit, case, kind):
+    with planted(Fault("an impostor", "values", (edit,), case)):
+        assert (kind, None) in verdicts(case, "inlined")
