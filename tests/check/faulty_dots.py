@@ -322,6 +322,70 @@ FAULTS: dict[str, tuple[Callable, str, str]] = {
 }
 
 
+def is_broadcast(array: np.ndarray) -> bool:
+    """Return whether an array repeats elements with a stride of 0."""
+    return any(
+        stride == 0 and size > 1 for stride, size in zip(array.strides, array.shape, strict=True)
+    )
+
+
+def overlaps(array: np.ndarray) -> bool:
+    """Return whether two axes of an array have the same stride, as overlapping windows have."""
+    axes = zip(array.strides, array.shape, strict=True)
+    strides = [stride for stride, size in axes if stride and size > 1]
+    return len({*strides}) < len(strides)
+
+
+def without_gaps(x, y, dim):
+    """Read the rows of a part of a larger array as if they followed each other in memory."""
+
+    def read(tensor: NamedTensor) -> NamedTensor:
+        array = tensor.data
+        base = array.base
+        if not isinstance(base, np.ndarray) or not base.flags.c_contiguous or not array.size:
+            return tensor
+        if array.strides[-1:] != (array.itemsize,) or array.flags.c_contiguous:
+            return tensor
+        start = (array.ctypes.data - base.ctypes.data) // array.itemsize
+        memory = base.reshape(-1).view(array.dtype)[start : start + array.size]
+        fits = memory.size == array.size
+        return NamedTensor(memory.reshape(array.shape) if fits else array, tensor.dims)
+
+    return read(x), read(y), dim
+
+
+def in_place(x, y, dim=None):
+    """Scale x in its own memory for the time of the call, which also changes a y that is there."""
+    dim = list(dim) if isinstance(dim, Iterator) else dim
+    if not x.data.flags.writeable or x.dtype.kind != "f" or not np.isfinite(x.data).all():
+        return rd.dot(x, y, dim)
+    before = x.data.copy()
+    x.data[...] *= 2
+    try:
+        return data(lambda values: values / 2)(rd.dot(x, y, dim))
+    finally:
+        x.data[...] = before
+
+
+one_more = data(lambda values: values + np.ones((), values.dtype))
+
+
+def on_operand(condition: Callable[[np.ndarray], object]) -> Callable:
+    """Return a dot whose result is wrong where the array of an operand meets a condition."""
+    return on(lambda x, y, dim: condition(x.data) or condition(y.data), one_more)
+
+
+LAYOUT_FAULTS = {
+    "broadcast operands": on_operand(is_broadcast),
+    "overlapping windows": on_operand(overlaps),
+    "swapped bytes": on_operand(lambda array: not array.dtype.isnative),
+    "unaligned operands": on_operand(lambda array: not array.flags.aligned),
+    "rows of a larger array": before(without_gaps),
+    "operands that share memory": in_place,
+}
+FAULTS |= {name: (dot, "R6", "wrong-value") for name, dot in LAYOUT_FAULTS.items()}
+
+
 class Unheard(BaseException):
     """A `BaseException` that is neither an `Exception` nor built in."""
 

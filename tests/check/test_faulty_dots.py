@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
-from faulty_dots import FAULTS, raising
+from faulty_dots import FAULTS, LAYOUT_FAULTS, raising
 from running import campaign, signatures
 
 import refdot as rd
@@ -15,6 +15,7 @@ from refdot.check.findings import Finding
 from refdot.check.plan import Configuration
 from refdot.targets.callable import CallableTarget
 from refdot.targets.protocol import Target, unsupported_reason
+from refdot.testing import check_dot
 
 CALL = Configuration("call", "stock")
 
@@ -33,6 +34,12 @@ def test_each_fault_is_found_within_600_cases_and_shrunk(fn, rule, kind):
         case = finding.mismatch.case
         simpler = [str(other) for other in simplifications(case) if shows(target, finding, other)]
         assert simpler == [], finding.mismatch
+
+
+@pytest.mark.parametrize("fn", LAYOUT_FAULTS.values(), ids=LAYOUT_FAULTS)
+def test_a_fault_of_a_memory_layout_is_found_by_check_dot(fn):
+    with pytest.raises(AssertionError, match="R6 wrong-value at run"):
+        check_dot(fn)
 
 
 def mismatches(target: Target, case: DotCase) -> set[tuple[str, str]]:
