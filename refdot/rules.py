@@ -35,6 +35,7 @@ RULES = {
     "R12": Rule("Purity", ("side-effect",)),
     "R13": Rule("Earliest stage", ("late-error", "wrong-error")),
     "R14": Rule("Structure", ("structure",)),
+    "R15": Rule("Resources", ("resources",)),
 }
 # The choices of `--only`, each with the kinds of mismatch that it selects.
 ASPECTS = {
@@ -49,6 +50,7 @@ ASPECTS = {
     "gradients": ("wrong-gradient",),
     "errors": ("accepted-invalid", "late-error", "wrong-error"),
     "structure": ("structure", "nondeterminism"),
+    "resources": ("resources",),
 }
 KINDS = tuple(kind for kinds in ASPECTS.values() for kind in kinds)
 # In order: building the graph, lowering names to positions, compiling, and running.

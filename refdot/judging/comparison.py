@@ -290,10 +290,16 @@ def _first_wrong(
 
 
 def _judge_conduct(case: DotCase, outcome: Outcome) -> Iterator[Mismatch]:
-    """Judge everything but the answer: R10, R12 and R14."""
+    """Judge everything but the answer: R10, R12, R14 and R15."""
     mismatch = partial(_mismatch, case)
     for node in outcome.unlowered_nodes:
         yield mismatch("R14", "structure", "lower", node, "only tensor operations", node)
+    for node in outcome.compiled_nodes if not outcome.unlowered_nodes else ():
+        yield mismatch("R14", "structure", "compile", node, "only tensor operations", node)
+    for growth in outcome.growth:
+        expected = f"{growth.small or 'no error'}, as for small sizes"
+        got = f"{growth.large} for {growth.case}"
+        yield mismatch("R15", "resources", growth.stage, growth.what, expected, got)
     for effect in outcome.side_effects:
         expected = "unchanged inputs, and an output with its own memory"
         yield mismatch("R12", "side-effect", "run", effect, expected, effect)

@@ -55,7 +55,7 @@ class CallableTarget:
     deviations: tuple[Deviation, ...] = ()
 
     def __post_init__(self) -> None:
-        kinds = () if "build" in self.stages else ("nondeterminism", "structure")
+        kinds = () if "build" in self.stages else ("nondeterminism", "structure", "resources")
         no_graph = dict.fromkeys(kinds, "the target builds no graph")
         no_gradient = {} if self.gradients else {"wrong-gradient": "the target has no gradient"}
         self.not_checked = {**no_graph, **no_gradient, **self.not_checked}

@@ -6,9 +6,19 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from refdot.cases.case import DotCase
 from refdot.tensor import Array, NamedTensor
 
-__all__ = ["REPLICATES", "Declared", "Gradient", "Outcome", "Raised", "effects", "qualified_name"]
+__all__ = [
+    "REPLICATES",
+    "Declared",
+    "Gradient",
+    "Growth",
+    "Outcome",
+    "Raised",
+    "effects",
+    "qualified_name",
+]
 
 REPLICATES = 2  # how often a case runs, each time with different numbers
 
@@ -93,6 +103,31 @@ class Gradient:
 
 
 @dataclass(frozen=True)
+class Growth:
+    """What a stage costs grows with the sizes that a case declares as static.
+
+    Attributes
+    ----------
+    what : str
+        What grows, coarsely.
+    small, large : str
+        The cost for small sizes and for a large one, for people.
+    case : DotCase
+        The case with the large size.
+    excess : int
+        The difference in bytes, if memory grows.
+    """
+
+    stage: str
+    what: str
+    # Measurements differ a little from one to the next.
+    small: str = field(compare=False)
+    large: str = field(compare=False)
+    case: DotCase
+    excess: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True)
 class Outcome:
     """The results of a case on a target.
 
@@ -110,6 +145,10 @@ class Outcome:
         The exception that rejected the gradient of such an operand.
     unlowered_nodes : tuple of str
         Nodes that the lowered graph should not contain.
+    compiled_nodes : tuple of str
+        Nodes that the compiled function should not contain.
+    growth : tuple of Growth
+        Costs of building and lowering that grow with declared sizes.
     side_effects : tuple of str
         Inputs that the target changed, and memory that its output shares.
     nondeterminism : tuple of str
@@ -126,6 +165,8 @@ class Outcome:
     discrete_gradients: tuple[str, ...] = ()
     discrete_gradient_raised: Raised | None = None
     unlowered_nodes: tuple[str, ...] = ()
+    compiled_nodes: tuple[str, ...] = ()
+    growth: tuple[Growth, ...] = ()
     side_effects: tuple[str, ...] = ()
     nondeterminism: tuple[str, ...] = ()
     logged: tuple[Raised, ...] = ()

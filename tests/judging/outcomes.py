@@ -10,7 +10,7 @@ import refdot as rd
 from refdot.cases.case import DimArgument, DotCase, Operand
 from refdot.rules import STAGES
 from refdot.targets.callable import CallableTarget
-from refdot.targets.outcome import Declared, Gradient, Outcome, Raised
+from refdot.targets.outcome import Declared, Gradient, Growth, Outcome, Raised
 from refdot.tensor import NamedTensor
 
 __all__ = [
@@ -484,7 +484,7 @@ OUTCOMES = {
         ),
         ["R8 wrong-gradient at compile: TypeError: no"],
     ),
-    # R10, R12, R14: conduct
+    # R10, R12, R14, R15: conduct
     "side effect": (
         MATRICES,
         lambda of: replace(right(of), side_effects=("x was written to",)),
@@ -494,6 +494,25 @@ OUTCOMES = {
         MATRICES,
         lambda of: replace(right(of), unlowered_nodes=("Einsum",)),
         ["R14 structure at lower: Einsum"],
+    ),
+    "inner graph in a compiled function": (
+        MATRICES,
+        lambda of: replace(right(of), compiled_nodes=("Einsum",)),
+        ["R14 structure at compile: Einsum"],
+    ),
+    "the same node in the lowered graph and in a compiled function": (
+        MATRICES,
+        lambda of: replace(
+            right(of), unlowered_nodes=("an xtensor",), compiled_nodes=("an xtensor",)
+        ),
+        ["R14 structure at lower: an xtensor"],
+    ),
+    "memory that grows with a size": (
+        STATIC,
+        lambda of: replace(
+            right(of), growth=(Growth("lower", "memory grows", "1 MB", "2 MB", MATRICES),)
+        ),
+        ["R15 resources at lower: memory grows"],
     ),
     "failing rewrites": (
         MATRICES,

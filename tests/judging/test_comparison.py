@@ -76,6 +76,10 @@ TEXTS = {
     "no gradient": ("a gradient", "TypeError at compile: no"),
     "side effect": ("unchanged inputs, and an output with its own memory", "x was written to"),
     "unlowered node": ("only tensor operations", "Einsum"),
+    "memory that grows with a size": (
+        "1 MB, as for small sizes",
+        "2 MB for dot(float64(a: 2?, b: 3?), float64(b: 3?, c: 4?), dim=None)",
+    ),
     "nondeterminism": ("no difference", "the op: Dot{b} and Dot{c}"),
 }
 

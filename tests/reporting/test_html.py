@@ -241,6 +241,7 @@ def test_not_judged_lines_have_a_reason():
         "aspects other than values and errors: not selected",
         "nondeterminism: the target builds no graph",
         "structure: the target builds no graph",
+        "resources: the target builds no graph",
         "wrong-gradient: the target has no gradient",
         "not judged on py, c: 3 cases, no <names>",
         "not judged on c: 4 cases, c has no <complex>",
@@ -264,7 +265,7 @@ def test_grid_has_a_cell_for_each_rule_and_backend():
     cells = grid(read(page_text(report_of(*FINDINGS, finding(SIZES, "c")))))
     assert set(cells) == set(product(RULES, ("py", "c")))
     not_checked = {cell for cell, said in cells.items() if said == "not judged"}
-    assert not_checked == set(product(("R8", "R10", "R14"), ("py", "c")))
+    assert not_checked == set(product(("R8", "R10", "R14", "R15"), ("py", "c")))
     assert {cell: said for cell, said in cells.items() if any(map(str.isdigit, said))} == {
         ("R4", "py"): "1 known",
         ("R4", "c"): "1 new 1 known",
@@ -278,6 +279,7 @@ def test_grid_has_a_cell_for_each_rule_and_backend():
     [
         ("gradients", {"R8"}),
         ("structure", {"R10", "R14"}),
+        ("resources", {"R15"}),
         ("errors", {"R1", "R2", "R3", "R4", "R13"}),
         ("values", {"R5", "R6", "R7", "R9", "R11", "R12"}),
     ],

@@ -8,7 +8,16 @@ is therefore still new. If several deviations match, the first one on record is 
 from packaging.specifiers import SpecifierSet
 
 # Importing these registers their deviations.
-from refdot.pytensor.deviations import blas, constants, dtypes, failures, names, sizes, values
+from refdot.pytensor.deviations import (
+    blas,
+    constants,
+    dtypes,
+    failures,
+    names,
+    resources,
+    sizes,
+    values,
+)
 from refdot.pytensor.deviations.record import DEVIATIONS
 from refdot.targets.mismatch import Deviation
 
@@ -20,6 +29,7 @@ __all__ = [
     "failures",
     "known_deviations",
     "names",
+    "resources",
     "sizes",
     "values",
 ]

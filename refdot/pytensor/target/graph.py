@@ -80,10 +80,7 @@ def operands(case: DotCase) -> dict[str, Operand]:
 def build(case: DotCase) -> Graph:
     """Build the graph of a case; only the sizes that the case marks as static are static."""
     named = operands(case)
-    variables = {
-        name: _variable(name, operand, array)
-        for (name, operand), array in zip(named.items(), case.arrays(), strict=False)
-    }
+    variables = {name: _variable(name, operand, case) for name, operand in named.items()}
     tensors = [as_xtensor(variables[name], dims=named[name].dims) for name in named]
     x, y = tensors[0], tensors[-1]
     if case.same_variable and case.new_names:
@@ -95,12 +92,13 @@ def build(case: DotCase) -> Graph:
     return Graph(variables, dot(x, y, dim=case.dim.value))
 
 
-def _variable(name: str, operand: Operand, array: Array) -> Any:
+def _variable(name: str, operand: Operand, case: DotCase) -> Any:
+    if operand.origin == "input":
+        return pt.tensor(name, dtype=operand.dtype, shape=operand.static_shape)
+    array = case.arrays()["xy".index(name)]
     if operand.origin == "constant":
         return pt.constant(array, name)
-    if operand.origin == "shared":
-        return pytensor.shared(array, name, shape=operand.static_shape, borrow=True)
-    return pt.tensor(name, dtype=operand.dtype, shape=operand.static_shape)
+    return pytensor.shared(array, name, shape=operand.static_shape, borrow=True)
 
 
 def lower(graph: Graph) -> Any:

@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from refdot.cases.case import DimArgument
+from refdot.cases.case import DimArgument, Operand
 from refdot.errors import DimNotFoundError, SizeMismatchError
 from refdot.judging.expected import correct_gradient, correct_value, expected_error
 from refdot.judging.rounding import CorrectAnswers
 from refdot.pytensor.lowerings.install import without_inner_graphs
 from refdot.pytensor.target.determinism import over_other_dims, reordered
 from refdot.pytensor.target.graph import operands
-from refdot.pytensor.target.structure import unlowered_nodes
+from refdot.pytensor.target.resources import small_and_large
+from refdot.pytensor.target.structure import unlowered_nodes, with_inner_operations
 from refdot.rules import STAGES
 from refdot.targets.mismatch import Mismatch, as_comment
 from refdot.targets.rendering import environment
@@ -46,6 +47,7 @@ def reproducer(mismatch: Mismatch, mode: str, lowering: str, blas_flags: str = "
         script=script,
         operands=operands(mismatch.case),
         source_of_unlowered_nodes=inspect.getsource(unlowered_nodes),
+        source_of_with_inner_operations=inspect.getsource(with_inner_operations),
         source_of_without_inner_graphs=inspect.getsource(without_inner_graphs),
     )
     needs_refdot = lowering == "direct" and not script.is_build_only
@@ -136,6 +138,24 @@ class _Script:
     def rewrite_fails(self) -> bool:
         """Whether the mismatch is a rewrite that raises, which PyTensor only logs."""
         return self.mismatch.detail.startswith("a rewrite fails")
+
+    @property
+    def graph_at_fault(self) -> tuple[str, str]:
+        """The graph that has nodes that it must not have, and its outputs as code."""
+        graphs = {
+            "the compiled forward graph": "function.maker.fgraph.outputs[:1]",
+            "the compiled gradient graph": "function.maker.fgraph.outputs[1:]",
+            "the forward graph": "[lowered]",
+            "the gradient graph": "bars",
+        }
+        return next(each for each in graphs.items() if self.mismatch.detail.endswith(each[0]))
+
+    @property
+    def sized_operands(self) -> dict[str, dict[str, Operand]]:
+        """The operands of the cases whose costs are compared (R15)."""
+        return dict(
+            zip(("small", "large"), map(operands, small_and_large(self.mismatch.case)), strict=True)
+        )
 
     @property
     def differentiates(self) -> bool:

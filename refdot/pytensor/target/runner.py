@@ -15,8 +15,9 @@ from pytensor.compile.mode import Mode
 from refdot.cases.case import DotCase, Operand
 from refdot.pytensor.target import graph as graphs
 from refdot.pytensor.target.determinism import check_determinism
+from refdot.pytensor.target.resources import check_resources
 from refdot.pytensor.target.stages import StageError, stage
-from refdot.pytensor.target.structure import unlowered_nodes
+from refdot.pytensor.target.structure import compiled_nodes, unlowered_nodes
 from refdot.targets.outcome import REPLICATES, Declared, Gradient, Outcome, Raised, effects
 from refdot.tensor import NamedTensor
 
@@ -53,6 +54,7 @@ class Runner:
             without_gradient,
             gradient_raised=outcome.raised,
             unlowered_nodes=outcome.unlowered_nodes,
+            compiled_nodes=outcome.compiled_nodes,
             discrete_gradients=outcome.discrete_gradients,
             discrete_gradient_raised=outcome.discrete_gradient_raised,
         )
@@ -62,6 +64,7 @@ class Runner:
         outcome, gradient = Outcome(), _GradientGraph()
         if self.checks_determinism:
             outcome = replace(outcome, nondeterminism=check_determinism(case))
+        outcome = replace(outcome, growth=check_resources(case))
         try:
             with stage("build"):
                 graph = graphs.build(case)
@@ -71,7 +74,7 @@ class Runner:
                 return _PreparedGraph(outcome)
             with stage("lower"):
                 lowered = graphs.lower(graph)
-            found = unlowered_nodes([lowered], self.lowering, "the forward graph")
+            found = self._unlowered_nodes([lowered], "the forward graph")
             outcome = replace(outcome, unlowered_nodes=found)
             if case.gradient_order:
                 given, refused = _discrete_gradients(case, graph, lowered)
@@ -80,7 +83,7 @@ class Runner:
                 )
             if case.gradient_order and _differentiated(case):
                 gradient = _GradientGraph.build(case, graph, lowered)
-                found += unlowered_nodes(gradient.outputs, self.lowering, "the gradient graph")
+                found += self._unlowered_nodes(gradient.outputs, "the gradient graph")
                 outcome = replace(outcome, unlowered_nodes=found)
             if self.until == "lower":
                 return _PreparedGraph(outcome)
@@ -92,10 +95,15 @@ class Runner:
                 on_unused_input="ignore",
             )
             function, logged = _run_with_rewrite_fallback("compile", compiling)
-            compiled = _CompiledGraph(function, graph, gradient)
-            return _PreparedGraph(replace(outcome, logged=logged), compiled)
+            left = compiled_nodes(function, self.mode, self.lowering)
+            outcome = replace(outcome, logged=logged, compiled_nodes=left)
+            return _PreparedGraph(outcome, _CompiledGraph(function, graph, gradient))
         except StageError as stopped:
             return _PreparedGraph(replace(outcome, raised=stopped.raised))
+
+    def _unlowered_nodes(self, outputs: list[Any], where: str) -> tuple[str, ...]:
+        # Only the lowering "stock" may leave an `OpFromGraph` to the rewrites of a mode.
+        return unlowered_nodes(outputs, where, inner_graphs=self.lowering == "stock")
 
 
 def graph_key(case: DotCase) -> DotCase:

@@ -1,33 +1,54 @@
-"""Find nodes that a lowered graph must not contain (R14)."""
+"""Find nodes that a lowered or compiled graph must not contain (R14)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pytensor.compile.builders import OpFromGraph
+from pytensor.compile.mode import Mode
 from pytensor.graph.traversal import ancestors
-from pytensor.tensor.blockwise import Blockwise
 from pytensor.xtensor.basic import XOp, XTypeCastOp
 from pytensor.xtensor.type import XTensorType
 
-__all__ = ["unlowered_nodes"]
+__all__ = ["compiled_nodes", "unlowered_nodes", "with_inner_operations"]
 
 
-def unlowered_nodes(outputs: Sequence[Any], lowering: str, where: str) -> tuple[str, ...]:
-    """Describe the variables and nodes that lowering should have removed from a graph.
+def unlowered_nodes(outputs: Sequence[Any], where: str, inner_graphs: bool) -> tuple[str, ...]:
+    """Describe the variables and nodes that a graph, such as "the forward graph", must not have.
 
-    There is a sentence for each type and each class of operation. Only the lowering "stock" may
-    leave an `OpFromGraph`. The graph is "the forward graph" or "the gradient graph".
+    There is a sentence for each type and each class of operation. `inner_graphs` is whether the
+    graph may have an `OpFromGraph`.
     """
     found = set()
     for variable in ancestors(outputs):
         if isinstance(variable.type, XTensorType):
             found.add(f"an xtensor is left in {where}")
-        op = variable.owner and variable.owner.op
-        # A Blockwise holds the operation that it applies to each element of a batch.
-        while isinstance(op, Blockwise):
-            op = op.core_op
-        if isinstance(op, XOp | XTypeCastOp):
-            found.add(f"the xtensor op {type(op).__name__} is left in {where}")
-        if isinstance(op, OpFromGraph) and lowering != "stock":
-            found.add(f"the inner graph of {type(op).__name__} is left in {where}")
+        for op in with_inner_operations(variable.owner.op if variable.owner else None):
+            if isinstance(op, XOp | XTypeCastOp):
+                found.add(f"the xtensor op {type(op).__name__} is left in {where}")
+            if isinstance(op, OpFromGraph) and not inner_graphs:
+                found.add(f"the inner graph of {type(op).__name__} is left in {where}")
+            if (graph := getattr(op, "fgraph", None)) is not None:
+                inside = f"an inner graph of {where}"
+                found.update(unlowered_nodes(graph.outputs, inside, inner_graphs))
     return tuple(sorted(found))
+
+
+def with_inner_operations(op: Any) -> Iterator[Any]:
+    """Yield an operation, then the ones that it applies to each element or matrix of a batch."""
+    while op is not None:
+        yield op
+        op = getattr(op, "core_op", None) or getattr(op, "scalar_op", None)
+
+
+def compiled_nodes(function: Any, mode: Mode, lowering: str) -> tuple[str, ...]:
+    """Describe the nodes that a compiled function must not have.
+
+    Its outputs are the dot and then the gradients. An `OpFromGraph` is allowed if lowering may
+    leave one and the mode has none of the rewrites that inline it, which "fast_run" has.
+    """
+    optimises = "fast_run" in mode.provided_optimizer.include
+    inner_graphs = lowering == "stock" and not optimises
+    outputs = function.maker.fgraph.outputs
+    return unlowered_nodes(
+        outputs[:1], "the compiled forward graph", inner_graphs
+    ) + unlowered_nodes(outputs[1:], "the compiled gradient graph", inner_graphs)

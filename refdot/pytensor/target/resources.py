@@ -1,0 +1,126 @@
+"""The resource check: what a dot costs before it runs must not depend on its sizes (R15)."""
+
+import gc
+import time
+import tracemalloc
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from refdot.cases.case import DotCase, Operand
+from refdot.pytensor.target import graph as graphs
+from refdot.pytensor.target.stages import StageError, stage
+from refdot.targets.outcome import Growth, Raised
+
+__all__ = ["check_resources", "small_and_large"]
+
+_SMALL_SIZE = 2
+# If one dim is large and the others are small, a tensor with all of them has this many elements.
+# An array of that shape fits into memory, and takes much more of it than a graph.
+_ELEMENTS = 10**6
+# The memory of two measurements of the same graph differs by less than half of this, in bytes.
+_MEMORY_NOISE = 100_000
+# The time of this process, in seconds; the larger one must also be so many times the smaller one.
+_TIME_NOISE, _TIME_RATIO = 0.3, 20
+
+
+class _Cost(NamedTuple):
+    stage: str
+    memory: int  # the peak, in bytes
+    seconds: float
+
+
+def check_resources(case: DotCase) -> tuple[Growth, ...]:
+    """Build and lower a case with small static sizes and with a large one, and compare the costs.
+
+    Nothing is compiled or run.
+    """
+    if not _static_dims(case):
+        return ()
+    small, large = small_and_large(case)
+    first, costs = _costs(large), _costs(small)
+    if isinstance(costs, Raised):
+        return ()
+    # The first measurement in a process includes what PyTensor computes only once.
+    found = _growth(costs, first, large) and _growth(costs, _costs(large), large)
+    return (found,) if found else ()
+
+
+def small_and_large(case: DotCase) -> tuple[DotCase, DotCase]:
+    """Return a case with small static sizes, and with a large one for one of its dims."""
+    dims = _static_dims(case)
+    size = max(_ELEMENTS // _SMALL_SIZE ** (len(case.dims) - 1), 1000)
+    small = _with_static_sizes(case, dict.fromkeys(dims, _SMALL_SIZE))
+    return small, _with_static_sizes(small, {dims[case.seed % len(dims)]: size})
+
+
+def _static_dims(case: DotCase) -> list[str]:
+    """Return the dims whose static size may be another one: 0 and 1 have a meaning of their own.
+
+    There are none if the graph holds the data of an operand, or if it has one variable under
+    several names: then the size of one dim may be that of another.
+    """
+    is_renamed = case.same_variable and case.x.dims != case.y.dims
+    if is_renamed or {case.x.origin, case.y.origin} != {"input"}:
+        return []
+    sizes = (*case.x.static_sizes.items(), *case.y.static_sizes.items())
+    return list(dict.fromkeys(dim for dim, size in sizes if size is not None and size > 1))
+
+
+def _with_static_sizes(case: DotCase, sizes: dict[str, int]) -> DotCase:
+    """Return a case with other sizes for some dims, wherever these are static."""
+
+    def resized(operand: Operand) -> Operand:
+        axes = zip(operand.dims, operand.shape, operand.static, strict=True)
+        shape = tuple(sizes.get(dim, size) if static else size for dim, size, static in axes)
+        return replace(operand, shape=shape, layout="c")
+
+    return replace(case, x=resized(case.x), y=resized(case.y))
+
+
+def _growth(small: list[_Cost], costs: list[_Cost] | Raised, large: DotCase) -> Growth | None:
+    """Return the first cost that is larger for a large size than for small ones, if one is."""
+    if isinstance(costs, Raised):
+        return Growth(costs.stage, f"{costs.type} for a large static size", "", str(costs), large)
+    for before, after in zip(small, costs, strict=True):
+        excess = after.memory - before.memory
+        if excess > _MEMORY_NOISE:
+            shown = f"{before.memory / 1e6:.1f} MB", f"{after.memory / 1e6:.1f} MB"
+            return Growth(after.stage, "memory grows with a static size", *shown, large, excess)
+        if after.seconds > max(before.seconds + _TIME_NOISE, before.seconds * _TIME_RATIO):
+            shown = f"{before.seconds:.2f} s", f"{after.seconds:.2f} s"
+            return Growth(after.stage, "time grows with a static size", *shown, large)
+    return None
+
+
+def _costs(case: DotCase) -> list[_Cost] | Raised:
+    """Return what each step before compilation costs, or the exception that one of them raises."""
+    collects_garbage = gc.isenabled()
+    gc.disable()  # for the same peak at each measurement
+    tracemalloc.start()
+    try:
+        graph, built = _measured("build", lambda: graphs.build(case))
+        lowered, lowering = _measured("lower", lambda: graphs.lower(graph))
+        if not case.gradient_order or np.dtype(lowered.dtype).kind not in "fc":
+            return [built, lowering]
+        cotangents = {lowered: lowered.type()}
+        _, differentiation = _measured("lower", lambda: graphs.gradients(cotangents, graph.inputs))
+        return [built, lowering, differentiation]
+    except StageError as stopped:
+        return stopped.raised
+    finally:
+        tracemalloc.stop()
+        if collects_garbage:
+            gc.enable()
+
+
+def _measured(name: str, step: Callable[[], Any]) -> tuple[Any, _Cost]:
+    """Return the result of a step, and what it costs."""
+    tracemalloc.reset_peak()
+    start = time.process_time()
+    with stage(name):
+        result = step()
+    _, peak = tracemalloc.get_traced_memory()
+    return result, _Cost(name, peak, time.process_time() - start)
