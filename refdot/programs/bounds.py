@@ -195,8 +195,9 @@ def _softmax(
 
     Let m be the maximum. Each usual formula rounds the exponent (x − m, or x less the logarithm of
     the sum) and what it is made of: 2u(|x| + |m|), and it takes one `exp`. Then follow n − 1
-    additions and a division, or a logarithm. The formula exp(x)/Σ exp(x) has the same bound, as
-    long as nothing overflows or underflows; from there on it is wrong, and the others are correct.
+    additions and a division, or a logarithm. The formula exp(x)/Σ exp(x) has the same bound, but
+    for terms that underflow before they are divided by a sum of at least eᵐ. Where eᵐ overflows or
+    underflows, it is wrong, and the others are correct.
     """
     reduced = dims_of(Operand(x.dims, x.value.shape), dim)
     axes = tuple(axis for axis, name in enumerate(x.dims) if name in reduced)
@@ -207,11 +208,13 @@ def _softmax(
     exponent = x.bound + precision.unit * (2 * (x.reach + np.abs(largest)) + _FUNCTION)
     total = np.log((value * np.exp(exponent)).sum(axis=axes, keepdims=True))
     relative = np.expm1(exponent + total + precision.unit * (2 * count + 2))
+    scale = np.exp(largest)
+    flushed = precision.least * (1 + np.where(scale > precision.least, 1 / scale, 0))
     return Estimate.computed(
         out,
         precision,
         value=value,
-        propagated=value * relative + precision.least,
+        propagated=value * relative + flushed,
         rounding=0,
         magnitude=value,
     )
