@@ -1,7 +1,7 @@
 """Estimates: a value, and a bound on what any correct implementation may be off from it.
 
 This is running error analysis (Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd
-edition, 2002, chapter 3): each operation bounds the error of its result from the errors of its
+edition, 2002, §3.3): each operation bounds the error of its result from the errors of its
 arguments. Let a be the answer of an implementation and r the reference, which is computed in the
 widest precision that there is. An estimate states |a − r| ≤ bound. Each operation adds two parts:
 
