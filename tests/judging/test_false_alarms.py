@@ -16,10 +16,8 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from refdot.cases.strategies import dot_cases
-from refdot.errors import DotError
 from refdot.evaluation import checked_lowering
 from refdot.judging.comparison import compare
-from refdot.lowering import lower_dot
 from refdot.targets.callable import CallableTarget
 from refdot.targets.protocol import Unsupported, unsupported_reason
 from refdot.targets.xarray import XarrayTarget
@@ -183,21 +181,6 @@ FEW_NAMES = Unsupported(
     "opt_einsum uses np.einsum, which has 52 letters, unless it finds a matrix product",
     lambda case: len({*case.x.dims, *case.y.dims}) > 52,
 )
-ZEROS_LEFT_OUT = Unsupported(
-    "np.tensordot multiplies by a single number with BLAS, which skips products with 0",
-    lambda case: (
-        case.regime == "special"
-        and (bool(case.gradient_order) or prod(case.x.sizes[d] for d in contracted(case)) == 1)
-    ),
-)
-
-
-def contracted(case):
-    """Return the contracted dims of a case, or nothing if it breaks R1 to R3."""
-    try:
-        return lower_dot(case.x.dims, case.y.dims, case.dim.value).contracted
-    except DotError:
-        return ()
 
 
 RIGHT = {
@@ -210,9 +193,7 @@ RIGHT = {
     "Fortran-ordered": target(adding(fortran_ordered)),
     "laid out backwards": target(adding(laid_out_backwards)),
     "matmul": target(matmul),
-    "tensordot": replace(
-        target(tensordot), unsupported=(*CallableTarget.unsupported, ZEROS_LEFT_OUT)
-    ),
+    "tensordot": target(tensordot),
     "opt_einsum": replace(
         target(optimized_einsum), unsupported=(*CallableTarget.unsupported, FEW_NAMES)
     ),
