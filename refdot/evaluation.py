@@ -295,7 +295,7 @@ def pull_back(cotangent: NamedTensor, other: NamedTensor, operand: NamedTensor) 
     aligned = np.expand_dims(product.data.transpose(order), absent)
     if operand.dtype.kind != "c":
         aligned = aligned.real
-    spread = np.broadcast_to(aligned, operand.shape).astype(operand.dtype)
+    spread = np.broadcast_to(aligned, operand.shape).astype(operand.dtype.newbyteorder("="))
     return NamedTensor.trusted(spread, operand.dims)
 
 

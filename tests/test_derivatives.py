@@ -165,3 +165,10 @@ def test_components_of_a_jvp_overflow_one_by_one(size):
     pushed = dot_jvp(x, y, NamedTensor(2 * x.data, x.dims), y)
     assert np.array_equal(pushed.data.real, np.full((size, size), 3.0 * size))
     assert np.isinf(pushed.data.imag).all()
+
+
+def test_cotangents_have_the_byte_order_of_the_machine():
+    swapped = np.dtype("float32").newbyteorder()
+    x, y = (NamedTensor(np.array([2.0, 3.0], swapped), "a") for _ in "xy")
+    for bar in dot_vjp(x, y, NamedTensor(np.float32(5), ())):
+        assert bar == NamedTensor(np.array([10, 15], "float32"), "a")

@@ -241,7 +241,7 @@ def _judge_gradient(case: DotCase, gradient: Gradient) -> Mismatch | None:
     wrong: tuple[str, object, object] | None
     if value.shape != operand.shape:
         wrong = "shape", operand.shape, value.shape
-    elif not _is_gradient_dtype(value.dtype, operand.dtype, x.dtype == y.dtype):
+    elif not _is_gradient_dtype(value.dtype, operand.dtype, case.x.dtype == case.y.dtype):
         wrong = "dtype", operand.dtype, value.dtype
     else:
         correct = correct_gradient(case, order, name, replicate)
@@ -260,9 +260,10 @@ def _is_gradient_dtype(dtype: np.dtype[Any], own: np.dtype[Any], same_dtypes: bo
     """Whether a gradient may have `dtype`, where `own` is the dtype of its operand.
 
     If the operands have different dtypes, the gradient may have more precision than its operand.
+    The byte order does not matter.
     """
     if same_dtypes or dtype.kind not in "fc":
-        return dtype == own
+        return dtype.newbyteorder("=") == own.newbyteorder("=")
     return bool(np.finfo(dtype).eps <= np.finfo(own).eps)
 
 

@@ -132,6 +132,17 @@ def test_a_wrong_gradient_is_reported_with_operand_order_and_replicate():
     assert float(shown) == pytest.approx(y_bar.data[0, 0], rel=1e-5)
 
 
+@pytest.mark.parametrize("order", ["=", "S"])
+def test_a_gradient_may_have_any_byte_order(order):
+    plain = replace(case(dtypes=("float32", "float32")), gradient_order=1)
+    of = replace(plain, x=replace(plain.x, layout="byte-swapped"))
+    x, y = of.tensors()
+    assert not x.dtype.isnative
+    x_bar, _ = rd.dot_vjp(x, y, of.cotangents()[0], of.dim.names)
+    gradient = Gradient(1, "x", 0, x_bar.data.astype(x_bar.dtype.newbyteorder(order)))
+    assert compare(of, Outcome(gradients=(gradient,)), STAGED) == ()
+
+
 def test_an_element_without_dims_is_shown_without_a_location():
     of, outcome, _ = OUTCOMES["wrong answer without dims"]
     (wrong,) = compare(of, outcome(of), STAGED)
