@@ -5,29 +5,34 @@ array have the layout, too: some code looks at them.
 """
 
 from collections.abc import Callable
+from inspect import getdoc
 
 import numpy as np
 
 from refdot.tensor import Array
 
-__all__ = ["LAYOUTS", "layout_function", "with_layout"]
+__all__ = ["LAYOUTS", "layout_description", "layout_function", "with_layout"]
 
 
 def fortran(array: Array) -> Array:
+    """Store the first axis contiguously."""
     return np.array(array, order="F")
 
 
 def reversed_axes(array: Array) -> Array:
+    """Store every axis backwards, with negative strides."""
     return np.asarray(np.flip(np.flip(array).copy()))
 
 
 def strided(array: Array) -> Array:
+    """Leave a gap after each element."""
     wide = np.zeros((*array.shape, 2), array.dtype)
     wide[..., 0] = array
     return np.asarray(wide[..., 0])
 
 
 def read_only(array: Array) -> Array:
+    """Make the array read-only."""
     array = array.copy()
     array.flags.writeable = False
     return array
@@ -56,6 +61,7 @@ def windows(array: Array) -> Array:
 
 
 def unaligned(array: Array) -> Array:
+    """Start at an address that is not a multiple of the size of an element."""
     memory = np.zeros(array.nbytes + 1, "uint8")
     shifted = np.ndarray(array.shape, array.dtype, memory, offset=1)
     shifted[...] = array
@@ -63,6 +69,7 @@ def unaligned(array: Array) -> Array:
 
 
 def byte_swapped(array: Array) -> Array:
+    """Store the bytes of each element in the order that is not that of this machine."""
     return array.astype(array.dtype.newbyteorder())
 
 
@@ -98,6 +105,18 @@ LAYOUTS = tuple(_FUNCTIONS)
 def layout_function(layout: str) -> Callable[[Array], Array] | None:
     """Return the function that gives an array in C order a layout, or None for C order itself."""
     return _FUNCTIONS[layout]
+
+
+def layout_description(layout: str) -> str:
+    """Return what a layout does to an array, in a sentence; nothing for C order.
+
+    Examples
+    --------
+    >>> layout_description("windows")
+    'Make the last axis a window that slides along the axis before it.'
+    """
+    function = _FUNCTIONS[layout]
+    return (function and getdoc(function)) or ""
 
 
 def with_layout(array: Array, layout: str) -> Array:

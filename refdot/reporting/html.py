@@ -18,6 +18,7 @@ from markupsafe import Markup, escape
 
 from refdot import __version__
 from refdot.cases.case import REGIMES, DotCase
+from refdot.cases.layouts import layout_description
 from refdot.check.findings import Finding, Report
 from refdot.display import svg
 from refdot.errors import DotError
@@ -172,9 +173,13 @@ def case_description(case: DotCase) -> str:
     if not all(case.x.static + case.y.static):
         sentences.append("A ? marks a size that is not static.")
     if case.same_variable:
-        sentences.append("Both operands are the same variable.")
+        under = " under other names" if case.new_names else ""
+        sentences.append(f"Both operands are the same variable{under}.")
     if case.same_array:
         sentences.append("Both operands are the same array.")
+    for layout in dict.fromkeys([case.x.layout, case.y.layout]):
+        if description := layout_description(layout):
+            sentences.append(f"Layout {layout}: {description[0].lower()}{description[1:]}")
     sentences.append(f"The numbers are {REGIMES[case.regime]}.")
     if case.gradient_order:
         orders = ["First-order", "First- and second-order"][case.gradient_order - 1]

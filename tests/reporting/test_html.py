@@ -15,6 +15,7 @@ from colours import contrast
 import refdot as rd
 from refdot import check
 from refdot.cases.case import DimArgument, DotCase, Operand
+from refdot.cases.notation import dot_case
 from refdot.check.findings import Coverage, Finding, Report
 from refdot.check.plan import Configuration
 from refdot.display import svg as diagram
@@ -415,6 +416,13 @@ DESCRIPTIONS = {
         regime="rounding",
         same_variable=True,
         gradient_order=1,
+    ),
+    "Contracted: a. Both operands are the same array. Layout slice: put the array among NaN, or "
+    "among the largest numbers of its dtype. The numbers are small integers: every order of "
+    "summation gives the same bits.": dot_case("a", "a", layout="slice", same_array=True),
+    "Contracted: b. Free: a, c. Both operands are the same variable under other names. The "
+    "numbers are small integers: every order of summation gives the same bits.": dot_case(
+        "a:3 b", "b c:3", same_variable=True
     ),
 }
 
