@@ -8,6 +8,7 @@ from planted import (
     einsum,
     errors,
     gradients,
+    inputs,
     lowering,
     names,
     products,
@@ -17,6 +18,17 @@ from planted import (
 
 __all__ = ["FAULTS"]
 
-_AREAS = (names, declared, errors, lowering, einsum, products, gradients, rewrites, structure)
+_AREAS = (
+    names,
+    declared,
+    errors,
+    inputs,
+    lowering,
+    einsum,
+    products,
+    gradients,
+    rewrites,
+    structure,
+)
 # A fault that has no edits is none of the installed version.
 FAULTS = [fault for area in _AREAS for fault in area.FAULTS if fault.edits]

@@ -1,6 +1,7 @@
 """Faults in einsum and tensordot."""
 
 from planted.places import (
+    EINSUM,
     GENERAL_DOT,
     TENSORDOT,
     fault,
@@ -9,7 +10,6 @@ from refdot.cases.notation import dot_case
 
 __all__ = ["FAULTS"]
 
-EINSUM = "pytensor.tensor.einsum:einsum"
 
 # In each: name, aspect and example; then the edit: where, old and new. Formatted by hand.
 # fmt: off
