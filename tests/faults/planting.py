@@ -49,21 +49,24 @@ class Edit:
         """Whether it is an edit of the installed version."""
         return SpecifierSet(self.versions).contains(pytensor.__version__, prereleases=True)
 
-    @cache  # noqa: B019  (edits are constants of a table, so the cache keeps nothing else alive)
-    def compiled(self) -> tuple[Any, str, Any]:
-        """Return the object to change, its attribute, and the new value."""
-        module, _, path = self.where.partition(":")
-        *parents, name = path.split(".")
-        owner: Any = import_module(module)
-        for parent in parents:
-            owner = getattr(owner, parent)
-        edited = getattr(owner, name)
-        source = edited if isinstance(edited, str) else inspect.getsource(edited)
-        assert self.old in source, f"the source of {self.where} does not contain {self.old!r}"
-        source = source.replace(self.old, self.new)
-        if isinstance(edited, str):
-            return owner, name, source
-        return edited, "__code__", _code(edited, dedent(source))
+
+@cache
+def _edited(edits: tuple[Edit, ...]) -> tuple[Any, str, Any]:
+    """Return the object that edits of one place change, its attribute, and the new value."""
+    where = edits[0].where
+    module, _, path = where.partition(":")
+    *parents, name = path.split(".")
+    owner: Any = import_module(module)
+    for parent in parents:
+        owner = getattr(owner, parent)
+    before = getattr(owner, name)
+    source = before if isinstance(before, str) else inspect.getsource(before)
+    for edit in edits:
+        assert edit.old in source, f"the source of {where} does not contain {edit.old!r}"
+        source = source.replace(edit.old, edit.new)
+    if isinstance(before, str):
+        return owner, name, source
+    return before, "__code__", _code(before, dedent(source))
 
 
 def _code(function: Any, source: str) -> CodeType:
@@ -109,8 +112,10 @@ class Fault:
 @contextmanager
 def planted(fault: Fault) -> Iterator[None]:
     """Plant a fault until the `with` block ends."""
+    places = dict.fromkeys(edit.where for edit in fault.edits)
+    values = [_edited(tuple(e for e in fault.edits if e.where == place)) for place in places]
     with ExitStack() as restore:
-        for owner, name, value in [edit.compiled() for edit in fault.edits]:
+        for owner, name, value in values:
             restore.callback(setattr, owner, name, getattr(owner, name))
             setattr(owner, name, value)
         yield

@@ -15,9 +15,12 @@ from contextlib import suppress
 import pytest
 from catching import can_run, cases_needed, new_mismatches, released
 from planted import FAULTS
+from planted.places import DOT
 from planting import Edit, Fault, planted
+from pytensor.xtensor import dot
 
 from refdot import cli
+from refdot.cases.notation import dot_case
 
 BY_NAME = {fault.name: fault for fault in FAULTS}
 
@@ -51,20 +54,24 @@ def test_the_number_of_cases_that_a_fault_needs_is_counted() -> None:
 
 
 def test_a_fault_is_undone_after_an_exception() -> None:
-    fault = FAULTS[0]
-    function, attribute, code = fault.edits[0].compiled()
-    before = getattr(function, attribute)
-    with suppress(KeyError), planted(fault):
-        assert getattr(function, attribute) is code is not before
+    code = dot.__code__
+    with suppress(KeyError), planted(BY_NAME["dim=None contracts nothing"]):
+        assert dot.__code__ is not code
         raise KeyError
-    assert getattr(function, attribute) is before
+    assert dot.__code__ is code
+
+
+def test_edits_of_one_function_add_up() -> None:
+    edits = Edit(DOT, "dim_set = {dim}", "dim_set = {}"), Edit(DOT, "{}", "{dim, 'a'}")
+    fault = Fault("a dim is added", "values", edits, dot_case("a?", "b?", "b"))
+    assert {(m.rule, m.kind) for m in new_mismatches(fault)} == {("R5", "wrong-dims")}
 
 
 def test_an_edit_whose_text_is_not_in_the_source_is_an_error() -> None:
-    edit = Edit("pytensor.xtensor.math:dot", "no such text", "")
+    fault = Fault("nothing", "values", (Edit(DOT, "no such text", ""),), dot_case("", ""))
     message = "^the source of pytensor.xtensor.math:dot does not contain 'no such text'$"
-    with pytest.raises(AssertionError, match=message):
-        edit.compiled()
+    with pytest.raises(AssertionError, match=message), planted(fault):
+        pass
 
 
 def test_the_command_line_shrinks_a_fault_and_writes_a_reproducer(tmp_path, capsys) -> None:

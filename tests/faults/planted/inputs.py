@@ -2,7 +2,7 @@
 
 from planting import Edit
 
-from planted.places import DOT_GRADIENT, EINSUM, LOWER, fault, product
+from planted.places import DOT_GRADIENT, LOWER, fault, product
 from refdot.cases.notation import dot_case
 
 __all__ = ["FAULTS"]
@@ -21,6 +21,10 @@ IS_IDENTITY = (
     " and (x == __import__('numpy').eye(len(x), dtype=x.dtype)).all()"
 )
 SAME_DTYPE = "x.type.dtype == y.type.dtype"
+ZEROS = (
+    "__import__('pytensor').tensor.zeros([dict(zip(x_subs + y_subs,"
+    " [*x_tensor.shape, *y_tensor.shape]))[d] for d in out_subs], dtype=out.type.dtype)"
+)
 SUM_OF_Y = "y_tensor.sum([i for i, d in enumerate(y_subs) if d not in out_subs])"
 
 
@@ -62,10 +66,6 @@ FAULTS = [
           f"{ROOT}; out_tensor = (x_tensor[:, None] ** 2 + 0 * out_tensor)"
           f".astype(out.type.dtype) if {SAME} and len(out_subs) == 2 and x.ndim == 1"
           " else out_tensor; out_tensor = specify_shape"),
-    fault("a variable used twice is one input of the inner graph", "values",
-          dot_case("a? b?", "a? b?", same_variable=True),
-          EINSUM, "_ensure_not_equal([as_tensor(operand) for operand in operands])",
-          "[as_tensor(operand) for operand in operands]"),
     fault("one array in two inputs is read as the first", "values",
           dot_case("d? e?", "c:2? e?", same_array=True),
           *product("np.matmul(x, x if np.may_share_memory(x, y) and x.shape == y.shape else y)")),
@@ -86,6 +86,9 @@ FAULTS = [
                    regime="special"),
           where_x_is_constant("einsum(einsum_str, x_tensor, y_tensor.zeros_like())",
                               "not x.any()")),
+    fault("a constant of zeros fits operands of any size", "errors",
+          dot_case("a b:3", "b:5? c?", origin=("constant", "input"), content=("zeros", "drawn")),
+          where_x_is_constant(ZEROS, "not x.any()")),
     fault("a constant of ones is left out of a sum over its dims", "values",
           dot_case("a b", "b? c?", ("a", "b"), origin=("constant", "input"),
                    content=("ones", "drawn")),

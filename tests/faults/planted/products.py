@@ -4,6 +4,7 @@ from planted.places import (
     BATCHED,
     BATCHED_DOT,
     MATRICES,
+    SUM,
     TENSORDOT,
     fault,
     product,
@@ -15,7 +16,6 @@ __all__ = ["FAULTS"]
 ELEMWISE = "pytensor.tensor.elemwise:Elemwise.perform"
 GEMV = "pytensor.tensor.blas:Gemv.perform"
 RESHAPE = "pytensor.tensor.shape:Reshape.perform"
-SUM = "pytensor.tensor.elemwise:CAReduce.perform"
 
 # In each: name, aspect and example; then the edit: where, old and new. Formatted by hand.
 # fmt: off
