@@ -40,5 +40,39 @@ FAULTS = [
     fault("the output has the sizes of the first dims", "values", dot_case("b a", "b c"),
           NODE, "tuple(shape_dict[d] for d in out_dims)",
           "tuple(shape_dict.values())[: len(out_dims)]"),
+    fault("a static size of 1 is lost", "values", dot_case("a:1", "b"),
+          NODE, "tuple(shape_dict[d] for",
+          "tuple(None if shape_dict[d] == 1 else shape_dict[d] for"),
+    fault("a batch dim has the static size that x knows", "values",
+          dot_case("a? b?", "a b?", ()),
+          NODE, "out_dims = tuple(", "shape_dict.update(x_shape_dict); out_dims = tuple("),
+    fault("the last output dim has no static size", "values", dot_case("a b", "b c"),
+          NODE, "# Determine output dtype", "out_shape = (*out_shape[:-1], None)[:len(out_dims)]"),
+    fault("static sizes above 64 are lost", "values", dot_case("a:70", "b"),
+          NODE, "tuple(shape_dict[d] for",
+          "tuple(None if (shape_dict[d] or 0) > 64 else shape_dict[d] for"),
+    fault("the output of two bool operands is int8", "values",
+          dot_case("a?", "a? b?", dtypes="bool"),
+          NODE, "upcast(x.type.dtype, y.type.dtype)",
+          "upcast(x.type.dtype, y.type.dtype).replace('bool', 'int8')"),
+    *(
+        fault(f"the dot of {x} and {y} is {wrong}", "values",
+              dot_case("a? b?", "b?", dtypes=(x, y)),
+              Edit(NODE, "upcast(x.type.dtype, y.type.dtype)",
+                   f"{wrong!r} if {{x.type.dtype, y.type.dtype}} == {{{x!r}, {y!r}}}"
+                   " else upcast(x.type.dtype, y.type.dtype)"),
+              Edit(LOWER, "# Reshape to match the output shape",
+                   "out_tensor = out_tensor.astype(out.type.dtype)"))
+        for x, y, wrong in (
+            ("complex64", "float64", "complex64"),
+            ("int32", "float32", "float32"),
+            ("uint8", "int8", "int8"),
+            ("float16", "int16", "float16"),
+            ("bool", "uint16", "bool"),
+        )
+    ),
+    fault("the declared sizes are asserted in reverse", "values", dot_case("a b?", "b? c"),
+          LOWER, "specify_shape(out_tensor, out.type.shape)",
+          "specify_shape(out_tensor, out.type.shape[::-1])"),
 ]
 # fmt: on

@@ -39,5 +39,33 @@ FAULTS = [
     fault("three or more free dims of y are reversed", "values", dot_case("a?", "a? b? d? e?"),
           TENSORDOT, "axes_b + non_summed_axes_b\n",
           "axes_b + (non_summed_axes_b if ndim_b < 3 else non_summed_axes_b[::-1])\n"),
+    fault("a free dim of static size 1 is dropped", "values", dot_case("a:1 b?", "b? c"),
+          EINSUM, "(not op_bcast[i]) or (j == -1) or other_bcast[j]",
+          "(not op_bcast[i]) or (j != -1 and other_bcast[j])"),
+    fault("batch dims keep the order of x", "values", dot_case("a? d? b?", "d? a? b?", "b"),
+          EINSUM, "(lhs_names.find(n), rhs_names.find(n)) for n in batch_names",
+          "(sorted(map(lhs_names.find, batch_names))[i], rhs_names.find(n))"
+          " for i, n in enumerate(batch_names)"),
+    fault("a right operand with a batch dim is not transposed", "values",
+          dot_case("a? b? c?", "b? a? d? c?", "c"),
+          GENERAL_DOT, "zip(vars, axes, batch_axes, n_batch_axes, strict=True)\n    ):",
+          "zip(vars, axes, batch_axes, n_batch_axes, strict=True)\n    ):\n"
+          "        if i == 1 and var_n_batch_axes > 1 and sorted(var_batch_axes) =="
+          " list(range(var_n_batch_axes)):\n            continue"),
+    fault("an outer product within a batch is a product of equal indices", "values",
+          dot_case("a? d?", "a? e?", ()),
+          GENERAL_DOT, "signature == \"(),()->()\"",
+          "len(lhs_signature) == len(rhs_signature) == 1 and not lhs_axes"),
+    fault("the sizes of more than two contracted dims are not asserted", "errors",
+          dot_case("d? b:3? c:4?", "d? b:4? c:3?"),
+          TENSORDOT, "must_assert_runtime = True", "must_assert_runtime = na < 3"),
+    fault("the sizes of the contracted dims of y are reversed", "values",
+          dot_case("a? b? c?", "b? c? d?"),
+          TENSORDOT, "transpose_axes_b = axes_b + non_summed_axes_b",
+          "transpose_axes_b = axes_b[::-1] + non_summed_axes_b"),
+    fault("free dims of x and y are exchanged in the output", "values",
+          dot_case("a? b? c?", "b? d? e?"),
+          TENSORDOT, "res.reshape(non_summed_dims_a + non_summed_dims_b)",
+          "res.reshape(non_summed_dims_b + non_summed_dims_a)"),
 ]
 # fmt: on

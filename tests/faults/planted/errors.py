@@ -1,18 +1,25 @@
 """Faults in errors: invalid input that is accepted, and messages that do not help."""
 
+from planting import Edit
+
 from planted.places import (
+    BATCHED_DOT,
     DOT,
     NODE,
     fault,
     product,
 )
-from refdot.cases.notation import dot_case
+from refdot.cases.case import DimArgument, DotCase
+from refdot.cases.notation import dot_case, operand
 
 __all__ = ["FAULTS"]
 
 ASSERT = "pytensor.raise_op:CheckAndRaise.perform"
 SPECIFY_SHAPE = "pytensor.tensor.shape:SpecifyShape.perform"
 TYPE = "pytensor.xtensor.type:XTensorType.__init__"
+
+ELEMWISE_CHECK = "pytensor.tensor.elemwise:Elemwise._check_runtime_broadcast"
+BLOCKWISE_CHECK = "pytensor.tensor.blockwise:Blockwise._check_runtime_broadcast"
 
 # In each: name, aspect and example; then the edit: where, old and new. Formatted by hand.
 # fmt: off
@@ -53,5 +60,35 @@ FAULTS = [
     fault("declared sizes are not checked", "errors",
           dot_case("a:3? b?", "a:1 b", "b"),
           SPECIFY_SHAPE, "if not all(", "if False and not all("),
+    fault("None among the names is left out", "errors", dot_case("a?", "a?", [None]),
+          DOT, "dim_set = set(dim)", "dim_set = {d for d in dim if d is not None}"),
+    fault("the start of a name is accepted", "errors", dot_case("time:2?", "time:2?", "tim"),
+          DOT, "if d not in union", "if not any(str(u).startswith(str(d)) for u in union)"),
+    fault("names that continue a name are accepted", "errors", dot_case("a?", "a?", "a_"),
+          DOT, "if d not in union", "if not any(str(d).startswith(str(u)) for u in union)"),
+    fault("unknown names are accepted beside known ones", "errors",
+          dot_case("a?", "a?", ("a", "z")),
+          DOT, "if d not in union", "if not dim_set & union"),
+    fault("bytes are the name of a dim", "errors",
+          DotCase(operand("a?"), operand("a?"), DimArgument("bytes", ("a",))),
+          DOT, "dim_set = set(dim)",
+          "dim_set = {dim.decode()} if isinstance(dim, bytes) else set(dim)"),
+    fault("static sizes are compared only between vectors", "errors", dot_case("a:2 b", "a:3"),
+          NODE, "and x_shape != y_shape", "and x_shape != y_shape and x.type.ndim == 1"),
+    fault("sizes that differ by one are accepted", "errors", dot_case("a:2", "a:3"),
+          NODE, "x_shape != y_shape", "abs(x_shape - y_shape) > 1"),
+    fault("a product of operands that do not fit is zero", "errors",
+          dot_case("a:2? b:3?", "b:4? c?"),
+          *product("np.matmul(x, y) if x.shape[-1] == y.shape[-2] else"
+                   " np.zeros((*x.shape[:-1], y.shape[-1]), x.dtype)")),
+    fault("a size of 1 is repeated at run time", "errors", dot_case("a:1?", "a:3?", ()),
+          ELEMWISE_CHECK, "if any(d != 1", "if False and any(d != 1"),
+    fault("a batch of one fits any batch", "errors",
+          dot_case("a:1? b? c?", "a:2? c? d?", "c"),
+          Edit(BLOCKWISE_CHECK, "_check_runtime_broadcast_core(", "(lambda *sizes: None)("),
+          Edit(BATCHED_DOT, "if x.shape[0] != y.shape[0]:", "if 1 not in (x.shape[0], y.shape[0])"
+               " and x.shape[0] != y.shape[0]:")),
+    fault("sizes that differ raise StopIteration", "errors", dot_case("a:2? b:3?", "b:4? c?"),
+          *product("np.matmul(x, y) if x.shape[-1] == y.shape[-2] else next(iter(()))")),
 ]
 # fmt: on

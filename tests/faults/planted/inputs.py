@@ -81,11 +81,6 @@ FAULTS = [
           " or y.owner and y.owner.inputs[0] is x or x.owner and x.owner.inputs[0] is y else ygrad",
           lowering="inlined"),
     # --- constants
-    fault("a constant of zeros makes any product zero", "values",
-          dot_case("a b", "b:3? c?", origin=("constant", "input"), content=("zeros", "drawn"),
-                   regime="special"),
-          where_x_is_constant("einsum(einsum_str, x_tensor, y_tensor.zeros_like())",
-                              "not x.any()")),
     fault("a constant of zeros fits operands of any size", "errors",
           dot_case("a b:3", "b:5? c?", origin=("constant", "input"), content=("zeros", "drawn")),
           where_x_is_constant(ZEROS, "not x.any()")),

@@ -85,5 +85,39 @@ FAULTS = [
     fault("contracted axes of x are sorted", "values",
           dot_case("c? a? d? e?", "e? d? a?", ("d", "e")),
           TENSORDOT, "non_summed_axes_a + axes_a", "non_summed_axes_a + sorted(axes_a)"),
+    fault("a sum sorts its operand", "values", dot_case("a? b?", "c?", "a"),
+          SUM, "input = np.array(input, dtype=acc_dtype)",
+          "input = np.asarray(input, dtype=acc_dtype);"
+          " input.flags.writeable and axis and input.sort(axis=axis[0])"),
+    fault("a reshape changes its operand", "values", dot_case("a? b? c?", "c?"),
+          RESHAPE, "out[0] = np.reshape(x, shp)",
+          "out[0] = np.reshape(x, shp);"
+          " x.flags.writeable and x.size and x.reshape(-1)[:1].fill(1)"),
+    fault("integer products are computed in float64", "values",
+          dot_case("a? b?", "b? c?", dtypes="int64", regime="rounding"),
+          *product("np.matmul(x.astype(float), y.astype(float)).astype(x.dtype)"
+                   " if x.dtype == y.dtype == np.int64 else np.matmul(x, y)")),
+    fault("a product of bools counts", "values", dot_case("a? b?", "b? c?", dtypes="bool"),
+          *product("np.matmul(x.view(np.int8), y.view(np.int8)) == 1"
+                   " if x.dtype == y.dtype == bool else np.matmul(x, y)")),
+    fault("a complex product takes the conjugate of its second operand", "values",
+          dot_case("a? b?", "b? c?", dtypes="complex64"),
+          *product("np.matmul(x, y.conj())")),
+    fault("a complex product has the precision of complex64", "values",
+          dot_case("a? b?", "b? c?", dtypes="complex128", regime="rounding"),
+          *product("np.matmul(x.astype(np.complex64), y.astype(np.complex64)).astype(x.dtype)"
+                   " if x.dtype == y.dtype == np.complex128 else np.matmul(x, y)")),
+    fault("float16 is summed after each product", "values",
+          dot_case("a? b:20?", "b:20? c?", dtypes="float16"),
+          *product("np.matmul(x, y) if x.dtype != np.float16 else"
+                   " np.matmul(x, y) + np.matmul(x[..., :1], y[..., :1, :]) * np.float16(0.0625)")),
+    fault("the last of several batches is left out", "values", BATCHED,
+          BATCHED_DOT, "np.matmul(x, y)",
+          "(lambda out: [len(out) > 1 and out[-1].fill(0), out][1])(np.matmul(x, y))",
+          lowering="inlined"),
+    fault("the largest number is infinite", "values",
+          dot_case("a:7? b:5?", "b:5? c?", regime="special"),
+          *product("np.matmul(np.where(x == np.finfo(float).max, np.inf, x)"
+                   " if x.dtype == float else x, y)")),
 ]
 # fmt: on
