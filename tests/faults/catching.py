@@ -30,10 +30,14 @@ def new_mismatches(fault: Fault) -> list[Mismatch]:
         return _new_mismatches(_example(fault))
 
 
-@cache
 def released(fault: Fault) -> tuple[Mismatch, ...]:
     """Return the mismatches of a fault's example that are not on record, without the fault."""
-    return tuple(_new_mismatches(_example(fault)))
+    return _released(_example(fault))
+
+
+@cache  # faults of a backend that compiles slowly have examples in common
+def _released(batch: Batch) -> tuple[Mismatch, ...]:
+    return tuple(_new_mismatches(batch))
 
 
 def _example(fault: Fault) -> Batch:

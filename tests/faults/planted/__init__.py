@@ -4,15 +4,19 @@
 """
 
 from planted import (
+    c_kernels,
     declared,
     einsum,
     errors,
     gradients,
     inputs,
+    jax_kernels,
     layouts,
     limits,
     lowering,
+    modes,
     names,
+    numba_kernels,
     products,
     rewrites,
     structure,
@@ -33,6 +37,10 @@ _AREAS = (
     gradients,
     rewrites,
     structure,
+    modes,
+    c_kernels,
+    numba_kernels,
+    jax_kernels,
 )
 # A fault that has no edits is none of the installed version.
 FAULTS = [fault for area in _AREAS for fault in area.FAULTS if fault.edits]

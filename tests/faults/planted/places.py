@@ -13,6 +13,9 @@ from refdot.cases.notation import dot_case
 # The name of the method for gradients depends on PyTensor's version.
 PULLBACK = "pullback" if hasattr(Op, "pullback") else "L_op"
 
+# PyTensor moved some of its code between these versions.
+OLD, NEW = "<3.1", ">=3.3"
+
 DOT = "pytensor.xtensor.math:dot"
 NODE = "pytensor.xtensor.math:Dot.make_node"
 LOWER = "pytensor.xtensor.rewriting.math:lower_dot.fn"

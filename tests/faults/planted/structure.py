@@ -16,7 +16,6 @@ INLINE = "refdot.pytensor.lowerings.install:inline_ofg_node"
 USELESS_CAST = "pytensor.xtensor.rewriting.basic:useless_tensor_from_xtensor.fn"
 
 
-
 # In each: name, aspect and example; then the edit: where, old and new. Formatted by hand.
 # fmt: off
 FAULTS = [
