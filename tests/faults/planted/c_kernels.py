@@ -73,7 +73,7 @@ FAULTS = [
           *text("c_code.codegen:_DOT22_CASE_DOUBLE_AB_CONSTANTS", ":Dot22.case_double_ab_constants",
                 "double a = 1.0;", "double a = 2.0;"), **ON_BLAS),
     fault("BLAS multiplies the last of a batch as the one before", "values", BATCHED,
-          *batch_gemm("x += Sx[0] / type_size;", "if (i + 2 < Nz[0]) x += Sx[0] / type_size;"), **ON_BLAS),
+          *batch_gemm("x += Sx[0]", "if (i + 2 < Nz[0]) x += Sx[0]"), **ON_BLAS),
     fault("BLAS multiplies each of a batch by the first", "values", BATCHED,
           *batch_gemm("y += Sy[0] / type_size;", ""), **ON_BLAS),
     fault("BLAS accepts batches of other sizes", "errors",
