@@ -47,14 +47,19 @@ def judge_cases(
     only: Sequence[str] = (),
     until: str = "run",
     timeout: float | None = None,
+    coverage: Coverage | None = None,
 ) -> Iterator[Finding]:
     """Run cases on one configuration, and yield each mismatch, new or known.
 
-    In a worker process, `timeout` limits the seconds that one case may take.
+    In a worker process, `timeout` limits the seconds that one case may take. The kernels and
+    rewrites that the target uses are counted in `coverage`.
     """
     kinds = _kinds(only)
     with closing(with_time_limit(cases, timeout)) as limited:
         outcomes = target.run_all(limited, configuration.backend, configuration.lowering, until)
+    if coverage is not None:
+        for outcome in outcomes:
+            coverage.count(Counter(outcome.kernels), Counter(outcome.rewrites))
     for case, outcome in zip(cases, outcomes, strict=True):
         for mismatch in compare(case, outcome, target):
             if mismatch.kind in kinds:
@@ -80,7 +85,14 @@ def judge_batch(target: Target, batch: Batch, timeout: float | None = None) -> B
         if batch.size_variants:
             variants = _with_size_variants(target, cases, configuration.backend)
             cases = list(dict.fromkeys(variants))
-        result.findings += judge_cases(target, cases, configuration, batch.only, timeout=timeout)
+        result.findings += judge_cases(
+            target,
+            cases,
+            configuration,
+            batch.only,
+            timeout=timeout,
+            coverage=result.coverage[configuration.backend],
+        )
     return result
 
 

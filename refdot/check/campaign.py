@@ -13,6 +13,7 @@ from refdot.check.findings import Coverage, Report
 from refdot.check.plan import PROFILES, WHOLE, Campaign, Profile, Shard, pattern_counts
 from refdot.check.pool import ProcessDied, run_tasks
 from refdot.check.shrink import Progress, shrink_findings
+from refdot.targets.environment import environment_of
 from refdot.targets.protocol import Target
 
 __all__ = ["run"]
@@ -86,6 +87,7 @@ def run(
     """
     started = time.monotonic()
     known_backends = target.backends()
+    by_name = {backend.name: backend for backend in known_backends}
     profile = Profile(cases, exhaustive, thorough, sample)
     backends = tuple(backends) or tuple(
         b.name for b in known_backends if b.default and not b.absent
@@ -101,11 +103,21 @@ def run(
         backends=backends,
         lowerings=lowerings,
         absent_backends={b.name: b.absent for b in known_backends if b.absent},
+        environment=environment_of(target),
+        other_backends=tuple(
+            b.name for b in known_backends if not b.absent and b.name not in backends
+        ),
+        other_lowerings=tuple(name for name in target.lowerings if name not in lowerings),
         profile=profile,
         only=campaign.only,
         shard=shard,
         coverage={
-            name: Coverage(patterns=[*patterns], thorough=thorough and name not in sampled)
+            name: Coverage(
+                patterns=[*patterns],
+                thorough=thorough and name not in sampled,
+                kernels=dict.fromkeys(by_name[name].kernels, 0),
+                rewrites=dict.fromkeys(by_name[name].rewrites, 0),
+            )
             for name in backends
         },
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import zip_longest
 
@@ -51,12 +51,20 @@ class Finding:
 
 @dataclass
 class Coverage:
-    """The number of distinct cases and of dim patterns that one backend judged."""
+    """The number of distinct cases and of dim patterns that one backend judged.
+
+    Attributes
+    ----------
+    kernels, rewrites : dict of str to int
+        What the backend could use for a dot, with the number of graphs for which it did.
+    """
 
     cases: int = 0
     # For each rank, how many dim patterns were judged, and how many exist.
     patterns: list[tuple[int, int]] = field(default_factory=list)
     thorough: bool = False  # whether each pattern was judged with all its cases, on every lowering
+    kernels: dict[str, int] = field(default_factory=dict)
+    rewrites: dict[str, int] = field(default_factory=dict)
 
     def add(self, other: Coverage) -> None:
         """Add the counts of another part of the campaign."""
@@ -65,6 +73,13 @@ class Coverage:
         self.patterns = [
             (judged + more, max(total, same)) for (judged, total), (more, same) in ranks
         ]
+        self.count(other.kernels, other.rewrites)
+
+    def count(self, kernels: Mapping[str, int], rewrites: Mapping[str, int]) -> None:
+        """Count the kernels and the rewrites that were used in other graphs."""
+        for own, used in ((self.kernels, kernels), (self.rewrites, rewrites)):
+            for name, graphs in used.items():
+                own[name] = own.get(name, 0) + graphs
 
 
 @dataclass(kw_only=True)
@@ -118,6 +133,10 @@ class Report(Counts):
     ----------
     absent_backends : dict of str to str
         Backends that cannot run here, with the reason.
+    environment : dict of str to str
+        What the verdict depends on besides the target and Python, by name.
+    other_backends, other_lowerings : tuple of str
+        Those that can run here, but were not selected.
     only : tuple of str
         The aspects that were judged; all if empty.
     findings : list of Finding
@@ -131,6 +150,9 @@ class Report(Counts):
     lowerings: tuple[str, ...]
     absent_backends: dict[str, str]
     python: str = platform.python_version()
+    environment: dict[str, str] = field(default_factory=dict)
+    other_backends: tuple[str, ...] = ()
+    other_lowerings: tuple[str, ...] = ()
     profile: Profile = PROFILES["quick"]
     only: tuple[str, ...] = ()
     shard: Shard = WHOLE

@@ -1,7 +1,7 @@
 """Merges the reports of a campaign's shards."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from operator import attrgetter
@@ -61,6 +61,16 @@ def merge_reports(reports: Sequence[Report]) -> Report:
         whole.interrupted |= shard.interrupted
     for shard in (first, *others):
         whole.collect(replace(finding) for finding in shard.findings)
+    whole.environment = _joined(report.environment for report in (first, *others))
     whole.merge_many_dims()
     whole.sort()
     return whole
+
+
+def _joined(environments: Iterable[dict[str, str]]) -> dict[str, str]:
+    """Return environments as one, with all values where the machines of the shards differ."""
+    values: dict[str, dict[str, None]] = {}
+    for environment in environments:
+        for name, value in environment.items():
+            values.setdefault(name, {})[value] = None
+    return {name: " or ".join(each) for name, each in values.items()}

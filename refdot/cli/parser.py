@@ -100,7 +100,7 @@ def parser() -> _Parser:
         "Lists the stage, type and message of every error, by backend and lowering. Exit "
         "code: 0; with --diff, 1 if a message changed; 2 for bad usage.",
     )
-    _add_target(errors, "python, or all of another target")
+    _add_target(errors, "python and c-blas, or all of another target")
     _add_scenarios(errors)
     errors.option("--json FILE", "write the complete messages to a file, or to stdout if -", Path)
     errors.option("--report DIR", "write errors.html", Path)
@@ -117,7 +117,7 @@ def parser() -> _Parser:
         "error, 1 if not, 2 for bad usage.",
     )
     regex.add_argument("pattern", metavar="PATTERN", help="regex to judge")
-    _add_target(regex, "python, or all of another target")
+    _add_target(regex, "python and c-blas, or all of another target")
     _add_scenarios(regex)
     regex.option("--type TYPE", "exception that must be raised", read.exception, "Exception")
 

@@ -54,6 +54,7 @@ class _SurveyRecord(
     lowerings: list[str]
     absent: dict[str, str]
     messages: list[_MessageRecord]
+    environment: dict[str, str] = {}
 
 
 def survey_to_json(survey: Survey) -> dict[str, Any]:
@@ -66,6 +67,7 @@ def survey_to_json(survey: Survey) -> dict[str, Any]:
         "backends": list(survey.backends),
         "lowerings": list(survey.lowerings),
         "absent_backends": survey.absent,
+        "environment": survey.environment,
         "messages": list(map(_message_to_json, survey.messages)),
     }
 

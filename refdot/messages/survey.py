@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from typing import NamedTuple, TypeAlias
 
@@ -10,6 +10,7 @@ from refdot.cases.case import DotCase
 from refdot.judging.fingerprints import normalise
 from refdot.messages.scenarios import SCENARIOS, ErrorScenario, check_scenarios
 from refdot.rules import STAGES
+from refdot.targets.environment import environment_of
 from refdot.targets.outcome import Raised, qualified_name
 from refdot.targets.protocol import Target, unsupported_reason
 
@@ -73,6 +74,7 @@ class Survey:
     lowerings: tuple[str, ...]
     absent: dict[str, str]  # the backends that cannot run here, each with the reason
     messages: tuple[Message, ...]  # by scenario, then by case, backend and lowering
+    environment: dict[str, str] = field(default_factory=dict)  # what the messages depend on
 
     def __str__(self) -> str:
         version = f" {self.version}" if self.version else ""
@@ -92,9 +94,10 @@ def survey(
 ) -> Survey:
     """Run the cases of error scenarios on a target, and return its messages.
 
-    By default, all scenarios run on every backend that can run here and does not compile slowly,
-    with the target's default lowerings. `progress` is called after each case with the name of the
-    stage, the number of cases that are done, and their total.
+    By default, all scenarios run with the target's default lowerings, on the default backends that
+    can run here and either do not compile slowly or have messages of their own. `progress` is
+    called after each case with the name of the stage, the number of cases that are done, and their
+    total.
 
     Examples
     --------
@@ -107,7 +110,9 @@ def survey(
     check_scenarios(scenarios)
     available = target.backends()
     backends = tuple(backends) or tuple(
-        b.name for b in available if b.default and not b.absent and not b.slow_to_compile
+        b.name
+        for b in available
+        if b.default and not b.absent and (b.has_own_messages or not b.slow_to_compile)
     )
     lowerings = tuple(lowerings) or target.default_lowerings
     cases = [
@@ -127,6 +132,7 @@ def survey(
         lowerings=lowerings,
         absent={b.name: b.absent for b in available if b.absent},
         messages=tuple(messages),
+        environment=environment_of(target),
     )
 
 

@@ -54,6 +54,8 @@ class _CoverageRecord(_Record):
     cases: _Count
     thorough: bool
     ranks: list[_RankRecord]
+    kernels: dict[str, _Count] = {}
+    rewrites: dict[str, _Count] = {}
 
     def __post_init__(self) -> None:
         if [each.rank for each in self.ranks] != [*range(len(self.ranks))]:
@@ -109,6 +111,9 @@ class _ReportRecord(_Record):
     seconds: Annotated[float, Meta(ge=0, le=1e12)]
     interrupted: bool
     findings: list[_FindingRecord] = field(name="mismatches")
+    environment: dict[str, str] = {}
+    other_backends: list[str] = []
+    other_lowerings: list[str] = []
 
     @property
     def shard(self) -> Shard:
@@ -125,6 +130,8 @@ def report_to_json(report: Report) -> dict[str, Any]:
         shard_text=str(report.shard),
         backends=list(report.backends),
         lowerings=list(report.lowerings),
+        other_backends=list(report.other_backends),
+        other_lowerings=list(report.other_lowerings),
         coverage={name: _coverage_record(each) for name, each in report.coverage.items()},
         seconds=round(report.seconds, 3),
         findings=[_finding_record(finding) for finding in report.findings],

@@ -29,7 +29,7 @@ from refdot.reporting.messages import (
     group_by_scenario,
     survey_summary,
 )
-from refdot.reporting.terminal import coverage_texts, lost_text, unsupported_lines
+from refdot.reporting.terminal import coverage_texts, environment_text, lost_text, unsupported_lines
 from refdot.rules import ASPECTS, RULES
 from refdot.targets.mismatch import Deviation, picture_of
 from refdot.targets.protocol import Target
@@ -53,6 +53,7 @@ def _environment() -> Environment:
         "picture_of": picture_of,
     }
     jinja.filters["code"] = _code
+    jinja.filters["environment_text"] = environment_text
     return jinja
 
 
@@ -112,6 +113,7 @@ def report_html(
         judged_rules=_judged_rules(report, target),
         cells=_cells(entries),
         not_judged=_not_judged(report, target),
+        used={kind: _used(report, kind) for kind in ("kernels", "rewrites")},
         entries=entries,
     )
 
@@ -125,6 +127,13 @@ def _verdict(report: Report, entries: Sequence[_Entry]) -> str:
         mismatches = "1 new mismatch" if new == 1 else f"{new} new mismatches"
         return f"{mismatches}{f' and {deviations}' if known else ''} in {cases}."
     return f"Only {deviations} in {cases}." if known else f"No mismatch in {cases}."
+
+
+def _used(report: Report, kind: str) -> dict[str, dict[str, int | None]]:
+    """Return how many graphs used each kernel, or rewrite, by backend; None if it has none."""
+    counts = {backend: getattr(each, kind) for backend, each in report.coverage.items()}
+    names = sorted({name for each in counts.values() for name in each}, key=str.lower)
+    return {name: {backend: each.get(name) for backend, each in counts.items()} for name in names}
 
 
 def _judged_rules(report: Report, target: Target) -> set[str]:

@@ -7,7 +7,7 @@ from itertools import groupby
 from refdot.messages.regex import Verdict
 from refdot.messages.search import TIME_LIMIT
 from refdot.messages.survey import Change, Message, Survey, group_by_summary
-from refdot.reporting.terminal import StyledLines
+from refdot.reporting.terminal import StyledLines, environment_text
 from refdot.text import counted, one_line, shortened
 
 __all__ = [
@@ -47,6 +47,8 @@ def survey_lines(survey: Survey) -> StyledLines:
         yield "", ""
     yield LEGEND, "dim"
     yield str(survey), ""
+    if survey.environment:
+        yield f"environment: {environment_text(survey.environment)}", ""
     for name, reason in survey.absent.items():
         yield f"backend {name} is absent: {reason}", ""
     yield survey_summary(survey), "bold"
@@ -119,6 +121,8 @@ def verdict_lines(verdict: Verdict, survey: Survey) -> StyledLines:
     yield f"pytest.raises({verdict.exception}, match={verdict.pattern!r})", "bold"
     yield f"for {', '.join(verdict.scenarios)}", ""
     yield f"on {survey}", ""
+    if survey.environment:
+        yield f"in this environment: {environment_text(survey.environment)}", ""
     yield "", ""
     count = verdict.message_count
     if not count:

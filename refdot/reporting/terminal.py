@@ -1,6 +1,6 @@
 """Reports on the terminal."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import TypeAlias
 
@@ -13,11 +13,13 @@ from refdot.cases.case import DotCase
 from refdot.check.categories import count_by_category
 from refdot.check.findings import Coverage, Report
 from refdot.check.plan import WHOLE
+from refdot.reporting.not_tried import not_tried
 from refdot.text import counted, shortened
 
 __all__ = [
     "StyledLines",
     "coverage_texts",
+    "environment_text",
     "lost_text",
     "print_lines",
     "print_report",
@@ -85,13 +87,15 @@ def _report_lines(report: Report) -> StyledLines:
         yield f"backend {name}: {text}", ""
     for line in unsupported_lines(report.unsupported):
         yield line, ""
-    for name, reason in report.absent_backends.items():
-        yield f"backend {name} is absent: {reason}", ""
+    if report.environment:
+        yield f"environment: {environment_text(report.environment)}", ""
     if report.lost:
         yield f"LOST: {lost_text(report)}", ""
     if report.interrupted:
         yield "interrupted: the results are incomplete", ""
     yield _summary(report), "bold"
+    if left_out := not_tried(report):
+        yield left_out, ""
 
 
 def _summary(report: Report) -> str:
@@ -101,6 +105,11 @@ def _summary(report: Report) -> str:
         return "no mismatch"
     mismatches = "mismatch" if count == 1 else "mismatches"
     return f"{count} distinct {mismatches}: {count - known} new, {known} known"
+
+
+def environment_text(environment: Mapping[str, str]) -> str:
+    """Return an environment in one line."""
+    return ", ".join(f"{name} {value}" for name, value in environment.items())
 
 
 def lost_text(report: Report) -> str:

@@ -155,6 +155,9 @@ class Outcome:
         Differences between results of equivalent calls.
     logged : tuple of Raised
         Exceptions that the target logged, but did not raise.
+    kernels, rewrites : frozenset of str
+        The kernels in the functions that were compiled for this case, and the rewrites that
+        changed its graphs. A case whose graph was compiled before has none.
     """
 
     raised: Raised | None = None
@@ -170,6 +173,8 @@ class Outcome:
     side_effects: tuple[str, ...] = ()
     nondeterminism: tuple[str, ...] = ()
     logged: tuple[Raised, ...] = ()
+    kernels: frozenset[str] = field(default=frozenset(), compare=False)
+    rewrites: frozenset[str] = field(default=frozenset(), compare=False)
 
 
 def effects(inputs: tuple[Array, ...], before: tuple[Array, ...], output: Array) -> list[str]:

@@ -32,8 +32,12 @@ class Backend:
         Whether it runs if no backend is named.
     slow_to_compile : bool
         Whether it runs only a sample of the cases.
+    has_own_messages : bool
+        Whether its code raises errors of its own, so that a survey of messages needs it.
     unsupported : tuple of Unsupported
         Cases that it does not support although the target does.
+    kernels, rewrites : tuple of str
+        What it could use for a dot; `Outcome` has what it used for a case.
     """
 
     name: str
@@ -41,6 +45,9 @@ class Backend:
     default: bool = True
     slow_to_compile: bool = False
     unsupported: tuple[Unsupported, ...] = ()
+    kernels: tuple[str, ...] = ()
+    rewrites: tuple[str, ...] = ()
+    has_own_messages: bool = False
 
 
 class Target(Protocol):

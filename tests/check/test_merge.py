@@ -43,7 +43,7 @@ def shard(number: int, *findings: Finding, **fields) -> Report:
         lost=number,
         unsupported={"numba": {"no float16": number}},
         coverage={
-            "c": Coverage(20, [(0, 1), (5, 10)]),
+            "c": Coverage(20, [(0, 1), (5, 10)], kernels={"Dot": number, "Gemm": 0}),
             "numba": Coverage(number, [(0, 1), (0, 10)]),
         },
         seconds=1.5,
@@ -61,10 +61,19 @@ def test_counts_are_added():
         skipped=6,
         lost=3,
         unsupported={"numba": {"no float16": 3}},
-        coverage={"c": Coverage(40, [(0, 1), (10, 10)]), "numba": Coverage(3, [(0, 1), (0, 10)])},
+        coverage={
+            "c": Coverage(40, [(0, 1), (10, 10)], kernels={"Dot": 3, "Gemm": 0}),
+            "numba": Coverage(3, [(0, 1), (0, 10)]),
+        },
         seconds=3.0,
     )
     assert merge_reports([shard(1), shard(2, interrupted=True)]).interrupted
+
+
+def test_environments_are_joined_where_they_differ():
+    environments = [{"numpy": "2.5", "BLAS": name} for name in ("MKL", "OpenBLAS")]
+    parts = [shard(n, environment=each) for n, each in enumerate(environments, 1)]
+    assert merge_reports(parts).environment == {"numpy": "2.5", "BLAS": "MKL or OpenBLAS"}
 
 
 def test_the_smallest_case_of_each_mismatch_is_kept_and_its_backends_are_in_order():

@@ -196,15 +196,16 @@ def test_version(capsys):
 @pytest.mark.parametrize("target", ["xarray", "right_dot:dot"])
 def test_a_correct_target_exits_0(target, capsys):
     assert main(["check", target, "--cases", "50"]) == 0
-    assert capsys.readouterr().out.endswith("\nno mismatch\n")
+    assert "\nno mismatch\n" in capsys.readouterr().out
 
 
 def test_piped_output_is_plain_text(capsys):
     assert main(["check", "wrong_dot:dot", "--cases", "20", "--seed", "3"]) == 1
     out, err = capsys.readouterr()
     assert err == ""
-    # The numbers of occurrences, of judged and of unsupported cases, and the time.
-    changing = r"(?<=seen ).*(?= on)|\d+(?= cases judged)|^not judged .*\n|\d+(?= s$)"
+    # The numbers of occurrences, of judged and of unsupported cases, the time and the environment.
+    left_out = r"^(not judged|environment:|not tried:) .*\n"
+    changing = rf"(?<=seen ).*(?= on)|\d+(?= cases judged)|\d+(?= s$)|{left_out}"
     out = re.sub(r"(?<=Python )[\d.]+", "3", re.sub(changing, "", out, flags=re.MULTILINE))
     assert (
         out
@@ -265,7 +266,7 @@ def test_known_deviations_fail_only_with_strict(known, strict, code, monkeypatch
     monkeypatch.setattr(check, "run", run)
     options = ["--strict"] if strict else []
     assert main(["check", "wrong_dot:dot", "--cases", "20", *options]) == code
-    assert capsys.readouterr().out.endswith("1 distinct mismatch: 0 new, 1 known\n")
+    assert "1 distinct mismatch: 0 new, 1 known\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("target", "code"), [("right_dot:dot", 130), ("wrong_dot:dot", 1)])
@@ -310,7 +311,7 @@ def test_merged_shards_equal_the_report_of_one_run(folder, capsys):
 
 def test_worker_processes_find_the_target_by_name(capsys):
     assert main(["check", "wrong_dot:dot", "--cases", "20", "--jobs", "2"]) == 1
-    assert capsys.readouterr().out.endswith("1 distinct mismatch: 1 new, 0 known\n")
+    assert "1 distinct mismatch: 1 new, 0 known\n" in capsys.readouterr().out
 
 
 def test_failing_cases_are_kept_for_the_next_run(folder, capsys):
@@ -356,7 +357,7 @@ def test_python_m_refdot_is_the_command():
     )
     assert completed.returncode == 1
     assert completed.stderr == ""
-    assert completed.stdout.endswith("1 distinct mismatch: 1 new, 0 known\n")
+    assert "1 distinct mismatch: 1 new, 0 known\n" in completed.stdout
 
 
 # replay

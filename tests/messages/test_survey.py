@@ -10,6 +10,7 @@ from refdot.messages.codec import survey_from_json, survey_to_json
 from refdot.messages.scenarios import SCENARIOS, ErrorScenario
 from refdot.messages.survey import SurveyError, changes, group_by_summary, survey
 from refdot.targets.callable import CallableTarget
+from refdot.targets.environment import environment_of
 from refdot.targets.outcome import Outcome, Raised
 from refdot.targets.protocol import Backend
 
@@ -38,6 +39,17 @@ def raised(message, stage="run", kind=ValueError, appended=""):
     bases = tuple(f"builtins.{base.__name__}" for base in kind.__mro__)
     expected = issubclass(kind, ValueError | TypeError)
     return Raised(stage, kind.__name__, message, expected, appended, bases)
+
+
+def test_a_slow_backend_is_surveyed_if_it_has_messages_of_its_own():
+    target = ScriptedTarget(lambda *_: raised("no"))
+    target.available = (
+        Backend("fast"),
+        Backend("slow", slow_to_compile=True),
+        Backend("strict", slow_to_compile=True, has_own_messages=True),
+        Backend("gone", "it is not installed", has_own_messages=True),
+    )
+    assert survey(target, scenarios=["batch-static"]).backends == ("fast", "strict")
 
 
 def test_every_case_is_run_on_every_backend_and_lowering():
@@ -181,6 +193,7 @@ def test_json_has_exactly_these_fields():
         "backends": ["one"],
         "lowerings": ["stock"],
         "absent_backends": {"gone": "it is not installed"},
+        "environment": environment_of(ScriptedTarget(mixed, ["one"])),
         "messages": [
             {
                 "situation": "contracted-static",

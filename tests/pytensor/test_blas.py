@@ -15,6 +15,7 @@ from refdot.pytensor.target.backends import BACKENDS
 from refdot.pytensor.target.blas import Blas, linkable_blas, quiet_blas
 from refdot.pytensor.target.configuration import configured
 from refdot.pytensor.target.target import PyTensorTarget
+from refdot.targets.environment import environment_of
 
 HERE = BACKENDS["c-blas"].absent == ""
 FOUND = linkable_blas() if HERE else None
@@ -133,3 +134,14 @@ def test_c_blas_is_a_default_backend_and_says_its_version():
     assert entry.slow_to_compile
     outcome = PyTensorTarget().run(dot_case("a:2? b:3?", "b:3? c:4?"), "c-blas", "inlined")
     assert outcome.raised is None
+
+
+def test_the_environment_names_the_linker_and_every_blas():
+    found = environment_of(PyTensorTarget())
+    assert {"PyTensor's linker", "PyTensor's BLAS", "NumPy's BLAS", "SciPy's BLAS"} <= {*found}
+    assert found["BLAS of c-blas"] == (FOUND.version if HERE else "none")
+    assert found["C++ compiler"] != ""
+    with pytensor.config.change_flags(cxx="", blas__ldflags="-lmkl_rt"):
+        without = environment_of(PyTensorTarget())
+    assert without["C++ compiler"] == without["BLAS of c-blas"] == "none"
+    assert without["PyTensor's BLAS"] == "-lmkl_rt"

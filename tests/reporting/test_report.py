@@ -44,13 +44,21 @@ def report_of(*mismatches: Mismatch, **fields) -> Report:
         lowerings=("stock", "inlined"),
         absent_backends={"jax": "jax is not installed"},
         python="3.11.9",
+        environment={"numpy": "2.5", "BLAS": "none"},
+        other_backends=("mlx",),
+        other_lowerings=("direct",),
         profile=Profile(100, 1, thorough=False, sample=5),
         cases=20,
         skipped=3,
         unsupported={"c": {"no float16": 3}, "py": {"no float16": 3, "no int8": 1}},
         coverage={
             "c": Coverage(20, [(1, 1), (10, 10)], thorough=True),
-            "py": Coverage(19, [(1, 1), (2, 10)]),
+            "py": Coverage(
+                19,
+                [(1, 1), (2, 10)],
+                kernels={"Dot": 5, "Gemm": 0},
+                rewrites={"lower_dot": 4, "to_gemm": 0},
+            ),
         },
         seconds=1.23456,
         findings=findings,
@@ -90,6 +98,8 @@ def test_json_has_exactly_these_fields():
                     {"rank": 0, "patterns": 1, "of": 1},
                     {"rank": 1, "patterns": 10, "of": 10},
                 ],
+                "kernels": {},
+                "rewrites": {},
             },
             "py": {
                 "cases": 19,
@@ -98,6 +108,8 @@ def test_json_has_exactly_these_fields():
                     {"rank": 0, "patterns": 1, "of": 1},
                     {"rank": 1, "patterns": 2, "of": 10},
                 ],
+                "kernels": {"Dot": 5, "Gemm": 0},
+                "rewrites": {"lower_dot": 4, "to_gemm": 0},
             },
         },
         "seconds": 1.235,
@@ -124,6 +136,9 @@ def test_json_has_exactly_these_fields():
                 "reproducer": reproducer_name(report_of(WRONG_DIMS).findings[0]),
             }
         ],
+        "environment": {"numpy": "2.5", "BLAS": "none"},
+        "other_backends": ["mlx"],
+        "other_lowerings": ["direct"],
     }
 
 
@@ -131,6 +146,17 @@ def test_json_is_equal_after_reading():
     data = report_to_json(report_of(WRONG_DIMS, WRONG_VALUE, interrupted=True))
     assert json.loads(json.dumps(data)) == data
     assert report_to_json(report_from_json(data)) == data
+
+
+def test_a_report_without_the_newer_fields_is_read():
+    data = report_to_json(report_of())
+    for name in ("environment", "other_backends", "other_lowerings"):
+        del data[name]
+    for coverage in data["coverage"].values():
+        del coverage["kernels"], coverage["rewrites"]
+    read = report_from_json(data)
+    assert (read.environment, read.other_backends, read.other_lowerings) == ({}, (), ())
+    assert read.coverage["py"] == Coverage(19, [(1, 1), (2, 10)])
 
 
 def test_report_is_equal_after_reading():
@@ -257,8 +283,11 @@ backend c: 20 cases, every dim pattern up to rank 1 (thorough)
 backend py: 19 cases, 3 of 11 dim patterns (sample)
 not judged on c, py: 3 cases, no float16
 not judged on py: 1 case, no int8
-backend jax is absent: jax is not installed
+environment: numpy 2.5, BLAS none
 2 distinct mismatches: 2 new, 0 known
+not tried: backend jax (jax is not installed); backend mlx (not selected); lowering direct (not \
+selected); 8 of 11 dim patterns on py; 1 kernel (Gemm on py); 1 rewrite; 3 cases that no backend \
+supports
 """
 
 
@@ -276,7 +305,9 @@ def test_lost_cases_and_the_shard_are_printed():
     text = printed(report_of(WRONG_DIMS, WRONG_VALUE, lost=2, shard=Shard(2, 3)))
     shard = PLAIN.replace("backend c:", "this is shard 2/3\nbackend c:").replace("sample", "shard")
     lost = "LOST: 2 cases in batches that crashed too many processes\n"
-    assert text == shard.replace("2 distinct", f"{lost}2 distinct")
+    assert text == shard.replace("2 distinct", f"{lost}2 distinct").replace(
+        "backend supports", "backend supports; 2 cases that were lost"
+    )
 
 
 def test_terminal_shows_a_table_as_well():
@@ -290,7 +321,9 @@ def test_terminal_shows_a_table_as_well():
 
 
 def test_report_without_findings_says_no_mismatch():
-    assert printed(report_of(), force_terminal=True).splitlines()[-1].endswith("no mismatch")
+    *_, verdict, limits = printed(report_of(), force_terminal=True).splitlines()
+    assert verdict.endswith("no mismatch")
+    assert limits.startswith("not tried: backend jax")
     assert "│" not in printed(report_of(), force_terminal=True)
 
 
@@ -299,7 +332,7 @@ def test_known_deviations_are_named_and_counted_separately():
     report.findings[0].known = "dims-of-y-first"
     lines = printed(report).splitlines()
     assert lines[4].endswith("; dims-of-y-first")
-    assert lines[-1] == "2 distinct mismatches: 1 new, 1 known"
+    assert lines[-2] == "2 distinct mismatches: 1 new, 1 known"
     assert report_to_json(report)["mismatches"][0]["known"] == "dims-of-y-first"
 
 

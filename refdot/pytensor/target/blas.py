@@ -22,7 +22,7 @@ from tempfile import TemporaryFile
 import pytensor
 from pytensor.link.c.cmodule import GCC_compiler
 
-__all__ = ["Blas", "linkable_blas", "quiet_blas"]
+__all__ = ["Blas", "configured_blas", "linkable_blas", "quiet_blas"]
 
 # The functions that PyTensor's C code calls, each in single and in double precision.
 _FUNCTIONS = [f"{kind}{name}_" for kind in "sd" for name in ("dot", "gemm", "gemv", "ger")]
@@ -72,11 +72,16 @@ def linkable_blas() -> Blas | None:
     return None
 
 
+def configured_blas() -> str:
+    """Return the value of `config.blas__ldflags`; empty if PyTensor links no BLAS."""
+    with warnings.catch_warnings(action="ignore"):  # PyTensor warns if it finds none
+        return str(pytensor.config.blas__ldflags)
+
+
 def _candidates() -> Iterator[str]:
     """Yield values for `config.blas__ldflags`, the one that PyTensor has here first."""
-    with warnings.catch_warnings(action="ignore"):  # PyTensor warns if it finds no BLAS
-        if configured := str(pytensor.config.blas__ldflags):
-            yield configured
+    if configured := configured_blas():
+        yield configured
     for library in sorted(Path(sys.prefix, "lib").glob("libmkl_rt.so*")):
         yield _flags(library)
     for name in ("mkl_rt", "openblas", "blas"):

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from shutil import rmtree
@@ -14,8 +15,10 @@ import pytensor
 from refdot.cases.case import DotCase
 from refdot.pytensor.deviations import known_deviations
 from refdot.pytensor.lowerings.install import LOWERINGS
-from refdot.pytensor.target.backends import BACKENDS
+from refdot.pytensor.target.backends import BACKENDS, PyTensorBackend
 from refdot.pytensor.target.configuration import configured
+from refdot.pytensor.target.coverage import Used, kernels, recorded, rewrites
+from refdot.pytensor.target.environment import environment
 from refdot.pytensor.target.reproducer import reproducer
 from refdot.pytensor.target.runner import Runner
 from refdot.rules import STAGES
@@ -85,12 +88,7 @@ class PyTensorTarget:
 
     @cached_property
     def _backends(self) -> tuple[Backend, ...]:
-        return tuple(
-            Backend(
-                name, backend.absent, backend.default, backend.slow_to_compile, backend.unsupported
-            )
-            for name, backend in BACKENDS.items()
-        )
+        return tuple(_backend(name, entry) for name, entry in BACKENDS.items())
 
     def run(self, case: DotCase, backend: str, lowering: str, until: str = "run") -> Outcome:
         """Build, lower, compile and run a case, up to the stage `until`."""
@@ -110,9 +108,36 @@ class PyTensorTarget:
         ):
             # The determinism check needs no lowering, so it runs with only one of them.
             runner = Runner(mode, lowering, until, checks_determinism=lowering == self.lowerings[0])
-            return tuple(runner.run(case) for case in cases)
+            with recorded(mode) as used:
+                return tuple(_run(runner, case, used) for case in cases)
+
+    def environment(self) -> dict[str, str]:
+        """Return what a verdict depends on besides the versions of PyTensor and of Python."""
+        return environment()
 
     def reproducer(self, mismatch: Mismatch, backend: str, lowering: str) -> str:
         """Return a script that needs only PyTensor and NumPy, and for "direct" also refdot."""
         entry = BACKENDS[backend]
         return reproducer(mismatch, entry.mode, lowering, entry.blas_flags)
+
+
+def _backend(name: str, entry: PyTensorBackend) -> Backend:
+    """Return a backend of the table as the protocol describes it."""
+    absent = entry.absent
+    return Backend(
+        name,
+        absent,
+        entry.default,
+        entry.slow_to_compile,
+        entry.unsupported,
+        () if absent else kernels(entry),
+        () if absent else rewrites(entry.make_mode()),
+        has_own_messages=entry.links_blas,
+    )
+
+
+def _run(runner: Runner, case: DotCase, used: Used) -> Outcome:
+    """Run a case, and note in its outcome what PyTensor used for it."""
+    used.clear()
+    outcome = runner.run(case)
+    return replace(outcome, kernels=frozenset(used.kernels), rewrites=frozenset(used.rewrites))

@@ -1,0 +1,79 @@
+"""What a run did not try: the limits of its verdict."""
+
+from collections.abc import Iterator, Mapping
+
+from refdot.check.findings import Coverage, Report
+from refdot.text import counted
+
+__all__ = ["never_used", "not_tried"]
+
+
+def not_tried(report: Report) -> str:
+    """Return in one line what a run did not try; empty if there is nothing of that kind.
+
+    Examples
+    --------
+    >>> report = Report(
+    ...     target="fn",
+    ...     target_version="",
+    ...     seed=0,
+    ...     backends=("c",),
+    ...     lowerings=("stock",),
+    ...     absent_backends={"jax": "jax is not installed"},
+    ...     skipped=2,
+    ...     coverage={"c": Coverage(7, [(1, 1), (2, 10)], kernels={"Dot": 3, "Gemm": 0})},
+    ... )
+    >>> not_tried(report)
+    'not tried: backend jax (jax is not installed); 8 of 11 dim patterns on c; 1 kernel (Gemm on c);
+    2 cases that no backend supports'
+    """
+    parts = "; ".join(_parts(report))
+    return f"not tried: {parts}" if parts else ""
+
+
+def never_used(coverage: Mapping[str, Coverage], kind: str) -> dict[str, list[str]]:
+    """Return the kernels, or the rewrites, that were never used on some backends, with these."""
+    found: dict[str, list[str]] = {}
+    for backend, each in coverage.items():
+        for name, graphs in getattr(each, kind).items():
+            if not graphs:
+                found.setdefault(name, []).append(backend)
+    return found
+
+
+def _parts(report: Report) -> Iterator[str]:
+    for name, reason in report.absent_backends.items():
+        yield f"backend {name} ({reason})"
+    for backend in report.other_backends:
+        yield f"backend {backend} (not selected)"
+    for lowering in report.other_lowerings:
+        yield f"lowering {lowering} (not selected)"
+    if report.only:
+        yield f"aspects other than {', '.join(report.only)}"
+    yield from _patterns_left_out(report)
+    if unused := never_used(report.coverage, "kernels"):
+        where = ", ".join(f"{name} on {'/'.join(names)}" for name, names in unused.items())
+        yield f"{counted(len(unused), 'kernel')} ({where})"
+    if unused := never_used(report.coverage, "rewrites"):
+        used = {
+            name
+            for each in report.coverage.values()
+            for name, graphs in each.rewrites.items()
+            if graphs
+        }
+        yield counted(len(unused.keys() - used), "rewrite")
+    if report.skipped:
+        yield f"{counted(report.skipped, 'case')} that no backend supports"
+    if report.lost:
+        yield f"{counted(report.lost, 'case')} that were lost"
+
+
+def _patterns_left_out(report: Report) -> Iterator[str]:
+    backends: dict[str, list[str]] = {}
+    for backend, coverage in report.coverage.items():
+        total = sum(exist for _, exist in coverage.patterns)
+        if left_out := total - sum(judged for judged, _ in coverage.patterns):
+            text = f"{left_out:,} of {counted(total, 'dim pattern')}"
+            backends.setdefault(text, []).append(backend)
+    for text, names in backends.items():
+        yield f"{text} on {'/'.join(names)}"
