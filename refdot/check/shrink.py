@@ -11,6 +11,7 @@ from refdot.cases.case import DotCase
 from refdot.cases.shrinking import shrink_case
 from refdot.check.batch import is_fatal, judge_cases
 from refdot.check.findings import Finding, Report
+from refdot.check.plan import Configuration
 from refdot.check.pool import ProcessDied, run_tasks
 from refdot.targets.protocol import Target, unsupported_reason
 
@@ -48,13 +49,44 @@ def shrink_findings(
 def _shrink(target: Target, finding: Finding, timeout: float | None) -> Finding:
     """Return the finding with the smallest case that has its signature, and is as new.
 
-    Gradients and later stages run only if the finding is about them. A known deviation has an
-    example already.
+    A known deviation has an example already.
     """
     if is_fatal(finding.mismatch):
         return finding
-    if finding.known is not None:
-        return _with_example(target, finding, timeout)
+    if finding.known is None:
+        return _with_smallest_case(target, finding, timeout)
+    shown = _by_example(target, finding, timeout)
+    if shown is not None:
+        return shown
+    # The target does not have the deviation: something else looks like it.
+    return replace(_with_smallest_case(target, finding, timeout), known=None)
+
+
+def _by_example(target: Target, finding: Finding, timeout: float | None) -> Finding | None:
+    """Return a known finding if its deviation's example still deviates, else None.
+
+    The example becomes its case if it has the same signature. It need not deviate on each lowering.
+    """
+    (deviation,) = (each for each in target.deviations if each.id == finding.known)
+    backend, own = finding.configuration.backend, finding.configuration.lowering
+    if unsupported_reason(target, deviation.example, backend):
+        return finding
+    for lowering in dict.fromkeys((own, *target.default_lowerings)):
+        configuration = Configuration(backend, lowering)
+        judged = judge_cases(target, [deviation.example], configuration, timeout=timeout)
+        shown = {found.key: found for found in judged if found.known == finding.known}
+        if finding.key in shown and lowering == own:
+            return replace(finding, mismatch=shown[finding.key].mismatch)
+        if shown:
+            return finding
+    return None
+
+
+def _with_smallest_case(target: Target, finding: Finding, timeout: float | None) -> Finding:
+    """Return a finding with the smallest case that has its signature, and is as new.
+
+    Gradients and later stages run only if the finding is about them.
+    """
     kind = finding.mismatch.kind
     about_gradients = kind in ("wrong-gradient", "structure") or finding.mismatch.order > 0
     until = "run" if kind == "accepted-invalid" else finding.mismatch.stage
@@ -78,13 +110,3 @@ def _shrink(target: Target, finding: Finding, timeout: float | None) -> Finding:
         still_fails(replace(smallest.case, gradient_order=0))
     shrink_case(smallest.case, still_fails)
     return replace(finding, mismatch=smallest)
-
-
-def _with_example(target: Target, finding: Finding, timeout: float | None) -> Finding:
-    """Return a known finding with its deviation's example, if that has the same signature."""
-    (deviation,) = (each for each in target.deviations if each.id == finding.known)
-    cases = [deviation.example]
-    for found in judge_cases(target, cases, finding.configuration, timeout=timeout):
-        if found.key == finding.key:
-            return replace(finding, mismatch=found.mismatch)
-    return finding

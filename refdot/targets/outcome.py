@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -37,6 +38,9 @@ class Raised:
         Text after the message: internals of the target, and notes.
     bases : tuple of str
         The qualified names of its class and of all base classes.
+    trace : tuple of str
+        The functions of the target that it came from, the innermost last, such as
+        "pytensor.tensor.math:Dot.perform". Not every target gives them.
     """
 
     stage: str
@@ -46,6 +50,7 @@ class Raised:
     # Not compared: exceptions with the same message are equal wherever they were raised.
     appended: str = field(default="", compare=False)
     bases: tuple[str, ...] = field(default=(), compare=False)
+    trace: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod
     def at(cls, stage: str, error: BaseException) -> Raised:
@@ -158,6 +163,9 @@ class Outcome:
     kernels, rewrites : frozenset of str
         The kernels in the functions that were compiled for this case, and the rewrites that
         changed its graphs. A case whose graph was compiled before has none.
+    without : mapping of tuple of str to Outcome
+        For a case that failed, its outcomes without some parts of the target that may be the cause,
+        by the names of these parts.
     """
 
     raised: Raised | None = None
@@ -175,6 +183,13 @@ class Outcome:
     logged: tuple[Raised, ...] = ()
     kernels: frozenset[str] = field(default=frozenset(), compare=False)
     rewrites: frozenset[str] = field(default=frozenset(), compare=False)
+    without: Mapping[tuple[str, ...], Outcome] = field(default_factory=dict, compare=False)
+
+    @property
+    def errors(self) -> tuple[Raised, ...]:
+        """All exceptions of the dot and of its gradients, also those that were only logged."""
+        raised = (self.raised, self.gradient_raised)
+        return (*(error for error in raised if error is not None), *self.logged)
 
 
 def effects(inputs: tuple[Array, ...], before: tuple[Array, ...], output: Array) -> list[str]:

@@ -1,5 +1,6 @@
 """Known deviations: wrong dtypes, and gradients of integers."""
 
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ from refdot.targets.mismatch import Mismatch
 from refdot.targets.outcome import Outcome
 from refdot.tensor import NamedTensor
 
+__all__ = ["is_widened_sum"]
+
 _DType = np.dtype[Any]
 
 
@@ -33,18 +36,7 @@ def small_integers_do_not_lower(mismatch: Mismatch, outcome: Outcome) -> bool:
     `einsum` (tensor/einsum.py) sums them with `.sum`, which returns int64 or uint64. The result
     then has another dtype than `Dot.make_node` declares, and the rewriter rejects it.
     """
-    case = mismatch.case
-    if not has_valid_names(case):
-        return False
-    low = case.lowering
-    # A dim of static size 1 in one operand is squeezed there, and then summed in the other alone.
-    static = [static_sizes(case, dim) for dim in low.contracted]
-    sums_x = bool(low.x_summed) or any(y_size == 1 != x_size for x_size, y_size in static)
-    sums_y = bool(low.y_summed) or any(x_size == 1 != y_size for x_size, y_size in static)
-    dtype = np.result_type(_dtype_after(case.x, sums_x), _dtype_after(case.y, sums_y))
-    is_declared = outcome.declared is not None and outcome.declared.dtype == dtype
-    message = rf"Cannot convert Type XTensorType{{dtype='{dtype}'"
-    return not is_declared and has_raised(outcome, "TypeError", message)
+    return is_widened_sum(mismatch.case, outcome)
 
 
 @known_deviation("R6 wrong-value", dot_case("", "", None, ("uint32", "int8")), backends="c c-blas")
@@ -89,16 +81,19 @@ def sums_widened_in_jax(mismatch: Mismatch, outcome: Outcome) -> bool:
     accumulates, and never back to the dtype of the result.
     """
     case, low = mismatch.case, mismatch.case.lowering
-    # A gradient is also summed over the free dims of the other operand. And an operand is summed
-    # alone where the other one has the static size 1.
-    free = (low.x_free, low.y_free) if mismatch.kind == "wrong-gradient" else ()
-    beside_one = any(1 in static_sizes(case, dim) for dim in low.contracted)
-    is_summed = beside_one or any((low.x_summed, low.y_summed, *free))
-    dtypes = {case.x.dtype, case.y.dtype}
-    if mismatch.got == "float32":
-        return is_summed and "float16" in dtypes
-    is_wider = mismatch.got in ("float64", "complex128")
-    return is_summed and is_wider and bool(dtypes & {"float16", "float32", "complex64"})
+    if mismatch.kind == "wrong-gradient":
+        # It is also summed over the free dims of the other operand.
+        is_summed = any((low.x_summed, low.y_summed, low.x_free, low.y_free))
+        sums_x = sums_y = is_summed or any(_squeezed_sums(case))
+    else:
+        squeezed_x, squeezed_y = _squeezed_sums(case)
+        sums_x, sums_y = bool(low.x_summed) or squeezed_x, bool(low.y_summed) or squeezed_y
+    x, y = np.dtype(case.x.dtype), np.dtype(case.y.dtype)
+    widened = {
+        str(np.result_type(*dtypes))
+        for dtypes in product({x, _accumulator(x, sums_x)}, {y, _accumulator(y, sums_y)})
+    }
+    return mismatch.got in widened - {str(np.result_type(x, y))}
 
 
 @known_deviation(
@@ -149,9 +144,40 @@ def products_of_bools_in_jax(mismatch: Mismatch, outcome: Outcome) -> bool:
 def gradient_of_integers(mismatch: Mismatch, outcome: Outcome) -> bool:
     """An integer or bool operand has a gradient.
 
-    `pytensor.grad` differentiates with respect to discrete variables if the operations allow it.
+    `pytensor.grad` differentiates with respect to discrete variables if the operations allow it. It
+    only refuses a gradient that is discrete itself, because the answer is.
     """
-    return True
+    return mismatch.case.result_dtype.kind == "f"
+
+
+def is_widened_sum(case: DotCase, outcome: Outcome) -> bool:
+    """Return whether a dot cannot be lowered since a sum has another dtype than the graph."""
+    if not has_valid_names(case):
+        return False
+    low, (squeezed_x, squeezed_y) = case.lowering, _squeezed_sums(case)
+    dtype = np.result_type(
+        _dtype_after(case.x, bool(low.x_summed) or squeezed_x),
+        _dtype_after(case.y, bool(low.y_summed) or squeezed_y),
+    )
+    is_declared = outcome.declared is not None and outcome.declared.dtype == dtype
+    message = rf"Cannot convert Type XTensorType{{dtype='{dtype}'"
+    return not is_declared and has_raised(outcome, "TypeError", message)
+
+
+def _squeezed_sums(case: DotCase) -> tuple[bool, bool]:
+    """Return whether x, and whether y, is summed alone over a contracted dim.
+
+    That is so if the dim has the static size 1 in the other operand, where it is squeezed.
+    """
+    static = [static_sizes(case, dim) for dim in case.lowering.contracted]
+    sums_x = any(y_size == 1 != x_size for x_size, y_size in static)
+    return sums_x, any(x_size == 1 != y_size for x_size, y_size in static)
+
+
+def _accumulator(dtype: _DType, is_summed: bool) -> _DType:
+    """Return the dtype in which PyTensor accumulates a sum."""
+    wider = {"float16": "float32", "float32": "float64", "complex64": "complex128"}
+    return np.dtype(wider.get(str(dtype), dtype)) if is_summed else dtype
 
 
 def _dtypes_after_sums(case: DotCase) -> tuple[_DType, _DType]:

@@ -6,6 +6,7 @@ from itertools import permutations
 
 from refdot.cases.case import DimArgument, DotCase, Operand
 from refdot.cases.notation import dot_case, operand
+from refdot.lowering import lower_dot
 from refdot.pytensor.deviations.record import has_raised, known_deviation, unequal_dims
 from refdot.targets.mismatch import Mismatch
 from refdot.targets.outcome import Outcome
@@ -20,7 +21,8 @@ def names_unchecked(mismatch: Mismatch, outcome: Outcome) -> bool:
     `XTensorType.__init__` (xtensor/type.py) only checks that the dims are distinct.
     """
     operands = (mismatch.case.x, mismatch.case.y)
-    return all(len(set(operand.dims)) == len(operand.dims) for operand in operands)
+    are_distinct = all(len(set(operand.dims)) == len(operand.dims) for operand in operands)
+    return are_distinct and outcome.declared is not None
 
 
 @known_deviation(
@@ -31,9 +33,12 @@ def names_unchecked(mismatch: Mismatch, outcome: Outcome) -> bool:
 def array_of_dims(mismatch: Mismatch, outcome: Outcome) -> bool:
     """An array is accepted as `dim`.
 
-    `dot` (xtensor/math.py) accepts any iterable.
+    `dot` (xtensor/math.py) accepts any iterable, and contracts over the dims in it.
     """
-    return mismatch.case.dim.spelling == "array"
+    case, declared = mismatch.case, outcome.declared
+    if case.dim.spelling != "array" or declared is None or not {*case.dim.items} <= {*case.dims}:
+        return False
+    return declared.dims == lower_dot(case.x.dims, case.y.dims, case.dim.items).out_dims
 
 
 @known_deviation("R13 wrong-error", dot_case("a:2", "a:2", 5))
@@ -42,7 +47,8 @@ def dim_not_iterable(mismatch: Mismatch, outcome: Outcome) -> bool:
 
     `dot` (xtensor/math.py) assigns `dim_set` in an `if` and its `elif` branches, without an `else`.
     """
-    return mismatch.case.dim.spelling == "object" and has_raised(outcome, "UnboundLocalError")
+    is_unbound = has_raised(outcome, "UnboundLocalError", "'dim_set'", "dot")
+    return mismatch.case.dim.spelling == "object" and is_unbound
 
 
 @known_deviation("R10 nondeterminism", dot_case("a:2", "b:3", ("a", "b")))

@@ -8,13 +8,14 @@ from refdot.cases.case import DotCase
 from refdot.errors import SizeMismatchError
 from refdot.judging.expected import expected_error
 from refdot.targets.mismatch import Deviation, Mismatch
-from refdot.targets.outcome import Outcome
+from refdot.targets.outcome import Outcome, Raised
 
 __all__ = [
     "DEVIATIONS",
     "has_raised",
     "has_size_0",
     "has_valid_names",
+    "is_error",
     "known_deviation",
     "static_sizes",
     "unequal_dims",
@@ -65,10 +66,20 @@ def known_deviation(
     return record
 
 
-def has_raised(outcome: Outcome, type_: str, pattern: str = "") -> bool:
-    """Return whether an outcome, or its gradient alone, ended with such an error."""
+def has_raised(outcome: Outcome, type_: str, pattern: str = "", function: str = "") -> bool:
+    """Return whether an outcome, or its gradient alone, ended with such an error.
+
+    `pattern` is searched in its message, and `function` is the name of a function of PyTensor, such
+    as "Dot.perform", which raised it.
+    """
     error = outcome.raised or outcome.gradient_raised
-    return error is not None and error.type == type_ and bool(re.search(pattern, error.message))
+    return error is not None and is_error(error, type_, pattern, function)
+
+
+def is_error(error: Raised, type_: str, pattern: str = "", function: str = "") -> bool:
+    """Return whether an error is of a type, with a pattern in its message, from a function."""
+    is_from = not function or any(name.endswith(f":{function}") for name in error.trace)
+    return error.type == type_ and is_from and bool(re.search(pattern, error.message))
 
 
 def has_valid_names(case: DotCase) -> bool:

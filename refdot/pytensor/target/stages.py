@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from traceback import walk_tb
+from types import TracebackType
 
 from refdot.targets.outcome import Raised
 
@@ -29,4 +31,13 @@ def stage(name: str) -> Iterator[None]:
         # PyTensor appends a description of the graph, where variable names look like dims.
         message, separator, rest = raised.message.partition("\nApply node that caused the error")
         appended = separator + rest + raised.appended
-        raise StageError(replace(raised, message=message, appended=appended)) from None
+        trace = tuple(_functions_of_pytensor(error.__traceback__))
+        raise StageError(replace(raised, message=message, appended=appended, trace=trace)) from None
+
+
+def _functions_of_pytensor(traceback: TracebackType | None) -> Iterator[str]:
+    """Yield PyTensor's functions on a traceback, the innermost last."""
+    for frame, _ in walk_tb(traceback):
+        module = frame.f_globals.get("__name__", "")
+        if module.partition(".")[0] == "pytensor":
+            yield f"{module}:{frame.f_code.co_qualname}"

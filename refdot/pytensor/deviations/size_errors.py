@@ -1,0 +1,221 @@
+"""PyTensor's errors for sizes that differ, and the sizes that they compare."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import zip_longest
+from math import prod
+from typing import Literal
+
+from refdot.cases.case import DotCase
+from refdot.pytensor.deviations.record import static_sizes, unequal_dims
+from refdot.targets.outcome import Raised
+
+__all__ = ["is_about_sizes", "is_squeezed", "joined_dims"]
+
+Role = Literal["contracted", "batch"]
+_Pair = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class _Check:
+    """A comparison of sizes in an operation.
+
+    The groups of the message, if it has any, are the two sizes or shapes that are compared. Without
+    them, the message does not show the sizes.
+    """
+
+    role: Role  # of the dims that it compares
+    type: str
+    message: str
+    broadcasts: bool = False  # whether the size 1 of a free dim may stand beside another one
+
+
+_SHAPE = r"\(([\w, ]*)\)"
+_CHECKS = (
+    # Matrix products: NumPy's, Numba's, JAX's, and PyTensor's in C.
+    _Check("contracted", "ValueError", r"matmul: .* \(size (\d+) is different from (\d+)\)"),
+    _Check(
+        "contracted",
+        "ValueError",
+        r"shapes \S+ and \S+ not aligned: (\d+) \(dim \d\) != (\d+) \(dim \d\)",
+    ),
+    _Check("contracted", "ValueError", "gemm: operands have mismatched contraction dimensions"),
+    _Check("contracted", "ValueError", r"incompatible array sizes for np\.dot\(a, b\)"),
+    _Check(
+        "contracted",
+        "TypeError",
+        rf"dot_general requires contracting dimensions to have the same shape, got {_SHAPE}"
+        rf" and {_SHAPE}\.",
+    ),
+    _Check(
+        "contracted",
+        "ValueError",
+        r"Shape mismatch: x has (\d+) cols \(and \d+ rows\) but y has (\d+) rows",
+    ),
+    _Check("contracted", "ValueError", r"Shape mismatch: A\.shape\[\d\] != [xy]\.shape\[0\]"),
+    _Check(
+        "contracted",
+        "ValueError",
+        r"Shape mismatch: summation axis sizes unequal\. x\.shape is \(\d+, \d+, (\d+)\),"
+        r" y\.shape is \(\d+, (\d+), \d+\)",
+    ),
+    _Check(
+        "contracted",
+        "AssertionError",
+        "Input array shape along reduced axes of tensordot are not equal",
+    ),
+    # Batched products.
+    _Check(
+        "batch",
+        "TypeError",
+        r"Inputs .* must have the same size in axis 0, but have sizes \[(\d+), (\d+)\]",
+    ),
+    _Check("batch", "TypeError", "Shapes must match along the first dimension of BatchedDot"),
+    _Check(
+        "batch",
+        "ValueError",
+        r"Shape mismatch: batch sizes unequal\. x\.shape is \((\d+), \d+, \d+\),"
+        r" y\.shape is \((\d+), \d+, \d+\)",
+    ),
+    _Check(
+        "batch",
+        "ValueError",
+        r"operands could not be broadcast together with remapped shapes .*?->"
+        rf"{_SHAPE}.*?->{_SHAPE}",
+        broadcasts=True,
+    ),
+    # Elementwise products.
+    _Check(
+        "batch",
+        "ValueError",
+        rf"operands could not be broadcast together with shapes {_SHAPE} {_SHAPE}",
+        broadcasts=True,
+    ),
+    _Check(
+        "batch",
+        "TypeError",
+        rf"mul got incompatible shapes for broadcasting: {_SHAPE}, {_SHAPE}",
+        broadcasts=True,
+    ),
+    _Check(
+        "batch",
+        "ValueError",
+        r"(?:Input dimension mismatch|Runtime broadcasting not allowed.*): "
+        r"\(input\[\d+\]\.shape\[\d+\] = (\d+), input\[\d+\]\.shape\[\d+\] = (\d+)\)",
+    ),
+    _Check("batch", "ValueError", r"Vectorized input \d+ has an incompatible shape in axis \d+"),
+    _Check(
+        "batch",
+        "ValueError",
+        "Runtime broadcasting not allowed. At least one input has a distinct (?:batch )?dimension"
+        " length of (1), but was not marked as broadcastable",
+    ),
+    _Check("batch", "AssertionError", "Could not broadcast dimensions"),
+    # Static sizes: of the inputs of an operation, then of the graph's output.
+    _Check(
+        "batch",
+        "ValueError",
+        rf"Incompatible Elemwise input shapes \[{_SHAPE}, {_SHAPE}\]",
+        broadcasts=True,
+    ),
+    _Check(
+        "batch",
+        "ValueError",
+        r"Incompatible Blockwise batch input shapes "
+        r"\[\(([\w, ]*), \w+, \w+\), \(([\w, ]*), \w+, \w+\)\]",
+        broadcasts=True,
+    ),
+    _Check(
+        "batch",
+        "ValueError",
+        r"Size of label '\w' for operand 1 \((\d+)\) does not match previous terms \((\d+)\)",
+    ),
+    _Check(
+        "batch",
+        "TypeError",
+        rf"Cannot convert Type XTensorType{{.*?shape={_SHAPE}.*? into Type"
+        rf" XTensorType{{.*?shape={_SHAPE}",
+    ),
+    _Check("batch", "AssertionError", rf"SpecifyShape: Got shape {_SHAPE}, expected {_SHAPE}"),
+    _Check(
+        "batch",
+        "AssertionError",
+        r"SpecifyShape: dim \d+ of input has shape (\d+), expected (\d+)",
+    ),
+    _Check("batch", "ValueError", rf"Invalid shape: Expected {_SHAPE} but got {_SHAPE}"),
+)
+
+
+def is_about_sizes(raised: Raised, case: DotCase) -> bool:
+    """Return whether an error of PyTensor compares sizes that do differ in a case."""
+    for check in _CHECKS:
+        match = re.match(check.message, raised.message, re.DOTALL)
+        if match and check.type == raised.type:
+            differing = _differing_sizes(case, check.role)
+            return bool(differing) and _shows(check, match, differing)
+    return _is_reshape_of_nothing(raised, case)
+
+
+def _shows(check: _Check, match: re.Match[str], differing: set[frozenset[int]]) -> bool:
+    """Return whether all sizes that differ in a message are among those that differ in a case."""
+    if not match.groups():
+        return True
+    if len(match.groups()) == 1:
+        return any(int(match[1]) in pair for pair in differing)
+    shown = [*_unequal_entries(match[1], match[2], check.broadcasts)]
+    return bool(shown) and differing.issuperset(shown)
+
+
+def _unequal_entries(one: str, other: str, broadcasts: bool) -> Iterator[frozenset[int]]:
+    """Yield each pair of known sizes that differ, of two shapes aligned at their ends."""
+    shapes = (re.findall(r"\w+", shape)[::-1] for shape in (one, other))
+    for pair in zip_longest(*shapes, fillvalue="1"):
+        is_known = all(entry.isdigit() for entry in pair)
+        if is_known and pair[0] != pair[1] and not (broadcasts and "1" in pair):
+            yield frozenset(map(int, pair))
+
+
+def _differing_sizes(case: DotCase, role: Role) -> set[frozenset[int]]:
+    """Return the sizes of the dims of a role that differ, one by one and joined."""
+    x, y, dims = case.x.sizes, case.y.sizes, joined_dims(case, role)
+    unequal = unequal_dims(case).intersection(getattr(case.lowering, role))
+    pairs = {(x[dim], y[dim]) for dim in unequal}
+    if pairs:
+        pairs.add((prod(x[dim] for dim in dims), prod(y[dim] for dim in dims)))
+    return {frozenset(pair) for pair in pairs if pair[0] != pair[1]}
+
+
+def joined_dims(case: DotCase, role: Role) -> list[str]:
+    """Return the contracted or batch dims that a matrix product joins into one, in order."""
+    dims = getattr(case.lowering, role)
+    return [dim for dim in case.dims if dim in dims and not is_squeezed(case, dim)]
+
+
+def is_squeezed(case: DotCase, dim: str) -> bool:
+    """Return whether einsum drops a shared dim from one operand: it has the static size 1 there."""
+    x_size, y_size = static_sizes(case, dim)
+    return (x_size == 1) != (y_size == 1)
+
+
+def _is_reshape_of_nothing(raised: Raised, case: DotCase) -> bool:
+    """Return whether several batch dims could not be joined, since the rest has size 0.
+
+    A reshape to (-1, rows, columns) has no answer if rows or columns are 0.
+    """
+    match = re.fullmatch(
+        r"cannot reshape array of size 0 into shape \((\d+),(\d+)\)", raised.message
+    )
+    if match is None or len(joined_dims(case, "batch")) < 2:
+        return False
+    rows_and_columns = sorted(map(int, match.groups()))
+    return rows_and_columns[0] == 0 and rows_and_columns in [*_matrix_sizes(case)]
+
+
+def _matrix_sizes(case: DotCase) -> Iterator[list[int]]:
+    """Yield the joined sizes of the two axes of each operand of a batched product, sorted."""
+    batch = joined_dims(case, "batch")
+    for operand, own_free in ((case.x, case.lowering.x_free), (case.y, case.lowering.y_free)):
+        squeezed = [d for d in case.lowering.batch if d not in batch and operand.sizes[d] != 1]
+        contracted = prod(operand.sizes[dim] for dim in joined_dims(case, "contracted"))
+        yield sorted([contracted, prod(operand.sizes[dim] for dim in (*own_free, *squeezed))])

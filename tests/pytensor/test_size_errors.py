@@ -1,0 +1,71 @@
+"""An error about sizes is on record only if the sizes that it compares do differ in the case."""
+
+from __future__ import annotations
+
+import pytest
+
+from refdot.cases.case import DotCase
+from refdot.cases.notation import dot_case
+from refdot.pytensor.deviations.size_errors import is_about_sizes
+from refdot.targets.outcome import Raised
+
+MATRICES = dot_case("a:2? b:3?", "b:4? c:5?")
+JOINED = dot_case("a:2? b:3? c:7?", "a:4? b:5?")
+BATCHES = dot_case("a:2? b:3? c:5?", "a:4? b:3? c:5?", "c")
+ALONE = dot_case("a:2? b:3?", "a:4? b:3?", ())
+NOTHING = dot_case("a:2? b:3? c:0?", "a:4? b:3? c:0? d:7?", "c")
+
+
+def core_dims(first: int, second: int) -> str:
+    return (
+        "matmul: Input operand 1 has a mismatch in its core dimension 0, with gufunc signature "
+        f"(n?,k),(k,m?)->(n?,m?) (size {first} is different from {second})"
+    )
+
+
+@pytest.mark.parametrize(
+    ("case", "type_", "message"),
+    [
+        (MATRICES, "ValueError", core_dims(4, 3)),
+        (MATRICES, "ValueError", "shapes (2,3) and (4,5) not aligned: 3 (dim 1) != 4 (dim 0)"),
+        (JOINED, "ValueError", core_dims(20, 6)),
+        (JOINED, "ValueError", core_dims(4, 2)),
+        (
+            JOINED,
+            "AssertionError",
+            "Input array shape along reduced axes of tensordot are not equal",
+        ),
+        (ALONE, "ValueError", "operands could not be broadcast together with shapes (2,3) (4,3) "),
+        (ALONE, "AssertionError", "SpecifyShape: Got shape (2, 3), expected (4, None)."),
+        (
+            BATCHES,
+            "TypeError",
+            "Inputs [[[1.]\n], [2.]] must have the same size in axis 0, but have sizes [6, 12].",
+        ),
+        (NOTHING, "ValueError", "cannot reshape array of size 0 into shape (0,7)"),
+    ],
+)
+def test_sizes_that_differ(case: DotCase, type_: str, message: str) -> None:
+    assert is_about_sizes(Raised("run", type_, message, expected_type=True), case)
+
+
+@pytest.mark.parametrize(
+    ("case", "type_", "message"),
+    [
+        (MATRICES, "ValueError", core_dims(4, 2)),
+        (MATRICES, "TypeError", core_dims(4, 3)),
+        (MATRICES, "ValueError", f"failed: {core_dims(4, 3)}"),
+        (MATRICES, "ValueError", "operands could not be broadcast together with shapes (3,) (4,) "),
+        (MATRICES, "ValueError", ""),
+        (JOINED, "ValueError", core_dims(20, 42)),
+        (ALONE, "ValueError", "operands could not be broadcast together with shapes (2,3) (4,4) "),
+        (ALONE, "ValueError", "operands could not be broadcast together with shapes (2,3) (2,3) "),
+        (ALONE, "AssertionError", "SpecifyShape: Got shape (3, 2), expected (4, None)."),
+        (ALONE, "AssertionError", "Input array shape along reduced axes of tensordot"),
+        (ALONE, "AssertionError", ""),
+        (NOTHING, "ValueError", "cannot reshape array of size 0 into shape (0,5)"),
+        (ALONE, "ValueError", "cannot reshape array of size 0 into shape (0,7)"),
+    ],
+)
+def test_other_sizes(case: DotCase, type_: str, message: str) -> None:
+    assert not is_about_sizes(Raised("run", type_, message, expected_type=True), case)
