@@ -2,7 +2,7 @@
 
 - "stock" is PyTensor's own: `lower_dot` makes an einsum, wrapped in an `OpFromGraph`.
 - "inlined" replaces this `OpFromGraph` by its inner graph at once.
-- "direct" uses no einsum; see `refdot.pytensor.lowerings.direct`.
+- "direct" uses no einsum, but one operation for each dot; see `refdot.pytensor.lowerings.direct`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pytensor.graph.basic import Variable
 from pytensor.xtensor.rewriting.utils import lower_xtensor_db
 
 from refdot.pytensor.lowerings.direct import lower_dot as direct_lower_dot
-from refdot.pytensor.lowerings.direct import lower_elemwise_and_softmax
+from refdot.pytensor.lowerings.softmax import lower_elemwise_and_softmax
 
 try:
     from pytensor.compile.rewriting import inline_ofg_node
@@ -40,7 +40,9 @@ def _inlined(rewrite: _Rewrite) -> _Rewrite:
 
 
 def _direct(rewrite: _Rewrite) -> _Rewrite:
-    # These modules register how Numba and JAX run the operations of the lowering.
+    # These modules register how Numba and JAX run the operations of the lowering, and the rewrite
+    # that expands a contraction.
+    import_module("refdot.pytensor.lowerings.expansion")
     for package in filter(find_spec, ("numba", "jax")):
         import_module(f"refdot.pytensor.lowerings.{package}_ops")
     return lambda fgraph, node: direct_lower_dot(node)

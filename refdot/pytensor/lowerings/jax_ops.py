@@ -8,6 +8,7 @@ from typing import Any
 import jax.numpy as jnp
 from pytensor.link.jax.dispatch import jax_funcify
 
+from refdot.pytensor.lowerings.contraction import Contraction
 from refdot.pytensor.lowerings.ops import DiscreteDot, EqualSizes
 
 
@@ -27,3 +28,17 @@ def funcify_discrete_dot(op: DiscreteDot, **_: Any) -> Callable[..., Any]:
     """Use JAX's product, which wraps integers, and of bools is `any` of `and`."""
     product: Callable[..., Any] = jnp.matmul
     return product
+
+
+@jax_funcify.register(Contraction)  # type: ignore[untyped-decorator]  # as above
+def funcify_contraction(op: Contraction, node: Any, **_: Any) -> Callable[..., Any]:
+    """Use JAX's einsum, in a mode that does not expand contractions."""
+    # With numbers as labels, there are more than 52.
+    x, y, out = (list(map(ord, letters)) for letters in (op.x, op.y, op.out))
+    dtype = node.outputs[0].dtype
+
+    def contraction(x_value: Any, y_value: Any) -> Any:
+        operands = x_value.astype(dtype), x, y_value.astype(dtype), y, out
+        return jnp.einsum(*operands, preferred_element_type=dtype)
+
+    return contraction

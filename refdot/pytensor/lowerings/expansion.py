@@ -1,0 +1,188 @@
+"""Replace contractions by the tensor code that one would write by hand.
+
+Dims that are summed alone are summed first. Then both operands are aligned to (batch, free,
+contracted), and the simplest operation that fits computes the product: elementwise if nothing is
+contracted, else a (batched) matrix product.
+
+The rewrite runs after `stabilize`, so that the reshapes are not there when most rewrites run, and
+before PyTensor's rewrites to BLAS, which need the products of matrices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from math import prod
+from operator import mul
+from typing import Any
+
+import numpy as np
+import pytensor.tensor as pt
+from pytensor.compile.mode import optdb
+from pytensor.graph.rewriting.basic import node_rewriter, out2in
+from pytensor.scalar import upcast
+from pytensor.tensor.shape import Shape_i
+from pytensor.tensor.type import discrete_dtypes
+
+from refdot.lowering import Dims, Lowering
+from refdot.pytensor.lowerings.contraction import Contraction
+from refdot.pytensor.lowerings.ops import discrete_matmul
+
+__all__ = ["MAX_FACTORS", "expand_contraction"]
+
+# PyTensor's Python mode cannot run an elementwise operation of more than 32 operands, and may fuse
+# a product of sizes with other operations.
+MAX_FACTORS = 8
+# After `stabilize` (1.5), and before `reassociate_matmul_chain` (1.65) and `BlasOpt` (1.7).
+POSITION = 1.64
+
+
+@node_rewriter([Contraction])  # type: ignore[untyped-decorator]  # PyTensor has no types
+def expand_contraction(fgraph: Any, node: Any) -> list[Any]:
+    """Replace a contraction."""
+    op, (x, y) = node.op, node.inputs
+    sizes = _sizes(fgraph, op, x, y)
+    product = expanded(op.lowering, x, y, sizes)
+    if op.out_order != sorted(op.out_order):
+        product = product.dimshuffle(op.out_order)
+    return [product]
+
+
+optdb.register("expand_contractions", out2in(expand_contraction), "fast_run", position=POSITION)
+
+
+def _sizes(fgraph: Any, op: Contraction, x: Any, y: Any) -> dict[str, Any]:
+    """Return the size of each axis: an int if it is static in either operand, else a symbol."""
+    # PyTensor keeps the symbol that it found simplest, if it runs its shape rewrites.
+    feature = getattr(fgraph, "shape_feature", None)
+    sizes: dict[str, Any] = {}
+    for tensor, letters in ((x, op.x), (y, op.y)):
+        for axis, (letter, size) in enumerate(zip(letters, tensor.type.shape, strict=True)):
+            if size is not None:
+                sizes[letter] = size
+            elif letter not in sizes:
+                known = feature and feature.shape_of[tensor][axis]
+                sizes[letter] = Shape_i(axis)(tensor) if known is None else known
+    return sizes
+
+
+def expanded(lowering: Lowering, x: Any, y: Any, sizes: Mapping[str, Any]) -> Any:
+    """Build the simplest graph that computes a lowered dot; its axes are the output's dims.
+
+    `sizes` has the size of each dim: an int if it is static, else a symbol.
+
+    Examples
+    --------
+    >>> from refdot.lowering import lower_dot
+    >>> x, y = pt.tensor("x", shape=(2, 3)), pt.tensor("y", shape=(3, 5))
+    >>> expanded(lower_dot("ab", "bc"), x, y, {"a": 2, "b": 3, "c": 5}).owner.op
+    Dot
+    """
+    dtype = upcast(x.dtype, y.dtype)
+    left = Operand(x, lowering.x_dims).sum(lowering.x_summed, dtype)
+    right = Operand(y, lowering.y_dims).sum(lowering.y_summed, dtype)
+    if not lowering.contracted:
+        product = elementwise_product(left, right, lowering.out_dims)
+    elif lowering.batch and not (lowering.x_free or lowering.y_free):
+        product = elementwise_product(left, right, left.dims)
+        product = Operand(product, left.dims).sum(lowering.contracted, dtype).tensor
+    else:
+        product = matrix_product(lowering, left, right, sizes)
+    return zero_if_empty(product, [sizes[dim] for dim in lowering.x_summed + lowering.y_summed])
+
+
+@dataclass(frozen=True)
+class Operand:
+    """A tensor whose axes have names."""
+
+    tensor: Any
+    dims: Dims
+
+    def sum(self, dims: Dims, dtype: str) -> Operand:
+        """Sum over dims in a dtype (R7). A sum of bools is `any`."""
+        if not dims:
+            return self
+        axes = [self.dims.index(dim) for dim in dims]
+        if dtype == "bool":
+            total = pt.any(self.tensor, axis=axes)
+        else:
+            total = pt.sum(self.tensor.astype(dtype), axis=axes, dtype=dtype)
+        return Operand(total, tuple(dim for dim in self.dims if dim not in dims))
+
+    def aligned(self, dims: Sequence[str | None]) -> Any:
+        """Return the tensor with its axes in this order, and of size 1 for dims that it lacks."""
+        if tuple(dims) == self.dims:
+            return self.tensor
+        return self.tensor.dimshuffle(
+            [self.dims.index(dim) if dim in self.dims else "x" for dim in dims]
+        )
+
+    def grouped(self, groups: Sequence[Dims], sizes: Mapping[str, Any]) -> Any:
+        """Return the tensor with one axis for each group of dims, of size 1 for an empty group."""
+        tensor = self.aligned([dim for group in groups for dim in group or (None,)])
+        if any(len(group) > 1 for group in groups):
+            return reshaped(tensor, [total_size(sizes[dim] for dim in group) for group in groups])
+        return tensor
+
+
+def ungrouped(tensor: Any, groups: Sequence[Dims], sizes: Mapping[str, Any]) -> Operand:
+    """Split the axis of each group of dims into one axis for each dim."""
+    dims = tuple(dim for group in groups for dim in group)
+    if any(len(group) > 1 for group in groups):
+        tensor = reshaped(tensor, [sizes[dim] for dim in dims])
+    elif len(dims) < len(groups):
+        tensor = tensor.squeeze([axis for axis, group in enumerate(groups) if not group])
+    return Operand(tensor, dims)
+
+
+def matrix_product(
+    lowering: Lowering, left: Operand, right: Operand, sizes: Mapping[str, Any]
+) -> Any:
+    """Multiply (batch, free, contracted) by (batch, contracted, free), one axis for each group."""
+    x_free, y_free, contracted = lowering.x_free, lowering.y_free, lowering.contracted
+    batch = [lowering.batch] if lowering.batch else []
+    x = left.grouped([*batch, x_free, contracted], sizes)
+    y = right.grouped([*batch, contracted, y_free], sizes)
+    dtype = upcast(x.dtype, y.dtype)
+    if dtype in discrete_dtypes:
+        product = discrete_matmul(x.astype(dtype), y.astype(dtype))
+    else:
+        product = pt.matmul(x, y) if batch else pt.dot(x, y)
+    return ungrouped(product, [*batch, x_free, y_free], sizes).aligned(lowering.out_dims)
+
+
+def elementwise_product(left: Operand, right: Operand, dims: Dims) -> Any:
+    """Align both operands to these dims and multiply them. A product of bools is `and` (R7)."""
+    x, y = left.aligned(dims), right.aligned(dims)
+    return x & y if x.dtype == y.dtype == "bool" else x * y
+
+
+def zero_if_empty(product: Any, summed_sizes: Sequence[Any]) -> Any:
+    """Make a product 0 if one of the sizes summed alone is 0: 0 times inf would be NaN (R6)."""
+    if product.dtype in discrete_dtypes or all(
+        isinstance(size, int) and size > 0 for size in summed_sizes
+    ):
+        return product
+    return pt.switch(pt.eq(total_size(summed_sizes), 0), np.zeros((), product.dtype), product)
+
+
+def total_size(sizes: Iterable[Any]) -> Any:
+    """Multiply sizes: return an int if all are static, else a symbol."""
+    sizes = list(sizes)
+    static = prod(size for size in sizes if isinstance(size, int))
+    symbols = [size for size in sizes if not isinstance(size, int)]
+    if len(symbols) > MAX_FACTORS:
+        symbols = [pt.prod(pt.stack(symbols))]
+    if symbols and static != 1:
+        symbols.append(np.int64(static))
+    return reduce(mul, symbols) if symbols else static
+
+
+def reshaped(tensor: Any, shape: Sequence[Any]) -> Any:
+    """Reshape with -1 where possible: graphs of sizes are what takes long to rewrite."""
+    static = [size for size in shape if isinstance(size, int)]
+    if len(static) == len(shape) - 1 and 0 not in static:
+        shape = [size if isinstance(size, int) else -1 for size in shape]
+    # A plain int would get the shortest dtype that holds it, and a cast in the graph.
+    return tensor.reshape([np.int64(size) if isinstance(size, int) else size for size in shape])

@@ -1,0 +1,58 @@
+"""A lowering of xtensor's softmax that does not overflow.
+
+PyTensor recognizes exp(x) / exp(x).sum(dim) as a softmax, but no longer if a rewrite moves a
+transposition from the quotient to the numerator. The quotient then overflows if x exceeds some 700.
+docs/upstream/pull-request.md has the details.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytensor.scalar as ps
+import pytensor.tensor as pt
+from pytensor.gradient import disconnected_grad
+from pytensor.xtensor.basic import tensor_from_xtensor, xtensor_from_tensor
+from pytensor.xtensor.reduction import XReduce
+from pytensor.xtensor.vectorization import XElemwise
+
+try:
+    from pytensor.tensor.symbolic import FusibleSymbolicOp
+except ImportError:  # before PyTensor 3.3.8
+    FusibleSymbolicOp = None
+
+__all__ = ["lower_elemwise_and_softmax"]
+
+
+def lower_elemwise_and_softmax(rewrite: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Return a rewrite that lowers softmax to a stable one, and other operations as `rewrite`."""
+    return lambda fgraph, node: softmax_replacement(node) or rewrite(fgraph, node)
+
+
+def softmax_replacement(node: Any) -> list[Any] | None:
+    """Return a softmax that does not overflow if a node is exp(x) / exp(x).sum(dim)."""
+    if node.op.scalar_op != ps.true_div:
+        return None
+    numerator, denominator = node.inputs
+    match numerator.owner_op_and_inputs, denominator.owner_op_and_inputs:
+        case (
+            (XElemwise(scalar_op=ps.exp), x),
+            (XReduce(binary_op=ps.add, dims=dims), summed),
+        ) if summed is numerator:
+            axes = [x.type.dims.index(dim) for dim in dims]
+            tensor = tensor_from_xtensor(x).astype(numerator.type.dtype)
+            return [xtensor_from_tensor(stable_softmax(tensor, axes), x.type.dims)]
+    return None
+
+
+def stable_softmax(tensor: Any, axes: Sequence[int]) -> Any:
+    """Subtract the maximum first, which does not change the result."""
+    if FusibleSymbolicOp is not None:
+        # PyTensor would recognize the quotient below, and subtract the maximum once more.
+        return pt.special.softmax(tensor, axis=tuple(axes))
+    # Here PyTensor's own is an `OpFromGraph` to the end, and the time that `ShapeFeature` spends on
+    # these grows steeply with their number.
+    largest = disconnected_grad(pt.max(tensor, axis=axes, keepdims=True))
+    powers = pt.exp(tensor - largest)
+    return powers / powers.sum(axis=axes, keepdims=True)
