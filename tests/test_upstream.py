@@ -14,8 +14,17 @@ from processes import run_python
 
 ROOT = Path(__file__).parent.parent
 SCRIPT = ROOT / "docs" / "upstream" / "apply.py"
-NEW = ("xtensor/rewriting/ops.py", "link/numba/dispatch/xtensor.py")
-CHANGED = ("xtensor/rewriting/math.py", "link/numba/dispatch/__init__.py")
+NEW = (
+    "xtensor/rewriting/contraction.py",
+    "xtensor/rewriting/ops.py",
+    "link/numba/dispatch/xtensor.py",
+    "link/jax/dispatch/xtensor.py",
+)
+CHANGED = (
+    "xtensor/rewriting/math.py",
+    "link/numba/dispatch/__init__.py",
+    "link/jax/dispatch/__init__.py",
+)
 
 SOFTMAX = """
 import sys

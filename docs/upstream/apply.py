@@ -6,8 +6,9 @@
 own modules, so refdot tests the same code. The edited PyTensor does not need refdot.
 
 - `xtensor/rewriting/math.py`, which only contains the lowering of dot, is replaced.
-- `xtensor/rewriting/ops.py` and `link/numba/dispatch/xtensor.py` are new.
-- `link/numba/dispatch/__init__.py` imports the latter.
+- `xtensor/rewriting/contraction.py` and `xtensor/rewriting/ops.py` are new.
+- `link/numba/dispatch/xtensor.py` and `link/jax/dispatch/xtensor.py` are new, and the `__init__.py`
+  beside each of them imports it.
 """
 
 from __future__ import annotations
@@ -15,28 +16,73 @@ from __future__ import annotations
 import inspect
 import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
-from refdot.pytensor.lowerings import direct, numba_ops, ops
-
-# The parts of the lowering that are copied unchanged.
-PARTS = (
-    direct.dot,
-    direct.Operand,
-    direct.ungrouped,
-    direct.sizes_of,
-    direct.with_checked_sizes,
-    direct.matrix_product,
-    direct.elementwise_product,
-    direct.zero_if_empty,
-    direct.total_size,
-    direct.reshaped,
-    direct.softmax_replacement,
-    direct.stable_softmax,
+from refdot import lowering
+from refdot.pytensor.lowerings import (
+    contraction,
+    direct,
+    expansion,
+    jax_ops,
+    numba_ops,
+    ops,
+    softmax,
 )
 
-HEAD = '''\
+LOWERING = '''\
 """Lowering of xtensor's dot and softmax to operations on tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytensor.scalar as ps
+import pytensor.tensor as pt
+from pytensor.gradient import disconnected_grad
+from pytensor.graph import node_rewriter
+from pytensor.xtensor.basic import tensor_from_xtensor, xtensor_from_tensor
+from pytensor.xtensor.math import Dot
+from pytensor.xtensor.reduction import XReduce
+from pytensor.xtensor.rewriting.contraction import Contraction, Lowering, subscripts
+from pytensor.xtensor.rewriting.ops import EqualSizes
+from pytensor.xtensor.rewriting.utils import register_lower_xtensor
+from pytensor.xtensor.vectorization import XElemwise
+
+
+try:
+    from pytensor.tensor.symbolic import FusibleSymbolicOp
+except ImportError:
+    FusibleSymbolicOp = None
+
+
+@register_lower_xtensor
+@node_rewriter(tracks=[Dot])
+def lower_dot(fgraph, node):
+    """Replace xtensor's dot by a contraction of tensors, whose sizes are checked."""
+    [out] = node.outputs
+    lowering = Lowering(*(operand.type.dims for operand in (*node.inputs, out)))
+    x, y = with_equal_sizes(lowering, *map(tensor_from_xtensor, node.inputs))
+    return [xtensor_from_tensor(Contraction(subscripts(lowering))(x, y), lowering.out_dims)]
+
+
+# Registered before the lowering of other elementwise operations, and so tried first.
+@register_lower_xtensor
+@node_rewriter(tracks=[XElemwise])
+def lower_softmax(fgraph, node):
+    """Lower softmax as a whole, since later rewrites may not recognize it in its parts."""
+    return softmax_replacement(node)
+'''
+
+CONTRACTION = '''\
+"""A dot as one operation on tensors, which later becomes products of matrices.
+
+A graph of reshapes to sizes that are not static takes long to rewrite, since each of the early
+rewrites walks the graph of these sizes. A `Contraction` has no reshapes, and reads its shape off
+its inputs.
+"""
 
 from __future__ import annotations
 
@@ -45,28 +91,30 @@ from dataclasses import dataclass
 from functools import reduce
 from math import prod
 from operator import mul
+from string import ascii_letters
 from typing import Any
 
 import numpy as np
 
-import pytensor.scalar as ps
 import pytensor.tensor as pt
-from pytensor.gradient import disconnected_grad
-from pytensor.graph import node_rewriter
+from pytensor.compile.mode import optdb
+from pytensor.configdefaults import config
+from pytensor.gradient import DisconnectedType, disconnected_type
+from pytensor.graph.basic import Apply
+from pytensor.graph.op import Op
+from pytensor.graph.replace import _vectorize_node
+from pytensor.graph.rewriting.basic import node_rewriter, out2in
 from pytensor.scalar import upcast
 from pytensor.tensor.shape import Shape_i
-from pytensor.tensor.type import discrete_dtypes
-from pytensor.xtensor.basic import tensor_from_xtensor, xtensor_from_tensor
-from pytensor.xtensor.math import Dot
-from pytensor.xtensor.reduction import XReduce
-from pytensor.xtensor.rewriting.ops import EqualSizes, discrete_matmul
-from pytensor.xtensor.rewriting.utils import register_lower_xtensor
-from pytensor.xtensor.vectorization import XElemwise
+from pytensor.tensor.type import complex_dtypes, discrete_dtypes
+from pytensor.xtensor.rewriting.ops import discrete_matmul
 
 
 Dims = tuple[str, ...]
 # Elemwise.perform cannot run an operation of more than 32 operands, and a product may be fused.
 MAX_FACTORS = {max_factors}
+# After `stabilize` (1.5), and before `reassociate_matmul_chain` (1.65) and `BlasOpt` (1.7).
+POSITION = {position}
 
 
 @dataclass(frozen=True)
@@ -102,61 +150,99 @@ class Lowering:
         return tuple(d for d in self.y_dims if d not in self.x_dims + self.out_dims)
 
 
-@register_lower_xtensor
-@node_rewriter(tracks=[Dot])
-def lower_dot(fgraph, node):
-    """Replace xtensor's dot by operations on tensors."""
-    [out] = node.outputs
-    lowering = Lowering(*(operand.type.dims for operand in (*node.inputs, out)))
-    x, y = map(tensor_from_xtensor, node.inputs)
-    return [xtensor_from_tensor(dot(lowering, x, y), lowering.out_dims)]
+def lower(x_dims: Dims, y_dims: Dims, summed_over: frozenset[str]) -> Lowering:
+    all_dims = dict.fromkeys(x_dims + y_dims)
+    return Lowering(x_dims, y_dims, tuple(d for d in all_dims if d not in summed_over))
 
 
-# Registered before the lowering of other elementwise operations, and so tried first.
-@register_lower_xtensor
-@node_rewriter(tracks=[XElemwise])
-def lower_softmax(fgraph, node):
-    """Lower softmax as a whole, since later rewrites may not recognize it in its parts."""
-    return softmax_replacement(node)
+def subscripts(lowering: Lowering) -> str:
+    """Return the einsum of a lowering."""
+    letters = dict.fromkeys(lowering.x_dims + lowering.y_dims)
+    letters = dict(zip(letters, symbols(len(letters)), strict=True))
+    groups = lowering.x_dims, lowering.y_dims, lowering.out_dims
+    x, y, out = ("".join(letters[dim] for dim in dims) for dims in groups)
+    return f"{x},{y}->{out}"
+
+
+def evaluate(lowering: Lowering, x: Any, y: Any) -> Any:
+    """Compute a lowering, whose dims are the letters of an einsum."""
+    x_dims, y_dims, out = map("".join, (lowering.x_dims, lowering.y_dims, lowering.out_dims))
+    return np.einsum(f"{x_dims},{y_dims}->{out}", x, y)
 '''
 
 
 def apply(package: Path) -> list[Path]:
     """Write the edit into a copy of PyTensor's package, and return the files."""
-    dispatch = package / "link" / "numba" / "dispatch"
     rewriting = package / "xtensor" / "rewriting"
     written = {
         rewriting / "math.py": lowering_module(),
-        rewriting / "ops.py": operations_module(),
-        dispatch / "xtensor.py": inspect.getsource(numba_ops).replace(
-            "refdot.pytensor.lowerings.ops", "pytensor.xtensor.rewriting.ops"
-        ),
-        dispatch / "__init__.py": (dispatch / "__init__.py").read_text(encoding="utf-8")
-        + "\nimport pytensor.link.numba.dispatch.xtensor\n",
+        rewriting / "contraction.py": contraction_module(),
+        rewriting / "ops.py": source(ops),
     }
+    for backend, operations in (("numba", numba_ops), ("jax", jax_ops)):
+        dispatch = package / "link" / backend / "dispatch"
+        init = dispatch / "__init__.py"
+        imported = f"\nimport pytensor.link.{backend}.dispatch.xtensor\n"
+        written[dispatch / "xtensor.py"] = dispatch_module(operations)
+        written[init] = init.read_text(encoding="utf-8") + imported
     for path, text in written.items():
         path.write_text(without_rules(text), encoding="utf-8")
     return list(written)
 
 
+def module(head: str, *parts: Any) -> str:
+    """Return the source of a module: a head, and functions and classes of refdot."""
+    return "\n\n".join([head, *map(source, parts)])
+
+
+def source(part: Any) -> str:
+    """Return the source of a function, class or module, without its examples."""
+    text = inspect.getsource(part)
+    text = re.sub(r'\n\n *Examples\n *-+\n.*?(?=\n? *""")', "\n", text, flags=re.DOTALL)
+    return re.sub(r"  # type: ignore.*", "", text)
+
+
 def lowering_module() -> str:
-    """Return the source of the lowering."""
-    head = HEAD.replace("{max_factors}", str(direct.MAX_FACTORS))
-    parts = map(inspect.getsource, PARTS)
-    module = "\n\n".join([head, *parts])
-    # The example in the docstring of `dot` needs refdot.
-    before, _, rest = module.partition("\n    Examples\n")
-    return before + '    """' + rest.partition('"""')[2]
+    """Return the lowerings of dot and softmax."""
+    return module(
+        LOWERING, direct.with_equal_sizes, softmax.softmax_replacement, softmax.stable_softmax
+    )
+
+
+def contraction_module() -> str:
+    """Return the operation for a dot, and the rewrite that replaces it."""
+    head = CONTRACTION.replace("{max_factors}", str(expansion.MAX_FACTORS))
+    parts = (
+        lowering.symbols,
+        contraction.Contraction,
+        *functions_of(contraction),
+        expansion.Operand,
+        *functions_of(expansion),
+    )
+    register = next(line for line in source(expansion).split("\n") if line.startswith("optdb."))
+    head = head.replace("{position}", str(expansion.POSITION))
+    return module(head, *parts) + f"\n\n{register}\n"
+
+
+def functions_of(of: Any) -> Iterable[Any]:
+    """Return the functions that a module defines, in order; a rewriter is its function."""
+    found = (getattr(value, "fn", value) for value in vars(of).values())
+    return [each for each in found if inspect.isfunction(each) and each.__module__ == of.__name__]
+
+
+def dispatch_module(of: Any) -> str:
+    """Return how a backend runs the operations."""
+    text = source(of)
+    for name in ("contraction", "ops"):
+        text = text.replace(
+            f"refdot.pytensor.lowerings.{name}", f"pytensor.xtensor.rewriting.{name}"
+        )
+    return text
 
 
 def without_rules(text: str) -> str:
     """Remove the numbers of refdot's rules, which mean nothing in PyTensor."""
     return re.sub(r" \(R\d+\)|\bR\d+: | of R4\b", "", text)
-
-
-def operations_module() -> str:
-    """Return the source of the operations, without the comments for refdot's type checker."""
-    return re.sub(r"  # type: ignore.*", "", inspect.getsource(ops))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A dot as one operation on tensors, and its derivatives, which are of the same kind.
+"""A dot as one operation on tensors, and its derivatives.
 
 A graph of reshapes to sizes that are not static takes PyTensor long to rewrite, since each of its
 early rewrites walks the graph of these sizes. A `Contraction` has no reshapes, and reads its shape

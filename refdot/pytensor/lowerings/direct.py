@@ -1,4 +1,4 @@
-"""The lowering "direct": each dot is one operation until PyTensor has simplified the graph.
+"""The lowering "direct": a dot is one operation until late.
 
 It reads the same `Lowering` as the oracle: see `refdot.pytensor.lowerings.contraction` for the
 operation, and `refdot.pytensor.lowerings.expansion` for the tensor code that replaces it.

@@ -56,14 +56,14 @@ def _sizes(fgraph: Any, op: Contraction, x: Any, y: Any) -> dict[str, Any]:
     """Return the size of each axis: an int if it is static in either operand, else a symbol."""
     # PyTensor keeps the symbol that it found simplest, if it runs its shape rewrites.
     feature = getattr(fgraph, "shape_feature", None)
+    symbol = feature.get_shape if feature else lambda tensor, axis: Shape_i(axis)(tensor)
     sizes: dict[str, Any] = {}
     for tensor, letters in ((x, op.x), (y, op.y)):
         for axis, (letter, size) in enumerate(zip(letters, tensor.type.shape, strict=True)):
             if size is not None:
                 sizes[letter] = size
             elif letter not in sizes:
-                known = feature and feature.shape_of[tensor][axis]
-                sizes[letter] = Shape_i(axis)(tensor) if known is None else known
+                sizes[letter] = symbol(tensor, axis)
     return sizes
 
 
@@ -76,8 +76,9 @@ def expanded(lowering: Lowering, x: Any, y: Any, sizes: Mapping[str, Any]) -> An
     --------
     >>> from refdot.lowering import lower_dot
     >>> x, y = pt.tensor("x", shape=(2, 3)), pt.tensor("y", shape=(3, 5))
-    >>> expanded(lower_dot("ab", "bc"), x, y, {"a": 2, "b": 3, "c": 5}).owner.op
-    Dot
+    >>> low = lower_dot(("a", "b"), ("b", "c"))
+    >>> expanded(low, x, y, {"a": 2, "b": 3, "c": 5}).owner.op
+    Dot()
     """
     dtype = upcast(x.dtype, y.dtype)
     left = Operand(x, lowering.x_dims).sum(lowering.x_summed, dtype)
