@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
 from keyword import iskeyword
 
 from refdot.cases.case import Operand
@@ -158,12 +157,6 @@ class Program:
             tuple(step for step in self.steps if step.name in needed),
             self.outputs,
         )
-
-    def new_name(self, stem: str, others: Iterable[str] = ()) -> str:
-        """Return a name that no value has: the stem, with a number if it is taken."""
-        taken = {*self.types, *others}
-        names = chain([stem], (f"{stem}_{number}" for number in range(2, len(taken) + 3)))
-        return next(name for name in names if name not in taken)
 
     def __str__(self) -> str:
         inputs = (f"{name}: {operand}" for name, operand in self.inputs)

@@ -1,15 +1,16 @@
 """Measure the bounds on the errors of programs: the largest ratio of an error to its bound.
 
-`python tests/programs/bound_table.py [PROGRAMS]` draws programs and prints a table: for each
-operation, the number of steps and the largest ratio in each arithmetic. Above 1 the bound would be
-wrong, and far below 1 it would miss errors.
+`python tests/programs/bound_table.py` writes the table of `docs/programs.md`: for each operation,
+the number of steps in 1,000 random programs and their gradients, and the largest ratio in each
+arithmetic. Above 1 the bound would be wrong, and far below 1 it would miss errors.
 """
 
 from __future__ import annotations
 
-import sys
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 from arithmetic import CONTEXT, Exact, Perturbed, Plain, Rearranged, run
@@ -23,6 +24,11 @@ __all__ = ["ARITHMETICS", "ratios", "table"]
 
 ARITHMETICS = ("exact", "plain", "rearranged", "perturbed")
 UNIT = 2.0**-53
+PROGRAMS = 1000
+PAGE = Path(__file__).parents[2] / "docs" / "programs.md"
+BLOCK = re.compile(
+    r"(?<=<!-- written by tests/programs/bound_table\.py -->\n).*?(?=\n<!-- end -->)", re.DOTALL
+)
 
 
 def arithmetics(case: ProgramCase, program: Program) -> dict[str, Plain]:
@@ -79,14 +85,18 @@ def table(programs: int, seed: int = 0) -> tuple[Counter[str], dict[tuple[str, s
     return steps, worst
 
 
-def main(programs: int = 1000) -> None:
-    steps, worst = table(programs)
-    print("| operation | steps |", " | ".join(ARITHMETICS), "|")
-    print("|---|--:|" + "--:|" * len(ARITHMETICS))
+def main() -> None:
+    steps, worst = table(PROGRAMS)
+    lines = [
+        f"| operation | steps | {' | '.join(ARITHMETICS)} |",
+        f"|---|--:|{'--:|' * len(ARITHMETICS)}",
+    ]
     for operation, number in steps.most_common():
         cells = (f"{worst[operation, arithmetic]:.2g}" for arithmetic in ARITHMETICS)
-        print(f"| {operation} | {number:,} |", " | ".join(cells), "|")
+        lines.append(f"| {operation} | {number:,} | {' | '.join(cells)} |")
+    text = "\n".join(["", *lines, ""])
+    PAGE.write_text(BLOCK.sub(lambda _: text, PAGE.read_text("utf-8")), "utf-8")
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main()

@@ -181,10 +181,5 @@ def test_pruned_drops_what_no_output_needs():
     assert [name for name, _ in whole.pruned(keep_inputs=True).inputs] == ["x", "y", "w", "n"]
 
 
-def test_a_new_name_is_not_taken():
-    one = program(f"{INPUTS}\nx_2 = exp(x)\nreturn x_2")
-    assert [one.new_name("v"), one.new_name("x"), one.new_name("x", ["x_3"])] == ["v", "x_3", "x_4"]
-
-
 def test_programs_are_values():
     assert len({with_step("exp(x)"), with_step("exp(x)"), with_step("exp(y)")}) == 2

@@ -13,7 +13,7 @@ from refdot.programs.strategies import program_cases
 
 @pytest.fixture(scope="module")
 def drawn():
-    return [program_at(2, index) for index in range(250)]
+    return [program_at(2, index) for index in range(160)]
 
 
 def test_a_program_has_2_to_6_steps_and_every_step_is_needed(drawn):
