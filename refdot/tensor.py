@@ -98,8 +98,8 @@ class NamedTensor:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """The dtype of the values."""
-        return self.data.dtype
+        """The dtype of the values in the byte order of this machine, whatever theirs is."""
+        return self.data.dtype.newbyteorder("=")
 
     @property
     def ndim(self) -> int:
@@ -142,7 +142,7 @@ class NamedTensor:
         """Sum over the given dims, or over all dims if none is given; the dtype is kept (R7)."""
         self._check_has(dims)
         axes = tuple(self.dims.index(dim) for dim in dims or self.dims)
-        summed = self.data.sum(axis=axes, dtype=self.dtype.newbyteorder("="))
+        summed = self.data.sum(axis=axes, dtype=self.dtype)
         return NamedTensor(summed, [dim for dim in self.dims if dims and dim not in dims])
 
     def _check_has(self, dims: Iterable[str]) -> None:

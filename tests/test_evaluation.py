@@ -28,7 +28,7 @@ from dots import (
 from hypothesis import given
 
 from refdot import evaluation
-from refdot.evaluation import dot, dot_vjp
+from refdot.evaluation import dot, dot_jvp, dot_vjp
 from refdot.judging.references import dot_by_definition, dot_by_records
 from refdot.tensor import NamedTensor
 
@@ -306,6 +306,8 @@ LAYOUTS = {
     "unaligned": lambda array: (
         np.frombuffer(b"?" + array.tobytes(), "u1")[1:].view(array.dtype).reshape(array.shape)
     ),
+    "byte-swapped": lambda array: array.astype(array.dtype.newbyteorder()),
+    "part of a larger array": lambda array: np.pad(array, 1, constant_values=np.nan)[1:-1, 1:-1],
 }
 
 
@@ -331,6 +333,26 @@ def test_operands_may_be_broadcast_views(dim, threshold):
     x = NamedTensor(np.broadcast_to(np.array([2.0, 3.0, 5.0]), (2, 3)), ("a", "b"))
     with matmul_from(threshold):
         assert_agrees_with_references(x, NamedTensor(np.broadcast_to(7.0, (3, 5)), ("b", "c")), dim)
+
+
+@with_and_without_matmul
+@pytest.mark.parametrize("dim", [None, ..., (), "store"], ids=str)
+def test_operands_may_be_overlapping_windows(dim, threshold):
+    days = np.arange(20.0).reshape(2, 10)
+    windows = np.lib.stride_tricks.sliding_window_view(days, 3, axis=1)
+    x = NamedTensor(windows, ("store", "day", "lag"))
+    with matmul_from(threshold):
+        assert_agrees_with_references(x, tensor("store lag k", {"store": 2, "lag": 3, "k": 5}), dim)
+
+
+@pytest.mark.parametrize("derivative", [dot_vjp, dot_jvp])
+def test_derivatives_of_byte_swapped_operands_are_native(derivative):
+    x = NamedTensor(np.arange(6.0).reshape(2, 3).astype(">f8"), ("a", "b"))
+    y = NamedTensor(np.arange(3.0).astype("<f8"), "b")
+    arguments = (NamedTensor([1.0, 2.0], "a"),) if derivative is dot_vjp else (x, y)
+    found = derivative(x, y, *arguments)
+    for result in found if isinstance(found, tuple) else [found]:
+        assert result.data.dtype.isnative
 
 
 @with_and_without_matmul

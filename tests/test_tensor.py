@@ -78,6 +78,15 @@ def test_a_tensor_has_an_array_and_dims(tensor):
     assert (tensor.ndim, tensor.dtype) == (3, np.dtype("float64"))
 
 
+def test_the_dtype_does_not_depend_on_the_byte_order():
+    swapped = np.array([1.0, 2.0], np.dtype("float64").newbyteorder())
+    tensor = NamedTensor(swapped, ("a",))
+    assert tensor.data is swapped
+    assert tensor.dtype.isnative
+    assert tensor == NamedTensor([1.0, 2.0], ("a",))
+    assert tensor.sum("a").data.dtype.isnative
+
+
 def test_an_array_is_not_copied():
     array = NUMBERS.copy()
     assert NamedTensor(array, ("a", "b", "c")).data is array

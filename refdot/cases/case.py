@@ -220,7 +220,9 @@ class DotCase:
     same_array: bool = False
 
     def __str__(self) -> str:
-        y = self._renaming if self.same_variable else str(self.y)
+        y = str(self.y)
+        if self.same_variable:
+            y = f"x.{self.rename_call}" if self.new_names else "x"
         notes = [
             "same array" if self.same_array else "",
             "" if self.regime == "exact" else self.regime,
@@ -238,13 +240,13 @@ class DotCase:
         return {old: new for old, new in pairs if old != new}
 
     @property
-    def _renaming(self) -> str:
+    def rename_call(self) -> str:
+        """The call that gives x the dims of y, such as "rename(b='c')", or "" if it has them."""
         names = self.new_names
-        if not names:
-            return "x"
-        if all(isinstance(old, str) and old.isidentifier() and not iskeyword(old) for old in names):
-            return f"x.rename({', '.join(f'{old}={new!r}' for old, new in names.items())})"
-        return f"x.rename({names!r})"
+        if all(map(_is_keyword_argument, names)):
+            arguments = ", ".join(f"{old}={new!r}" for old, new in names.items())
+            return arguments and f"rename({arguments})"
+        return f"rename({names!r})"
 
     @property
     def share_memory(self) -> bool:
@@ -318,3 +320,10 @@ class DotCase:
             return replace(operand, dims=tuple(names.get(dim, dim) for dim in operand.dims))
 
         return replace(self, x=rename(self.x), y=rename(self.y), dim=self.dim.renamed(names))
+
+
+def _is_keyword_argument(dim: _Dim) -> bool:
+    """Whether `rename` can be given a dim's new name as a keyword argument."""
+    # Python normalizes other identifiers, and `self` is a parameter of every method.
+    is_name = isinstance(dim, str) and dim.isascii() and dim.isidentifier()
+    return is_name and not iskeyword(dim) and dim != "self"

@@ -194,14 +194,12 @@ class Outcome:
 
 def effects(inputs: tuple[Array, ...], before: tuple[Array, ...], output: Array) -> list[str]:
     """Return descriptions of the inputs that a call changed or whose memory its output shares."""
-    if len(inputs) == 2 and np.shares_memory(*inputs):
-        named = {"x and y": (inputs[0], before[0])}  # what happens to one happens to both
-    else:
-        named = dict(zip("xy", zip(inputs, before, strict=True), strict=False))
+    is_shared = len(inputs) == 2 and inputs[0] is inputs[1]
+    names = ["the array of x and y"] if is_shared else "xy"
     found = []
-    for name, (array, copy) in named.items():
+    for name, array, copy in zip(names, inputs, before, strict=False):
         if not np.array_equal(array, copy, equal_nan=array.dtype.kind in "fc"):
-            found.append(f"{name} {'were' if 'and' in name else 'was'} written to")
+            found.append(f"{name} was written to")
         if np.may_share_memory(array, output) and np.shares_memory(array, output):
             found.append(f"the output shares memory with {name}")
     return found

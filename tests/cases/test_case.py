@@ -289,6 +289,9 @@ TEXTS = {
     "dot(float64(class: 2?, b: 3?), x.rename({'class': ''}), dim=None)": DotCase(
         replace(MATRIX, dims=("class", "b")), replace(MATRIX, dims=("", "b")), same_variable=True
     ),
+    "dot(float64(self: 2?, é: 3?), x.rename({'self': 'a', 'é': 'b'}), dim=None)": DotCase(
+        replace(MATRIX, dims=("self", "é")), MATRIX, same_variable=True
+    ),
     "dot(float64 slice shared identity(a: 2?, b: 3?), float64 constant(b: 3), dim=None)": replace(
         CASE,
         x=replace(MATRIX, layout="slice", origin="shared", content="identity"),

@@ -11,11 +11,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from planted import FAULTS
 from planting import Fault, planted
 from pytensor.xtensor.rewriting.utils import lower_xtensor_db
 
+from refdot.cases.case import LAYOUTS, DotCase
 from refdot.cases.notation import dot_case
 from refdot.check.batch import judge
 from refdot.check.plan import Configuration
@@ -56,6 +58,11 @@ def restored_settings() -> Iterator[None]:
 
 def exit_code(path) -> int:
     """Run a script in this process."""
+    return run_script(path)[0]
+
+
+def run_script(path) -> tuple[int, dict[str, Any]]:
+    """Run a script in this process, and return its exit code and its variables."""
     namespace: dict[str, Any] = {"__name__": "__main__"}
     with restored_settings():
         with pytest.raises(SystemExit) as left:
@@ -64,7 +71,7 @@ def exit_code(path) -> int:
         # the garbage collector would restore the lowering in the middle of some later test.
         if "installed" in namespace:
             namespace["installed"].__exit__(None, None, None)
-    return left.value.code
+    return left.value.code, namespace
 
 
 @pytest.fixture(params=ON_PYTHON, ids=[fault.name for fault in ON_PYTHON])
@@ -178,9 +185,20 @@ RIGHT = {
     "one variable": dot_case("a? b?", "a? b?", "a", same_variable=True),
     "as a method": dot_case("a? b?", "b? c?", ("a", "b"), call="method"),
     "as an operator": dot_case("a? b?", "b? c?", call="operator"),
+    "a constant": dot_case("a b", "b? c?", origin=("constant", "input")),
+    "constants": dot_case("a b", "b c", origin="constant", layout="fortran"),
+    "shared variables": dot_case("a? b?", "b? c", origin="shared", layout="slice"),
+    "a constant of zeros": dot_case(
+        "a? b?", "b c", origin=("shared", "constant"), content=("drawn", "zeros")
+    ),
+    "one variable under other names": dot_case("a:3? b?", "b? c:3?", same_variable=True),
+    "one shared variable under other names": dot_case(
+        "a:3? class:3?", "class:3? b?", same_variable=True, origin="shared"
+    ),
+    "one array": dot_case("a:3? b?", "b? c:3?", same_array=True, layout="windows"),
     **{
         f"{layout} layout": dot_case("a? b?", "b? a? c?", layout=layout)
-        for layout in ("fortran", "reversed", "strided", "read-only")
+        for layout in ("fortran", "windows", "slice")
     },
 }
 ABOUT = {
@@ -212,15 +230,61 @@ def test_a_name_cannot_set_the_encoding_of_a_script(name, tmp_path):
 @pytest.mark.parametrize("kind", ABOUT)
 @pytest.mark.parametrize("case", RIGHT.values(), ids=RIGHT)
 def test_a_script_about_a_correct_answer_exits_0(case, kind, lowering, tmp_path):
+    about = ABOUT[kind]
     if kind == "wrong-gradient":
         case = replace(case, gradient_order=1)
-        if "float" not in case.x.dtype:
+        about = about | {"operand": "y" if case.x.origin == "constant" else "x"}
+        if "float" not in case.x.dtype or case.y.origin == "constant":
             return
     mismatch = Mismatch(
-        kind=kind, detail="no detail", expected="this", got="that", case=case, **ABOUT[kind]
+        kind=kind, detail="no detail", expected="this", got="that", case=case, **about
     )
     path = tmp_path / "reproducer.py"
     path.write_text(TARGET.reproducer(mismatch, "python", lowering), encoding="utf-8")
+    assert exit_code(path) == 0
+
+
+def script_about(case: DotCase, kind: str = "wrong-value") -> str:
+    mismatch = Mismatch(
+        kind=kind, detail="no detail", expected="this", got="that", case=case, **ABOUT[kind]
+    )
+    return TARGET.reproducer(mismatch, "python", "stock")
+
+
+@pytest.mark.parametrize("sizes", ["a:2? b:3? c:4?", "a:2? b:0? c:3?"], ids=["full", "empty"])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_script_rebuilds_the_layout_of_every_array(layout, sizes, tmp_path):
+    case = dot_case(sizes, sizes, layout=("c", layout), origin=("shared", "input"))
+    path = tmp_path / "reproducer.py"
+    # Such a script only builds the graph, which takes little time.
+    path.write_text(script_about(case, "wrong-dims"), encoding="utf-8")
+    code, variables = run_script(path)
+    assert code == 0
+    for name, array in zip("xy", case.arrays(), strict=True):
+        rebuilt = variables[f"{name}_value"]
+        assert (rebuilt.strides, rebuilt.dtype) == (array.strides, array.dtype)
+        assert rebuilt.flags.writeable == array.flags.writeable
+        assert np.array_equal(rebuilt, array)
+
+
+def test_a_script_passes_the_same_array_twice(tmp_path):
+    path = tmp_path / "reproducer.py"
+    path.write_text(script_about(dot_case("a? b?", "a? b?", same_array=True)), encoding="utf-8")
+    code, variables = run_script(path)
+    assert code == 0
+    assert variables["x_value"] is variables["y_value"]
+
+
+@pytest.mark.parametrize("kind", ["wrong-value", "nondeterminism"])
+def test_a_script_renames_a_variable_as_users_do(kind, tmp_path):
+    case = dot_case("a:3? b?", "b? c:3?", "b", same_variable=True)
+    about = {"rule": "R10", "stage": "build"} if kind == "nondeterminism" else ABOUT[kind]
+    mismatch = Mismatch(kind=kind, detail="op", expected="this", got="that", case=case, **about)
+    text = TARGET.reproducer(mismatch, "python", "stock")
+    if kind == "wrong-value":
+        assert "y_named = x_named.rename(a='b', b='c')\n" in text
+    path = tmp_path / "reproducer.py"
+    path.write_text(text, encoding="utf-8")
     assert exit_code(path) == 0
 
 

@@ -136,6 +136,33 @@ def test_writes_to_inputs_and_shared_memory_are_recorded():
     assert outcome.values == tuple(rd.dot(*CASE.tensors(number)) for number in range(REPLICATES))
 
 
+@pytest.mark.parametrize("same", ["same_array", "same_variable"])
+def test_an_effect_on_an_array_that_is_both_operands_is_recorded_once(same):
+    case = dot_case("a b", "a b", **{same: True})
+
+    def writes(x, y, dim=None):
+        result = rd.dot(x, y, dim)
+        write(x)
+        return result
+
+    written, views = outcome_of(writes, case), outcome_of(lambda x, y, dim=None: y, case)
+    assert written.side_effects == ("the array of x and y was written to",)
+    assert views.side_effects == ("the output shares memory with the array of x and y",)
+
+
+def test_the_numbers_of_a_constant_are_the_same_in_every_replicate():
+    seen = []
+
+    def dot(x, y, dim=None):
+        seen.append((x, y))
+        return rd.dot(x, y, dim)
+
+    outcome_of(dot, dot_case("a b", "b", origin=("constant", "shared")))
+    (x, y), (next_x, next_y) = seen
+    assert x == next_x
+    assert y != next_y
+
+
 def test_interleaved_arrays_share_no_memory():
     array = np.arange(10.0)
     assert effects((array[::2],), (array[::2].copy(),), array[1::2]) == []
@@ -183,6 +210,25 @@ def test_gradients_of_the_same_variable_are_added():
     _, y = rd.dot_vjp(x, x, NamedTensor(1.0, ()))
     cotangent = case.cotangents()[0].data
     assert (first.operand, first.value.tolist()) == ("x", (2 * cotangent * y.data).tolist())
+
+
+def test_gradients_of_one_variable_under_two_names_are_added():
+    case = dot_case("a:3 b", "b c:3", same_variable=True, gradient_order=1)
+    (first, _) = outcome_of(rd.dot, case, gradients=True).gradients
+    x, y = case.tensors()
+    x_bar, y_bar = rd.dot_vjp(x, y, case.cotangents()[0])
+    assert (first.operand, first.value.tolist()) == ("x", (x_bar.data + y_bar.data).tolist())
+
+
+@pytest.mark.parametrize("use_vjp", [False, True])
+def test_a_constant_has_no_gradient_but_a_shared_variable_has(use_vjp):
+    def dot(x, y, dim=None):
+        return rd.dot(x, y, dim)
+
+    if use_vjp:
+        dot.vjp = rd.dot_vjp
+    case = dot_case("a b", "b c", origin=("constant", "shared"), gradient_order=1)
+    assert [each.operand for each in outcome_of(dot, case, True).gradients] == ["y"] * REPLICATES
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from refdot.cases.case import DimArgument, Operand
+from refdot.cases.layouts import layout_function
 from refdot.errors import DimNotFoundError, SizeMismatchError
 from refdot.judging.expected import correct_gradient, correct_value, expected_error
 from refdot.judging.rounding import CorrectAnswers
@@ -70,6 +72,7 @@ def _environment() -> Environment:
     # Whatever comes from a case or a message enters a script through one of these or `literal`.
     jinja.filters.update(
         array_literal=_array_literal,
+        layout_name=_layout_name,
         names_literal=_names_literal,
         hashed_literal=_hashed_literal,
         reordered=reordered,
@@ -90,15 +93,23 @@ def _imports_of(code: str) -> str:
 
 
 def _array_literal(array: Array) -> str:
-    """Write an array as a flat list with a reshape, which suits empty arrays and many dims."""
+    """Write an array as a flat list with a reshape, which suits many dims."""
+    if array.size == 0:  # a reshape of an empty list has other strides
+        return f'np.zeros({array.shape}, dtype="{array.dtype.name}")'
     if array.dtype.kind == "c":
         parts = array.ravel().view(array.real.dtype)
-        return f'{_array_literal(parts)}.view("{array.dtype}").reshape({array.shape})'
-    code = f'np.array({array.ravel().tolist()!r}, dtype="{array.dtype}")'
+        return f'{_array_literal(parts)}.view("{array.dtype.name}").reshape({array.shape})'
+    code = f'np.array({array.ravel().tolist()!r}, dtype="{array.dtype.name}")'
     return code if array.ndim == 1 else f"{code}.reshape({array.shape})"
 
 
-def _names_literal(names: tuple[Any, ...]) -> str:
+def _layout_name(layout: str) -> str:
+    """Return the name of the function that gives an array a layout; empty for C order."""
+    function = layout_function(layout)
+    return function.__name__ if function else ""
+
+
+def _names_literal(names: Sequence[Any]) -> str:
     return f"names({list(names)!r})"  # a function that the template "determinism" defines
 
 
@@ -128,6 +139,34 @@ class _Script:
     def is_build_only(self) -> bool:
         """Whether building the graph shows the mismatch, without values."""
         return self.mismatch.stage == "build" and self.mismatch.kind != "accepted-invalid"
+
+    @property
+    def has_values(self) -> bool:
+        """Whether the script needs the values of the operands."""
+        origins = {operand.origin for operand in operands(self.mismatch.case).values()}
+        kind = self.mismatch.kind
+        if kind == "resources":
+            return False
+        needs_no_call = self.is_build_only or kind == "nondeterminism"
+        return not needs_no_call or origins != {"input"}
+
+    @property
+    def layout_sources(self) -> list[str]:
+        """The sources of the functions that give the operands their layouts."""
+        layouts = {operand.layout: None for operand in operands(self.mismatch.case).values()}
+        functions = filter(None, map(layout_function, layouts))
+        return [inspect.getsource(function) for function in functions]
+
+    @property
+    def inputs(self) -> list[str]:
+        """The operands that are arguments of the function."""
+        named = operands(self.mismatch.case).items()
+        return [name for name, operand in named if operand.origin == "input"]
+
+    @property
+    def ones_of_inputs(self) -> str:
+        """The arguments for another call."""
+        return ", ".join(f"np.ones_like({name}_value)" for name in self.inputs)
 
     @property
     def is_merged(self) -> bool:
@@ -169,7 +208,11 @@ class _Script:
     def differentiated(self) -> list[str]:
         """The operands to differentiate: the floating-point ones, or the discrete one at fault."""
         named, wanted = operands(self.mismatch.case), self.mismatch.operand
-        kinds = {name: np.dtype(operand.dtype).kind for name, operand in named.items()}
+        kinds = {
+            name: np.dtype(operand.dtype).kind
+            for name, operand in named.items()
+            if operand.origin != "constant"
+        }
         if wanted and kinds[wanted] != "f":
             return [wanted]
         return [name for name, kind in kinds.items() if kind == "f"]
