@@ -21,12 +21,12 @@ SUMS = dot_case("a? b?", "a? c?", ("a", "b", "c"))
 def test_the_candidates_are_those_in_the_registries_of_pytensor():
     assert {"BatchedDot", "Dot", "Dot22", "Gemm", "Gemv", "Mul", "Sum"} <= {*kernels(BACKENDS["c"])}
     assert kernels(BACKENDS["numba"]) == ("BatchedDot", "Dot", "Mul", "Sum")
-    names = rewrites(BACKENDS["c"].make_mode())
+    names = rewrites(BACKENDS["c"])
     assert {"lower_dot", "local_dot_to_dot22", "GemmOptimizer", "inline_optimized_einsum"} <= {
         *names
     }
     assert "local_useless_reshape" not in names
-    assert len(rewrites(BACKENDS["python-minimum"].make_mode())) < len(names)
+    assert len(rewrites(BACKENDS["python-minimum"])) < len(names)
 
 
 def test_only_a_backend_with_a_blas_has_the_kernels_that_call_one():

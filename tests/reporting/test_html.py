@@ -262,6 +262,19 @@ def test_not_judged_section_is_absent_without_limits():
     assert set(grid(read(page_text(report, target))).values()) == {"passed"}
 
 
+def test_kernels_and_rewrites_are_counted_by_backend():
+    report = report_of(environment={"BLAS": "<none>", "numpy": "2.5"})
+    report.coverage["py"].kernels = {"Dot": 7, "gemm <2>": 0}
+    report.coverage["c"].kernels = {"Dot": 0}
+    root = read(page_text(report))
+    (table,) = root.findall(".//*[@aria-labelledby='kernels']/table")
+    rows = [[words(cell) for cell in row] for row in table.iter("tr")]
+    assert rows == [["name", "py", "c"], ["Dot", "7", "never"], ["gemm <2>", "never", "−"]]
+    assert root.find(".//*[@id='rewrites']") is None
+    (facts,) = find_by_class(root, "facts")
+    assert "environmentBLAS <none>, numpy 2.5" in map(words, facts)
+
+
 def test_grid_has_a_cell_for_each_rule_and_backend():
     cells = grid(read(page_text(report_of(*FINDINGS, finding(SIZES, "c")))))
     assert set(cells) == set(product(RULES, ("py", "c")))

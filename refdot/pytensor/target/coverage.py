@@ -14,7 +14,7 @@ from typing import Any
 from unittest.mock import patch
 
 from pytensor.compile.maker import FunctionMaker
-from pytensor.compile.mode import Mode, optdb
+from pytensor.compile.mode import optdb
 from pytensor.graph.op import HasInnerGraph, Op
 from pytensor.graph.rewriting.basic import (
     ChangeTracker,
@@ -78,18 +78,20 @@ def kernels(backend: PyTensorBackend) -> tuple[str, ...]:
     return tuple(sorted({each.__name__ for each in found} | {"Mul", "Sum"}))
 
 
-def rewrites(mode: Mode) -> tuple[str, ...]:
-    """Return the names of the rewrites in a mode that are about dots."""
-    return tuple(sorted({_name(each) for each in _rewriters(mode)}))
+def rewrites(backend: PyTensorBackend) -> tuple[str, ...]:
+    """Return the names of the rewrites in a backend's mode that are about dots."""
+    return tuple(sorted({_name(each) for each in _rewriters(backend)}))
 
 
-def _rewriters(mode: Mode) -> Iterator[Any]:
-    for rewriter in _members(optdb.query(mode._optimizer)):
-        if isinstance(rewriter, FromFunctionNodeRewriter):
-            if any(map(_is_dot, rewriter.tracks() or ())):
-                yield rewriter
-        elif isinstance(rewriter, GraphRewriter) and _is_named_after_dot(rewriter):
-            yield rewriter
+@cache  # PyTensor takes a while to find all its rewrites
+def _rewriters(backend: PyTensorBackend) -> tuple[Any, ...]:
+    return tuple(filter(_is_about_dots, _members(optdb.query(backend.make_mode()._optimizer))))
+
+
+def _is_about_dots(rewriter: Any) -> bool:
+    if isinstance(rewriter, FromFunctionNodeRewriter):
+        return any(map(_is_dot, rewriter.tracks() or ()))
+    return isinstance(rewriter, GraphRewriter) and _is_named_after_dot(rewriter)
 
 
 def _members(rewriter: Any) -> Iterator[Any]:
@@ -131,11 +133,12 @@ def _name(rewriter: Any) -> str:
 
 
 @contextmanager
-def recorded(mode: Mode) -> Iterator[Used]:
-    """Record what PyTensor uses for dots of a mode."""
+def recorded(backend: PyTensorBackend) -> Iterator[Used]:
+    """Record what PyTensor uses for dots on a backend."""
     used = Used()
-    candidates = {id(rewriter): _name(rewriter) for rewriter in _rewriters(mode)}
-    graph_rewriters = {type(each) for each in _rewriters(mode) if isinstance(each, GraphRewriter)}
+    rewriters = _rewriters(backend)
+    candidates = {id(rewriter): _name(rewriter) for rewriter in rewriters}
+    graph_rewriters = {type(each) for each in rewriters if isinstance(each, GraphRewriter)}
     transform, create = FromFunctionNodeRewriter.transform, FunctionMaker.create
 
     def recording_transform(rewriter: Any, *arguments: Any, **options: Any) -> Any:

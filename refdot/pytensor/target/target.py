@@ -108,7 +108,7 @@ class PyTensorTarget:
         ):
             # The determinism check needs no lowering, so it runs with only one of them.
             runner = Runner(mode, lowering, until, checks_determinism=lowering == self.lowerings[0])
-            with recorded(mode) as used:
+            with recorded(entry) as used:
                 return tuple(_run(runner, case, used) for case in cases)
 
     def environment(self) -> dict[str, str]:
@@ -131,7 +131,7 @@ def _backend(name: str, entry: PyTensorBackend) -> Backend:
         entry.slow_to_compile,
         entry.unsupported,
         () if absent else kernels(entry),
-        () if absent else rewrites(entry.make_mode()),
+        () if absent else rewrites(entry),
         has_own_messages=entry.links_blas,
     )
 
