@@ -10,10 +10,13 @@ from planting import Edit, Fault, planted
 from refdot.cases.case import DotCase
 from refdot.cases.notation import dot_case
 from refdot.judging.comparison import compare
+from refdot.pytensor.deviations.constants import constants_without_dtype_in_jax
 from refdot.pytensor.target import graph
 from refdot.pytensor.target.backends import BACKENDS
 from refdot.pytensor.target.configuration import configured
 from refdot.pytensor.target.target import PyTensorTarget
+from refdot.targets.mismatch import Mismatch
+from refdot.targets.outcome import Outcome
 from refdot.targets.protocol import deviation_of
 
 TARGET = PyTensorTarget()
@@ -71,9 +74,8 @@ INTEGER = dot_case("", "a?", None, "int64", origin=("constant", "input"), regime
 
 
 def test_an_integer_constant_is_rounded_to_a_float():
-    for lowering in ("inlined", "direct"):
-        assert verdicts(INTEGER, lowering) == [("wrong-value", "integer-constants-as-floats")]
-    assert verdicts(INTEGER, "stock") == []
+    assert verdicts(INTEGER, "inlined") == [("wrong-value", "integer-constants-as-floats")]
+    assert verdicts(INTEGER, "stock") == verdicts(INTEGER, "direct") == []
 
 
 # Each: a fault with the symptom of a deviation, as old and new source, and a case that shows it.
@@ -100,3 +102,20 @@ IMPOSTORS = {
 def test_a_fault_with_the_symptom_of_a_deviation_is_new(edit, case, kind):
     with planted(Fault("an impostor", "values", (edit,), case)):
         assert (kind, None) in verdicts(case, "inlined")
+
+
+@pytest.mark.parametrize(
+    ("case", "got", "is_known"),
+    [
+        (dot_case("", "", None, "float32", origin="constant"), "float64", True),
+        (dot_case("", "", None, "float32", origin="constant"), "float16", False),
+        (dot_case("", "", None, "float32"), "float64", False),
+        (dot_case("", "", None, "float32", origin="shared"), "float64", False),
+        (dot_case("a", "b", (), "float32", origin=("constant", "input")), "float64", False),
+    ],
+    ids=str,
+)
+def test_only_a_constant_of_one_number_loses_its_dtype_in_jax(case, got, is_known):
+    pytest.importorskip("jax")
+    mismatch = Mismatch("R7", "wrong-dtype", "run", "dtype", "float32", got, case)
+    assert constants_without_dtype_in_jax(mismatch, Outcome()) == is_known

@@ -8,12 +8,18 @@ import numpy as np
 from refdot.cases.case import DotCase
 from refdot.cases.notation import dot_case
 from refdot.evaluation import dot
+from refdot.judging.rounding import correct_answers
 from refdot.pytensor.deviations.record import has_valid_names, known_deviation, unequal_dims
 from refdot.targets.mismatch import Mismatch
 from refdot.targets.outcome import Outcome
 from refdot.tensor import Array, NamedTensor
 
-__all__ = ["dot_with_zeros", "integer_constants_as_floats", "product_with_zeros"]
+__all__ = [
+    "constants_without_dtype_in_jax",
+    "dot_with_zeros",
+    "integer_constants_as_floats",
+    "product_with_zeros",
+]
 
 _OF_ZEROS = {"origin": ("constant", "input"), "content": ("zeros", "drawn")}
 
@@ -60,7 +66,7 @@ def _is_zeros(case: DotCase, outcome: Outcome) -> bool:
 @known_deviation(
     "R6 wrong-value",
     dot_case("", "a?", None, "int64", origin=("constant", "input"), regime="rounding"),
-    lowerings="inlined direct",
+    lowerings="inlined",
 )
 def integer_constants_as_floats(mismatch: Mismatch, outcome: Outcome) -> bool:
     """An integer constant of one number is converted to float64 and back, and loses digits.
@@ -74,6 +80,54 @@ def integer_constants_as_floats(mismatch: Mismatch, outcome: Outcome) -> bool:
         return False
     found = outcome.values[mismatch.replicate].data
     return any(np.array_equal(found, each) for each in _rounded(case, mismatch.replicate))
+
+
+# The dtype of Python's numbers in JAX, by the kind of the dtype that a constant has.
+_OF_PYTHON = {"b": "bool", "i": "int64", "u": "int64", "f": "float64", "c": "complex128"}
+
+
+@known_deviation(
+    "R6 R7 R8 wrong-value wrong-dtype wrong-gradient",
+    dot_case("", "", None, "float32", origin="constant"),
+    backends="jax",
+)
+def constants_without_dtype_in_jax(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """On JAX, a constant of one number loses its dtype.
+
+    `jax_typify_ndarray` (link/jax/dispatch/basic.py) turns each 0-d array into a Python number. If
+    rewrites have made the answer a constant, it gets the dtype of Python's numbers. Otherwise JAX
+    promotes a Python number to the dtype of the other operand, and computes in that.
+    """
+    case = mismatch.case
+    if mismatch.kind == "wrong-value":
+        found = outcome.values[mismatch.replicate]
+        return found.dtype != case.result_dtype and _is_weak_product(mismatch, found)
+    return mismatch.got in map(str, _dtypes_in_jax(case))
+
+
+def _dtypes_in_jax(case: DotCase) -> Iterator[np.dtype[Any]]:
+    """Yield the dtypes that an answer with a constant of no dtype can have."""
+    from jax.numpy import result_type
+
+    x, y = _numbers(case)
+    is_constant = case.x.origin == case.y.origin == "constant"
+    if is_constant or 0 in (x, y):
+        yield np.dtype(_OF_PYTHON[case.result_dtype.kind])
+    for number, other in ((x, case.y), (y, case.x)):
+        if number is not None:
+            yield np.dtype(result_type(number.item(), np.dtype(other.dtype)))
+
+
+def _is_weak_product(mismatch: Mismatch, found: NamedTensor) -> bool:
+    """Whether an answer is the product of operands in the dtype that it has."""
+    if found.dtype not in _dtypes_in_jax(mismatch.case):
+        return False
+    x, y = (
+        NamedTensor(tensor.data.astype(found.dtype), tensor.dims)
+        for tensor in _without_own_dims(mismatch.case, mismatch.replicate)
+    )
+    answers = correct_answers(x, y, mismatch.case.lowering.contracted)
+    return not answers.wrong(found.data).any()
 
 
 def _rounded(case: DotCase, replicate: int) -> Iterator[Array]:
