@@ -335,3 +335,8 @@ def test_a_masked_array_is_rejected():
         NamedTensor(masked, "a")
     assert str(info.value) == "a NamedTensor has no mask: fill the masked array first"
     assert NamedTensor(masked.filled(0), "a") == NamedTensor([2.0, 0.0], "a")
+
+
+def test_a_byte_swapped_tensor_can_be_summed():
+    x = NamedTensor(np.array([[1, 2], [3, 4]], ">i8"), ("a", "b"))
+    assert x.sum("a") == NamedTensor(np.array([4, 6]), "b")

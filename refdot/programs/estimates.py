@@ -189,7 +189,7 @@ class Estimate:
 
 def known(tensor: NamedTensor) -> Estimate:
     """Return the estimate of an input, which has no error."""
-    data = tensor.data
+    data = tensor.data.astype(tensor.dtype.newbyteorder("="), copy=False)
     if data.dtype.kind == "i":
         return Estimate(tensor.dims, data.dtype, data, *(np.zeros(data.shape, WIDEST),) * 2, 1.0)
     value, is_finite = data.astype(WIDEST), np.isfinite(data)

@@ -107,6 +107,13 @@ def test_an_integer_dtype_wraps_and_is_exact():
     assert result.wrong(np.array([-largest])).all()
 
 
+def test_a_byte_swapped_integer_is_computed_with():
+    result = of("s = add(x, x); r = sum(s)", x=np.array([1, 2], "int64"))
+    swapped = {"x": NamedTensor(np.array([1, 2], ">i8"), "a")}
+    text = program("x: int64(a: 2)\ns = add(x, x)\nr = sum(s)\nreturn r")
+    assert estimate(text, swapped)["r"].value == result.value == 6
+
+
 def test_an_integer_is_rounded_when_it_becomes_floating_point():
     assert of("r = scale(x, 1.0)", x=np.array([2**53, 2**53 + 1])).bound.tolist()[0] == 0
     assert of("r = scale(x, 1.0)", x=np.array([2**53, 2**53 + 1])).bound[1] >= 1

@@ -38,6 +38,7 @@ def small(monkeypatch):
     for name, size in sizes.items():
         monkeypatch.setattr(attention, name, size)
     monkeypatch.setattr(attention, "CAUSAL", np.triu(np.full((5, 5), -1e9), 1))
+    monkeypatch.setattr(attention, "SCALE", 1 / np.sqrt(attention.HEAD_DIM))
     monkeypatch.setattr(measurement, "STEADY_SECONDS", 0.0)
 
 

@@ -6,7 +6,6 @@ of the keys, the weighted values, a projection back, and a residual connection. 
 mean square of the output of the last layer.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import sqrt
 from typing import Any
@@ -17,8 +16,9 @@ import pytensor.tensor as pt
 from pytensor.xtensor import as_xtensor, dot
 from pytensor.xtensor.math import softmax
 
-from refdot.evaluation import dot as oracle_dot
-from refdot.evaluation import dot_vjp
+from refdot.programs.gradients import gradient
+from refdot.programs.interpretation import NUMPY, interpret
+from refdot.programs.named import attention
 from refdot.tensor import Array, NamedTensor
 
 __all__ = ["Values", "draw_values", "oracle_loss", "tensor_model", "xtensor_model"]
@@ -101,46 +101,17 @@ def xtensor_model(values: Values, static: bool) -> tuple[Any, list[Any], Any]:
 def oracle_loss(values: Values) -> tuple[float, list[Array]]:
     """Compute the loss, and its gradients with respect to the input and each of the weights.
 
-    The oracle computes every dot and the gradient of every dot.
+    They are those of the program `refdot.programs.named.attention`.
     """
-    out = NamedTensor(values.x, INPUT_DIMS)
-    backwards = []
-    for into, back in values.layers:
-        out, backward = _oracle_layer(out, NamedTensor(into, IN_DIMS), NamedTensor(back, OUT_DIMS))
-        backwards.append(backward)
-    loss = float((out.data**2).mean())
-    bar = NamedTensor(2 * out.data / out.data.size, out.dims)
-    gradients: list[Array] = []
-    for backward in reversed(backwards):
-        bar, into_bar, back_bar = backward(bar)
-        gradients[:0] = [into_bar.data, back_bar.data]
-    return loss, [bar.data, *gradients]
-
-
-def _oracle_layer(
-    x: NamedTensor, into: NamedTensor, back: NamedTensor
-) -> tuple[NamedTensor, Callable[[NamedTensor], tuple[NamedTensor, ...]]]:
-    """Return the output of a layer, and a function that pulls its cotangent back to the inputs."""
-    qkv = oracle_dot(x, into, "embd")
-    q, k, v = (qkv.isel(qkv=i) for i in range(3))
-    k, v = k.rename(time="time_k"), v.rename(time="time_k")
-    scores = oracle_dot(q, k, "head_dim")  # batch, time, head, time_k
-    masked = scores.data * SCALE + CAUSAL[:, None]
-    powers = np.exp(masked - masked.max(axis=-1, keepdims=True))
-    weights = NamedTensor(powers / powers.sum(axis=-1, keepdims=True), scores.dims)
-    attended = oracle_dot(weights, v, "time_k")
-    out = oracle_dot(attended, back, ("head", "head_dim"))
-
-    def backward(bar: NamedTensor) -> tuple[NamedTensor, ...]:
-        attended_bar, back_bar = dot_vjp(attended, back, bar, ("head", "head_dim"))
-        weights_bar, v_bar = dot_vjp(weights, v, attended_bar, "time_k")
-        weighted = weights_bar.data * weights.data
-        scores_bar = weighted - weights.data * weighted.sum(axis=-1, keepdims=True)
-        q_bar, k_bar = dot_vjp(q, k, NamedTensor(scores_bar * SCALE, scores.dims), "head_dim")
-        dims = ("batch", "time", "head", "head_dim")
-        bars = (q_bar, k_bar.rename(time_k="time"), v_bar.rename(time_k="time"))
-        stacked = np.stack([part.transpose(*dims).data for part in bars])
-        x_bar, into_bar = dot_vjp(x, into, NamedTensor(stacked, ("qkv", *dims)), "embd")
-        return NamedTensor(x_bar.data + bar.data, x_bar.dims), into_bar, back_bar
-
-    return NamedTensor(x.data + out.data, x.dims), backward
+    model = attention(len(values.layers), BATCH, BLOCK, EMBD, HEADS, HEAD_DIM)
+    arrays = {"x": values.x}
+    for layer, (into, back) in enumerate(values.layers, start=1):
+        arrays |= {f"into_{layer}": into, f"back_{layer}": back}
+    gradients = gradient(model, "loss", tuple(arrays))
+    inputs = {
+        name: NamedTensor(array, model.types[name].dims)
+        for name, array in (arrays | {"causal": CAUSAL}).items()
+    }
+    loss = interpret(model, inputs, NUMPY)["loss"]
+    found = interpret(gradients, inputs | {"loss_bar": NamedTensor(1.0, ())}, NUMPY)
+    return float(loss.data), [found[name].data for name in gradients.outputs]
