@@ -85,7 +85,7 @@ def test_all_mismatches_of_the_edited_dot_come_before_the_lowering(edited, tmp_p
     known = (
         " at build: ",  # the arguments of dot, and the declared output
         "R8 accepted-invalid at lower: the gradient of",  # PyTensor's gradient of integers
-        "R13 late-error at lower: batch",  # `Dot.make_node` only compares contracted sizes
+        "R13 late-error at run: batch",  # `Dot.make_node` only compares contracted sizes
     )
     assert [signature for signature in found if not any(text in signature for text in known)] == []
 

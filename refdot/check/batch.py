@@ -55,13 +55,18 @@ def judge_cases(
     rewrites that the target uses are counted in `coverage`.
     """
     kinds = _kinds(only)
+    backend, lowering = configuration.backend, configuration.lowering
+
+    def run(case: DotCase) -> Outcome:
+        return target.run(case, backend, lowering, until)
+
     with closing(with_time_limit(cases, timeout)) as limited:
-        outcomes = target.run_all(limited, configuration.backend, configuration.lowering, until)
+        outcomes = target.run_all(limited, backend, lowering, until)
     if coverage is not None:
         for outcome in outcomes:
             coverage.count(Counter(outcome.kernels), Counter(outcome.rewrites))
     for case, outcome in zip(cases, outcomes, strict=True):
-        for mismatch in compare(case, outcome, target):
+        for mismatch in compare(case, outcome, target, run):
             if mismatch.kind in kinds:
                 yield _finding(target, mismatch, outcome, configuration)
 

@@ -191,6 +191,15 @@ class Outcome:
         raised = (self.raised, self.gradient_raised)
         return (*(error for error in raised if error is not None), *self.logged)
 
+    @property
+    def cause(self) -> Raised | None:
+        """The exception because of which there is no answer, if there is none.
+
+        If a rewrite fails in lowering, PyTensor logs that, and raises another exception later.
+        """
+        failed = (raised for raised in self.logged if raised.stage == "lower")
+        return self.raised and next(failed, self.raised)
+
 
 def effects(inputs: tuple[Array, ...], before: tuple[Array, ...], output: Array) -> list[str]:
     """Return descriptions of the inputs that a call changed or whose memory its output shares."""

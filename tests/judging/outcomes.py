@@ -258,6 +258,25 @@ OUTCOMES = {
         raised("lower", ValueError("Too many dimensions")),
         ["R11 rejected-valid at lower: ValueError: Too many dimensions"],
     ),
+    "27 dims rejected because a rewrite fails": (
+        LONG,
+        lambda of: Outcome(
+            raised=Raised.at("run", NotImplementedError("must be lowered")),
+            logged=(Raised.at("lower", ValueError("Too many dimensions")),),
+        ),
+        ["R11 rejected-valid at lower: ValueError: Too many dimensions"],
+    ),
+    "a valid case rejected beside a rewrite that fails": (
+        MATRICES,
+        lambda of: Outcome(
+            raised=Raised.at("run", ValueError("no")),
+            logged=(Raised.at("compile", ValueError("never")),),
+        ),
+        [
+            "R6 rejected-valid at run: ValueError: no",
+            "R14 structure at compile: a rewrite fails: ValueError: never",
+        ],
+    ),
     "26 dims rejected": (
         case(x=" ".join(f"d{i}" for i in range(26)), x_shape=(1,) * 26, y="d0", y_shape=(1,)),
         raised("lower", ValueError("Too many dimensions")),
@@ -410,6 +429,14 @@ OUTCOMES = {
         CONTRACTED,
         raised("run", ValueError("sizes differ: absurd")),
         ["R13 wrong-error at run: contracted, sizes differ: the message does not name the dim"],
+    ),
+    "late because a rewrite fails": (
+        CONTRACTED_STATIC,
+        lambda of: Outcome(
+            raised=Raised.at("run", NotImplementedError("must be lowered")),
+            logged=(Raised.at("lower", SIZES),),
+        ),
+        ["R13 late-error at run: contracted, sizes differ"],
     ),
     "unknown name not in the message": (
         MISSING,

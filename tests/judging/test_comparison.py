@@ -31,7 +31,7 @@ from outcomes import (
 import refdot as rd
 from refdot.cases.case import DotCase
 from refdot.cases.strategies import dot_cases
-from refdot.judging.comparison import compare, judge_answer, mentions, show
+from refdot.judging.comparison import compare, judge_answer, show
 from refdot.judging.expected import correct_gradient
 from refdot.judging.references import dot_by_definition
 from refdot.rules import ASPECTS, KINDS, STAGES
@@ -251,20 +251,6 @@ def test_an_expected_error_is_shown_with_its_stage():
         "TypeError at build: dim must be None, ..., a str or an iterable of str, got 5"
     )
     assert wrong.got == "no error"
-
-
-MENTIONS = {
-    "Size of dim 'b' differs": True,
-    "b: 3, 4": True,
-    "(b)": True,
-    "ab and b2 and b_": False,
-    "": False,
-}
-
-
-@pytest.mark.parametrize(("message", "mentioned"), MENTIONS.items())
-def test_a_message_names_a_dim_as_a_whole_word(message, mentioned):
-    assert mentions("b", message) == mentioned
 
 
 def test_right_gradients_are_the_gradients_of_the_oracle():

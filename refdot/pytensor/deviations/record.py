@@ -72,7 +72,7 @@ def has_raised(outcome: Outcome, type_: str, pattern: str = "", function: str = 
     `pattern` is searched in its message, and `function` is the name of a function of PyTensor, such
     as "Dot.perform", which raised it.
     """
-    error = outcome.raised or outcome.gradient_raised
+    error = outcome.cause or outcome.gradient_raised
     return error is not None and is_error(error, type_, pattern, function)
 
 

@@ -43,10 +43,10 @@ def batch_sizes_compared_late(mismatch: Mismatch, outcome: Outcome) -> bool:
     """
     case = mismatch.case
     both_static = {dim for dim in unequal_dims(case) if None not in static_sizes(case, dim)}
-    if not both_static or not both_static <= {*case.lowering.batch} or outcome.raised is None:
+    if not both_static or not both_static <= {*case.lowering.batch} or outcome.cause is None:
         return False
     cannot_lower = is_widened_sum(case, outcome) or has_too_many_dims(case, outcome)
-    return cannot_lower or is_about_sizes(outcome.raised, case)
+    return cannot_lower or is_about_sizes(outcome.cause, case)
 
 
 @known_deviation("R4 accepted-invalid", dot_case("a:1", "a:2?"), upstream="issues/408")

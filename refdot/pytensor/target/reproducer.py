@@ -16,8 +16,8 @@ import numpy as np
 
 from refdot.cases.case import DimArgument, Operand
 from refdot.cases.layouts import layout_function
-from refdot.errors import DimNotFoundError, SizeMismatchError
 from refdot.judging.expected import correct_gradient, correct_value, expected_error
+from refdot.judging.naming import names_dim, wrong_and_right_names
 from refdot.judging.rounding import CorrectAnswers
 from refdot.pytensor.lowerings.install import without_inner_graphs
 from refdot.pytensor.target.determinism import over_other_dims, reordered
@@ -48,6 +48,7 @@ def reproducer(mismatch: Mismatch, mode: str, lowering: str, blas_flags: str = "
         mismatch=mismatch,
         script=script,
         operands=operands(mismatch.case),
+        source_of_names_dim=inspect.getsource(names_dim),
         source_of_unlowered_nodes=inspect.getsource(unlowered_nodes),
         source_of_with_inner_operations=inspect.getsource(with_inner_operations),
         source_of_without_inner_graphs=inspect.getsource(without_inner_graphs),
@@ -223,12 +224,10 @@ class _Script:
         return STAGES[STAGES.index(self.mismatch.earliest_stage) + 1 :]
 
     @property
-    def dims_to_name(self) -> tuple[str, ...]:
-        """The dims of which an error message must name one."""
+    def names(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The names of which an error message must contain one, and less often the others (R13)."""
         error = expected_error(self.mismatch.case)
-        if isinstance(error, SizeMismatchError):
-            return error.dims
-        return error.missing if isinstance(error, DimNotFoundError) else ()
+        return wrong_and_right_names(self.mismatch.case, error) if error else ((), ())
 
     @property
     def correct_type(self) -> tuple[tuple[str, ...], str, tuple[int | None, ...]]:

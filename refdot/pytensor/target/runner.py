@@ -103,10 +103,11 @@ class Runner:
             outcome = replace(outcome, declared=Declared(out.dims, out.dtype, out.shape))
             if self.until == "build":
                 return _PreparedGraph(outcome)
-            with stage("lower"):
-                lowered = graphs.lower(graph)
-            found = self._unlowered_nodes([lowered], "the forward graph")
-            outcome = replace(outcome, unlowered_nodes=found)
+            lowering = partial(graphs.lower, graph)
+            lowered, logged = _run_with_rewrite_fallback("lower", lowering)
+            # A rewrite that fails leaves what it should have lowered.
+            found = () if logged else self._unlowered_nodes([lowered], "the forward graph")
+            outcome = replace(outcome, unlowered_nodes=found, logged=logged)
             if case.gradient_order:
                 given, refused = _discrete_gradients(case, graph, lowered)
                 outcome = replace(
@@ -116,7 +117,7 @@ class Runner:
                 gradient = _GradientGraph.build(case, graph, lowered)
                 found += self._unlowered_nodes(gradient.outputs, "the gradient graph")
                 outcome = replace(outcome, unlowered_nodes=found)
-            if self.until == "lower":
+            if self.until == "lower" and not logged:
                 return _PreparedGraph(outcome)
             compiling = partial(
                 pytensor.function,
@@ -125,9 +126,10 @@ class Runner:
                 mode=self.mode,
                 on_unused_input="ignore",
             )
-            function, logged = _run_with_rewrite_fallback("compile", compiling)
-            left = compiled_nodes(function, self.mode, self.lowering)
-            outcome = replace(outcome, logged=logged, compiled_nodes=left)
+            function, logged_again = _run_with_rewrite_fallback("compile", compiling)
+            left = () if logged else compiled_nodes(function, self.mode, self.lowering)
+            # The mode lowers what is left, so that the same rewrite fails again.
+            outcome = replace(outcome, logged=logged or logged_again, compiled_nodes=left)
             return _PreparedGraph(outcome, _CompiledGraph(function, graph, gradient))
         except StageError as stopped:
             return _PreparedGraph(replace(outcome, raised=stopped.raised))

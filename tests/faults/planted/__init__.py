@@ -18,6 +18,7 @@ from planted import (
     names,
     numba_kernels,
     products,
+    resources,
     rewrites,
     structure,
 )
@@ -37,6 +38,7 @@ _AREAS = (
     gradients,
     rewrites,
     structure,
+    resources,
     modes,
     c_kernels,
     numba_kernels,
