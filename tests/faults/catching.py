@@ -6,11 +6,15 @@ from dataclasses import replace
 from functools import cache
 
 from planting import Fault, planted
+from pytensor.printing import debugprint
 
 from refdot import check
 from refdot.cases.case import DotCase
 from refdot.check.plan import PROFILES, Batch, Campaign, Configuration
 from refdot.judging.expected import expected_error
+from refdot.pytensor.target.backends import BACKENDS
+from refdot.pytensor.target.configuration import configured
+from refdot.pytensor.target.graph import build, lower
 from refdot.pytensor.target.target import PyTensorTarget
 from refdot.targets.mismatch import Mismatch
 
@@ -58,16 +62,20 @@ def cases_needed(fault: Fault, seed: int = 0) -> tuple[int, Mismatch] | None:
     judged = 0
     for batch in _quick_batches(seed, Configuration(fault.backend, fault.lowering)):
         ((configuration, cases),) = batch.work
-        relevant = cases
-        if not batch.size_variants:
-            relevant = tuple(case for case in cases if _is_relevant(case, fault.aspect))
-        batch = replace(batch, work=((configuration, relevant),), only=(fault.aspect,))
-        with planted(fault):
-            found = _new_mismatches(batch)
-        if found:
-            # A size variant is not in the batch: it counts as the case that it varies.
-            place = cases.index(found[0].case) if found[0].case in cases else 0
-            return judged + place + 1, found[0]
+        # To run the other cases only takes time. A variant may be valid where its case is not.
+        relevant = tuple(
+            case
+            for case in cases
+            if (batch.size_variants or _is_relevant(case, fault.aspect)) and _may_show(fault, case)
+        )
+        if relevant:
+            batch = replace(batch, work=((configuration, relevant),), only=(fault.aspect,))
+            with planted(fault):
+                found = _new_mismatches(batch)
+            if found:
+                # A size variant is not in the batch: it counts as the case that it varies.
+                place = cases.index(found[0].case) if found[0].case in cases else 0
+                return judged + place + 1, found[0]
         judged += len(cases)
     return None
 
@@ -89,7 +97,33 @@ def _quick_batches(seed: int, configuration: Configuration) -> list[Batch]:
 
 
 def _is_relevant(case: DotCase, aspect: str) -> bool:
-    """Return whether a case can show a mismatch of an aspect; to run others only takes time."""
+    """Return whether a case can show a mismatch of an aspect."""
     valid = expected_error(case) is None
     has_gradient = valid and case.gradient_order > 0
     return {"errors": not valid, "values": valid, "gradients": has_gradient}.get(aspect, True)
+
+
+def _may_show(fault: Fault, case: DotCase) -> bool:
+    """Return False if a fault is in code that builds graphs, and builds the same one of a case."""
+    if fault.aspect not in ("values", "errors"):
+        return True
+    if not all(edit.where.startswith(_BUILDING) for edit in fault.edits):
+        return True
+    before = _graph(case, fault.lowering)
+    with planted(fault):
+        return before != _graph.__wrapped__(case, fault.lowering)
+
+
+_BUILDING = ("pytensor.xtensor.", "pytensor.tensor.einsum:", "pytensor.tensor.math:tensordot")
+
+
+@cache
+def _graph(case: DotCase, lowering: str) -> str:
+    """Return the lowered graph of a case as text, or the exception that it raises."""
+    try:
+        with configured(BACKENDS["python"], lowering, on_opt_error="raise"):
+            graph = build(case)
+            lowered = debugprint(lower(graph), print_type=True, file="str")
+    except Exception as error:
+        return repr(error)
+    return f"{graph.out.type} {lowered}"
