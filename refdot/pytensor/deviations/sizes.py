@@ -151,7 +151,9 @@ def batch_sizes_unchecked_in_numba(mismatch: Mismatch, outcome: Outcome) -> bool
     hides_others = _is_empty(case.x, low.batch) or _is_empty(case.x, {*low.contracted} - unequal)
     is_unchecked = hides_others or unequal <= {*low.batch}
     is_accepted = bool(low.batch) and is_unchecked and _is_dynamic(case, unequal)
-    return is_accepted and are_products_of_joined(case, outcome)
+    # The size of the output is that of y, and `SpecifyShape` compares it.
+    is_declared = any(case.y.static_sizes[dim] == 1 for dim in unequal)
+    return is_accepted and not is_declared and are_products_of_joined(case, outcome)
 
 
 @known_deviation(
@@ -192,9 +194,14 @@ def _compares_sizes(mismatch: Mismatch, outcome: Outcome) -> bool:
 
 
 def _broadcasts(case: DotCase, dim: str) -> bool:
-    """Return whether a dim has the static size 1 in one operand, and nothing compares it."""
+    """Return whether a dim has the static size 1 in one operand, and nothing compares it.
+
+    In the output, a batch dim has the static size that y has, and `SpecifyShape` compares it.
+    """
     static = static_sizes(case, dim)
-    return 1 in static and (dim in case.lowering.batch or None in static)
+    if dim in case.lowering.batch:
+        return 1 in static and case.y.static_sizes[dim] != 1
+    return 1 in static and None in static
 
 
 def _is_dynamic(case: DotCase, dims: Iterable[str]) -> bool:

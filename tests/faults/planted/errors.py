@@ -5,6 +5,7 @@ from planting import Edit
 from planted.places import (
     BATCHED_DOT,
     DOT,
+    LOWER,
     NODE,
     fault,
     product,
@@ -96,5 +97,13 @@ FAULTS = [
                " and x.shape[0] != y.shape[0]:")),
     fault("sizes that differ raise StopIteration", "errors", dot_case("a:2? b:3?", "b:4? c?"),
           *product("np.matmul(x, y) if x.shape[-1] == y.shape[-2] else next(iter(()))")),
+    fault("an error in the lowering leaves the dot as it is", "errors",
+          dot_case("a? b:2", "a? b:3", "a"),
+          LOWER, "out_tensor = einsum(einsum_str, x_tensor, y_tensor)",
+          "try:\n        out_tensor = einsum(einsum_str, x_tensor, y_tensor)\n"
+          "    except ValueError:\n        return None"),
+    fault("a message holds the whole array", "errors", dot_case("a:2? b:3?", "b:4? c?"),
+          *product("np.matmul(x, y) if x.shape[-1] == y.shape[-2] else"
+                   " (_ for _ in ()).throw(ValueError(f'{x} and {y} do not fit'))")),
 ]
 # fmt: on

@@ -104,5 +104,9 @@ FAULTS = [
                    regime="rounding"),
           f"{SCALAR}:numba_funcify_Cast", "numba_basic.direct_cast(x, dtype)",
           "numba_basic.direct_cast(np.rint(x), dtype)", lowering="inlined", **ON_NUMBA),
+    fault("Numba accepts a declared size that is wrong", "errors",
+          dot_case("a:3? b?", "a:1 b", "b"),
+          f"{SHAPE}:numba_funcify_SpecifyShape",
+          "if not isinstance(node_dim_input.type, NoneTypeT)", "if False", **ON_NUMBA),
 ]
 # fmt: on

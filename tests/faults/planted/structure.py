@@ -16,6 +16,8 @@ INLINE = "refdot.pytensor.lowerings.install:inline_ofg_node"
 USELESS_CAST = "pytensor.xtensor.rewriting.basic:useless_tensor_from_xtensor.fn"
 
 
+INLINE_EINSUM = "pytensor.tensor.rewriting.einsum:inline_optimized_einsum.fn"
+
 # In each: name, aspect and example; then the edit: where, old and new. Formatted by hand.
 # fmt: off
 FAULTS = [
@@ -38,5 +40,17 @@ FAULTS = [
           "from pytensor.compile.builders import OpFromGraph;"
           " xgrad = OpFromGraph([gz, y], [self(gz, y.T)])(gz, y)",
           lowering="inlined"),
+    fault("an einsum with a batch dim stays in the compiled function", "structure", BATCHED,
+          INLINE_EINSUM, "if not op.optimized:",
+          "if not op.optimized or node.inputs[0].ndim == 3:"),
+    fault("an einsum stays in the compiled function", "structure", MATRICES,
+          INLINE_EINSUM, "if not op.optimized:", "if True:"),
+    fault("the lowering allocates an array of the output's size", "resources",
+          dot_case("a", "b"),
+          LOWER, "out_subs = \"\"",
+          "__import__('numpy').zeros([n or 1 for n in out.type.shape]); out_subs = \"\""),
+    fault("the lowering counts every element", "resources", dot_case("a", "a"),
+          LOWER, "out_subs = \"\"",
+          "[i / 2 for n in x.type.shape for i in range(n or 1)]; out_subs = \"\""),
 ]
 # fmt: on
