@@ -45,7 +45,7 @@ def swapped(x, y, cotangent, dim=None):
 
 def test_correct_function_passes():
     assert check_dot(rd.dot) is None
-    assert check_dot(rd.dot, cases=50, seed=4) is None
+    assert check_dot(rd.dot, cases=5, seed=4) is None
 
 
 def test_correct_gradients_pass_with_and_without_a_rule():
@@ -62,8 +62,10 @@ def test_gradients_are_judged_on_request():
 def test_mismatch_is_shown_with_its_smallest_case():
     with pytest.raises(AssertionError) as caught:
         check_dot(y_first, cases=40, seed=2)
-    assert str(caught.value) == (
-        "y_first: 1 mismatch in 40 cases (seed 2):\n\n"
+    heading, _, mismatch = str(caught.value).partition("\n\n")
+    # Besides the 40 random cases, there are fixed ones.
+    assert re.fullmatch(r"y_first: 1 mismatch in \d{3} cases \(seed 2\):", heading)
+    assert mismatch == (
         "R5 wrong-dims at run: dims\n"
         "  dot(float64(a: 1?), float64(b: 1?), dim=None)\n"
         "  expected ('a', 'b')\n"

@@ -26,9 +26,11 @@ def reversed_axes(array: Array) -> Array:
 
 def strided(array: Array) -> Array:
     """Leave a gap after each element."""
-    wide = np.zeros((*array.shape, 2), array.dtype)
-    wide[..., 0] = array
-    return np.asarray(wide[..., 0])
+    # Not one more axis, since an array may have as many as NumPy allows.
+    wide = np.zeros(2 * array.size, array.dtype)
+    with_gaps = wide[::2].reshape(array.shape)
+    with_gaps[...] = array
+    return with_gaps
 
 
 def read_only(array: Array) -> Array:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from refdot.cases.case import DTYPES, FLOATS, DimArgument, DotCase, Operand
 
 __all__ = [
+    "MIXED_DTYPES",
     "NAMES",
     "SIZES",
     "Pattern",
@@ -30,7 +31,7 @@ NAMES = ("c", "a", "d", "b", "f", "e", "h", "g", "j", "i", "l", "k")
 # Distinct for up to six dims; the others are small, so that arrays of all dims stay small.
 SIZES = (2, 3, 5, 7, 4, 6, 2, 3, 2, 3, 2, 3)
 _BOTH = (True, True)
-_MIXED_DTYPES = (
+MIXED_DTYPES = (
     ("float16", "float32"),
     ("float16", "float64"),
     ("float32", "float64"),
@@ -214,7 +215,7 @@ def dtype_cases_of(pattern: Pattern) -> Iterator[DotCase]:
     Cases of floats have gradients.
     """
     case = pattern.case(pattern.distinct_sizes)
-    for pair in (*((dtype, dtype) for dtype in DTYPES), *_MIXED_DTYPES):
+    for pair in (*((dtype, dtype) for dtype in DTYPES), *MIXED_DTYPES):
         for dtypes in dict.fromkeys((pair, pair[::-1])):
             typed = replace(with_dtypes(case, *dtypes), gradient_order=int({*dtypes} <= {*FLOATS}))
             yield typed

@@ -7,6 +7,7 @@ compiled function on many sizes that are not static therefore costs little.
 from collections.abc import Iterator
 from dataclasses import replace
 from math import prod
+from typing import Any
 
 from refdot.cases.case import DotCase
 from refdot.cases.shrinking import with_sizes
@@ -15,16 +16,20 @@ __all__ = ["size_variants"]
 
 # Sizes that few cases have: empty, one element, and more than the 16 that loops are unrolled to.
 _SIZES = (0, 1, 3, 17)
+# Larger than the blocks of matrix products and of sums. The other sizes are then at most 2.
+_LARGE_SIZES = (1025, 129, 4097, 257, 32_768)
 _PRODUCT_LIMIT = 20_000
+_LARGE_PRODUCT_LIMIT = 200_000
 
 
 def size_variants(case: DotCase) -> Iterator[DotCase]:
     """Yield cases of the same graph as a case that obeys R1, with other sizes and another seed.
 
     If the sizes of the given case disagree, the first variant has sizes that agree. In others, one
-    size is 0, 1, 3 or 17. In the last two, the sizes of a shared dim disagree: n vs n + 1, and
-    1 vs n. A case with a gradient, or with operands that share memory, has no such variants. A case
-    with a constant keeps its seed, because the numbers of the constant are a part of the graph.
+    size is 0, 1, 3, 17 or a large one. In the last two, the sizes of a shared dim disagree: n vs
+    n + 1, and 1 vs n. A case with a gradient, or with operands that share memory, has no such
+    variants. A case with a constant keeps its seed, because the numbers of the constant are a part
+    of the graph.
 
     Examples
     --------
@@ -35,6 +40,7 @@ def size_variants(case: DotCase) -> Iterator[DotCase]:
     dot(float64(a: 1?), float64(a: 1?), dim=None)  [seed 1]
     dot(float64(a: 3?), float64(a: 3?), dim=None)  [seed 1]
     dot(float64(a: 17?), float64(a: 17?), dim=None)  [seed 1]
+    dot(float64(a: 129?), float64(a: 129?), dim=None)  [seed 1]
     dot(float64(a: 2?), float64(a: 3?), dim=None)  [seed 1]
     dot(float64(a: 1?), float64(a: 2?), dim=None)  [seed 1]
     """
@@ -56,7 +62,18 @@ def size_variants(case: DotCase) -> Iterator[DotCase]:
         elements = prod((x_sizes | y_sizes | {dim: size}).values())
         if size != sizes[dim] and elements <= _PRODUCT_LIMIT:
             yield with_sizes(variant, {dim: size}, {dim: size})
+    yield from _with_a_large_size(variant, dynamic)
     if shared and not case.gradient_order and not case.share_memory:
         dim = shared[case.seed % len(shared)]
         yield with_sizes(variant, {}, {dim: x_sizes[dim] + 1})
         yield with_sizes(variant, {dim: 1}, {dim: max(x_sizes[dim], 2)})
+
+
+def _with_a_large_size(case: DotCase, dynamic: list[Any]) -> Iterator[DotCase]:
+    """Yield the case with a large size, if its static sizes are small enough for that."""
+    sizes = case.y.sizes | case.x.sizes
+    large = _LARGE_SIZES[case.seed // len(dynamic) % len(_LARGE_SIZES)]
+    changed = {dim: min(sizes[dim], 2) for dim in dynamic}
+    changed[dynamic[case.seed % len(dynamic)]] = large
+    if prod((sizes | changed).values()) <= _LARGE_PRODUCT_LIMIT:
+        yield with_sizes(case, changed, changed)

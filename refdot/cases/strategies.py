@@ -7,13 +7,24 @@ the rest.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import prod
 from typing import Any, NamedTuple, TypeVar
 
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from refdot.cases.case import DTYPES, FLOATS, LAYOUTS, DimArgument, DotCase, Operand
+from refdot.cases.boundaries import DIM_COUNTS
+from refdot.cases.case import (
+    CONTENTS,
+    DTYPES,
+    FLOATS,
+    LAYOUTS,
+    ORIGINS,
+    DimArgument,
+    DotCase,
+    Operand,
+)
 from refdot.cases.names import NAME_POOLS
 
 __all__ = ["choices", "dim_arguments", "dot_cases", "invalid_dim_arguments"]
@@ -41,9 +52,25 @@ _SHARED = {"contracted", "batch"}
 # Small sizes first, for shrinking. 0 and 1 are included, and sizes are likely to be distinct.
 _SIZES = (1, 2, 3, 0, 4, 5, 7, 2, 3, 4, 5, 7, 2, 3, 5, 7)
 _PRODUCT_LIMIT = 3000
-# How many dims of size 1 to add. The numbers of letters (26 and 52) and of axes (64) are limits.
-_PADDING_LENGTHS = (0,) * 64 + (5, 9, 20, 27, 53)
-_PADDING_ROLES = ("x_free", "batch", "contracted")
+# A size for one dim, unless it is 0: larger than the blocks of matrix products and of sums.
+_LARGE_SIZES = (0,) * 60 + (9, 129, 257, 1025, 4097)
+_LARGE_PRODUCT_LIMIT = 30_000
+# The number of dims to which a case is padded, unless it is 0.
+_PADDED_COUNTS = (0,) * 40 + (9, *DIM_COUNTS)
+# The last one is x_free and y_free in turn, so that only the output has so many dims.
+_PADDING_ROLES = ("x_free", "batch", "contracted", "y_free", "free")
+# Whether both operands are one variable or one array, and whether its dims have other names in y.
+_SHARING = (
+    *(("nothing", False),) * 26,
+    *(("variable", False), ("variable", True)) * 2,
+    ("array", False),
+    ("array", True),
+)
+_SOURCES = (
+    *((ORIGINS[0], CONTENTS[0]),) * 30,
+    *((ORIGINS[0], content) for content in CONTENTS[1:]),
+    *((origin, content) for origin in ORIGINS[1:] for content in CONTENTS),
+)
 _DTYPE_PAIRS = (
     (("float64", "float64"),) * 300
     + (("float32", "float32"),) * 120
@@ -166,36 +193,48 @@ def dot_cases(draw: DrawFn, valid: bool | None = None) -> DotCase:
         Whether the case obeys R1 to R4. By default, about two of three cases do.
     """
     fault = draw(choices(_FAULTS[valid]))
-    same_variable = draw(choices((False,) * 9 + (True,))) and fault in ("", "dim")
+    shared_memory, other_names = draw(choices(_SHARING))
+    if fault not in ("", "dim"):
+        shared_memory = "nothing"
+    is_shared = shared_memory != "nothing"
     static = draw(choices(("none", "all", "mixed", "mixed", "all")))
     roles, least, most = draw(choices(_STRUCTURES))
     roles += _ROLES[:2] * (3 if fault == "sizes" else 0)
     drawn = draw(st.lists(_DRAWN_DIMS, min_size=max(least, int(fault == "sizes")), max_size=most))
-    equal_sizes = draw(choices((False,) * 4 + (True,)))
+    equal_sizes, large = draw(choices((False,) * 4 + (True,))), draw(choices(_LARGE_SIZES))
     names = draw(choices((NAME_POOLS[0], *NAME_POOLS)))
 
     dims = dict(zip(names, drawn, strict=False))
     role = {name: roles[dim.role % len(roles)] for name, dim in dims.items()}
-    if same_variable:
+    if is_shared:
         role = {name: "contracted" if role[name] in _SUMMED_OVER else "batch" for name in role}
     if fault == "sizes" and not _SHARED.intersection(role.values()):
         role[names[0]] = "contracted"
-    sizes = _limited_sizes(dims, equal_sizes)
+    sizes = _limited_sizes(dims, equal_sizes, large)
     x_dims = [name for name in dims if not role[name].startswith("y_")]
     y_dims = [name for name in dims if not role[name].startswith("x_")]
     summed_over = [name for name in dims if role[name] in _SUMMED_OVER]
     x_dims.sort(key=lambda name: dims[name].x_place)
-    y_dims.sort(key=lambda name: dims[name].x_place if same_variable else dims[name].y_place)
+    # The axes of a shared operand can only be in another order if they have the same size.
+    keeps_order = is_shared and not (other_names and len({*sizes.values()}) == 1)
+    y_dims.sort(key=lambda name: dims[name].x_place if keeps_order else dims[name].y_place)
     summed_over.sort(key=lambda name: dims[name].dim_place)
+    if is_shared and other_names:
+        new_names = _new_names(dims, names)
+        y_dims = [new_names.get(name, name) for name in y_dims]
+        summed_over += [new_names[name] for name in summed_over if name in new_names]
+        sizes |= {new: sizes[name] for name, new in new_names.items()}
 
-    padding_length, padding_role = draw(choices(_PADDING_LENGTHS)), draw(choices(_PADDING_ROLES))
-    if fault or same_variable:
-        padding_length = 0
+    count, padding_role = draw(choices(_PADDED_COUNTS)), draw(choices(_PADDING_ROLES))
+    last_size = draw(choices((1, 2)))
+    if fault or is_shared:
+        count = 0
+    padding_length = max(0, count - len(dims))
     padding = [f"p{number}" for number in range(padding_length)]
-    x_dims += padding
-    y_dims += padding if padding_role != "x_free" else []
+    x_dims += {"y_free": [], "free": padding[::2]}.get(padding_role, padding)
+    y_dims += {"x_free": [], "free": padding[1::2]}.get(padding_role, padding)
     summed_over += padding if padding_role == "contracted" else []
-    sizes |= dict.fromkeys(padding, 1)
+    sizes |= dict.fromkeys(padding, 1) | dict.fromkeys(padding[-1:], last_size)
     shared = [name for name in x_dims if name in y_dims]
 
     # Drawn even if not needed, so that the draws after them keep their meaning in shrinking.
@@ -205,13 +244,18 @@ def dot_cases(draw: DrawFn, valid: bool | None = None) -> DotCase:
         y_sizes |= _disagreeing_sizes(exchange, shared, sizes, dims)
         if swap:
             x_sizes, y_sizes = y_sizes, x_sizes
+    every = [*dict.fromkeys(x_dims + y_dims)]
     if fault == "dim":
-        dim = draw(invalid_dim_arguments(list(dims)))
+        dim = draw(invalid_dim_arguments(every))
     else:
-        dim = draw(dim_arguments(summed_over, shared, [*dims, *padding]))
+        dim = draw(dim_arguments(summed_over, shared, every))
     x_dtype, y_dtype = draw(choices(_COMMON_DTYPE_PAIRS if fault else _DTYPE_PAIRS))
-    layouts = choices(("c",) * 6 + LAYOUTS)
+    layouts, sources = choices(("c",) * 10 + LAYOUTS), choices(_SOURCES)
     x_layout, y_layout = draw(layouts), draw(layouts)
+    x_source, y_source = draw(sources), draw(sources)
+    if fault == "names" or shared_memory == "array":
+        # An invalid constant would break a rule of NumPy, and one array is two inputs.
+        x_source, y_source = (ORIGINS[0], x_source[1]), (ORIGINS[0], y_source[1])
     x_names: Sequence[Any] = draw(_invalid_names(x_dims)) if fault == "names" else x_dims
 
     def is_static(name: Any, bit: int) -> bool:
@@ -220,35 +264,54 @@ def dot_cases(draw: DrawFn, valid: bool | None = None) -> DotCase:
         return bool(dims[name].static & bit) if name in dims else padding_length % 2 == bit % 2
 
     def operand(
-        names: Sequence[Any], sizes: Mapping[str, int], dtype: str, layout: str, bit: int
+        names: Sequence[Any], sizes: Mapping[str, int], bit: int, *properties: str
     ) -> Operand:
-        shape = tuple(sizes.get(name, 2) for name in names)
-        return Operand(tuple(names), shape, dtype, tuple(is_static(n, bit) for n in names), layout)
+        dtype, layout, origin, content = properties
+        return Operand(
+            dims=tuple(names),
+            shape=tuple(sizes.get(name, 2) for name in names),
+            dtype=dtype,
+            static=tuple(is_static(name, bit) for name in names),
+            layout=layout,
+            origin=origin,
+            content=content,
+        )
 
-    x = operand(x_names, x_sizes, x_dtype, x_layout, bit=1)
-    y = operand(y_dims, y_sizes, y_dtype, y_layout, bit=2)
+    x = operand(x_names, x_sizes, 1, x_dtype, x_layout, *x_source)
+    y = operand(y_dims, y_sizes, 2, y_dtype, y_layout, *y_source)
     # Compiling a gradient of many dims takes a second, and fewer dims show the same defects.
-    gradient_order = draw(choices((0, 1, 1, 2) if len(dims) <= 3 else (0, 0, 0, 1)))
+    gradient_order = draw(choices((0, 1, 1, 2) if len(every) <= 3 else (0, 0, 0, 1)))
     call = draw(choices(("function", "function", "method", "operator")))
     return DotCase(
         x=x,
-        y=x if same_variable else y,
+        y=replace(x, dims=tuple(y_dims)) if is_shared else y,
         dim=dim,
         regime=draw(choices(("exact", "exact", "rounding", "exact", "rounding", "special"))),
         seed=draw(choices(range(100))),
-        same_variable=same_variable,
+        same_variable=shared_memory == "variable",
         gradient_order=0 if fault else gradient_order,
         call=call if dim.spelling == "none" or call != "operator" else "method",
+        same_array=shared_memory == "array",
     )
 
 
-def _limited_sizes(dims: Mapping[str, _DrawnDim], equal: bool) -> dict[str, int]:
+def _new_names(dims: Mapping[str, _DrawnDim], names: Sequence[str]) -> dict[str, str]:
+    """Return other names for some of the dims, as many as there are unused ones."""
+    renamed = [name for name in dims if dims[name].y_place % 2] or list(dims)[:1]
+    return dict(zip(renamed, names[len(dims) :], strict=False))
+
+
+def _limited_sizes(dims: Mapping[str, _DrawnDim], equal: bool, large: int) -> dict[str, int]:
     """Return the size of each dim, replaced by 1 where the product would exceed the limit."""
     sizes: dict[str, int] = {}
     for name, dim in dims.items():
         size = min(next(iter(dims.values())).size, 3) if equal else dim.size
         fits = prod(max(1, size) for size in sizes.values()) * size <= _PRODUCT_LIMIT
         sizes[name] = size if fits else 1
+    first = next(iter(sizes), None)
+    if first is not None and large and not equal:
+        changed = sizes | {first: large}
+        sizes = changed if prod(changed.values()) <= _LARGE_PRODUCT_LIMIT else sizes
     return sizes
 
 

@@ -1,6 +1,7 @@
 """The values of an operand: drawn at random, zeros, ones or the identity."""
 
 from functools import lru_cache
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,9 @@ def content_values(content: str, shape: tuple[int, ...], dtype: str) -> Array:
     """
     array = np.full(shape, content == "ones", dtype)
     if content == "identity":
-        diagonal = np.arange(min(shape, default=1))
-        array[(diagonal,) * len(shape)] = True
+        # Not with one index array for each axis, of which NumPy accepts at most 63.
+        step = sum(prod(shape[axis + 1 :]) for axis in range(len(shape)))
+        array.reshape(-1)[np.arange(min(shape, default=1)) * step] = True
     return array
 
 

@@ -26,6 +26,7 @@ def run(
     exhaustive: int | None = None,
     thorough: bool = True,
     sample: int | None = PROFILES["quick"].sample,
+    fixed: bool = True,
     seed: int = 0,
     backends: Sequence[str] = (),
     lowerings: Sequence[str] = (),
@@ -51,6 +52,10 @@ def run(
         are left out, and gradients, errors and dtypes are judged on one lowering only.
     sample : int, optional
         The number of random cases, and of patterns, for a backend that compiles slowly; None: all.
+        PyTensor's default backend judges twice as many.
+    fixed : bool, optional
+        Whether to judge the cases that do not depend on the number of random cases: smoke cases,
+        kernel cases and boundary cases.
     seed : int, optional
         The same seed gives the same cases on every interpreter and with every hash seed.
     backends, lowerings : sequence of str, optional
@@ -88,13 +93,13 @@ def run(
     started = time.monotonic()
     known_backends = target.backends()
     by_name = {backend.name: backend for backend in known_backends}
-    profile = Profile(cases, exhaustive, thorough, sample)
+    profile = Profile(cases, exhaustive, thorough, sample, fixed)
     backends = tuple(backends) or tuple(
         b.name for b in known_backends if b.default and not b.absent
     )
     lowerings = tuple(lowerings) or target.default_lowerings
     campaign = Campaign(profile, seed, backends, lowerings, tuple(only))
-    sampled = campaign.sampled_backends(target)
+    sampled = campaign.samples(target)
     patterns = [] if exhaustive is None else [(0, total) for total in pattern_counts(exhaustive)]
     report = Report(
         target=target.name,

@@ -9,7 +9,17 @@ from collections.abc import Callable, Iterable, Set
 from functools import cache
 from itertools import chain
 
-from refdot.cases.case import CALLS, DTYPES, LAYOUTS, REGIMES, DimArgument, DotCase
+from refdot.cases.boundaries import DIM_COUNTS
+from refdot.cases.case import (
+    CALLS,
+    CONTENTS,
+    DTYPES,
+    LAYOUTS,
+    ORIGINS,
+    REGIMES,
+    DimArgument,
+    DotCase,
+)
 from refdot.judging.expected import expected_error
 
 __all__ = [
@@ -58,6 +68,10 @@ def _static(case: DotCase) -> set[bool]:
     return {*case.x.static, *case.y.static}
 
 
+def _static_sizes(case: DotCase) -> set[int | None]:
+    return {*case.x.static_shape, *case.y.static_shape}
+
+
 def _reorders_shared_dims(case: DotCase) -> bool:
     shared = [dim for dim in case.x.dims if dim in case.y.dims]
     return shared != [dim for dim in case.y.dims if dim in case.x.dims]
@@ -68,13 +82,15 @@ _PROPERTIES: dict[str, tuple[Iterable[object], Callable[[DotCase], Set[object]]]
     "role": (_ROLES, lambda case: set() if broken_rule(case) else roles(case)),
     "dtype": (DTYPES, dtypes),
     "layout": (LAYOUTS, lambda case: {case.x.layout, case.y.layout}),
+    "origin": (ORIGINS, lambda case: {case.x.origin, case.y.origin}),
+    "content": (CONTENTS, lambda case: {case.x.content, case.y.content}),
     "value regime": (REGIMES, lambda case: {case.regime}),
     "size": (range(6), sizes),
     "broken rule": (("R1", "R2", "R3", "R4", None), lambda case: {broken_rule(case)}),
     "gradient order": (range(3), lambda case: {case.gradient_order}),
     "dim given as": (_SPELLINGS, lambda case: set() if broken_rule(case) else {case.dim.spelling}),
     "called as": (CALLS, lambda case: {case.call}),
-    "number of dims": (range(6), lambda case: {len(case.dims)}),
+    "number of dims": ((*range(6), *DIM_COUNTS), lambda case: {len(case.dims)}),
 }
 _OTHERS: dict[str, _Predicate] = {
     "more than 26 dims": lambda case: len(case.dims) > 26,
@@ -82,6 +98,14 @@ _OTHERS: dict[str, _Predicate] = {
     "0-d operand": lambda case: not case.x.dims or not case.y.dims,
     "operands of different dtypes": lambda case: len(dtypes(case)) == 2,
     "x and y are the same variable": lambda case: case.same_variable,
+    "x and y are the same array": lambda case: case.same_array,
+    "x and y share memory under different names": lambda case: (
+        case.share_memory and case.x.dims != case.y.dims
+    ),
+    "a size above 100": lambda case: max(sizes(case), default=0) > 100,
+    "a static size of 1 or 0, others not static": lambda case: (
+        len(_static(case)) == 2 and bool({0, 1}.intersection(_static_sizes(case)))
+    ),
     "mismatched sizes, and a size of 1": lambda case: (
         broken_rule(case) == "R4" and 1 in sizes(case)
     ),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import chain, count, islice, product
 from typing import Any
 
+from refdot.cases.boundaries import dim_count_cases, static_size_cases
 from refdot.cases.case import DotCase
+from refdot.cases.kernels import KERNELS, kernel_cases_of
 from refdot.cases.patterns import (
     Pattern,
     disagreeing_cases_of,
@@ -53,6 +55,7 @@ class Profile:
     exhaustive: int | None = None
     thorough: bool = True
     sample: int | None = None
+    fixed: bool = True
 
     def for_target(self, target: Target) -> Profile:
         """Return the profile with 20 times as many cases if the target builds no graphs.
@@ -124,7 +127,7 @@ class Campaign:
     only: tuple[str, ...] = ()
 
     def batches(self, target: Target, shard: Shard = WHOLE) -> Iterator[Batch]:
-        """Yield the batches of a shard in order: smoke cases, random cases, dim patterns.
+        """Yield the batches of a shard in order: fixed cases, random cases, dim patterns.
 
         Examples
         --------
@@ -133,91 +136,131 @@ class Campaign:
         >>> campaign = Campaign(Profile(3, exhaustive=1), 0, ("call",), ("stock",))
         >>> whole = list(campaign.batches(target))
         >>> len(whole)
-        15
+        25
         >>> whole[1::2] == list(campaign.batches(target, Shard(2, 2)))
         True
         """
-        sampled = self.sampled_backends(target)
-        fast = [name for name in self.backends if name not in sampled]
-        smoke = []
-        if fast and self.profile.exhaustive is not None:
-            smoke = [self.batch(fast, smoke_cases(), stage="judging smoke cases")]
-        first = chain(smoke, self._random_batches(target, fast))
+        samples = self.samples(target)
+        first = chain(self._fixed_batches(target, samples), self._random_batches(target, samples))
         yield from islice(first, shard.number - 1, None, shard.of)
-        yield from self._pattern_batches(sampled, shard)
+        yield from self._pattern_batches(samples, shard)
 
     def further_batches(self, target: Target, shard: Shard = WHOLE) -> Iterator[Batch]:
         """Yield batches of more random cases, without end."""
-        profile = replace(self.profile, exhaustive=None)
+        profile = replace(self.profile, exhaustive=None, fixed=False)
         for number in count(1):
             further = replace(self, seed=self.seed + number * _SEED_STRIDE, profile=profile)
             yield from further.batches(target, shard)
 
-    def sampled_backends(self, target: Target) -> frozenset[str]:
-        """Return the backends that judge a sample, because they compile slowly."""
+    def samples(self, target: Target) -> dict[str, int]:
+        """Return the sizes of the samples of the backends that compile slowly."""
         if self.profile.sample is None:
-            return frozenset()
-        return frozenset(
-            b.name for b in target.backends() if b.slow_to_compile and b.name in self.backends
-        )
+            return {}
+        return {
+            b.name: b.share * self.profile.sample
+            for b in target.backends()
+            if b.slow_to_compile and b.name in self.backends
+        }
 
-    def batch(self, backends: Sequence[str], cases: Iterable[DotCase], **more: Any) -> Batch:
+    def batch(self, backends: Iterable[str], cases: Iterable[DotCase], **more: Any) -> Batch:
         """Return a batch of the same cases on each of the backends and every lowering."""
-        configurations = (Configuration(*names) for names in product(backends, self.lowerings))
+        return self._batch(self._configurations(backends), cases, **more)
+
+    def _batch(
+        self, configurations: Iterable[Configuration], cases: Iterable[DotCase], **more: Any
+    ) -> Batch:
         return Batch(tuple(product(configurations, [tuple(cases)])), self.only, **more)
 
-    def _random_batches(self, target: Target, fast: Sequence[str]) -> Iterator[Batch]:
+    def _configurations(
+        self, backends: Iterable[str], samples: Collection[str] = (), turn: int = -1
+    ) -> list[Configuration]:
+        """Return every lowering of each backend, but only one of a backend in `samples`."""
+        one = (self.lowerings[turn % len(self.lowerings)],)
+        return [
+            Configuration(backend, lowering)
+            for backend in backends
+            for lowering in (one if backend in samples else self.lowerings)
+        ]
+
+    def _fixed_batches(self, target: Target, samples: Collection[str]) -> Iterator[Batch]:
+        """Yield the cases that every run judges: smoke cases, kernel cases and boundary cases.
+
+        Each backend has kernels of its own. The other cases show faults that all backends share, so
+        they run on the backends that compile slowly only if there is no other one.
+        """
+        if not self.profile.fixed:
+            return
+        thorough = self.profile.thorough or "build" not in target.stages
+        fast = [name for name in self.backends if name not in samples]
+        shared = self._configurations(fast or self.backends, samples)
+        yield self._batch(shared, smoke_cases(), stage="judging smoke cases")
+        kernels = self._configurations(self.backends, samples)
+        for number, name in enumerate(KERNELS, 1):
+            cases = kernel_cases_of(name, self.seed, thorough)
+            progress = {"number": number, "total": len(KERNELS)}
+            yield self._batch(kernels, cases, stage="judging kernels", **progress)
+        boundaries = [*dim_count_cases(), *static_size_cases(self.seed, thorough)]
+        yield self._batch(shared, boundaries, stage="judging boundary cases")
+
+    def _random_batches(self, target: Target, samples: Mapping[str, int]) -> Iterator[Batch]:
         """Draw distinct cases until the backends support as many as the profile requests.
 
         Each of these is a batch, together with the unsupported cases drawn before it. Backends
-        that are not `fast` get the first ones.
+        that judge a sample get the first ones, with each lowering in turn.
         """
-        has_variants = "build" in target.stages
-        left = self.profile.sample or 0
-        wanted = self.profile.cases if fast else min(self.profile.cases, left)
+        most = self.profile.cases
+        left = {name: min(samples.get(name, most), most) for name in self.backends}
+        wanted = max(left.values())
         number = 0
         cases: list[DotCase] = []
         seen: set[DotCase] = set()
         # A target may support so little that such a case is drawn rarely, or never.
         for index in range(100 * wanted):
             case = case_at(self.seed, index)
-            is_for_all = left > 0 and len(case.dims) <= _MAX_SLOW_DIMS
-            backends = self.backends if is_for_all else fast
+            is_small = len(case.dims) <= _MAX_SLOW_DIMS
+            backends = [b for b in left if left[b] and (is_small or b not in samples)]
             if case in seen or not backends:
                 continue
             seen.add(case)
             cases.append(case)
             if any(unsupported_reason(target, case, backend) is None for backend in backends):
                 number += 1
-                left -= is_for_all
+                left |= {backend: left[backend] - 1 for backend in backends}
+                configurations = self._configurations(backends, samples, number)
                 progress = {"number": number, "total": wanted}
-                yield self.batch(backends, cases, size_variants=has_variants, **progress)
+                yield self._batch(configurations, cases, size_variants=True, **progress)
                 cases = []
             if number == wanted:
                 return
         if cases:
             yield self.batch(self.backends, cases, number=number, total=wanted)
 
-    def _pattern_batches(self, sampled: frozenset[str], shard: Shard) -> Iterator[Batch]:
-        """Yield a batch for each dim pattern; backends in `sampled` get some of the patterns."""
+    def _pattern_batches(self, samples: Mapping[str, int], shard: Shard) -> Iterator[Batch]:
+        """Yield a batch for each dim pattern; backends in `samples` get some of the patterns.
+
+        These run with each lowering in turn, and one in four with gradients, on the last lowering.
+        """
         rank = self.profile.exhaustive
         if rank is None:
             return
         every = list(patterns(rank))
-        indices = evenly_spaced(self.profile.sample or 0, len(every), self.seed)
-        sample = [every[index] for index in indices] if sampled else []
-        chosen = sample if sampled.issuperset(self.backends) else every
+        turns: dict[str, dict[Pattern, int]] = {}
+        for backend, size in samples.items():
+            indices = evenly_spaced(size, len(every), self.seed)
+            turns[backend] = {every[index]: turn for turn, index in enumerate(indices)}
+        chosen = every
+        if samples.keys() >= {*self.backends}:
+            chosen = [pattern for pattern in every if any(pattern in own for own in turns.values())]
         stage = f"judging dim patterns up to rank {rank}"
         own = islice(enumerate(chosen, 1), shard.number - 1, None, shard.of)
         for number, pattern in own:
             work = []
             for backend, lowering in product(self.backends, self.lowerings):
                 cases: Iterable[DotCase] = ()
-                if backend not in sampled:
+                if backend not in samples:
                     cases = self._pattern_cases(pattern, lowering)
-                elif pattern in sample:
-                    with_gradients = pattern in sample[::_PATTERNS_PER_GRADIENT]
-                    cases = self._sampled_pattern_cases(pattern, lowering, with_gradients)
+                elif pattern in turns[backend]:
+                    cases = self._sampled_pattern_cases(pattern, lowering, turns[backend][pattern])
                 if distinct := tuple(dict.fromkeys(cases)):
                     work.append((Configuration(backend, lowering), distinct))
             yield Batch(
@@ -242,15 +285,17 @@ class Campaign:
             yield from slow_cases_of(pattern)
 
     def _sampled_pattern_cases(
-        self, pattern: Pattern, lowering: str, with_gradients: bool
+        self, pattern: Pattern, lowering: str, turn: int
     ) -> Iterator[DotCase]:
         """Return the cases of a pattern that share one graph, and possibly one gradient graph.
 
         They have no static sizes, so that one compiled function takes all sizes and values,
         including sizes that do not match.
         """
-        cases = [*forward_cases_of(pattern), *disagreeing_cases_of(pattern)]
-        if with_gradients and lowering == self.lowerings[-1]:
+        cases: list[DotCase] = []
+        if lowering == self.lowerings[turn % len(self.lowerings)]:
+            cases += [*forward_cases_of(pattern), *disagreeing_cases_of(pattern)]
+        if lowering == self.lowerings[-1] and turn % _PATTERNS_PER_GRADIENT == 0:
             cases += [case for case in gradient_cases_of(pattern) if not case.same_variable]
         return (case for case in cases if not any(case.x.static + case.y.static))
 

@@ -37,6 +37,7 @@ class _ProfileRecord(_Record):
     exhaustive: _Count | None
     thorough: bool
     sample: _Count | None
+    fixed: bool = True
 
 
 class _ConfigurationRecord(_Record):

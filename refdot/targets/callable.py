@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from refdot.targets.rendering import render
 from refdot.tensor import NamedTensor
 
 __all__ = ["CallableTarget"]
+
+_MOST_VECTORS = 1000  # that a gradient is computed from
 
 
 def _breaks_r1(case: DotCase) -> bool:
@@ -107,8 +110,7 @@ class CallableTarget:
         """Return the first gradients of both operands, if these are real floats."""
         vjp = getattr(self.function, "vjp", None)
         is_real = x.dtype.kind == y.dtype.kind == "f"
-        # On basis vectors, 0 times inf gives NaN where the gradient has no such term.
-        if not is_real or (vjp is None and case.regime == "special"):
+        if not is_real or (vjp is None and not _has_useful_basis(case)):
             return []
         cotangent, _, _ = case.cotangents(replicate)
         fn, dim = self.function, case.dim
@@ -139,6 +141,15 @@ class CallableTarget:
             backend=backend,
             lowering=lowering,
         )
+
+
+def _has_useful_basis(case: DotCase) -> bool:
+    """Return whether the values of a dot on basis vectors show its gradient, and are few.
+
+    Where an operand is not finite, a basis vector gives 0 · inf = NaN for terms that the gradient
+    does not have.
+    """
+    return case.regime != "special" and prod(case.x.shape) + prod(case.y.shape) <= _MOST_VECTORS
 
 
 def _attempt(function: Callable[..., Any], *arguments: Any) -> Any:

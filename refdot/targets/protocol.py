@@ -32,6 +32,8 @@ class Backend:
         Whether it runs if no backend is named.
     slow_to_compile : bool
         Whether it runs only a sample of the cases.
+    share : int
+        How many times as large that sample is as for most backends.
     has_own_messages : bool
         Whether its code raises errors of its own, so that a survey of messages needs it.
     unsupported : tuple of Unsupported
@@ -48,6 +50,7 @@ class Backend:
     kernels: tuple[str, ...] = ()
     rewrites: tuple[str, ...] = ()
     has_own_messages: bool = False
+    share: int = 1
 
 
 class Target(Protocol):

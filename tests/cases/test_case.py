@@ -449,6 +449,7 @@ def test_the_contents_that_are_not_drawn(dtype):
         assert content_values("ones", shape, dtype).tolist() == np.ones(shape).tolist()
         values = content_values("identity", shape, dtype)
         assert (values.tolist(), values.dtype) == (identity, dtype)
+    assert content_values("identity", (2,) * 6 + (1,) * 58, dtype).sum() == 1
 
 
 @pytest.mark.parametrize("content", CONTENTS)

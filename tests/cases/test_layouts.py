@@ -7,7 +7,8 @@ from refdot.cases.case import DTYPES, LAYOUTS
 from refdot.cases.layouts import with_layout
 from refdot.cases.values import random_values
 
-SHAPES = [(), (0,), (3,), (1, 1), (40, 50), (2, 0, 3), (3, 2, 0), (2, 3, 4)]
+MANY = (2, *(1,) * 62, 3)
+SHAPES = [(), (0,), (3,), (1, 1), (40, 50), (2, 0, 3), (3, 2, 0), (2, 3, 4), MANY]
 SAME_VALUES = [layout for layout in LAYOUTS if layout not in ("broadcast", "windows")]
 READ_ONLY = ("read-only", "broadcast", "windows")
 

@@ -32,19 +32,34 @@ def test_size_variants_are_other_cases_of_the_same_graph(case: DotCase) -> None:
     ("case", "shapes"),
     [
         (dot_case("a:2", "a:2"), []),
-        (dot_case("a:2", "b:3?"), [(2, 0), (2, 1), (2, 17)]),
+        (dot_case("a:2", "b:3?"), [(2, 0), (2, 1), (2, 17), (2, 129)]),
         (
             dot_case("a:2?", "a:4?"),
-            [(2, 2), (0, 0), (1, 1), (3, 3), (17, 17), (2, 3), (1, 2)],
+            [(2, 2), (0, 0), (1, 1), (3, 3), (17, 17), (129, 129), (2, 3), (1, 2)],
         ),
-        (dot_case("a:0?", "a:0?", gradient_order=1), [(1, 1), (3, 3), (17, 17)]),
-        (dot_case("a:1?", "a:1?"), [(0, 0), (3, 3), (17, 17), (1, 2), (1, 2)]),
-        (dot_case("a:2?", "a:2?", same_variable=True), [(0, 0), (1, 1), (3, 3), (17, 17)]),
+        (
+            dot_case("a:0?", "a:0?", gradient_order=1),
+            [(1, 1), (3, 3), (17, 17), (129, 129)],
+        ),
+        (dot_case("a:1?", "a:1?"), [(0, 0), (3, 3), (17, 17), (129, 129), (1, 2), (1, 2)]),
+        (
+            dot_case("a:2?", "a:2?", same_variable=True),
+            [(0, 0), (1, 1), (3, 3), (17, 17), (129, 129)],
+        ),
     ],
     ids=["all static", "one static", "disagreeing", "gradient", "one element", "one variable"],
 )
 def test_sizes_of_variants(case: DotCase, shapes: list[tuple[int, int]]) -> None:
     assert [each.x.shape + each.y.shape for each in size_variants(case)] == shapes
+
+
+def test_the_seed_determines_the_large_size() -> None:
+    found = {
+        max(each.x.shape + each.y.shape)
+        for seed in range(20)
+        for each in size_variants(dot_case("a:7? b:5?", "b:5? c:7?", seed=seed))
+    }
+    assert {129, 257, 1025, 4097, 32_768} <= found
 
 
 def test_size_variants_survive_a_round_trip_through_json() -> None:

@@ -8,9 +8,9 @@ from refdot.targets.callable import CallableTarget
 
 
 def campaign(fn: Callable, cases: int = 300, **options) -> Report:
-    """Test a function against the oracle."""
+    """Test a function against the oracle, by default on random cases only."""
     target = CallableTarget(fn, "fn", gradients=hasattr(fn, "vjp"))
-    return check.run(target, cases=cases, **options)
+    return check.run(target, **{"cases": cases, "fixed": False} | options)
 
 
 def signatures(report: Report) -> list[str]:

@@ -126,7 +126,7 @@ def test_a_campaign_on_the_oracle_and_its_gradients_finds_no_mismatch():
 
 
 def test_a_campaign_on_xarray_finds_no_mismatch():
-    report = check.run(find_target("xarray"), cases=300)
+    report = check.run(find_target("xarray"), cases=300, fixed=False)
     assert signatures(report) == []
     assert (report.target, report.cases, report.absent_backends) == ("xarray", 300, {})
     assert report.skipped > 20

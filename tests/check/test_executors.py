@@ -73,7 +73,7 @@ def pool(_importable):
 
 def report_of(name: str, **options) -> Report:
     """Return the report of a dot in that module, without its seconds."""
-    options = {"cases": 40, "exhaustive": 1, "thorough": False} | options
+    options = {"cases": 40, "exhaustive": 1, "thorough": False, "fixed": False} | options
     return replace(check.run(find_target(f"some_dots:{name}"), **options), seconds=0.0)
 
 

@@ -22,7 +22,11 @@ class Fleet(CallableTarget):
 
     lowerings: tuple[str, ...] = ("stock", "inlined")
     default_lowerings: tuple[str, ...] = ("stock", "inlined")
-    fleet: tuple[Backend, ...] = (Backend("fast"), Backend("slow", slow_to_compile=True))
+    fleet: tuple[Backend, ...] = (
+        Backend("fast"),
+        Backend("slow", slow_to_compile=True),
+        Backend("usual", slow_to_compile=True, share=2),
+    )
 
     def backends(self):
         return self.fleet
@@ -62,6 +66,8 @@ def test_each_batch_has_its_number_within_its_stage():
     found = [(batch.stage, batch.number, batch.total) for batch in campaign(SMALL).batches(FLEET)]
     assert found == [
         ("judging smoke cases", 1, 1),
+        *(("judging kernels", number, 9) for number in range(1, 10)),
+        ("judging boundary cases", 1, 1),
         *(("judging random cases", number, 8) for number in range(1, 9)),
         *(("judging dim patterns up to rank 1", number, 11) for number in range(1, 12)),
     ]
@@ -70,7 +76,7 @@ def test_each_batch_has_its_number_within_its_stage():
 def test_an_unsupported_case_is_in_the_batch_of_the_next_case():
     odd = Unsupported("odd", lambda case: len(case.x.dims) % 2 == 1)
     target = replace(FLEET, fleet=(Backend("fast", unsupported=(odd,)),))
-    batches = list(campaign(Profile(10), "fast").batches(target))
+    batches = list(campaign(Profile(10, fixed=False), "fast").batches(target))
     assert len(batches) == 10
     for batch in batches:
         (cases,) = {cases for _, cases in batch.work}
@@ -81,7 +87,7 @@ def test_an_unsupported_case_is_in_the_batch_of_the_next_case():
 
 def test_a_target_that_supports_nothing_ends_the_campaign():
     nothing = replace(FLEET, unsupported=(Unsupported("nothing", lambda case: True),))
-    (batch,) = campaign(Profile(1), "fast").batches(nothing)
+    (batch,) = campaign(Profile(1, fixed=False), "fast").batches(nothing)
     assert (batch.number, batch.total, len(batch.work)) == (0, 1, 2)
     assert len(batch.work[0][1]) > 90
 
@@ -95,6 +101,7 @@ SAMPLES = {
     "a sample of none": (replace(SMALL, sample=0), ("fast", "slow"), {"slow": (0, 0)}),
     "more than there are": (replace(SMALL, sample=20), ("slow",), {"slow": (8, 11)}),
     "no patterns": (Profile(8, sample=3), ("slow",), {"slow": (3, 0)}),
+    "a larger share": (SMALL, ("usual", "slow"), {"usual": (6, 6), "slow": (3, 3)}),
 }
 
 
@@ -109,18 +116,51 @@ def test_a_backend_that_compiles_slowly_gets_a_sample(profile, backends, expecte
         assert found == (random, of_patterns)
 
 
-def test_a_sampled_pattern_is_one_graph_and_one_in_four_has_gradients():
+def lowerings_of(batches: list[Batch]) -> list[set[str]]:
+    """Return the lowerings in each batch."""
+    return [{to.lowering for to, _ in batch.work} for batch in batches]
+
+
+def test_a_sampled_random_case_runs_with_one_lowering_and_the_next_one_with_another():
+    profile = Profile(8, sample=4, fixed=False)
+    lowerings = lowerings_of(list(campaign(profile, "slow").batches(FLEET)))
+    assert lowerings == [{"inlined"}, {"stock"}] * 2
+
+
+def test_a_sampled_pattern_is_one_graph_with_one_lowering_and_one_in_four_has_gradients():
     profile = Profile(1, 2, thorough=True, sample=12)
-    for batch in given_to("slow", list(campaign(profile, "slow").batches(FLEET))):
-        for _, cases in batch.work if batch.pattern else ():
-            assert not any(any(case.x.static + case.y.static) for case in cases)
     own = [batch for batch in campaign(profile, "slow").batches(FLEET) if batch.pattern]
+    for batch in own:
+        for _, cases in batch.work:
+            assert not any(any(case.x.static + case.y.static) for case in cases)
     orders = [
         {(to.lowering, case.gradient_order) for to, cases in batch.work for case in cases}
         for batch in own
     ]
-    forward = {("stock", 0), ("inlined", 0)}
-    assert orders == ([forward | {("inlined", 1)}] + [forward] * 3) * 3
+    stock, inlined, gradient = ("stock", 0), ("inlined", 0), ("inlined", 1)
+    assert orders == [{stock, gradient}, {inlined}, {stock}, {inlined}] * 3
+
+
+FIXED = ("judging smoke cases", "judging kernels", "judging boundary cases")
+
+
+@pytest.mark.parametrize("backends", [("fast",), ("slow",), ("fast", "slow")])
+def test_every_run_has_the_fixed_cases_however_many_others_it_has(backends):
+    for profile in (SMALL, Profile(1), Profile(8, sample=None)):
+        batches = list(campaign(profile, *backends).batches(FLEET))
+        assert {batch.stage for batch in batches} > {*FIXED}
+        kernels = [batch for batch in batches if batch.stage == "judging kernels"]
+        for backend in backends:
+            assert given_to(backend, kernels) == kernels
+
+
+def test_a_backend_that_compiles_slowly_has_fixed_cases_with_the_fastest_lowering():
+    batches = [b for b in campaign(SMALL, "slow").batches(FLEET) if b.stage in FIXED]
+    assert lowerings_of(batches) == [{"inlined"}] * 11
+    batches = [b for b in campaign(SMALL, "fast", "slow").batches(FLEET) if b.stage in FIXED]
+    slow = [batch.stage for batch in given_to("slow", batches)]
+    assert slow == ["judging kernels"] * 9
+    assert lowerings_of(given_to("fast", batches)) == [{"stock", "inlined"}] * 11
 
 
 def test_each_seed_samples_other_patterns():
@@ -147,7 +187,7 @@ def test_profiles_grow():
 
 
 def test_further_batches_have_new_cases_without_end():
-    whole = campaign(Profile(3, 2), "fast")
+    whole = campaign(Profile(3, 2, fixed=False), "fast")
     first = [batch for batch in whole.batches(FLEET) if batch.pattern is None]
     further = list(islice(whole.further_batches(FLEET), 20))
     cases = [case for batch in [*first, *further] for case in batch.work[0][1]]
@@ -164,5 +204,5 @@ def test_cases_are_distinct_and_so_are_those_of_other_seeds():
 
 
 def test_xarray_gets_as_many_supported_cases_as_requested():
-    requested = Campaign(Profile(20), 0, ("call",), ("stock",))
+    requested = Campaign(Profile(20, fixed=False), 0, ("call",), ("stock",))
     assert len(list(requested.batches(find_target("xarray")))) == 20

@@ -243,7 +243,9 @@ def test_numba_multiplies_large_integers_exactly():
 
 
 def test_all_mismatches_come_from_other_parts_of_pytensor():
-    report = check.run(TARGET, cases=60, seed=5, backends=["python"], lowerings=["direct"])
+    report = check.run(
+        TARGET, cases=60, seed=5, backends=["python"], lowerings=["direct"], fixed=False
+    )
     from_lowering = [
         finding.mismatch.signature
         for finding in report.findings

@@ -80,7 +80,13 @@ def test_json_has_exactly_these_fields():
         "target_version": "1.2",
         "python": "3.11.9",
         "seed": 5,
-        "profile": {"cases": 100, "exhaustive": 1, "thorough": False, "sample": 5},
+        "profile": {
+            "cases": 100,
+            "exhaustive": 1,
+            "thorough": False,
+            "sample": 5,
+            "fixed": True,
+        },
         "only": [],
         "shard": "1/1",
         "cases": 20,
@@ -373,7 +379,7 @@ def run(script, folder) -> subprocess.CompletedProcess:
 
 def test_reproducer_exits_1_until_the_defect_is_fixed(module, tmp_path):
     target = find_target(module)
-    report = check.run(target, cases=20)
+    report = check.run(target, cases=20, fixed=False)
     write_report(report, target, tmp_path / "report")
     data = json.loads((tmp_path / "report/report.json").read_text("utf-8"))
     assert data == report_to_json(report)

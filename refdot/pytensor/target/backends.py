@@ -62,6 +62,7 @@ class PyTensorBackend:
     # Whether it runs only a sample of the graphs. "python" runs all of them: it is fast, and the
     # others differ from it in how they execute a graph, not in how they lower it.
     slow_to_compile: bool = False
+    share: int = 1  # how many times as large its sample is as that of other backends
     default: bool = True  # whether it runs if no backend is named
     unsupported: tuple[Unsupported, ...] = ()
     # Takes a folder, where it may store compiled code, and returns a context manager in which
@@ -159,6 +160,7 @@ BACKENDS = {
         "numba",
         "pytensor.link.numba.dispatch",
         slow_to_compile=True,
+        share=2,  # this is what PyTensor runs by default
         unsupported=(
             Unsupported("numba has no float16", lambda case: _has_dtype(case, "float16")),
         ),

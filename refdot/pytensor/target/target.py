@@ -33,19 +33,19 @@ def _has_unaligned_operand(case: DotCase) -> bool:
     return not all(array.flags.aligned for array in case.arrays())
 
 
-def _holds_byte_swapped_operand(case: DotCase) -> bool:
+def _has_byte_swapped_constant(case: DotCase) -> bool:
     operands = zip((case.x, case.y), case.arrays(), strict=True)
     return any(
-        operand.origin != "input" and not array.dtype.isnative for operand, array in operands
+        operand.origin == "constant" and not array.dtype.isnative for operand, array in operands
     )
 
 
-# PyTensor says so in a TypeError. It converts arrays of swapped bytes if they are arguments.
+# PyTensor says so in a TypeError. It converts other arrays of swapped bytes.
 _UNSUPPORTED = (
     Unsupported("PyTensor accepts only aligned arrays", _has_unaligned_operand),
     Unsupported(
-        "PyTensor accepts no constants and shared variables whose bytes are in the other order",
-        _holds_byte_swapped_operand,
+        "PyTensor accepts no constant whose bytes are in the other order",
+        _has_byte_swapped_constant,
     ),
 )
 
@@ -133,6 +133,7 @@ def _backend(name: str, entry: PyTensorBackend) -> Backend:
         () if absent else kernels(entry),
         () if absent else rewrites(entry),
         has_own_messages=entry.links_blas,
+        share=entry.share,
     )
 
 

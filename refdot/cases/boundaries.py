@@ -1,0 +1,100 @@
+"""Boundary cases: numbers of dims at the limits of lowerings, and static sizes of 1 and 0.
+
+A lowering can run out of letters (26 or 52) or of axes (64), and it can treat a size that it knows
+to be 1 or 0 in another way. Random cases seldom have exactly these numbers.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import product
+
+from refdot.cases.case import DimArgument, DotCase, Operand
+from refdot.cases.shrinking import with_sizes
+
+__all__ = ["DIM_COUNTS", "dim_count_cases", "static_size_cases"]
+
+# The last numbers of dims that letters and axes suffice for, and the next ones.
+DIM_COUNTS = (26, 27, 52, 53, 63, 64)
+
+
+def dim_count_cases() -> Iterator[DotCase]:
+    """Yield cases with exactly as many dims: in x, in both operands, or only in the output.
+
+    All sizes are 1, except for those of the first dim and the last.
+
+    Examples
+    --------
+    >>> from collections import Counter
+    >>> Counter(len(case.dims) for case in dim_count_cases())
+    Counter({26: 4, 27: 4, 52: 4, 53: 4, 63: 4, 64: 4})
+    """
+    for count in DIM_COUNTS:
+        names = tuple(f"d{number}" for number in range(count))
+        sizes = (2, *(1,) * (count - 2), 3)
+        every, scalar = Operand(names, sizes), Operand((), ())
+        half = count // 2
+        first, second = Operand(names[:half], sizes[:half]), Operand(names[half:], sizes[half:])
+        yield DotCase(every, replace(every, dims=names[::-1], shape=sizes[::-1]))
+        yield DotCase(every, every, DimArgument("tuple"))
+        yield DotCase(every, scalar)
+        yield DotCase(first, second)
+
+
+# Where a size can be static: in which operand, for a dim of each role.
+_OWNERS = {
+    "contracted": ("x", "y", "xy"),
+    "batch": ("x", "y", "xy"),
+    "x_free": ("x",),
+    "y_free": ("y",),
+    "x_summed": ("x",),
+    "y_summed": ("y",),
+}
+_OTHER_SIZES = {"c": 3, "a": 2, "x free": 4, "y free": 5}
+
+
+def static_size_cases(seed: int = 0, thorough: bool = False) -> Iterator[DotCase]:
+    """Yield cases in which only one dim has a static size, and that is 1 or 0.
+
+    The dim has each role, its size is static in one operand, in the other or in both, and the
+    operand has two to four dims, which are in another order in the other operand. Unless thorough,
+    there is one case for each of these: every second one has the size 1, and every second one a
+    gradient; the seed determines which. Where it has none, a case with a size that does not match
+    calls the same function.
+
+    Examples
+    --------
+    >>> for case in list(static_size_cases())[:3]:
+    ...     print(case)
+    dot(float64(s: 0, c: 3?), float64(c: 3?, s: 0?), dim=('c', 's'))
+    dot(float64(s: 0, c: 3?), float64(c: 3?, s: 3?), dim=('c', 's'))
+    dot(float64(c: 3?, s: 1, a: 2?), float64(a: 2?, s: 1?, c: 3?), dim=('c', 's'))
+    """
+    places = [(role, owners) for role, every in _OWNERS.items() for owners in every]
+    for number, ((role, owners), rank) in enumerate(product(places, (2, 3, 4)), seed):
+        for size, order in product((1, 0), (0, 1)):
+            if thorough or (size, order) == (number % 2, number // 2 % 2):
+                yield from _static_size_cases(role, owners, rank, size, order)
+
+
+def _static_size_cases(
+    role: str, owners: str, rank: int, size: int, order: int
+) -> Iterator[DotCase]:
+    x_dims = ["c", "a", "x free"][: rank - 1]
+    y_dims = ["y free", "a", "c"][4 - rank :]
+    if not role.startswith("y_"):
+        x_dims.insert((rank - 1) // 2, "s")
+    if not role.startswith("x_"):
+        y_dims.insert(rank // 2, "s")
+    summed = ("c", "s") if role in ("contracted", "x_summed", "y_summed") else ("c",)
+    sizes = _OTHER_SIZES | {"s": size}
+
+    def operand(name: str, dims: list[str]) -> Operand:
+        static = tuple(dim == "s" and name in owners for dim in dims)
+        return Operand(tuple(dims), tuple(sizes[dim] for dim in dims), static=static)
+
+    x, y = operand("x", x_dims), operand("y", y_dims)
+    case = DotCase(x, y, DimArgument("tuple", summed), gradient_order=order)
+    yield case
+    if len(owners) == 1 and "s" in x_dims and "s" in y_dims and order == 0:
+        other = "y" if owners == "x" else "x"
+        yield with_sizes(case, *({"s": 3} if name == other else {} for name in "xy"))

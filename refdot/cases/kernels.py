@@ -1,0 +1,119 @@
+"""Kernel cases: each kind of product that a backend computes, in each family of dtypes.
+
+A backend computes a dot with one of a few kernels, such as a product of two matrices or of a batch
+of them. A kernel may have separate code for each family of dtypes, for each memory layout and for
+large sizes. Compiling a graph is what takes time, so no size is static here: all cases of a kernel
+with the same dtypes share one graph.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from math import prod
+from typing import NamedTuple
+
+from refdot.cases.case import DTYPES, LAYOUTS, DotCase
+from refdot.cases.patterns import MIXED_DTYPES, Pattern, with_dtypes
+from refdot.cases.shrinking import with_sizes
+
+__all__ = ["KERNELS", "kernel_cases_of"]
+
+# The pairs of dtypes in each family. A run judges one of them.
+_FAMILIES = {
+    "float64": (("float64", "float64"),),
+    "complex": (("complex128", "complex128"), ("complex64", "complex64")),
+    "float32": (("float32", "float32"),),
+    "integer": tuple((dtype, dtype) for dtype in DTYPES if "int" in dtype),
+    "bool": (("bool", "bool"),),
+    "mixed": tuple(pair[::order] for pair in MIXED_DTYPES for order in (1, -1)),
+    # NumPy promotes this pair to float64, C and Numba do not.
+    "promoted": (("uint64", "int8"),),
+}
+
+
+class _Kernel(NamedTuple):
+    pattern: Pattern
+    families: tuple[str, ...] = ()  # those that every run judges, besides float64
+
+
+KERNELS = {
+    "two matrices": _Kernel(Pattern(("c", "a"), ("a", "d"), ("a",)), tuple(_FAMILIES)),
+    "a batch of matrices": _Kernel(Pattern(("c", "d", "a"), ("c", "a", "b"), ("a",)), ("complex",)),
+    "elements": _Kernel(Pattern(("c", "a"), ("c", "a"), ()), ("promoted",)),
+    "a matrix and a vector": _Kernel(Pattern(("c", "a"), ("a",), ("a",))),
+    "two vectors": _Kernel(Pattern(("a",), ("a",), ("a",))),
+    "an outer product": _Kernel(Pattern(("c",), ("a",), ())),
+    "a batch of matrices and of vectors": _Kernel(Pattern(("c", "a", "d"), ("c", "a"), ("a",))),
+    "a batch of matrices and a matrix": _Kernel(Pattern(("c", "d", "a"), ("a", "b"), ("a",))),
+    "sums alone": _Kernel(Pattern(("c", "a"), ("c", "d"), ("a", "d"))),
+}
+# More than the blocks of matrix products and of sums: of a dim that is kept, and one that is not.
+_LARGEST_SIZES = (1025, 32_768)
+_LARGE_SIZES = (9, 129, 257, 4097)
+_BLOCK = 67  # for all dims at once
+_ELEMENTS_LIMIT = 600_000
+
+
+def kernel_cases_of(name: str, seed: int = 0, thorough: bool = False) -> Iterator[DotCase]:
+    """Yield the cases of a kernel, one graph after another.
+
+    Unless thorough, they have float64, the families of dtypes in which faults are likely, and one
+    other. The seed determines which, and the order of the dims in each operand.
+
+    Examples
+    --------
+    >>> cases = list(kernel_cases_of("two vectors"))
+    >>> for case in (cases[0], cases[5], cases[-1]):
+    ...     print(case)
+    dot(float64(a: 2?), float64(a: 2?), dim=None)  [rounding, as x @ y]
+    dot(float64(a: 32768?), float64(a: 32768?), dim=None)  [as x @ y]
+    dot(float32(a: 1025?), float64(a: 1025?), dim=None)  [as a method]
+    """
+    pattern, families = KERNELS[name]
+    turn = seed + [*KERNELS].index(name)
+    others = [each for each in _FAMILIES if each not in ("float64", *families)]
+    if others and not thorough:
+        others = [others[turn % len(others)]]
+    for number, family in enumerate(dict.fromkeys(("float64", *families, *others))):
+        pairs = _FAMILIES[family]
+        case = with_dtypes(_case_of(pattern, turn + number), *pairs[turn % len(pairs)])
+        if family == "float64":
+            yield from _cases_of_float64(case, turn)
+        else:
+            yield from _cases_of_other_dtypes(case, turn)
+
+
+def _case_of(pattern: Pattern, turn: int) -> DotCase:
+    """Return a case of a pattern, with the dims of x, of y, of both or of neither in reverse."""
+    x_step, y_step = 1 - 2 * (turn % 2), 1 - 2 * (turn // 2 % 2)
+    turned = Pattern(pattern.x_dims[::x_step], pattern.y_dims[::y_step], pattern.summed_over)
+    case = turned.case(pattern.distinct_sizes)
+    calls = ("operator", "method") if case.dim.value is None else ("function", "method")
+    return replace(case, call=calls[turn % 2])
+
+
+def _cases_of_float64(case: DotCase, turn: int) -> Iterator[DotCase]:
+    layout = LAYOUTS[turn % len(LAYOUTS)]
+    yield replace(case, regime="rounding")
+    yield replace(case, regime="special")
+    yield replace(case, x=replace(case.x, layout=layout), y=replace(case.y, layout=layout))
+    for number, dim in enumerate(case.dims):
+        largest = _LARGEST_SIZES[dim not in case.lowering.out_dims]
+        for size in (0, 1, largest, _LARGE_SIZES[(turn + number) % len(_LARGE_SIZES)]):
+            yield _with_one_size(case, dim, size)
+    block = dict.fromkeys(case.dims, _BLOCK)
+    if prod(block.values()) <= _ELEMENTS_LIMIT:
+        yield with_sizes(case, block, block)
+    for dim in case.lowering.contracted + case.lowering.batch:
+        yield with_sizes(case, {}, {dim: case.x.sizes[dim] + 1})
+
+
+def _cases_of_other_dtypes(case: DotCase, turn: int) -> Iterator[DotCase]:
+    yield replace(case, regime="rounding")
+    yield case
+    yield _with_one_size(case, case.dims[turn % len(case.dims)], _LARGEST_SIZES[0])
+
+
+def _with_one_size(case: DotCase, dim: str, size: int) -> DotCase:
+    """Return a case in which a dim has the given size, and every other one at most 3."""
+    sizes = {name: min(each, 3) for name, each in (case.x.sizes | case.y.sizes).items()}
+    return with_sizes(case, sizes | {dim: size}, sizes | {dim: size})

@@ -1,0 +1,89 @@
+"""Boundary cases: exact numbers of dims, and static sizes of 1 and 0 in every role."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from refdot.cases.boundaries import DIM_COUNTS, dim_count_cases, static_size_cases
+from refdot.cases.case import DotCase
+from refdot.judging.expected import expected_error
+
+COUNTS: dict[str, Callable[[DotCase], int]] = {
+    "dims": lambda case: len(case.dims),
+    "dims of x": lambda case: len(case.x.dims),
+    "dims of y": lambda case: len(case.y.dims),
+    "dims of the output": lambda case: len(case.lowering.out_dims),
+    "contracted dims": lambda case: len(case.lowering.contracted),
+    "batch dims": lambda case: len(case.lowering.batch),
+    "free dims": lambda case: len(case.lowering.x_free + case.lowering.y_free),
+}
+
+
+@pytest.mark.parametrize("count", COUNTS.values(), ids=COUNTS)
+def test_each_number_of_dims_at_a_limit_occurs(count: Callable[[DotCase], int]) -> None:
+    assert {26, 27, 52, 53, 63, 64} == {*DIM_COUNTS} <= {*map(count, dim_count_cases())}
+
+
+def test_an_output_can_have_more_dims_than_either_operand() -> None:
+    found = {
+        len(case.dims)
+        for case in dim_count_cases()
+        if max(len(case.x.dims), len(case.y.dims)) < len(case.lowering.out_dims)
+    }
+    assert found == {*DIM_COUNTS}
+
+
+def described(case: DotCase) -> tuple[str, str, int, int]:
+    """Return the role of the dim s, where its size is static, that size, and the highest rank."""
+    low = case.lowering
+    (role,) = (
+        role
+        for role in ("contracted", "batch", "x_free", "y_free", "x_summed", "y_summed")
+        if "s" in getattr(low, role)
+    )
+    static = {name: getattr(case, name).static_sizes.get("s") for name in "xy"}
+    owners = "".join(name for name in "xy" if static[name] is not None)
+    return role, owners, static[owners[0]], len(getattr(case, owners[0]).dims)
+
+
+def of_valid(**options: object) -> list[tuple[str, str, int, int]]:
+    """Return the descriptions of the valid cases."""
+    cases = static_size_cases(**options)
+    return [described(case) for case in cases if expected_error(case) is None]
+
+
+def test_a_static_1_and_a_static_0_have_every_role_place_and_rank_in_a_thorough_run() -> None:
+    assert len({*of_valid(thorough=True)}) == 10 * 2 * 3
+    orders = [(described(c), c.gradient_order) for c in static_size_cases(thorough=True)]
+    assert len({*orders}) == 10 * 2 * 3 * 2
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_other_runs_have_every_pair_of_these(seed: int) -> None:
+    found = of_valid(seed=seed)
+    assert len(found) == 10 * 3
+    assert len({(role, owners, size) for role, owners, size, _ in found}) == 10 * 2
+    assert len({(role, owners, rank) for role, owners, _, rank in found}) == 10 * 3
+    assert len({(size, rank) for _, _, size, rank in found}) == 2 * 3
+
+
+def test_four_seeds_have_as_many_cases_as_a_thorough_run() -> None:
+    thorough = {*static_size_cases(thorough=True)}
+    assert {case for seed in range(4) for case in static_size_cases(seed)} == thorough
+
+
+def test_only_one_dim_is_static_and_the_others_are_in_another_order_in_each_operand() -> None:
+    for case in static_size_cases(thorough=True):
+        for operand in (case.x, case.y):
+            assert {dim for dim, size in operand.static_sizes.items() if size is not None} <= {"s"}
+        shared = [dim for dim in case.x.dims if dim in case.y.dims]
+        assert len(shared) < 2 or shared != [dim for dim in case.y.dims if dim in case.x.dims]
+
+
+def test_a_size_that_does_not_match_the_static_one_is_in_the_other_operand() -> None:
+    invalid = [case for case in static_size_cases(thorough=True) if expected_error(case)]
+    assert {described(case)[:3] for case in invalid} == {
+        (role, owner, size) for role in ("contracted", "batch") for owner in "xy" for size in (0, 1)
+    }

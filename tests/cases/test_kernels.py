@@ -1,0 +1,89 @@
+"""Kernel cases: which kernels, dtypes and sizes they have, and how few graphs."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from math import prod
+
+import pytest
+
+from refdot.cases.case import DotCase
+from refdot.cases.kernels import KERNELS, kernel_cases_of
+from refdot.judging.expected import expected_error
+from refdot.pytensor.target.runner import graph_key
+
+SEEDS = range(12)
+
+
+def cases_of(seed: int = 0, thorough: bool = False) -> list[DotCase]:
+    """Return the cases of all kernels."""
+    return [case for name in KERNELS for case in kernel_cases_of(name, seed, thorough)]
+
+
+def graphs_of(seed: int = 0, thorough: bool = False) -> set[DotCase]:
+    """Return the graphs of the cases of all kernels."""
+    return {graph_key(case) for case in cases_of(seed, thorough)}
+
+
+def dtypes(case: DotCase) -> tuple[str, str]:
+    """Return the dtypes of both operands."""
+    return case.x.dtype, case.y.dtype
+
+
+def test_they_are_few_graphs_and_each_graph_comes_once() -> None:
+    for seed in SEEDS:
+        graphs = [key for key, _ in groupby(cases_of(seed), graph_key)]
+        assert len(graphs) == len({*graphs}) <= 26
+    assert len(graphs_of(thorough=True)) == 7 * len(KERNELS)
+
+
+def test_no_size_is_static_and_batches_have_several_elements() -> None:
+    for case in cases_of():
+        assert not any(case.x.static + case.y.static)
+    for name in KERNELS:
+        assert min(KERNELS[name].pattern.distinct_sizes.values()) >= 2
+
+
+def test_every_seed_has_float64_for_each_kernel_and_every_family_for_two_matrices() -> None:
+    for seed in SEEDS:
+        for name in KERNELS:
+            assert ("float64", "float64") in map(dtypes, kernel_cases_of(name, seed))
+        matrices = kernel_cases_of("two matrices", seed)
+        kinds = {case.x.dtype.rstrip("0123456789") for case in matrices}
+        assert {"float", "complex", "bool"} < kinds
+        assert kinds & {"int", "uint"}
+        assert any(
+            "complex" in case.x.dtype for case in kernel_cases_of("a batch of matrices", seed)
+        )
+        assert ("uint64", "int8") in map(dtypes, kernel_cases_of("elements", seed))
+
+
+def test_other_seeds_have_other_dtypes_and_orders_of_dims() -> None:
+    for name in KERNELS:
+        cases = [case for seed in SEEDS for case in kernel_cases_of(name, seed)]
+        assert len({*map(dtypes, cases)}) >= 8
+        orders = {(case.x.dims, case.y.dims) for case in cases}
+        ranks = {len(dims) > 1 for dims in next(iter(orders))}
+        assert len(orders) == (4 if ranks == {True} else 2 if True in ranks else 1)
+
+
+def test_each_dim_is_large_and_long_sums_are_longer() -> None:
+    for name in KERNELS:
+        cases = [case for case in kernel_cases_of(name) if expected_error(case) is None]
+        for dim in KERNELS[name].pattern.dims:
+            sizes = {(case.x.sizes | case.y.sizes)[dim] for case in cases}
+            assert {0, 1} < sizes
+            assert (1025 if dim in cases[0].lowering.out_dims else 32_768) in sizes
+
+
+def test_no_case_has_too_many_elements_to_judge_fast() -> None:
+    for seed in SEEDS:
+        for case in cases_of(seed):
+            assert prod((case.x.sizes | case.y.sizes).values()) <= 600_000
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_invalid_cases_have_sizes_that_do_not_match(name: str) -> None:
+    errors = {type(expected_error(case)).__name__ for case in kernel_cases_of(name)}
+    shared = KERNELS[name].pattern.shared
+    assert errors == ({"NoneType", "SizeMismatchError"} if shared else {"NoneType"})
