@@ -17,7 +17,6 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from multiprocessing import get_context
@@ -97,10 +96,10 @@ def row_of(name: str, seeds: int, naive: bool, checkout: Path | None) -> tuple[s
 
 def measure(names: Sequence[str], jobs: int, **options: Any) -> Iterator[tuple[str, Row, float]]:
     """Yield the name and row of each fault, and the seconds that it took."""
-    # A forked process would share the state and the caches of PyTensor with this one.
-    spawn: dict[str, Any] = {"mp_context": get_context("spawn")}
-    with ProcessPoolExecutor(jobs, max_tasks_per_child=FAULTS_PER_PROCESS, **spawn) as pool:
-        yield from pool.map(partial(row_of, **options), names)
+    # A forked process would share the state and the caches of PyTensor with this one. An executor
+    # may hang when one of its processes has done its last task; a pool does not.
+    with get_context("spawn").Pool(jobs, maxtasksperchild=FAULTS_PER_PROCESS) as pool:
+        yield from pool.imap(partial(row_of, **options), names)
 
 
 def read(record: Path) -> dict[str, Row]:
