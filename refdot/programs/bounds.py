@@ -170,11 +170,11 @@ def _divide(out: Operand, precision: Precision, x: Estimate, y: Estimate, _: Non
 def _exp(out: Operand, precision: Precision, x: Estimate, _: None) -> Estimate:
     """Estimate eˣ.
 
-    |eˣ⁺ᵈ − eˣ| ≤ eˣ(e^Bₓ − 1). A compiler may add the exponents of two factors, or scale x before
-    it takes a power of 2: this rounds x once, by u(|x| + Bₓ).
+    |eˣ⁺ᵈ − eˣ| ≤ eˣ(e^Bₓ − 1). A compiler may add the exponents of two factors, which rounds x
+    once, or take 2 to the power of x·(1/log 2), which rounds it twice: by 2u(|x| + Bₓ).
     """
     value = np.exp(x.value)
-    exponent = x.bound + precision.unit * (x.reach + _FUNCTION)
+    exponent = x.bound + precision.unit * (2 * x.reach + _FUNCTION)
     return Estimate.computed(
         out,
         precision,
@@ -194,7 +194,7 @@ def _softmax(
     exp(dᵢ)/Σⱼ sⱼ exp(dⱼ), which is between exp(−Eᵢ − D) and exp(Eᵢ + D), D = log Σⱼ sⱼ exp(Eⱼ).
 
     Let m be the maximum. Each usual formula rounds the exponent (x − m, or x less the logarithm of
-    the sum) and what it is made of: 2u(|x| + |m|), and it takes one `exp`. Then follow n − 1
+    the sum), what it is made of, and what `exp` makes of it: 4u(|x| + |m|). Then follow n − 1
     additions and a division, or a logarithm. The formula exp(x)/Σ exp(x) has the same bound, but
     for terms that underflow before they are divided by a sum of at least eᵐ. Where eᵐ overflows or
     underflows, it is wrong, and the others are correct.
@@ -205,7 +205,7 @@ def _softmax(
     largest = x.value.max(axis=axes, keepdims=True, initial=-np.inf)
     powers = np.exp(x.value - largest)
     value = powers / powers.sum(axis=axes, keepdims=True)
-    exponent = x.bound + precision.unit * (2 * (x.reach + np.abs(largest)) + _FUNCTION)
+    exponent = x.bound + precision.unit * (4 * (x.reach + np.abs(largest)) + _FUNCTION)
     total = np.log((value * np.exp(exponent)).sum(axis=axes, keepdims=True))
     relative = np.expm1(exponent + total + precision.unit * (2 * count + 2))
     scale = np.exp(largest)

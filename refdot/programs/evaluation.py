@@ -34,7 +34,7 @@ def estimate(
     ... return p
     ... ''')
     >>> p = estimate(scores, {"x": NamedTensor([1000.0, 0.0], "a")})["p"]
-    >>> p.value.astype(float).tolist(), bool(p.bound.max() < 1e-12)
+    >>> p.value.astype(float).tolist(), bool(p.bound.max() < 1e-11)
     ([1.0, 0.0], True)
     >>> p.wrong(np.array([np.nan, 0.0])).tolist()
     [True, False]
