@@ -274,12 +274,17 @@ class Campaign:
         no inner graph, and errors and dtypes on the first one.
         """
         thorough = self.profile.thorough
-        yield from forward_cases_of(pattern)
-        if thorough or lowering == self.lowerings[-1]:
+        is_first, is_last = lowering == self.lowerings[0], lowering == self.lowerings[-1]
+        for case in forward_cases_of(pattern):
+            # The values of static sizes are also judged beside their gradients.
+            if thorough or is_first or not any(case.x.static + case.y.static):
+                yield case
+        if thorough or is_last:
             yield from gradient_cases_of(pattern)
-        if thorough or lowering == self.lowerings[0]:
-            yield from disagreeing_cases_of(pattern)
-            if len(pattern.dims) == 1:
+        if thorough or is_first:
+            yield from disagreeing_cases_of(pattern, thorough)
+            # A dim that only one operand has, and that is kept, is in the kernel cases.
+            if len(pattern.dims) == 1 and (thorough or pattern.shared or pattern.summed_over):
                 yield from dtype_cases_of(pattern)
         if thorough:
             yield from slow_cases_of(pattern)

@@ -110,6 +110,16 @@ def test_sizes_are_static_in_neither_operand_in_one_and_in_both():
         assert static == {(False, False), (True, False), (False, True), (True, True)}
 
 
+def test_fewer_cases_have_static_sizes_in_one_operand_unless_thorough():
+    for pattern in patterns(2):
+        every, fewer = ({*disagreeing_cases_of(pattern, thorough)} for thorough in (True, False))
+        assert fewer <= every
+        one_sided = [case for case in fewer if any(case.x.static) != any(case.y.static)]
+        assert len(one_sided) * 4 <= max(len(every), 4)
+        unknown = [{case for case in cases if not any(case.x.static)} for cases in (every, fewer)]
+        assert {case for case in unknown[0] if not any(case.y.static)} <= unknown[1]
+
+
 def test_disagreeing_sizes_are_1_vs_n_and_n_vs_1_and_n_vs_m():
     pattern = Pattern(("c", "a"), ("a", "c"), ("c",))
     pairs = {(case.x.sizes["c"], case.y.sizes["c"]) for case in disagreeing_cases_of(pattern)}
