@@ -55,8 +55,9 @@ _PRODUCT_LIMIT = 3000
 # A size for one dim, unless it is 0: larger than the blocks of matrix products and of sums.
 _LARGE_SIZES = (0,) * 60 + (9, 129, 257, 1025, 4097)
 _LARGE_PRODUCT_LIMIT = 30_000
-# The number of dims to which a case is padded, unless it is 0.
+# The number of dims to which a case is padded, unless it has more.
 _PADDED_COUNTS = (0,) * 40 + (9, *DIM_COUNTS)
+_MOST_DIMS = max(DIM_COUNTS)
 # The last one is x_free and y_free in turn, so that only the output has so many dims.
 _PADDING_ROLES = ("x_free", "batch", "contracted", "y_free", "free")
 # Whether both operands are one variable or one array, and whether its dims have other names in y.
@@ -198,43 +199,14 @@ def dot_cases(draw: DrawFn, valid: bool | None = None) -> DotCase:
         shared_memory = "nothing"
     is_shared = shared_memory != "nothing"
     static = draw(choices(("none", "all", "mixed", "mixed", "all")))
-    roles, least, most = draw(choices(_STRUCTURES))
-    roles += _ROLES[:2] * (3 if fault == "sizes" else 0)
-    drawn = draw(st.lists(_DRAWN_DIMS, min_size=max(least, int(fault == "sizes")), max_size=most))
-    equal_sizes, large = draw(choices((False,) * 4 + (True,))), draw(choices(_LARGE_SIZES))
-    names = draw(choices((NAME_POOLS[0], *NAME_POOLS)))
-
-    dims = dict(zip(names, drawn, strict=False))
-    role = {name: roles[dim.role % len(roles)] for name, dim in dims.items()}
-    if is_shared:
-        role = {name: "contracted" if role[name] in _SUMMED_OVER else "batch" for name in role}
-    if fault == "sizes" and not _SHARED.intersection(role.values()):
-        role[names[0]] = "contracted"
-    sizes = _limited_sizes(dims, equal_sizes, large)
-    x_dims = [name for name in dims if not role[name].startswith("y_")]
-    y_dims = [name for name in dims if not role[name].startswith("x_")]
-    summed_over = [name for name in dims if role[name] in _SUMMED_OVER]
-    x_dims.sort(key=lambda name: dims[name].x_place)
-    # The axes of a shared operand can only be in another order if they have the same size.
-    keeps_order = is_shared and not (other_names and len({*sizes.values()}) == 1)
-    y_dims.sort(key=lambda name: dims[name].x_place if keeps_order else dims[name].y_place)
-    summed_over.sort(key=lambda name: dims[name].dim_place)
-    if is_shared and other_names:
-        new_names = _new_names(dims, names)
-        y_dims = [new_names.get(name, name) for name in y_dims]
-        summed_over += [new_names[name] for name in summed_over if name in new_names]
-        sizes |= {new: sizes[name] for name, new in new_names.items()}
-
-    count, padding_role = draw(choices(_PADDED_COUNTS)), draw(choices(_PADDING_ROLES))
-    last_size = draw(choices((1, 2)))
-    if fault or is_shared:
-        count = 0
-    padding_length = max(0, count - len(dims))
-    padding = [f"p{number}" for number in range(padding_length)]
-    x_dims += {"y_free": [], "free": padding[::2]}.get(padding_role, padding)
-    y_dims += {"x_free": [], "free": padding[1::2]}.get(padding_role, padding)
+    dims, x_dims, y_dims, summed_over, sizes = _draw_dims(
+        draw, fault == "sizes", is_shared, is_shared and other_names
+    )
+    padding, padding_role = _draw_padding(draw, 0 if fault or is_shared else _MOST_DIMS, len(dims))
+    x_dims += {"y_free": [], "free": [*padding][::2]}.get(padding_role, padding)
+    y_dims += {"x_free": [], "free": [*padding][1::2]}.get(padding_role, padding)
     summed_over += padding if padding_role == "contracted" else []
-    sizes |= dict.fromkeys(padding, 1) | dict.fromkeys(padding[-1:], last_size)
+    sizes |= padding
     shared = [name for name in x_dims if name in y_dims]
 
     # Drawn even if not needed, so that the draws after them keep their meaning in shrinking.
@@ -261,7 +233,7 @@ def dot_cases(draw: DrawFn, valid: bool | None = None) -> DotCase:
     def is_static(name: Any, bit: int) -> bool:
         if static != "mixed":
             return static == "all"
-        return bool(dims[name].static & bit) if name in dims else padding_length % 2 == bit % 2
+        return bool(dims[name].static & bit) if name in dims else len(padding) % 2 == bit % 2
 
     def operand(
         names: Sequence[Any], sizes: Mapping[str, int], bit: int, *properties: str
@@ -293,6 +265,60 @@ def dot_cases(draw: DrawFn, valid: bool | None = None) -> DotCase:
         call=call if dim.spelling == "none" or call != "operator" else "method",
         same_array=shared_memory == "array",
     )
+
+
+class _DrawnDims(NamedTuple):
+    """The dims of a case, in the order of each operand and of the `dim` argument."""
+
+    dims: dict[str, _DrawnDim]
+    x_dims: list[str]
+    y_dims: list[str]
+    summed_over: list[str]
+    sizes: dict[str, int]
+
+
+def _draw_dims(
+    draw: DrawFn, sizes_disagree: bool, is_shared: bool, other_names: bool
+) -> _DrawnDims:
+    """Draw dims; there is a shared one if sizes are to disagree.
+
+    If both operands share memory, every dim is in both, perhaps with another name in y.
+    """
+    roles, least, most = draw(choices(_STRUCTURES))
+    roles += _ROLES[:2] * (3 if sizes_disagree else 0)
+    drawn = draw(st.lists(_DRAWN_DIMS, min_size=max(least, int(sizes_disagree)), max_size=most))
+    equal_sizes, large = draw(choices((False,) * 4 + (True,))), draw(choices(_LARGE_SIZES))
+    names = draw(choices((NAME_POOLS[0], *NAME_POOLS)))
+
+    dims = dict(zip(names, drawn, strict=False))
+    role = {name: roles[dim.role % len(roles)] for name, dim in dims.items()}
+    if is_shared:
+        role = {name: "contracted" if role[name] in _SUMMED_OVER else "batch" for name in role}
+    if sizes_disagree and not _SHARED.intersection(role.values()):
+        role[names[0]] = "contracted"
+    sizes = _limited_sizes(dims, equal_sizes, large)
+    x_dims = [name for name in dims if not role[name].startswith("y_")]
+    y_dims = [name for name in dims if not role[name].startswith("x_")]
+    summed_over = [name for name in dims if role[name] in _SUMMED_OVER]
+    x_dims.sort(key=lambda name: dims[name].x_place)
+    # The axes of a shared operand can only be in another order if they have the same size.
+    keeps_order = is_shared and not (other_names and len({*sizes.values()}) == 1)
+    y_dims.sort(key=lambda name: dims[name].x_place if keeps_order else dims[name].y_place)
+    summed_over.sort(key=lambda name: dims[name].dim_place)
+    if other_names:
+        new_names = _new_names(dims, names)
+        y_dims = [new_names.get(name, name) for name in y_dims]
+        summed_over += [new_names[name] for name in summed_over if name in new_names]
+        sizes |= {new: sizes[name] for name, new in new_names.items()}
+    return _DrawnDims(dims, x_dims, y_dims, summed_over, sizes)
+
+
+def _draw_padding(draw: DrawFn, most: int, present: int) -> tuple[dict[str, int], str]:
+    """Draw the sizes of further dims, so that there are at most so many, and their role."""
+    count, role = min(draw(choices(_PADDED_COUNTS)), most), draw(choices(_PADDING_ROLES))
+    last_size = draw(choices((1, 2)))
+    names = [f"p{number}" for number in range(count - present)]
+    return dict.fromkeys(names, 1) | dict.fromkeys(names[-1:], last_size), role
 
 
 def _new_names(dims: Mapping[str, _DrawnDim], names: Sequence[str]) -> dict[str, str]:
