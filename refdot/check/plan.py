@@ -186,21 +186,24 @@ class Campaign:
         """Yield the cases that every run judges: smoke cases, kernel cases and boundary cases.
 
         Each backend has kernels of its own. The other cases show faults that all backends share, so
-        they run on the backends that compile slowly only if there is no other one.
+        backends that compile slowly get none of them, and if there is no other backend, only smoke
+        cases that few graphs have.
         """
         if not self.profile.fixed:
             return
         thorough = self.profile.thorough or "build" not in target.stages
         fast = [name for name in self.backends if name not in samples]
+        smoke = smoke_cases() if fast else filter(_shares_a_graph, smoke_cases())
         shared = self._configurations(fast or self.backends, samples)
-        yield self._batch(shared, smoke_cases(), stage="judging smoke cases")
+        yield self._batch(shared, smoke, stage="judging smoke cases")
         kernels = self._configurations(self.backends, samples)
         for number, name in enumerate(KERNELS, 1):
             cases = kernel_cases_of(name, self.seed, thorough)
             progress = {"number": number, "total": len(KERNELS)}
             yield self._batch(kernels, cases, stage="judging kernels", **progress)
-        boundaries = [*dim_count_cases(), *static_size_cases(self.seed, thorough)]
-        yield self._batch(shared, boundaries, stage="judging boundary cases")
+        if fast:
+            boundaries = [*dim_count_cases(), *static_size_cases(self.seed, thorough)]
+            yield self.batch(fast, boundaries, stage="judging boundary cases")
 
     def _random_batches(self, target: Target, samples: Mapping[str, int]) -> Iterator[Batch]:
         """Draw distinct cases until the backends support as many as the profile requests.
@@ -303,6 +306,12 @@ class Campaign:
         if lowering == self.lowerings[-1] and turn % _PATTERNS_PER_GRADIENT == 0:
             cases += [case for case in gradient_cases_of(pattern) if not case.same_variable]
         return (case for case in cases if not any(case.x.static + case.y.static))
+
+
+def _shares_a_graph(case: DotCase) -> bool:
+    """Whether several of the smoke cases, or cases of other sizes, have the graph of this one."""
+    has_static = any(case.x.static + case.y.static)
+    return not has_static and case.gradient_order == 0 and len(case.dims) <= _MAX_SLOW_DIMS
 
 
 def _rank(pattern: Pattern) -> int:

@@ -10,7 +10,15 @@ import pytest
 import refdot as rd
 from refdot.cases.patterns import patterns
 from refdot.check import plan
-from refdot.check.plan import PROFILES, Batch, Campaign, Profile, Shard, evenly_spaced
+from refdot.check.plan import (
+    PROFILES,
+    Batch,
+    Campaign,
+    Configuration,
+    Profile,
+    Shard,
+    evenly_spaced,
+)
 from refdot.targets.callable import CallableTarget
 from refdot.targets.protocol import Backend, Unsupported, unsupported_reason
 from refdot.targets.registry import find_target
@@ -145,22 +153,33 @@ FIXED = ("judging smoke cases", "judging kernels", "judging boundary cases")
 
 
 @pytest.mark.parametrize("backends", [("fast",), ("slow",), ("fast", "slow")])
-def test_every_run_has_the_fixed_cases_however_many_others_it_has(backends):
+def test_every_run_has_smoke_cases_and_kernel_cases_however_many_others_it_has(backends):
     for profile in (SMALL, Profile(1), Profile(8, sample=None)):
         batches = list(campaign(profile, *backends).batches(FLEET))
-        assert {batch.stage for batch in batches} > {*FIXED}
+        assert {batch.stage for batch in batches} > {"judging smoke cases", "judging kernels"}
         kernels = [batch for batch in batches if batch.stage == "judging kernels"]
         for backend in backends:
             assert given_to(backend, kernels) == kernels
 
 
-def test_a_backend_that_compiles_slowly_has_fixed_cases_with_the_fastest_lowering():
-    batches = [b for b in campaign(SMALL, "slow").batches(FLEET) if b.stage in FIXED]
-    assert lowerings_of(batches) == [{"inlined"}] * 11
+def test_fast_backends_have_the_fixed_cases_and_slow_ones_the_kernels_with_the_last_lowering():
     batches = [b for b in campaign(SMALL, "fast", "slow").batches(FLEET) if b.stage in FIXED]
-    slow = [batch.stage for batch in given_to("slow", batches)]
-    assert slow == ["judging kernels"] * 9
-    assert lowerings_of(given_to("fast", batches)) == [{"stock", "inlined"}] * 11
+    slow = given_to("slow", batches)
+    assert [batch.stage for batch in slow] == ["judging kernels"] * 9
+    for batch in slow:
+        assert {to for to, _ in batch.work if to.backend == "slow"} == {
+            Configuration("slow", "inlined")
+        }
+    fast = [{to.lowering for to, _ in b.work if to.backend == "fast"} for b in batches]
+    assert fast == [{"stock", "inlined"}] * 11
+
+
+def test_slow_backends_alone_have_the_smoke_cases_of_few_graphs():
+    batches = [b for b in campaign(SMALL, "slow").batches(FLEET) if b.stage in FIXED]
+    assert lowerings_of(batches) == [{"inlined"}] * 10
+    cases = batches[0].work[0][1]
+    assert 20 < len(cases) < 50
+    assert not any(any(case.x.static + case.y.static) or case.gradient_order for case in cases)
 
 
 def test_each_seed_samples_other_patterns():
