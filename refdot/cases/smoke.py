@@ -88,5 +88,5 @@ def _cases_of(number: int) -> Iterator[DotCase]:
     yield pattern.case(distinct | {first: 0}, both)
     yield pattern.case(distinct | zero, both, y_sizes=distinct)
     for dtypes in (_DTYPES[number], _DTYPES[number - 1]):
-        order = int({*dtypes} <= {*FLOATS})
+        order = int({*dtypes} <= {*FLOATS, "complex128"})
         yield replace(with_dtypes(case, *dtypes), regime="rounding", gradient_order=order)

@@ -250,7 +250,7 @@ def _judge_gradient(case: DotCase, gradient: Gradient) -> Mismatch | None:
     elif not _is_gradient_dtype(value.dtype, operand.dtype, case.x.dtype == case.y.dtype):
         wrong = "dtype", operand.dtype, value.dtype
     else:
-        correct = correct_gradient(case, order, name, replicate)
+        correct = correct_gradient(case, order, name, replicate, gradient.conjugates)
         reference = correct.reference.astype(operand.dtype)
         wrong = _first_wrong(correct, value, reference)
     if wrong is None:
@@ -270,7 +270,7 @@ def _is_gradient_dtype(dtype: np.dtype[Any], own: np.dtype[Any], same_dtypes: bo
     """
     if same_dtypes or dtype.kind not in "fc":
         return dtype.newbyteorder("=") == own.newbyteorder("=")
-    return bool(np.finfo(dtype).eps <= np.finfo(own).eps)
+    return dtype.kind == own.kind and bool(np.finfo(dtype).eps <= np.finfo(own).eps)
 
 
 def _first_wrong(

@@ -40,17 +40,24 @@ def correct_value(case: DotCase, replicate: int = 0) -> CorrectAnswers:
     return correct_answers(*case.tensors(replicate), case.dim.names)
 
 
-def correct_gradient(case: DotCase, order: int, operand: str, replicate: int = 0) -> CorrectAnswers:
+def correct_gradient(
+    case: DotCase, order: int, operand: str, replicate: int = 0, conjugates: bool = False
+) -> CorrectAnswers:
     """Return the correct gradients of a valid case.
 
     First order: the cotangents of x and y. Second order: the gradients of ⟨v, x̄⟩ + ⟨w, ȳ⟩ for
     random tangents v and w. Since x̄ is a dot of the cotangent with y, its gradient with respect to
     y is the cotangent of y with v in place of x; likewise for w. If both operands are the same
     variable, its name is "x".
+
+    For complex numbers, ⟨a, b⟩ is Σ ab, or the real part of Σ āb if the convention `conjugates`.
+    The gradients are then dots with the conjugates of y, x, w and v.
     """
     x, y = case.tensors(replicate)
     cotangent, v, w = case.cotangents(replicate)
     beside_x, beside_y = (y, x) if order == 1 else (w, v)
+    if conjugates:
+        beside_x, beside_y = (NamedTensor(t.data.conj(), t.dims) for t in (beside_x, beside_y))
     of_x = correct_pull_back(cotangent, beside_x, x)
     of_y = correct_pull_back(cotangent, beside_y, y)
     if case.same_variable:

@@ -99,12 +99,16 @@ class Gradient:
         "x" or "y"; "x" if both operands are the same variable.
     value : ndarray
         Its axes are the dims of the operand.
+    conjugates : bool
+        The convention of the target for complex numbers: whether the cotangent of x is a dot of the
+        output's cotangent and the complex conjugate of y, not y itself.
     """
 
     order: int
     operand: str
     replicate: int
     value: Array
+    conjugates: bool = False
 
 
 @dataclass(frozen=True)

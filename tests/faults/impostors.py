@@ -247,6 +247,10 @@ IMPOSTORS: dict[str, Fault] = {
         dot_case("", "a?", None, "int64", origin=("constant", "input"), regime="rounding"),
         "pytensor.tensor.rewriting.math:mul_calculate", "return [v]",
         "return [np.floor(v / 2**20) * 2**20]", lowering="inlined"),
+    "no-complex-gradients": fault(
+        "the gradient of real operands is rejected", "gradients",
+        dot_case("a?", "a?", gradient_order=1),
+        "pytensor.gradient:grad", '"float" not in', '"complex" not in'),
     # --- costs
     "arrays-for-a-path": fault(
         "einsum allocates three times the operands", "resources", dot_case("a:2", "a:2"),

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 
 import refdot as rd
 from refdot.cases.case import DimArgument, DotCase, Operand
+from refdot.cases.notation import dot_case
 from refdot.cases.strategies import dot_cases
 from refdot.judging.expected import (
     correct_gradient,
@@ -171,3 +172,28 @@ def test_only_sums_beyond_the_range_of_the_widest_dtype_are_not_judged():
         huge("longdouble", y=Operand(("a",), (49,), "longdouble")),  # an error
     ]
     assert {unjudged_reason(case) for case in judged} == {None}
+
+
+def test_conjugating_gradients_are_derivatives_of_real_products():
+    def real_product(a, b):
+        return (a.data.conj() * b.data).real.sum()
+
+    for dtypes in (("complex128", "complex128"), ("float64", "complex128")):
+        of = dot_case("a:2 b:3", "b:3 c:4", dtypes=dtypes, regime="rounding", gradient_order=2)
+        x, y = of.tensors()
+        cotangent, v, w = of.cotangents()
+
+        def gradient(order, operand, of=of):
+            correct = correct_gradient(of, order, operand, conjugates=True)
+            return NamedTensor(np.asarray(correct.reference, complex), correct.dims)
+
+        # Products are linear in each operand, so a difference is a derivative.
+        assert real_product(gradient(1, "x"), v) == pytest.approx(
+            real_product(cotangent, rd.dot(v, y))
+        )
+        assert real_product(gradient(1, "y"), w) == pytest.approx(
+            real_product(cotangent, rd.dot(x, w))
+        )
+        step = NamedTensor(w.data[::-1] * (1 + 0.5j), w.dims)
+        first = rd.dot(cotangent, NamedTensor(step.data.conj(), step.dims))
+        assert real_product(gradient(2, "y"), step) == pytest.approx(real_product(v, first))

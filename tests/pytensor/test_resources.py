@@ -68,6 +68,12 @@ def test_only_the_path_of_einsum_grows(lowering, order):
     assert growth(dot_case("a? b:5", "b:5 c:2", gradient_order=order), lowering) == []
 
 
+@pytest.mark.parametrize("dtypes", [("complex128", "float64"), ("int64", "int64")])
+def test_growth_is_measured_although_there_is_no_gradient(dtypes):
+    case = dot_case("a:3", "a:3", dtypes=dtypes, gradient_order=1)
+    assert growth(case, "stock") == [("lower", "memory grows with a static size")]
+
+
 def test_growth_is_measured_in_a_new_process_too():
     code = (
         "from refdot.cases.notation import dot_case\n"

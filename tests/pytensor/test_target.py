@@ -14,6 +14,7 @@ from dataclasses import replace
 import numpy as np
 import pytensor
 import pytest
+from planted.gradients import COMPLEX_GRADIENTS
 from planting import Edit, Fault, planted
 from pytensor.tensor.rewriting.elemwise import local_dimshuffle_lift
 from pytensor.xtensor.rewriting.utils import lower_xtensor_db
@@ -171,8 +172,8 @@ GRADIENTS = {
         dot_case("a? b?", "b? c?", dtypes=("int64", "int64"), gradient_order=2),
         [],
     ),
-    "none of complex operands": (
-        dot_case("a? b?", "b? c?", dtypes=("complex128", "float64"), gradient_order=1),
+    "none of a complex operand beside an integer": (
+        dot_case("a? b?", "b? c?", dtypes=("complex128", "int64"), gradient_order=1),
         [],
     ),
     "none of a constant": (
@@ -212,6 +213,34 @@ def test_gradients_are_recorded_and_correct(case, labels, lowering):
             assert gradient.value.dtype == operand.dtype
         correct = correct_gradient(case, gradient.order, gradient.operand, gradient.replicate)
         assert not correct.wrong(gradient.value).any()
+
+
+@pytest.mark.parametrize("dtypes", [("complex128", "complex64"), ("float64", "complex128")])
+def test_a_complex_gradient_is_rejected(dtypes):
+    outcome = run(dot_case("a? b?", "b? c?", dtypes=dtypes, gradient_order=1))
+    assert len(outcome.values) == 2
+    raised = outcome.gradient_raised
+    assert (raised.stage, raised.type) == ("lower", "TypeError")
+    assert raised.message.startswith("Gradients must always be NullType")
+
+
+COMPLEX = ("complex128", "complex128")
+
+
+@pytest.mark.parametrize("dtypes", [COMPLEX, ("complex64", "complex64")])
+def test_a_complex_gradient_is_judged_by_the_convention_of_pytensor(dtypes):
+    products = dot_case("a? b?", "b? a?", (), dtypes, gradient_order=1, regime="rounding")
+    sums = replace(products, dim=DimArgument(), gradient_order=2)
+    with planted(Fault("complex gradients", "gradients", COMPLEX_GRADIENTS, products)):
+        outcomes = [run(case, lowering="inlined") for case in (products, sums)]
+    assert [len(outcome.gradients) for outcome in outcomes] == [4, 8]
+    assert compare(products, outcomes[0], TARGET) == ()
+    # `Dot.pullback`, which nothing calls with complex numbers, does not take the conjugate.
+    assert {mismatch.detail for mismatch in compare(sums, outcomes[1], TARGET)} == {
+        f"{order} order, of {name}: wrong by more than rounding"
+        for order in ("first", "second")
+        for name in "xy"
+    }
 
 
 def test_the_replicates_have_different_numbers():

@@ -12,6 +12,7 @@ from refdot.judging.rounding import correct_answers
 from refdot.pytensor.deviations.record import (
     has_raised,
     has_valid_names,
+    is_error,
     known_deviation,
     static_sizes,
 )
@@ -226,3 +227,19 @@ def _dtype_in_c(x: _DType, y: _DType) -> _DType | None:
     single = np.dtype("float32")
     with_integer = {x.kind, y.kind} in ({"f", "i"}, {"f", "u"})
     return single if with_integer and single in (x, y) and len(wide) == 2 else None
+
+
+@known_deviation(
+    "R8 wrong-gradient", dot_case("a:2?", "a:2?", None, ("complex128",) * 2, gradient_order=1)
+)
+def no_complex_gradients(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """The gradient of a dot of complex operands is rejected.
+
+    `grad` (gradient.py) rejects a cotangent whose dtype has not "float" in its name, and
+    `_populate_grad_dict` rejects each gradient of an operation of another dtype. The pullbacks of
+    `Mul` (scalar/basic.py) and `Sum` (tensor/math.py) would handle complex numbers, but that of
+    `Dot` (tensor/math.py) rejects them again.
+    """
+    error, is_complex = outcome.gradient_raised, mismatch.case.result_dtype.kind == "c"
+    message = r"Gradients must always be .* given a known_grad of type \w+\(complex"
+    return is_complex and error is not None and is_error(error, "TypeError", message, "grad")

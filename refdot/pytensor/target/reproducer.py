@@ -207,16 +207,16 @@ class _Script:
 
     @property
     def differentiated(self) -> list[str]:
-        """The operands to differentiate: the floating-point ones, or the discrete one at fault."""
+        """The operands to differentiate: the continuous ones, or the discrete one at fault."""
         named, wanted = operands(self.mismatch.case), self.mismatch.operand
         kinds = {
             name: np.dtype(operand.dtype).kind
             for name, operand in named.items()
             if operand.origin != "constant"
         }
-        if wanted and kinds[wanted] != "f":
+        if wanted and kinds[wanted] not in "fc":
             return [wanted]
-        return [name for name, kind in kinds.items() if kind == "f"]
+        return [name for name, kind in kinds.items() if kind in "fc"]
 
     @property
     def later_stages(self) -> tuple[str, ...]:
@@ -244,7 +244,8 @@ class _Script:
         mismatch, case, replicate = self.mismatch, self.mismatch.case, self.mismatch.replicate
         if mismatch.kind == "wrong-gradient":
             operand = mismatch.operand or self.differentiated[0]
-            correct = correct_gradient(case, mismatch.order or 1, operand, replicate)
+            order = mismatch.order or 1
+            correct = correct_gradient(case, order, operand, replicate, conjugates=True)
         else:
             correct = correct_value(case, replicate)
         with np.errstate(all="ignore"):

@@ -179,17 +179,18 @@ def _discrete_gradients(
 
 
 def _differentiated(case: DotCase) -> tuple[str, ...]:
-    """Return the names of the operands to differentiate: none if an operand is complex.
+    """Return the names of the operands to differentiate.
 
-    PyTensor has its own convention for complex gradients.
+    The gradient of a complex operand beside an integer or bool one is rightly an error (R8).
     """
     operands = graphs.operands(case)
-    if "c" in {np.dtype(operand.dtype).kind for operand in operands.values()}:
+    kinds = {name: np.dtype(operand.dtype).kind for name, operand in operands.items()}
+    if "c" in kinds.values() and not {*kinds.values()} <= {"f", "c"}:
         return ()
     return tuple(
         name
         for name, operand in operands.items()
-        if np.dtype(operand.dtype).kind == "f" and operand.origin != "constant"
+        if kinds[name] in "fc" and operand.origin != "constant"
     )
 
 
@@ -265,7 +266,8 @@ def _call(compiled: _CompiledGraph, outcome: Outcome, case: DotCase) -> Outcome:
         answers.append(results[0])
         values.append(NamedTensor.trusted(results[0].copy(), dims))
         gradients += [
-            Gradient(order, operand, replicate, result)
+            # `Mul.pullback` (scalar/basic.py) multiplies by the conjugate of the other operand.
+            Gradient(order, operand, replicate, result, conjugates=True)
             for (order, operand), result in zip(gradient.labels, results[1:], strict=True)
         ]
     is_inexact = answers[0].dtype.kind in "fc"

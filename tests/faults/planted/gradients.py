@@ -1,5 +1,7 @@
 """Faults in gradients."""
 
+from planting import Edit
+
 from planted.places import (
     DOT_GRADIENT,
     PULLBACK,
@@ -19,9 +21,22 @@ SUM_GRADIENT = f"pytensor.tensor.math:Sum.{PULLBACK}"
 SUM_OF_GRADIENTS = "pytensor.gradient:_populate_grad_dict"
 TRANSPOSE_GRADIENT = f"pytensor.tensor.elemwise:DimShuffle.{PULLBACK}"
 
-# In each: name, aspect and example; then the edit: where, old and new. Formatted by hand.
 # fmt: off
+# Edits that make PyTensor accept complex gradients.
+COMPLEX_GRADIENTS = (
+    Edit("pytensor.gradient:grad", '"float" not in', '"in" in'),
+    Edit("pytensor.gradient:grad", "assert g.type.dtype in", "g.type.dtype in"),
+    Edit("pytensor.gradient:_populate_grad_dict",
+         "term.type.dtype not in pytensor.tensor.type.float_dtypes", "False"),
+    Edit(DOT_GRADIENT, "xgrad.type.dtype not in float_dtypes", "False"),
+    Edit(DOT_GRADIENT, "ygrad.type.dtype not in float_dtypes", "False"),
+)
+
+# In each: name, aspect and example; then the edit: where, old and new. Formatted by hand.
 FAULTS = [
+    fault("the gradients of complex matrices are not conjugated", "gradients",
+          dot_case("a? b?", "b? c?", None, ("complex128", "complex128"), gradient_order=1),
+          *COMPLEX_GRADIENTS),
     fault("the gradient of x is doubled", "gradients",
           dot_case("a? b?", "b? c?", gradient_order=1),
           DOT_GRADIENT, "self(gz, y.T)", "self(gz, y.T) * 2"),
