@@ -27,6 +27,7 @@ from refdot.judging.expected import correct_gradient, expected_answer
 from refdot.pytensor.target.determinism import HashedName, check_determinism
 from refdot.pytensor.target.runner import graph_key
 from refdot.pytensor.target.target import PyTensorTarget
+from refdot.targets.protocol import unsupported_reason
 
 TARGET = PyTensorTarget()
 MATRICES = dot_case("a? b?", "b? c?")
@@ -301,6 +302,34 @@ def test_operands_of_every_origin_get_right_answers(case, lowering):
     for replicate, value in enumerate(outcome.values):
         assert value == expected_answer(case, replicate)
     assert compare(case, outcome, TARGET) == ()
+
+
+# Each: a case, and whether PyTensor accepts its arrays rather than raise a TypeError.
+ACCEPTED = {
+    "unaligned": (dot_case("a?", "a?", layout=("unaligned", "c")), False),
+    "unaligned bytes": (dot_case("a?", "a?", None, "int8", layout="unaligned"), True),
+    "byte-swapped": (dot_case("a?", "a?", layout="byte-swapped"), True),
+    "byte-swapped constant": (
+        dot_case("a", "a?", layout="byte-swapped", origin=("constant", "input")),
+        False,
+    ),
+    "byte-swapped shared variable": (
+        dot_case("a?", "a?", layout="byte-swapped", origin=("input", "shared")),
+        False,
+    ),
+    "constant of bytes": (dot_case("a", "a", None, "int8", "byte-swapped", "constant"), True),
+}
+
+
+@pytest.mark.parametrize(("case", "is_accepted"), ACCEPTED.values(), ids=ACCEPTED)
+def test_pytensor_accepts_every_array_that_is_supported(case, is_accepted):
+    outcome = run(case)
+    assert (unsupported_reason(TARGET, case) is None) == is_accepted
+    if is_accepted:
+        assert compare(case, outcome, TARGET) == ()
+    else:
+        assert outcome.raised is not None
+        assert outcome.raised.type == "TypeError"
 
 
 def test_cases_that_share_a_function_give_their_own_values_to_shared_variables():

@@ -33,19 +33,19 @@ def _has_unaligned_operand(case: DotCase) -> bool:
     return not all(array.flags.aligned for array in case.arrays())
 
 
-def _has_byte_swapped_constant(case: DotCase) -> bool:
+def _holds_byte_swapped_operand(case: DotCase) -> bool:
     operands = zip((case.x, case.y), case.arrays(), strict=True)
     return any(
-        operand.origin == "constant" and not array.dtype.isnative for operand, array in operands
+        operand.origin != "input" and not array.dtype.isnative for operand, array in operands
     )
 
 
-# PyTensor says so in a TypeError. It converts other arrays of swapped bytes.
+# PyTensor says so in a TypeError. It converts arrays of swapped bytes if they are arguments.
 _UNSUPPORTED = (
     Unsupported("PyTensor accepts only aligned arrays", _has_unaligned_operand),
     Unsupported(
-        "PyTensor accepts no constant whose bytes are in the other order",
-        _has_byte_swapped_constant,
+        "PyTensor accepts no constants and shared variables whose bytes are in the other order",
+        _holds_byte_swapped_operand,
     ),
 )
 
