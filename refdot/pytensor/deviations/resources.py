@@ -7,8 +7,8 @@ from refdot.pytensor.deviations.record import known_deviation
 from refdot.targets.mismatch import Mismatch
 from refdot.targets.outcome import Outcome
 
-# What the same lowering allocates besides arrays differs by less, in bytes.
-_MEMORY_OF_A_GRAPH = 300_000
+# What the same lowering allocates besides arrays, partly after they are freed, is less, in bytes.
+_MEMORY_OF_A_GRAPH = 1_000_000
 
 
 @known_deviation("R15 resources", dot_case("a:2", "a:2"), lowerings="stock inlined")
