@@ -251,6 +251,11 @@ IMPOSTORS: dict[str, Fault] = {
         "the gradient of real operands is rejected", "gradients",
         dot_case("a?", "a?", gradient_order=1),
         "pytensor.gradient:grad", '"float" not in', '"complex" not in'),
+    "constants-without-dtype-in-jax": fault(
+        "JAX's product with a constant is of float16", "values",
+        dot_case("", "", None, ("float32", "float32"), origin=("constant", "input")),
+        f"{JAX}.scalar:jax_funcify_scalar_Mul", "reduce(operator.mul, inputs, 1)",
+        "reduce(operator.mul, inputs, 1).astype('float16')", backend="jax"),
     # --- costs
     "arrays-for-a-path": fault(
         "einsum allocates three times the operands", "resources", dot_case("a:2", "a:2"),
