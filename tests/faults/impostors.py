@@ -19,7 +19,7 @@ __all__ = ["IMPOSTORS", "OPERATOR_WITHOUT_TRANSPOSE"]
 ASSERT = "pytensor.raise_op:CheckAndRaise.perform"
 BATCHED_DOT_IN_C = "pytensor.tensor.blas:BatchedDot.c_code"
 EINSUM = "pytensor.tensor.einsum:einsum"
-GERC = "pytensor.tensor.blas:ScipyGer.perform"
+GER = "pytensor.tensor.blas:Ger.perform"
 JAX = "pytensor.link.jax.dispatch"
 JAX_DOT = f"{JAX}.math:jax_funcify_Dot"
 MUL_IN_C = "pytensor.scalar.basic:Mul.c_code"
@@ -204,9 +204,9 @@ IMPOSTORS: dict[str, Fault] = {
         dot_case("", "a:3?", "a", ("float64", "float16"), regime="rounding"),
         EINSUM, "operand = operand.sum(axes)", "operand = operand.mean(axes)"),
     "outer-product-conjugated": fault(
-        "an outer product of complex vectors is negative", "values",
+        "an outer product of complex vectors is doubled", "values",
         dot_case("a:2?", "b:3?", None, ("complex128", "complex128")),
-        GERC, "calpha, cx, cy", "-calpha, cx, cy"),
+        GER, "ger_func(alpha", "ger_func(2 * alpha", lowering="inlined"),
     "integers-as-floats-in-numba": fault(
         "Numba adds 1 to what it casts", "values",
         dot_case("a:2", "a:2", None, ("int64", "int64")),

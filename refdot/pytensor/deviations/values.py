@@ -53,7 +53,7 @@ def summed_alone_first(mismatch: Mismatch, outcome: Outcome) -> bool:
 def outer_product_conjugated(mismatch: Mismatch, outcome: Outcome) -> bool:
     """The outer product of complex vectors uses the conjugate of one of them.
 
-    `ScipyGer` (tensor/blas.py) gets `ger` from SciPy, which for complex numbers is `gerc`. A
+    `Ger.perform` (tensor/blas.py) gets `ger` from SciPy, which for complex numbers is `gerc`. A
     gradient that is an outer product is wrong in the same way.
     """
     case = mismatch.case
