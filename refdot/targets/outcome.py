@@ -123,8 +123,8 @@ class Growth:
         The cost for small sizes and for a large one, for people.
     case : DotCase
         The case with the large size.
-    excess : int
-        The difference in bytes, if memory grows.
+    memory : (int, int)
+        The peaks of memory for both, in bytes, if memory grows.
     """
 
     stage: str
@@ -133,7 +133,7 @@ class Growth:
     small: str = field(compare=False)
     large: str = field(compare=False)
     case: DotCase
-    excess: int = field(default=0, compare=False)
+    memory: tuple[int, int] = field(default=(0, 0), compare=False)
 
 
 @dataclass(frozen=True)

@@ -85,10 +85,10 @@ def _growth(small: list[_Cost], costs: list[_Cost] | Raised, large: DotCase) -> 
     if isinstance(costs, Raised):
         return Growth(costs.stage, f"{costs.type} for a large static size", "", str(costs), large)
     for before, after in zip(small, costs, strict=True):
-        excess = after.memory - before.memory
-        if excess > _MEMORY_NOISE:
+        memory = before.memory, after.memory
+        if after.memory - before.memory > _MEMORY_NOISE:
             shown = f"{before.memory / 1e6:.1f} MB", f"{after.memory / 1e6:.1f} MB"
-            return Growth(after.stage, "memory grows with a static size", *shown, large, excess)
+            return Growth(after.stage, "memory grows with a static size", *shown, large, memory)
         if after.seconds > max(before.seconds + _TIME_NOISE, before.seconds * _TIME_RATIO):
             shown = f"{before.seconds:.2f} s", f"{after.seconds:.2f} s"
             return Growth(after.stage, "time grows with a static size", *shown, large)
