@@ -76,6 +76,13 @@ class ProgramCase:
             if np.dtype(operand.dtype).kind == "f" and operand.origin != "constant"
         )
 
+    @property
+    def differentiated(self) -> tuple[str, ...]:
+        """The outputs that have a gradient: floating-point numbers, each output once."""
+        types = self.program.types
+        outputs = dict.fromkeys(self.program.outputs)
+        return tuple(name for name in outputs if np.dtype(types[name].dtype).kind == "f")
+
     @cached_property
     def derivatives(self) -> tuple[Program, ...]:
         """The program of the gradients of each order.
@@ -85,13 +92,7 @@ class ProgramCase:
         or no output has a gradient.
         """
         found: list[Program] = []
-        types = self.program.types
-        sources = tuple(
-            name
-            for name in dict.fromkeys(self.program.outputs)
-            if np.dtype(types[name].dtype).kind == "f"
-        )
-        program = self.program
+        program, sources = self.program, self.differentiated
         for _ in range(self.gradient_order if sources and self.differentiable else 0):
             program = gradient(program, sources, self.differentiable)
             sources = program.outputs

@@ -1,6 +1,6 @@
 """PyTensor graphs of a case: the dot, its lowering and their gradients."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,16 @@ from pytensor.xtensor import as_xtensor, dot
 from refdot.cases.case import DotCase, Operand
 from refdot.tensor import Array
 
-__all__ = ["Graph", "build", "gradients", "lower", "operands"]
+__all__ = [
+    "Graph",
+    "array_read",
+    "build",
+    "gradients",
+    "is_input",
+    "lower",
+    "operands",
+    "variable_of",
+]
 
 
 @dataclass(frozen=True)
@@ -36,7 +45,7 @@ class Graph:
     @property
     def inputs(self) -> list[Any]:
         """The variables that get their values from the arguments of a call."""
-        return [variable for variable in self.variables.values() if _is_input(variable)]
+        return [variable for variable in self.variables.values() if is_input(variable)]
 
     @property
     def differentiable(self) -> dict[str, Any]:
@@ -53,19 +62,21 @@ class Graph:
         The case has this graph, but its values may be others than those of the case that was built.
         """
         arrays = zip(self.variables.values(), case.arrays(replicate), strict=False)
-        return tuple(_memory(variable, array) for variable, array in arrays)
+        return tuple(array_read(variable, array) for variable, array in arrays)
 
     def arguments(self, memory: Sequence[Array]) -> list[Array]:
         """Return the arrays among those of the operands that are the arguments of a call."""
         pairs = zip(self.variables.values(), memory, strict=True)
-        return [array for variable, array in pairs if _is_input(variable)]
+        return [array for variable, array in pairs if is_input(variable)]
 
 
-def _is_input(variable: Any) -> bool:
+def is_input(variable: Any) -> bool:
+    """Whether a variable gets its value from an argument of a call."""
     return not isinstance(variable, Constant | SharedVariable)
 
 
-def _memory(variable: Any, array: Array) -> Array:
+def array_read(variable: Any, array: Array) -> Array:
+    """Return the array that PyTensor reads for an operand, and give it to a shared variable."""
     if isinstance(variable, SharedVariable):
         variable.set_value(array, borrow=True)
         array = variable.get_value(borrow=True)
@@ -80,7 +91,11 @@ def operands(case: DotCase) -> dict[str, Operand]:
 def build(case: DotCase) -> Graph:
     """Build the graph of a case; only the sizes that the case marks as static are static."""
     named = operands(case)
-    variables = {name: _variable(name, operand, case) for name, operand in named.items()}
+
+    def variable(number: int, name: str) -> Any:
+        return variable_of(name, named[name], lambda: case.arrays()[number])
+
+    variables = {name: variable(number, name) for number, name in enumerate(named)}
     tensors = [as_xtensor(variables[name], dims=named[name].dims) for name in named]
     x, y = tensors[0], tensors[-1]
     if case.same_variable and case.new_names:
@@ -92,13 +107,13 @@ def build(case: DotCase) -> Graph:
     return Graph(variables, dot(x, y, dim=case.dim.value))
 
 
-def _variable(name: str, operand: Operand, case: DotCase) -> Any:
+def variable_of(name: str, operand: Operand, values: Callable[[], Array]) -> Any:
+    """Return an operand's tensor variable; `values` gives the numbers that it may need."""
     if operand.origin == "input":
         return pt.tensor(name, dtype=operand.dtype, shape=operand.static_shape)
-    array = case.arrays()["xy".index(name)]
     if operand.origin == "constant":
-        return pt.constant(array, name)
-    return pytensor.shared(array, name, shape=operand.static_shape, borrow=True)
+        return pt.constant(values(), name)
+    return pytensor.shared(values(), name, shape=operand.static_shape, borrow=True)
 
 
 def lower(graph: Graph) -> Any:

@@ -23,7 +23,7 @@ from refdot.pytensor.target.structure import compiled_nodes, unlowered_nodes
 from refdot.targets.outcome import REPLICATES, Declared, Gradient, Outcome, Raised, effects
 from refdot.tensor import NamedTensor
 
-__all__ = ["Runner", "graph_key"]
+__all__ = ["Runner", "graph_key", "run_with_rewrite_fallback"]
 
 
 @dataclass
@@ -104,7 +104,7 @@ class Runner:
             if self.until == "build":
                 return _PreparedGraph(outcome)
             lowering = partial(graphs.lower, graph)
-            lowered, logged = _run_with_rewrite_fallback("lower", lowering)
+            lowered, logged = run_with_rewrite_fallback("lower", lowering)
             # A rewrite that fails leaves what it should have lowered.
             found = () if logged else self._unlowered_nodes([lowered], "the forward graph")
             outcome = replace(outcome, unlowered_nodes=found, logged=logged)
@@ -126,7 +126,7 @@ class Runner:
                 mode=self.mode,
                 on_unused_input="ignore",
             )
-            function, logged_again = _run_with_rewrite_fallback("compile", compiling)
+            function, logged_again = run_with_rewrite_fallback("compile", compiling)
             left = () if logged else compiled_nodes(function, self.mode, self.lowering)
             # The mode lowers what is left, so that the same rewrite fails again.
             outcome = replace(outcome, logged=logged or logged_again, compiled_nodes=left)
@@ -260,7 +260,7 @@ def _call(compiled: _CompiledGraph, outcome: Outcome, case: DotCase) -> Outcome:
         arguments = [*graph.arguments(arrays), *gradient.values(case, replicate)]
         calling = partial(compiled.function, *arguments)
         # PyTensor compiles the inner graph of an OpFromGraph at the first call.
-        results, logged_at_run = _run_with_rewrite_fallback("run", calling)
+        results, logged_at_run = run_with_rewrite_fallback("run", calling)
         results, logged = [np.asarray(result) for result in results], logged + logged_at_run
         side_effects += effects(arrays, before, results[0])
         answers.append(results[0])
@@ -282,7 +282,7 @@ def _call(compiled: _CompiledGraph, outcome: Outcome, case: DotCase) -> Outcome:
     )
 
 
-def _run_with_rewrite_fallback(
+def run_with_rewrite_fallback(
     name: str, action: Callable[[], Any]
 ) -> tuple[Any, tuple[Raised, ...]]:
     """Run a stage; if it raises, run it again without the rewrite that fails, as users would.

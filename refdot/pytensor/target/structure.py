@@ -6,6 +6,7 @@ from typing import Any
 from pytensor.compile.builders import OpFromGraph
 from pytensor.compile.mode import Mode
 from pytensor.graph.traversal import ancestors
+from pytensor.tensor.special import LogSoftmax, Softmax
 from pytensor.xtensor.basic import XOp, XTypeCastOp
 from pytensor.xtensor.type import XTensorType
 
@@ -25,7 +26,9 @@ def unlowered_nodes(outputs: Sequence[Any], where: str, inner_graphs: bool) -> t
         for op in with_inner_operations(variable.owner.op if variable.owner else None):
             if isinstance(op, XOp | XTypeCastOp):
                 found.add(f"the xtensor op {type(op).__name__} is left in {where}")
-            if isinstance(op, OpFromGraph) and not inner_graphs:
+            # Backends have their own code for a softmax, although it is an `OpFromGraph` too.
+            is_allowed = inner_graphs or isinstance(op, Softmax | LogSoftmax)
+            if isinstance(op, OpFromGraph) and not is_allowed:
                 found.add(f"the inner graph of {type(op).__name__} is left in {where}")
             if (graph := getattr(op, "fgraph", None)) is not None:
                 inside = f"an inner graph of {where}"
@@ -40,15 +43,16 @@ def with_inner_operations(op: Any) -> Iterator[Any]:
         op = getattr(op, "core_op", None) or getattr(op, "scalar_op", None)
 
 
-def compiled_nodes(function: Any, mode: Mode, lowering: str) -> tuple[str, ...]:
+def compiled_nodes(function: Any, mode: Mode, lowering: str, answers: int = 1) -> tuple[str, ...]:
     """Describe the nodes that a compiled function must not have.
 
-    Its outputs are the dot and then the gradients. An `OpFromGraph` is allowed if lowering may
-    leave one and the mode has none of the rewrites that inline it, which "fast_run" has.
+    Its outputs are the answers, such as one dot, and then the gradients. An `OpFromGraph` is
+    allowed if lowering may leave one and the mode has none of the rewrites that inline it, which
+    "fast_run" has.
     """
     optimises = "fast_run" in mode.provided_optimizer.include
     inner_graphs = lowering == "stock" and not optimises
     outputs = function.maker.fgraph.outputs
     return unlowered_nodes(
-        outputs[:1], "the compiled forward graph", inner_graphs
-    ) + unlowered_nodes(outputs[1:], "the compiled gradient graph", inner_graphs)
+        outputs[:answers], "the compiled forward graph", inner_graphs
+    ) + unlowered_nodes(outputs[answers:], "the compiled gradient graph", inner_graphs)

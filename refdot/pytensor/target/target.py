@@ -1,7 +1,8 @@
 """PyTensor as a target, with its backends and lowerings."""
 
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +12,7 @@ from unittest.mock import patch
 from weakref import finalize
 
 import pytensor
+from pytensor.compile.mode import Mode
 
 from refdot.cases.case import DotCase
 from refdot.pytensor.deviations import known_deviations
@@ -98,6 +100,15 @@ class PyTensorTarget:
         self, cases: Iterable[DotCase], backend: str, lowering: str, until: str = "run"
     ) -> tuple[Outcome, ...]:
         """Run cases in turn; cases with the same graph share one compiled function."""
+        with self.configured(backend, lowering) as mode:
+            # The determinism check needs no lowering, so it runs with only one of them.
+            runner = Runner(mode, lowering, until, checks_determinism=lowering == self.lowerings[0])
+            with recorded(BACKENDS[backend]) as used:
+                return tuple(_run(runner, case, used) for case in cases)
+
+    @contextmanager
+    def configured(self, backend: str, lowering: str) -> Iterator[Mode]:
+        """Configure PyTensor to judge it, and yield the compilation mode."""
         entry = BACKENDS[backend]
         with (
             # PyTensor leaves a temporary file for each function that numba compiles.
@@ -106,10 +117,7 @@ class PyTensorTarget:
             # By default PyTensor only logs a rewrite that fails.
             configured(entry, lowering, on_opt_error="raise") as mode,
         ):
-            # The determinism check needs no lowering, so it runs with only one of them.
-            runner = Runner(mode, lowering, until, checks_determinism=lowering == self.lowerings[0])
-            with recorded(entry) as used:
-                return tuple(_run(runner, case, used) for case in cases)
+            yield mode
 
     def environment(self) -> dict[str, str]:
         """Return what a verdict depends on besides the versions of PyTensor and of Python."""

@@ -1,0 +1,150 @@
+"""PyTensor graphs of a program: its values as xtensors, their lowering and their gradients."""
+
+import operator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+from pytensor.graph.rewriting.utils import rewrite_graph
+from pytensor.xtensor import as_xtensor, dot
+from pytensor.xtensor.math import exp, softmax
+
+from refdot.cases.case import Operand
+from refdot.programs.case import ProgramCase
+from refdot.programs.interpretation import interpret
+from refdot.programs.operations import result_type
+from refdot.programs.program import Program
+from refdot.pytensor.target.graph import variable_of
+from refdot.tensor import Array
+
+__all__ = ["Derivative", "ProgramGraph", "build", "derivatives", "lower", "readable"]
+
+
+def _scalar(number: float, dtype: str) -> Any:
+    """Return a constant that is a tensor, because only compilation lowers xtensor constants."""
+    return as_xtensor(pt.constant(np.asarray(number, dtype)), dims=())
+
+
+def _isel(x: Any, indices: Sequence[tuple[str, int]]) -> Any:
+    return x.isel({dim: _scalar(index, "int64") for dim, index in indices})
+
+
+def _place(x: Any, like: Any, indices: Sequence[tuple[str, int]]) -> Any:
+    zeros = pt.zeros_like(like.values, dtype=x.type.dtype)
+    return _isel(as_xtensor(zeros, dims=like.type.dims), indices).set(x)
+
+
+def _with_number(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return an operation with a number, which gets the dtype of the result."""
+
+    def apply(x: Any, number: float) -> Any:
+        dtype = result_type(name, [Operand((), (), x.type.dtype)], number).dtype
+        return function(x, _scalar(number, dtype))
+
+    return apply
+
+
+# For each operation of programs, a function of xtensors and the parameter.
+_XTENSOR: dict[str, Callable[..., Any]] = {
+    "dot": lambda x, y, dim: dot(x, y, dim=dim),
+    "add": operator.add,
+    "multiply": operator.mul,
+    "divide": operator.truediv,
+    "negative": operator.neg,
+    "exp": exp,
+    "power": _with_number("power", operator.pow),
+    "scale": _with_number("scale", operator.mul),
+    "sum": lambda x, dim: x.sum(dim=dim),
+    "softmax": lambda x, dim: softmax(x, dim=dim),
+    "transpose": lambda x, dims: x.transpose(*dims),
+    "rename": lambda x, names: x.rename(dict(names)),
+    "isel": _isel,
+    "place": _place,
+    "broadcast_like": lambda x, like: x.broadcast_like(like).transpose(*like.type.dims),
+}
+
+
+@dataclass(frozen=True)
+class ProgramGraph:
+    """The graph of a program.
+
+    Attributes
+    ----------
+    variables : dict
+        For each input, its constant, its shared variable or its tensor variable.
+    values : dict
+        For each input and each result, its xtensor variable.
+    """
+
+    variables: dict[str, Any]
+    values: dict[str, Any]
+
+
+def build(case: ProgramCase) -> ProgramGraph:
+    """Build the graph of a program; only the sizes that the program marks as static are static."""
+    program = case.program
+    arrays = case.values(program)
+
+    def variable(name: str, operand: Operand) -> Any:
+        return variable_of(name, operand, lambda: readable(arrays[name].data))
+
+    variables = {name: variable(name, operand) for name, operand in program.inputs}
+    xtensors = {
+        name: as_xtensor(variables[name], dims=operand.dims) for name, operand in program.inputs
+    }
+    return ProgramGraph(variables, interpret(program, xtensors, _XTENSOR))
+
+
+def lower(graph: ProgramGraph, outputs: Sequence[str]) -> list[Any]:
+    """Lower outputs of a graph to tensors, together, with the lowering that is installed."""
+    tensors = [graph.values[name].values for name in outputs]
+    return list(rewrite_graph(tensors, include=("lower_xtensor",), clone=True))
+
+
+@dataclass(frozen=True)
+class Derivative:
+    """The gradients of a lowered program, of first or second order.
+
+    Attributes
+    ----------
+    program : Program
+        The program that they are.
+    cotangents : list
+        The variables of the cotangents that they have beside the inputs of the last order.
+    outputs : list
+        The gradient of each input that has one.
+    """
+
+    program: Program
+    cotangents: list[Any]
+    outputs: list[Any]
+
+
+def derivatives(case: ProgramCase, graph: ProgramGraph, lowered: Sequence[Any]) -> list[Derivative]:
+    """Differentiate the lowered outputs of a case, as often as the case says.
+
+    The loss is the sum of the products of outputs and cotangents. Cotangents in `known_grads` would
+    replace, and not add to, the gradient of an output that another output depends on.
+    """
+    inputs = [graph.variables[name] for name in case.differentiable]
+    outputs = dict(zip(case.program.outputs, lowered, strict=True))
+    sources = [outputs[name] for name in case.differentiated]
+    found, count = [], len(case.program.inputs)
+    for program in case.derivatives:
+        cotangents = [
+            pt.tensor(name, dtype=operand.dtype, shape=operand.static_shape)
+            for name, operand in program.inputs[count:]
+        ]
+        loss = sum((x * bar).sum() for x, bar in zip(sources, cotangents, strict=True))
+        sources = pytensor.grad(loss, inputs, disconnected_inputs="ignore")
+        found.append(Derivative(program, cotangents, sources))
+        count = len(program.inputs)
+    return found
+
+
+def readable(array: Array) -> Array:
+    """Return an array that PyTensor accepts: aligned, with the bytes in the machine's order."""
+    return np.require(array, array.dtype.newbyteorder("="), "A")

@@ -1,0 +1,196 @@
+"""The verdict on PyTensor's answers to a program: its values, types, gradients and graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytensor
+from pytensor.compile.mode import Mode
+
+from refdot.programs.case import ProgramCase
+from refdot.programs.estimates import Estimate
+from refdot.programs.judgement import Difference, differences
+from refdot.programs.program import Program
+from refdot.programs.sharpening import sharpened
+from refdot.pytensor.programs import graph as graphs
+from refdot.pytensor.target.graph import array_read, is_input
+from refdot.pytensor.target.runner import run_with_rewrite_fallback
+from refdot.pytensor.target.stages import StageError, stage
+from refdot.pytensor.target.structure import compiled_nodes, unlowered_nodes
+from refdot.pytensor.target.target import PyTensorTarget
+from refdot.targets.outcome import REPLICATES, Raised
+from refdot.tensor import NamedTensor
+from refdot.text import one_line
+
+__all__ = ["judge_program"]
+
+# The bounds of longer programs are sharpened, which takes longer than evaluation.
+_MOST_STEPS = 6
+_ORDERS = ("gradient", "second gradient")
+
+
+def judge_program(
+    target: PyTensorTarget, case: ProgramCase, backend: str = "python", lowering: str = "stock"
+) -> tuple[Difference, ...]:
+    """Return what is wrong with a program and its gradients on PyTensor.
+
+    Operands that PyTensor does not accept, which are not aligned or have swapped bytes, are copied.
+
+    Parameters
+    ----------
+    target : PyTensorTarget
+    case : ProgramCase
+    backend, lowering : str, optional
+        A backend and a lowering of the target.
+
+    Returns
+    -------
+    tuple of Difference
+        Each has the name of a value, of a gradient, such as "gradient of x", of a graph or, for
+        an exception, of a stage.
+
+    Examples
+    --------
+    >>> from refdot.programs.named import named_program
+    >>> case = ProgramCase(named_program("attention:layers=1"), gradient_order=1)
+    >>> judge_program(PyTensorTarget(), case, lowering="inlined")
+    ()
+    """
+    with target.configured(backend, lowering) as mode:
+        return _Judge(mode, lowering).judge(case)
+
+
+@dataclass(frozen=True)
+class _Judge:
+    mode: Mode
+    lowering: str
+
+    def judge(self, case: ProgramCase) -> tuple[Difference, ...]:
+        """Judge a case; if a gradient raises an exception, judge the values without it."""
+        found: list[Difference] = []
+        try:
+            found += self._differences(case)
+        except StageError as stopped:
+            found.append(_rejected(stopped.raised))
+            if case.gradient_order:
+                found += self.judge(replace(case, gradient_order=case.gradient_order - 1))
+        return tuple(dict.fromkeys(found))
+
+    def _differences(self, case: ProgramCase) -> Iterator[Difference]:
+        outputs = case.program.outputs
+        with stage("build"):
+            graph = graphs.build(case)
+        yield from _wrong_types(case.program, graph)
+        lowered, logged = run_with_rewrite_fallback("lower", partial(graphs.lower, graph, outputs))
+        with stage("lower"):
+            derivatives = graphs.derivatives(case, graph, lowered)
+        bars = [bar for derivative in derivatives for bar in derivative.outputs]
+        compiling = partial(
+            pytensor.function,
+            [variable for variable in graph.variables.values() if is_input(variable)]
+            + [variable for derivative in derivatives for variable in derivative.cotangents],
+            [*lowered, *bars],
+            mode=self.mode,
+            on_unused_input="ignore",
+        )
+        function, logged_again = run_with_rewrite_fallback("compile", compiling)
+        if failures := logged or logged_again:
+            yield from map(_failed_rewrite, failures)
+        else:
+            yield from self._wrong_graphs(lowered, bars, function)
+        for replicate in range(REPLICATES):
+            found = list(_wrong_answers(case, graph, derivatives, function, replicate))
+            yield from found
+            if found:
+                return
+
+    def _wrong_graphs(
+        self, lowered: Sequence[Any], bars: Sequence[Any], function: Any
+    ) -> Iterator[Difference]:
+        # Only the lowering "stock" may leave an `OpFromGraph` to the rewrites of a mode.
+        inner_graphs = self.lowering == "stock"
+        found = {
+            "the lowered graph": (
+                *unlowered_nodes(lowered, "the forward graph", inner_graphs),
+                *unlowered_nodes(bars, "the gradient graph", inner_graphs),
+            ),
+            "the compiled graph": compiled_nodes(function, self.mode, self.lowering, len(lowered)),
+        }
+        for name, sentences in found.items():
+            for sentence in sentences:
+                yield Difference(name, "R14", "structure", "only tensor operations", sentence)
+
+
+def _rejected(raised: Raised) -> Difference:
+    return Difference(raised.stage, "R11", "rejected-valid", "no error", _exception(raised))
+
+
+def _failed_rewrite(raised: Raised) -> Difference:
+    return Difference(raised.stage, "R14", "structure", "no failing rewrite", _exception(raised))
+
+
+def _exception(raised: Raised) -> str:
+    return f"{raised.type}: {' '.join(raised.message.split())}"
+
+
+def _wrong_types(program: Program, graph: graphs.ProgramGraph) -> Iterator[Difference]:
+    """Yield what is wrong with the declared dims, dtype and static shape of each result."""
+    for step in program.steps:
+        operand, declared = program.types[step.name], graph.values[step.name].type
+        for rule, kind, expected, got in (
+            ("R5", "wrong-dims", operand.dims, declared.dims),
+            ("R7", "wrong-dtype", operand.dtype, declared.dtype),
+            ("R9", "wrong-shape", operand.static_shape, declared.shape),
+        ):
+            if got != expected:
+                shown = f"declared {one_line(expected)}", f"declared {one_line(got)}"
+                yield Difference(step.name, rule, kind, *shown)
+
+
+def _wrong_answers(
+    case: ProgramCase,
+    graph: graphs.ProgramGraph,
+    derivatives: Sequence[graphs.Derivative],
+    function: Any,
+    replicate: int,
+) -> Iterator[Difference]:
+    """Call the function with the numbers of a replicate, and judge its results."""
+    program = derivatives[-1].program if derivatives else case.program
+    values = case.values(program, replicate)
+    arguments = []
+    with stage("run"):
+        for name, _ in program.inputs:
+            array = graphs.readable(values[name].data)
+            variable = graph.variables.get(name)
+            if variable is None or is_input(variable):
+                arguments.append(array)
+            else:
+                array_read(variable, array)
+    # PyTensor compiles the inner graph of an OpFromGraph at the first call.
+    results, logged = run_with_rewrite_fallback("run", partial(function, *arguments))
+    yield from map(_failed_rewrite, logged)
+    results = [np.asarray(result) for result in results]
+    outputs = case.program.outputs
+    answers = [
+        NamedTensor.trusted(result, graph.values[name].type.dims)
+        for name, result in zip(outputs, results, strict=False)
+    ]
+    yield from differences(outputs, _estimates(case, case.program, replicate), answers)
+    remaining = iter(results[len(outputs) :])
+    for order, derivative in zip(_ORDERS, derivatives, strict=False):
+        estimates = _estimates(case, derivative.program, replicate)
+        for name, bar in zip(case.differentiable, derivative.program.outputs, strict=True):
+            answer = NamedTensor.trusted(next(remaining), case.program.types[name].dims)
+            for found in differences([bar], estimates, [answer]):
+                named = replace(found, name=f"{order} of {name}", rule="R8", kind="wrong-gradient")
+                yield named
+
+
+def _estimates(case: ProgramCase, program: Program, replicate: int) -> dict[str, Estimate]:
+    if len(case.program.steps) > _MOST_STEPS:
+        return sharpened(program, case.values(program, replicate))
+    return case.estimates(program, replicate)

@@ -1,0 +1,229 @@
+"""Programs on PyTensor are built as they are written, and judged."""
+
+import operator
+
+import pytensor
+import pytest
+from pytensor.graph.basic import Constant
+
+from refdot.programs.case import ProgramCase
+from refdot.programs.gradients import gradient
+from refdot.programs.named import named_program
+from refdot.programs.notation import program
+from refdot.programs.random_programs import program_at
+from refdot.pytensor.programs import graph as graphs
+from refdot.pytensor.programs.judge import judge_program
+from refdot.pytensor.target import PyTensorTarget
+
+LEFT_BY_STOCK = "the inner graph of OpFromGraph is left in the compiled gradient graph"
+TARGET = PyTensorTarget()
+
+
+def case_of(text: str, **settings) -> ProgramCase:
+    return ProgramCase(program(text.replace("; ", "\n")), **settings)
+
+
+def judged(case: ProgramCase, lowering: str = "inlined", backend: str = "python") -> list[str]:
+    return list(map(str, judge_program(TARGET, case, backend, lowering)))
+
+
+def kinds(case: ProgramCase, lowering: str = "inlined") -> list[tuple[str, str, str]]:
+    return [(d.name, d.rule, d.kind) for d in judge_program(TARGET, case, lowering=lowering)]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("chain", "gram", "quadratic-form", "normal", "mlp"),
+        *("attention:layers=1", "transformer:layers=1"),
+    ],
+)
+def test_named_programs_and_their_gradients_are_right(name):
+    assert judged(ProgramCase(named_program(name), gradient_order=1)) == []
+
+
+@pytest.mark.parametrize("lowering", PyTensorTarget.lowerings)
+def test_deep_programs_are_right_with_every_lowering(lowering):
+    case = ProgramCase(named_program("attention:layers=2"), gradient_order=1)
+    found = judge_program(TARGET, case, lowering=lowering)
+    assert [d.got for d in found] == ([LEFT_BY_STOCK] if lowering == "stock" else [])
+
+
+@pytest.mark.parametrize("backend", ["c", "numba"])
+def test_programs_are_judged_on_backends_that_compile(backend):
+    case = ProgramCase(named_program("quadratic-form"), gradient_order=1)
+    assert judged(case, backend=backend) == []
+
+
+OPERATIONS = {
+    "elementwise": "x: float64(a: 2?, b: 3); y: float64(c: 2, a: 2); z = add(x, y); "
+    "w = multiply(z, y); v = divide(x, w); u = negative(v); t = exp(u); return t",
+    "numbers": "x: float32(a: 2?); y = scale(x, 0.1); z = exp(y); w = power(z, -0.5); return w",
+    "an integer scaled": "x: int64(a: 2?); y = scale(x, 3); z = scale(x, 0.5); return y, z",
+    "reduced": "x: float64(a: 2?, b: 3, c: 4); y = softmax(x, dim=('a', 'c')); "
+    "z = sum(y, dim=('b', 'c')); w = sum(x); v = softmax(x); return z, w, v",
+    "moved": "x: float64(a: 2?, b: 3, c: 4); y = transpose(x, 'c', 'a', 'b'); "
+    "z = rename(y, a='b', b='a'); w = isel(z, c=-1, a=1); return z, w",
+    "an output of which another is made": "x: float64(a: 2?, b: 3); y = exp(x); "
+    "z = dot(y, x, dim='a'); return y, z, y",
+    "an output that is an input": "x: float64(a: 2?); y = rename(x, a='b'); return x, y",
+    "no gradient": "x: int64(a: 2?); y = dot(x, x); return y",
+}
+
+
+@pytest.mark.parametrize("text", OPERATIONS.values(), ids=OPERATIONS)
+def test_operations_and_their_gradients_are_right(text):
+    assert judged(case_of(text, gradient_order=2)) == []
+
+
+def test_operands_with_several_dtypes_are_converted():
+    case = case_of("x: float32(a: 2?); y: int64(a: 2?); z = dot(x, y); w = add(z, y); return z, w")
+    assert judged(case) == []
+
+
+@pytest.mark.parametrize("text", ["y = isel(x, b=1)", "y = sum(x, dim='b')"])
+def test_gradients_are_programs_that_can_be_built(text):
+    case = case_of(f"x: float64(a: 2?, b: 3?); {text}; return y")
+    assert judged(ProgramCase(gradient(case.program, "y", "x"))) == []
+
+
+@pytest.mark.parametrize("words", ["constant", "shared", "reversed", "unaligned", "byte-swapped"])
+def test_inputs_of_every_kind_are_accepted(words):
+    case = case_of(f"x: float64 {words}(a: 2, b: 3); y: float64(b: 3); z = dot(x, y); return z")
+    assert judged(ProgramCase(case.program, gradient_order=1)) == []
+
+
+def test_constants_and_shared_variables_are_in_the_graph():
+    graph = graphs.build(
+        case_of("x: float64 constant(a: 2); y: float64 shared(a: 2?); z = dot(x, y); return z")
+    )
+    assert isinstance(graph.variables["x"], Constant)
+    assert graph.variables["y"].get_value().shape == (2,)
+    assert graph.variables["y"].type.shape == (None,)
+
+
+def test_random_programs_of_small_integers_are_right():
+    cases = [program_at(0, index) for index in range(40)]
+    exact = [
+        case
+        for case in cases
+        if case.regime == "exact"
+        and not {"softmax", "divide", "power"} & {step.operation for step in case.program.steps}
+    ]
+    assert len(exact) > 2
+    for case in exact:
+        assert judged(case) == [], case
+
+
+FAULTS = {
+    "another dim": ("softmax", lambda x, dim: graphs.softmax(x), "y = softmax(x, dim='a')", "R6"),
+    "no rename": ("rename", lambda x, names: x, "y = rename(x, a='c')", "R5"),
+    "another dtype": ("exp", lambda x: graphs.exp(x).astype("float32"), "y = exp(x)", "R7"),
+    "another value": ("add", operator.sub, "y = add(x, x)", "R6"),
+}
+
+
+@pytest.mark.parametrize(("operation", "function", "step", "rule"), FAULTS.values(), ids=FAULTS)
+def test_a_wrong_operation_is_found(monkeypatch, operation, function, step, rule):
+    monkeypatch.setitem(graphs._XTENSOR, operation, function)
+    case = case_of(f"x: float64(a: 2?, b: 3?); {step}; z = scale(y, 2); return y, z")
+    found = kinds(case)
+    assert ("y", rule) in [(name, broken) for name, broken, _ in found]
+
+
+def test_a_wrong_gradient_is_found(monkeypatch):
+    grad = pytensor.grad
+    monkeypatch.setattr(
+        pytensor, "grad", lambda loss, inputs, **kw: [2 * x for x in grad(loss, inputs, **kw)]
+    )
+    case = case_of("x: float64(a: 2); y: float64(a: 2); z = dot(x, y); return z", gradient_order=2)
+    assert kinds(case) == [
+        ("gradient of x", "R8", "wrong-gradient"),
+        ("gradient of y", "R8", "wrong-gradient"),
+        ("second gradient of x", "R8", "wrong-gradient"),
+        ("second gradient of y", "R8", "wrong-gradient"),
+    ]
+
+
+@pytest.mark.parametrize("lowering", ["stock", "inlined"])
+def test_a_softmax_that_overflows_is_found(lowering):
+    case = case_of(
+        "x: float64(a: 3?); y = scale(x, 10); z = softmax(y); w = dot(z, x); return w",
+        regime="large",
+        gradient_order=1,
+    )
+    assert ("gradient of x", "R8", "wrong-gradient") in kinds(case, lowering)
+    assert judged(case, "direct") == []
+
+
+def test_a_static_size_that_is_forgotten_is_found(monkeypatch):
+    def forgetful(x):
+        return graphs.as_xtensor(-x.values[pytensor.shared(0) :], dims=("a",))
+
+    monkeypatch.setitem(graphs._XTENSOR, "negative", forgetful)
+    case = case_of("x: float64(a: 2); y = negative(x); return y")
+    assert judged(case) == ["y: R9 wrong-shape: expected declared (2,), got declared (None,)"]
+
+
+def test_an_exception_is_a_mismatch(monkeypatch):
+    def broken(x):
+        raise RuntimeError("no exp")
+
+    monkeypatch.setitem(graphs._XTENSOR, "exp", broken)
+    case = case_of("x: float64(a: 2); y = exp(x); return y", gradient_order=2)
+    assert judged(case) == [
+        "build: R11 rejected-valid: expected no error, got RuntimeError: no exp"
+    ]
+
+
+def test_values_are_judged_if_the_gradient_fails(monkeypatch):
+    def no_gradient(*arguments, **settings):
+        raise NotImplementedError("no\ngradient")
+
+    monkeypatch.setattr(pytensor, "grad", no_gradient)
+    monkeypatch.setitem(graphs._XTENSOR, "add", operator.sub)
+    case = case_of("x: float64(a: 2); y = add(x, x); return y", gradient_order=1)
+    first, *others = judged(case)
+    assert first == (
+        "lower: R11 rejected-valid: expected no error, got NotImplementedError: no gradient"
+    )
+    assert {other.partition(" wrong")[0] for other in others} == {"y: R6"}
+
+
+def test_a_rewrite_that_fails_is_a_mismatch_and_the_values_are_judged(monkeypatch):
+    lower = graphs.lower
+
+    def failing(graph, outputs):
+        if pytensor.config.on_opt_error == "raise":
+            raise ValueError("a rewrite")
+        return lower(graph, outputs)
+
+    monkeypatch.setattr(graphs, "lower", failing)
+    case = case_of("x: float64(a: 2); y = dot(x, x); return y")
+    assert judged(case) == [
+        "lower: R14 structure: expected no failing rewrite, got ValueError: a rewrite"
+    ]
+
+
+def test_an_xtensor_that_is_left_is_a_mismatch(monkeypatch):
+    monkeypatch.setattr(
+        graphs, "lower", lambda graph, outputs: [graph.values[name].values for name in outputs]
+    )
+    case = case_of("x: float64(a: 2); y = dot(x, x); return y")
+    assert judged(case)[0] == (
+        "the lowered graph: R14 structure: expected only tensor operations, "
+        "got an xtensor is left in the forward graph"
+    )
+
+
+def test_each_replicate_is_judged_with_its_own_numbers(monkeypatch):
+    case = case_of("x: float64(a: 2); y = negative(x); return y")
+    first = case.values(case.program)["x"].data
+
+    def right_for_the_first(x):
+        return graphs.as_xtensor(graphs.pt.constant(-first) + 0 * x.values, dims=("a",))
+
+    monkeypatch.setitem(graphs._XTENSOR, "negative", right_for_the_first)
+    [found] = judged(case)
+    second = case.values(case.program, 1)["x"].data
+    assert found == f"y: R6 wrong-value: expected a=0: {-second[0]}, got a=0: {-first[0]}"
