@@ -9,7 +9,7 @@ from functools import cache
 from itertools import chain, count, islice, product
 from typing import Any
 
-from refdot.cases.boundaries import dim_count_cases, static_size_cases
+from refdot.cases.boundaries import DIM_COUNTS, dim_count_cases, static_size_cases
 from refdot.cases.case import DotCase
 from refdot.cases.kernels import KERNELS, kernel_cases_of
 from refdot.cases.patterns import (
@@ -136,7 +136,7 @@ class Campaign:
         >>> campaign = Campaign(Profile(3, exhaustive=1), 0, ("call",), ("stock",))
         >>> whole = list(campaign.batches(target))
         >>> len(whole)
-        25
+        31
         >>> whole[1::2] == list(campaign.batches(target, Shard(2, 2)))
         True
         """
@@ -201,9 +201,10 @@ class Campaign:
             cases = kernel_cases_of(name, self.seed, thorough)
             progress = {"number": number, "total": len(KERNELS)}
             yield self._batch(kernels, cases, stage="judging kernels", **progress)
-        if fast:
-            boundaries = [*dim_count_cases(), *static_size_cases(self.seed, thorough)]
-            yield self.batch(fast, boundaries, stage="judging boundary cases")
+        boundaries = [*map(dim_count_cases, DIM_COUNTS), static_size_cases(self.seed, thorough)]
+        for number, cases in enumerate(boundaries if fast else (), 1):
+            progress = {"number": number, "total": len(boundaries)}
+            yield self.batch(fast, cases, stage="judging boundary cases", **progress)
 
     def _random_batches(self, target: Target, samples: Mapping[str, int]) -> Iterator[Batch]:
         """Draw distinct cases until the backends support as many as the profile requests.

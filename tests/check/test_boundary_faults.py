@@ -12,7 +12,7 @@ import pytest
 
 import refdot as rd
 from refdot import check
-from refdot.cases.boundaries import dim_count_cases
+from refdot.cases.boundaries import DIM_COUNTS, dim_count_cases
 from refdot.cases.kernels import KERNELS, kernel_cases_of
 from refdot.check.plan import Configuration
 from refdot.lowering import Lowering
@@ -70,7 +70,7 @@ SIZES: dict[str, Condition] = {
     ),
     "blocks in all dims": lambda *case: min(rows(*case), columns(*case), terms(*case)) > 64,
 }
-DIM_COUNTS: dict[str, Condition] = {
+COUNTS: dict[str, Condition] = {
     f"exactly {count} dims {where}": (
         lambda x, y, low, count=count, number=number: number(x, y, low) == count
     )
@@ -90,12 +90,12 @@ DTYPES: dict[str, Condition] = {
     )
     for name, kind in {"bool": "b", "integers": "i", "complex numbers": "c"}.items()
 }
-FAULTS = SIZES | DIM_COUNTS | DTYPES
+FAULTS = SIZES | COUNTS | DTYPES
 
 
 FIXED = [
     *chain.from_iterable(map(kernel_cases_of, KERNELS)),
-    *dim_count_cases(),
+    *chain.from_iterable(map(dim_count_cases, DIM_COUNTS)),
 ]
 
 
