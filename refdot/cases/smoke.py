@@ -45,6 +45,8 @@ def _special_cases() -> Iterator[DotCase]:
     words, repeated = Operand(("time", "head"), (2, 3)), Operand(("a", "a"), (2, 3))
     yield DotCase(words, words, DimArgument("str", ("time",)))
     yield DotCase(words, words, DimArgument("str", ("embd",)))
+    yield DotCase(words, words, DimArgument("str", ("tim",)))
+    yield DotCase(words, words, DimArgument("list", (None,)))
     yield DotCase(words, words, DimArgument("object", (5,)))
     yield DotCase(repeated, Operand(("a",), (2,)))
     yield DotCase(Operand(("c", "a"), (2, 3)), Operand(("d", "a"), (5, 3)), call="operator")

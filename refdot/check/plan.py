@@ -12,6 +12,7 @@ from typing import Any
 from refdot.cases.boundaries import DIM_COUNTS, dim_count_cases, static_size_cases
 from refdot.cases.case import DotCase
 from refdot.cases.kernels import KERNELS, kernel_cases_of
+from refdot.cases.operands import operand_cases
 from refdot.cases.patterns import (
     Pattern,
     disagreeing_cases_of,
@@ -201,7 +202,11 @@ class Campaign:
             cases = kernel_cases_of(name, self.seed, thorough)
             progress = {"number": number, "total": len(KERNELS)}
             yield self._batch(kernels, cases, stage="judging kernels", **progress)
-        boundaries = [*map(dim_count_cases, DIM_COUNTS), static_size_cases(self.seed, thorough)]
+        boundaries = [
+            *map(dim_count_cases, DIM_COUNTS),
+            static_size_cases(self.seed, thorough),
+            operand_cases(),
+        ]
         for number, cases in enumerate(boundaries if fast else (), 1):
             progress = {"number": number, "total": len(boundaries)}
             yield self.batch(fast, cases, stage="judging boundary cases", **progress)

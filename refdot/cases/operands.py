@@ -1,0 +1,76 @@
+"""Operand cases: one variable or array twice, constants, and shared variables.
+
+A rewrite or a fast path may look at where an operand comes from: whether both operands are the same
+variable, or whether its numbers are known when the graph is built. Random cases seldom show that
+this goes wrong, because it takes numbers and dims that make a difference, too.
+"""
+
+from collections.abc import Iterator
+from itertools import product
+
+from refdot.cases.case import DotCase
+from refdot.cases.notation import dot_case
+
+__all__ = ["operand_cases"]
+
+# The dims of a variable, its names in y, and the `dim` argument. Sizes are equal where that hides
+# an error of transposition.
+_NAMES = (
+    ("a? b?", "a? b?", None),
+    ("d? e?", "e? d?", ()),
+    ("d? e?", "f? e?", None),
+    ("d? e?", "d? f?", "d"),
+    ("a?", "a?", None),
+    ("d?", "e?", None),
+    ("a b", "b:2 a:3", ("a",)),
+)
+# The dims of x and y, and the `dim` argument: a product of matrices in both orders, sums alone, and
+# products without a sum.
+_DIMS = (
+    ("a b", "b? c?", None),
+    ("d e", "c? e?", None),
+    ("a b", "b? c?", ("a", "b")),
+    ("a b", "a? b?", ()),
+)
+
+
+def operand_cases() -> Iterator[DotCase]:
+    """Yield cases in which it matters where the operands of a graph come from.
+
+    Examples
+    --------
+    >>> for case in list(operand_cases())[2:4]:
+    ...     print(case)
+    dot(float64(d: 2?, e: 2?), x.rename(d='e', e='d'), dim=())  [gradient]
+    dot(complex128(d: 2?, e: 2?), x.rename(d='e', e='d'), dim=())
+    """
+    for (x, y, dim), dtype in product(_NAMES, ("float64", "complex128")):
+        order = int(dtype == "float64")
+        yield dot_case(x, y, dim, dtype, same_variable=True, gradient_order=order)
+    for y, dim in (("c:2? e?", None), ("d? e?", ()), ("e? d?", None)):
+        yield dot_case("d? e?", y, dim, same_array=True)
+    for (x, y, dim), content in product(_DIMS, ("drawn", "zeros", "ones", "identity")):
+        regime = "special" if content == "zeros" else "rounding"
+        yield from _with_constant(x, y, dim, content, regime)
+    # The size of y is known when it is called, and differs from that of the constant.
+    yield from _with_constant("a b", "b:5? c?", None, "zeros", "exact")
+    # Data in a model has larger static sizes than the operands of other cases.
+    yield from _with_constant("a:130 b", "b? c?", None, "drawn", "exact")
+    yield dot_case("a b", "b c", origin="constant", regime="rounding")
+    for layout in ("fortran", "reversed", "strided"):
+        yield dot_case("a b", "b? c?", origin=("constant", "input"), layout=(layout, "c"))
+    dtypes, origin = ("int64", "int8"), ("constant", "input")
+    yield dot_case("a b", "b?", None, dtypes, origin=origin, regime="rounding")
+    for origin in (("shared", "input"), ("input", "shared"), ("shared", "shared")):
+        yield dot_case("a? b?", "b? c?", origin=origin, gradient_order=1)
+    yield dot_case("a? b?", "a? b?", (), origin=("shared", "input"))
+    # A constant 1 can be left out: then the output is the other operand itself.
+    for origin in ("input", "shared"):
+        yield dot_case("a?", "", (), origin=(origin, "constant"), content=("drawn", "ones"))
+
+
+def _with_constant(x: str, y: str, dim: object, content: str, regime: str) -> Iterator[DotCase]:
+    """Yield a case with a constant in x, and one with a constant in y."""
+    first, second = ("constant", "input"), (content, "drawn")
+    yield dot_case(x, y, dim, origin=first, content=second, regime=regime)
+    yield dot_case(y, x, dim, origin=first[::-1], content=second[::-1], regime=regime)

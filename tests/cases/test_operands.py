@@ -1,0 +1,37 @@
+"""The operand cases: one variable or array twice, constants, and shared variables."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from refdot.cases.case import CONTENTS
+from refdot.cases.operands import operand_cases
+from refdot.judging.expected import expected_error
+
+CASES = list(operand_cases())
+
+
+def test_they_are_distinct_and_few():
+    assert len({*CASES}) == len(CASES) < 80
+
+
+def test_one_variable_has_the_same_names_and_others_in_real_and_complex_dtypes():
+    found = {(case.x.dims == case.y.dims, case.x.dtype) for case in CASES if case.same_variable}
+    assert found == {(same, dtype) for same in (True, False) for dtype in ("float64", "complex128")}
+
+
+def test_a_constant_of_each_content_is_in_each_operand():
+    for number in (0, 1):
+        constants = [(case.x, case.y)[number] for case in CASES]
+        found = Counter(operand.content for operand in constants if operand.origin == "constant")
+        assert found.keys() == {*CONTENTS}
+
+
+def test_sizes_differ_beside_constants_of_zeros_and_in_a_renamed_variable():
+    invalid = [case for case in CASES if expected_error(case) is not None]
+    kinds = [(case.same_variable, case.x.content, case.y.content) for case in invalid]
+    assert Counter(kinds) == {
+        (True, "drawn", "drawn"): 2,
+        (False, "zeros", "drawn"): 1,
+        (False, "drawn", "zeros"): 1,
+    }
