@@ -57,16 +57,16 @@ def operand_cases() -> Iterator[DotCase]:
     # Data in a model has larger static sizes than the operands of other cases.
     yield from _with_constant("a:130 b", "b? c?", None, "drawn", "exact")
     yield dot_case("a b", "b c", origin="constant", regime="rounding")
+    in_x = ("constant", "input")
     for layout in ("fortran", "reversed", "strided"):
-        yield dot_case("a b", "b? c?", origin=("constant", "input"), layout=(layout, "c"))
-    dtypes, origin = ("int64", "int8"), ("constant", "input")
-    yield dot_case("a b", "b?", None, dtypes, origin=origin, regime="rounding")
+        yield dot_case("a b", "b? c?", origin=in_x, layout=(layout, "c"))
+    yield dot_case("a b", "b?", None, ("int64", "int8"), origin=in_x, regime="rounding")
     for origin in (("shared", "input"), ("input", "shared"), ("shared", "shared")):
         yield dot_case("a? b?", "b? c?", origin=origin, gradient_order=1)
     yield dot_case("a? b?", "a? b?", (), origin=("shared", "input"))
     # A constant 1 can be left out: then the output is the other operand itself.
-    for origin in ("input", "shared"):
-        yield dot_case("a?", "", (), origin=(origin, "constant"), content=("drawn", "ones"))
+    for of_x in ("input", "shared"):
+        yield dot_case("a?", "", (), origin=(of_x, "constant"), content=("drawn", "ones"))
 
 
 def _with_constant(x: str, y: str, dim: object, content: str, regime: str) -> Iterator[DotCase]:
