@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from refdot.cli.arguments import UsageError, check_choices
 from refdot.cli.files import make_folder, read_text, usage_errors
+from refdot.cli.programs import is_program, replay_program, run_programs
 from refdot.cli.progress import ProgressDisplay
 from refdot.cli.targets import requested_target
 from refdot.rules import ASPECTS
@@ -39,6 +40,8 @@ def run_check(arguments: argparse.Namespace) -> int:
         return _list_deviations(target)
     if arguments.statistics:
         return _print_statistics(arguments)
+    if arguments.programs or arguments.program:
+        return run_programs(arguments, target)
     check_choices("--only", arguments.only, ASPECTS)
     check_choices("--profile", [arguments.profile], check.PROFILES)
     make_folder(arguments.report)
@@ -150,8 +153,11 @@ def run_replay(arguments: argparse.Namespace) -> int:
     from refdot.check import Configuration, judge
     from refdot.targets.protocol import unsupported_reason
 
+    text = read_text(arguments.case)
+    if is_program(text):
+        return replay_program(arguments, requested_target(arguments), text)
     with usage_errors(arguments.case):
-        case = case_from_json(read_text(arguments.case))
+        case = case_from_json(text)
     target = requested_target(arguments)
     print(case)
     if reason := unsupported_reason(target, case):

@@ -87,10 +87,12 @@ def parser() -> _Parser:
         "replay",
         run_replay,
         "judge one case again",
-        "Judges the case in a JSON file. Exit code: 0 if every answer is right, 1 if not, 2 for "
-        "bad usage.",
+        "Judges the case of a dot or of a program in a JSON file. Exit code: 0 if every answer is "
+        "right, 1 if not, 2 for bad usage.",
     )
-    replay.add_argument("case", type=Path, metavar="CASE.json", help="a case, as in report.json")
+    replay.add_argument(
+        "case", type=Path, metavar="CASE.json", help="a case, as in report.json or programs.json"
+    )
     _add_target(replay)
 
     errors = command(
@@ -160,6 +162,13 @@ def _add_check_options(check: _Parser) -> None:
     check.option(
         "--exhaustive RANK", "check every dim pattern up to this rank", read.whole_number(0)
     )
+    check.option(
+        "--programs N",
+        "judge this many random programs of several dots instead, on the backend python unless "
+        "--backend names others",
+        read.whole_number(1),
+    )
+    check.repeatable("--program NAME", "judge a named program instead, such as attention:layers=2")
     check.option("--seed N", "seed of the random cases", read.whole_number(0), "0")
     check.repeatable("--only ASPECT", "values, gradients, errors or structure")
     check.option(

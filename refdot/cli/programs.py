@@ -1,0 +1,146 @@
+"""The command check with `--programs` or `--program`, and replay of a program."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from refdot.cli.arguments import UsageError
+from refdot.cli.files import make_folder, usage_errors, write_text
+from refdot.cli.progress import ProgressDisplay
+from refdot.targets import Target
+from refdot.text import counted
+
+if TYPE_CHECKING:
+    from refdot.programs.case import ProgramCase
+    from refdot.pytensor.programs.campaign import ProgramFinding
+    from refdot.pytensor.target import PyTensorTarget
+
+__all__ = ["is_program", "replay_program", "run_programs"]
+
+# Options of check that only the campaign of dots has.
+_OF_DOTS = ("cases", "exhaustive", "only", "hours", "jobs", "shard", "database")
+# Others compile each program for a second or more.
+_BACKENDS = ("python",)
+
+
+def run_programs(arguments: argparse.Namespace, target: Target) -> int:
+    """Judge random and named programs, and print what is wrong with them."""
+    from rich.console import Console
+
+    from refdot.pytensor.programs.campaign import check_programs
+
+    for name in _OF_DOTS:
+        if getattr(arguments, name):
+            raise UsageError(f"--{name} is not for programs")
+    pytensor, cases = _pytensor(target), _cases(arguments)
+    make_folder(arguments.report)
+    with ProgressDisplay(Console()) as progress:
+        findings = check_programs(
+            pytensor,
+            cases,
+            arguments.backend or _BACKENDS,
+            arguments.lowering or target.default_lowerings,
+            progress,
+        )
+    for number, finding in enumerate(findings, 1):
+        print(f"{number}. {_described(finding)}\n")
+    if arguments.report is not None:
+        path = arguments.report / "programs.json"
+        write_text(path, json.dumps(_as_json(findings), indent=2) + "\n", "--report")
+        print(f"report in {path}")
+    new = sum(finding.known is None for finding in findings)
+    known = len(findings) - new
+    print(f"{counted(len(cases), 'program')}: {new} new and {known} known kinds of mismatch")
+    return 1 if new or (arguments.strict and known) else 0
+
+
+def _pytensor(target: Target) -> PyTensorTarget:
+    if target.name != "pytensor":
+        raise UsageError(f"programs need the target pytensor, not {target.name}")
+    from refdot.pytensor.target import PyTensorTarget
+
+    assert isinstance(target, PyTensorTarget)
+    return target
+
+
+def _cases(arguments: argparse.Namespace) -> list[ProgramCase]:
+    """Return the named programs, each with small and with large numbers, and the random ones."""
+    from refdot.programs.case import ProgramCase
+    from refdot.programs.named import named_program
+    from refdot.programs.random_programs import program_at
+
+    cases = []
+    for text in arguments.program:
+        with usage_errors(f"--program {text}"):
+            program = named_program(text)
+        cases += [ProgramCase(program, regime, gradient_order=1) for regime in ("unit", "large")]
+    return cases + [program_at(arguments.seed, index) for index in range(arguments.programs or 0)]
+
+
+def _described(finding: ProgramFinding) -> str:
+    from refdot.pytensor.programs.campaign import signature
+
+    known = f"  [known: {finding.known}]" if finding.known else ""
+    places = f"{', '.join(finding.backends)}; {', '.join(finding.lowerings)}"
+    return "\n   ".join(
+        [
+            f"{signature(finding.difference)}{known}",
+            f"{counted(finding.count, 'time')} on {places}",
+            *str(finding.case).splitlines(),
+            f"{finding.difference.name}",
+            f"  expected  {finding.difference.expected}",
+            f"  got       {finding.difference.got}",
+        ]
+    )
+
+
+def _as_json(findings: Sequence[ProgramFinding]) -> list[dict[str, object]]:
+    from refdot.programs.codec import program_case_to_json
+    from refdot.pytensor.programs.campaign import signature
+
+    return [
+        {
+            "signature": signature(finding.difference),
+            "known": finding.known,
+            "count": finding.count,
+            "backends": finding.backends,
+            "lowerings": finding.lowerings,
+            "name": finding.difference.name,
+            "expected": finding.difference.expected,
+            "got": finding.difference.got,
+            "case": program_case_to_json(finding.case),
+        }
+        for finding in findings
+    ]
+
+
+def is_program(text: str) -> bool:
+    """Whether a text is JSON of a program, not of a dot."""
+    try:
+        data = json.loads(text)
+    except ValueError:
+        return False
+    return isinstance(data, dict) and "steps" in data
+
+
+def replay_program(arguments: argparse.Namespace, target: Target, text: str) -> int:
+    """Judge the program in a JSON file on each backend and lowering."""
+    from refdot.programs.codec import program_case_from_json
+    from refdot.pytensor.programs.judge import judge_program
+
+    with usage_errors(arguments.case):
+        case = program_case_from_json(text)
+    pytensor = _pytensor(target)
+    print(case)
+    is_wrong = False
+    for backend in arguments.backend or _BACKENDS:
+        for lowering in arguments.lowering or target.default_lowerings:
+            found = judge_program(pytensor, case, backend, lowering)
+            is_wrong = is_wrong or bool(found)
+            print(f"{target.name}, {backend}, {lowering}: {'wrong' if found else 'right'}")
+            for difference in found:
+                print(f"  {difference}")
+    return 1 if is_wrong else 0

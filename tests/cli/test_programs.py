@@ -1,0 +1,79 @@
+"""The command line judges programs, and replays them."""
+
+import json
+
+import pytest
+
+from refdot.cli import main
+from refdot.programs.case import ProgramCase
+from refdot.programs.codec import program_case_to_json
+from refdot.programs.notation import program
+
+SOFTMAX = ProgramCase(
+    program("x: float64(a: 3)\ny = scale(x, 10)\nz = softmax(y)\nreturn z"), "large", 0, 1
+)
+WRONG = "gradient of x: R8 wrong-gradient: expected a=0: 0.0, got a=0: nan"
+
+
+def test_named_programs_are_judged(capsys):
+    named = ["--program", "gram", "--program", "chain:layers=2"]
+    assert main(["check", *named, "--lowering", "inlined"]) == 0
+    assert capsys.readouterr().out.endswith("4 programs: 0 new and 0 known kinds of mismatch\n")
+
+
+def test_known_mismatches_exit_1_only_if_strict(capsys):
+    arguments = ["check", "--program", "gram", "--lowering", "stock"]
+    assert main(arguments) == 0
+    out = capsys.readouterr().out
+    assert out.endswith("2 programs: 0 new and 1 known kinds of mismatch\n")
+    assert "[known: gradients-in-an-inner-graph]\n   2 times on python; stock\n   x: float" in out
+    assert main([*arguments, "--strict"]) == 1
+
+
+def test_a_finding_is_printed_and_its_program_can_be_replayed(tmp_path, capsys):
+    arguments = ["check", "--programs", "15", "--lowering", "inlined", "--report", str(tmp_path)]
+    assert main(arguments) == 1
+    out = capsys.readouterr().out
+    assert ". R8 wrong-gradient: NaN\n" in out
+    assert f"report in {tmp_path / 'programs.json'}\n" in out
+    findings = json.loads((tmp_path / "programs.json").read_text("utf-8"))
+    [found] = [each for each in findings if each["signature"] == "R8 wrong-gradient: NaN"]
+    assert (found["backends"], found["lowerings"]) == (["python"], ["inlined"])
+    (tmp_path / "case.json").write_text(json.dumps(found["case"]), encoding="utf-8")
+    assert main(["replay", str(tmp_path / "case.json"), "--lowering", "inlined"]) == 1
+
+
+def test_a_program_is_replayed_with_each_lowering(tmp_path, capsys):
+    path = tmp_path / "case.json"
+    path.write_text(json.dumps(program_case_to_json(SOFTMAX)), encoding="utf-8")
+    assert main(["replay", str(path), "--lowering", "inlined", "--lowering", "direct"]) == 1
+    assert capsys.readouterr().out == (
+        f"{SOFTMAX}\npytensor, python, inlined: wrong\n  {WRONG}\npytensor, python, direct: right\n"
+    )
+    assert main(["replay", str(path), "--lowering", "direct"]) == 0
+
+
+BAD_USAGE = {
+    "check xarray --programs 3": "programs need the target pytensor, not xarray",
+    "check --programs 0": "argument --programs: expected a whole number from 1, got '0'",
+    "check --programs 3 --cases 2": "--cases is not for programs",
+    "check --programs 3 --jobs 2": "--jobs is not for programs",
+    "check --program gramm": "--program gramm: Program 'gramm' not found; there are chain, gram, "
+    "quadratic-form, normal, mlp, attention, transformer",
+    "check --program chain:layers=x": "--program chain:layers=x: The size layers of chain must be "
+    "an integer, got 'x'",
+}
+
+
+@pytest.mark.parametrize(("command", "message"), BAD_USAGE.items(), ids=BAD_USAGE)
+def test_bad_usage_is_one_line(command, message, capsys):
+    assert main(command.split()) == 2
+    assert capsys.readouterr().err == f"refdot: {message}\n"
+
+
+def test_a_broken_program_is_bad_usage(tmp_path, capsys):
+    path = tmp_path / "case.json"
+    path.write_text(json.dumps({"steps": ["y = exp(x)"], "inputs": {}, "outputs": ["y"]}))
+    assert main(["replay", str(path)]) == 2
+    message = "Value 'x' not found; there are only "
+    assert message in capsys.readouterr().err
