@@ -7,15 +7,18 @@ this goes wrong, because it takes numbers and dims that make a difference, too.
 
 from collections.abc import Iterator
 from itertools import product
+from typing import TypeAlias
 
 from refdot.cases.case import DotCase
 from refdot.cases.notation import dot_case
 
 __all__ = ["operand_cases"]
 
+_Dots: TypeAlias = tuple[tuple[str, str, str | tuple[str, ...] | None], ...]
+
 # The dims of a variable, its names in y, and the `dim` argument. Sizes are equal where that hides
 # an error of transposition.
-_NAMES = (
+_NAMES: _Dots = (
     ("a? b?", "a? b?", None),
     ("d? e?", "e? d?", ()),
     ("d? e?", "f? e?", None),
@@ -26,7 +29,7 @@ _NAMES = (
 )
 # The dims of x and y, and the `dim` argument: a product of matrices in both orders, sums alone, and
 # products without a sum.
-_DIMS = (
+_DIMS: _Dots = (
     ("a b", "b? c?", None),
     ("d e", "c? e?", None),
     ("a b", "b? c?", ("a", "b")),
