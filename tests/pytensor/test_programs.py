@@ -216,6 +216,11 @@ def test_an_xtensor_that_is_left_is_a_mismatch(monkeypatch):
     )
 
 
+def test_what_a_gradient_leaves_is_not_blamed_on_an_answer_that_is_fused_with_it():
+    case = case_of("x: float64(); y = exp(x); z = dot(x, x); return z, y", gradient_order=1)
+    assert [d.got for d in judge_program(TARGET, case, lowering="stock")] == [LEFT_BY_STOCK]
+
+
 def test_each_replicate_is_judged_with_its_own_numbers(monkeypatch):
     case = case_of("x: float64(a: 2); y = negative(x); return y")
     first = case.values(case.program)["x"].data

@@ -89,36 +89,42 @@ class _Judge:
         with stage("lower"):
             derivatives = graphs.derivatives(case, graph, lowered)
         bars = [bar for derivative in derivatives for bar in derivative.outputs]
-        compiling = partial(
-            pytensor.function,
-            [variable for variable in graph.variables.values() if is_input(variable)]
-            + [variable for derivative in derivatives for variable in derivative.cotangents],
-            [*lowered, *bars],
-            mode=self.mode,
-            on_unused_input="ignore",
-        )
+        inputs = [variable for variable in graph.variables.values() if is_input(variable)]
+        cotangents = [bar for derivative in derivatives for bar in derivative.cotangents]
+        compiling = partial(self._compiled, inputs + cotangents, [*lowered, *bars])
         function, logged_again = run_with_rewrite_fallback("compile", compiling)
         if failures := logged or logged_again:
             yield from map(_failed_rewrite, failures)
         else:
-            yield from self._wrong_graphs(lowered, bars, function)
+            yield from self._wrong_graphs(inputs, lowered, bars, function)
         for replicate in range(REPLICATES):
             found = list(_wrong_answers(case, graph, derivatives, function, replicate))
             yield from found
             if found:
                 return
 
+    def _compiled(self, inputs: Sequence[Any], outputs: Sequence[Any]) -> Any:
+        return pytensor.function(inputs, outputs, mode=self.mode, on_unused_input="ignore")
+
     def _wrong_graphs(
-        self, lowered: Sequence[Any], bars: Sequence[Any], function: Any
+        self, inputs: Sequence[Any], lowered: Sequence[Any], bars: Sequence[Any], function: Any
     ) -> Iterator[Difference]:
         # Only the lowering "stock" may leave an `OpFromGraph` to the rewrites of a mode.
         inner_graphs = self.lowering == "stock"
+        compiled = compiled_nodes(function, self.mode, self.lowering, len(lowered))
+        if bars and any("forward" in each for each in compiled):
+            # A fused node may compute both an answer and a gradient: compile the answers alone.
+            with stage("compile"):
+                alone = self._compiled(inputs, lowered)
+            of_gradients = (each for each in compiled if "gradient" in each)
+            of_answers = compiled_nodes(alone, self.mode, self.lowering, len(lowered))
+            compiled = (*of_answers, *of_gradients)
         found = {
             "the lowered graph": (
                 *unlowered_nodes(lowered, "the forward graph", inner_graphs),
                 *unlowered_nodes(bars, "the gradient graph", inner_graphs),
             ),
-            "the compiled graph": compiled_nodes(function, self.mode, self.lowering, len(lowered)),
+            "the compiled graph": compiled,
         }
         for name, sentences in found.items():
             for sentence in sentences:
