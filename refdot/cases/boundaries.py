@@ -1,7 +1,7 @@
 """Boundary cases: numbers of dims at the limits of lowerings, and static sizes of 1 and 0.
 
-A lowering can run out of letters (26 or 52) or of axes (64), and it can treat a size that it knows
-to be 1 or 0 in another way. Random cases seldom have exactly these numbers.
+A lowering can run out of letters (26 or 52) or of axes (32 or 64), and it can treat a size that it
+knows to be 1 or 0 in another way. Random cases seldom have exactly these numbers.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from refdot.cases.shrinking import with_sizes
 __all__ = ["DIM_COUNTS", "dim_count_cases", "static_size_cases"]
 
 # The last numbers of dims that letters and axes suffice for, and the next ones.
-DIM_COUNTS = (26, 27, 52, 53, 63, 64)
+DIM_COUNTS = (26, 27, 32, 33, 52, 53, 63, 64)
 
 
 def dim_count_cases(count: int) -> Iterator[DotCase]:

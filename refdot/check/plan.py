@@ -134,10 +134,10 @@ class Campaign:
         --------
         >>> from refdot.targets.registry import find_target
         >>> target = find_target("xarray")
-        >>> campaign = Campaign(Profile(3, exhaustive=1), 0, ("call",), ("stock",))
+        >>> campaign = Campaign(Profile(4, exhaustive=1), 0, ("call",), ("stock",))
         >>> whole = list(campaign.batches(target))
         >>> len(whole)
-        31
+        35
         >>> whole[1::2] == list(campaign.batches(target, Shard(2, 2)))
         True
         """

@@ -74,7 +74,7 @@ COUNTS: dict[str, Condition] = {
     f"exactly {count} dims {where}": (
         lambda x, y, low, count=count, number=number: number(x, y, low) == count
     )
-    for count in (26, 27, 52, 53, 63, 64)
+    for count in DIM_COUNTS
     for where, number in {
         "in x": lambda x, y, low: x.ndim,
         "in y": lambda x, y, low: y.ndim,

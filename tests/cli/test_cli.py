@@ -216,11 +216,11 @@ judging kernels: 4 of 9
 judging kernels: 6 of 9
 judging kernels: 8 of 9
 judging kernels: 9 of 9
-judging boundary cases: 2 of 8
-judging boundary cases: 4 of 8
-judging boundary cases: 5 of 8
-judging boundary cases: 7 of 8
-judging boundary cases: 8 of 8
+judging boundary cases: 2 of 10
+judging boundary cases: 4 of 10
+judging boundary cases: 6 of 10
+judging boundary cases: 8 of 10
+judging boundary cases: 10 of 10
 judging random cases: 4 of 20
 judging random cases: 8 of 20
 judging random cases: 12 of 20
