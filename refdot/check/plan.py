@@ -67,7 +67,7 @@ class Profile:
 
 
 PROFILES = {
-    "quick": Profile(100, 2, thorough=False, sample=5),
+    "quick": Profile(100, 2, thorough=False, sample=3),
     "standard": Profile(1000, 2, sample=20),
     "deep": Profile(20_000, 3, sample=300),
 }

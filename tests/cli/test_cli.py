@@ -336,13 +336,13 @@ def test_failing_cases_are_kept_for_the_next_run(folder, capsys):
 
 # Each: options, and the profile that they give.
 AMOUNTS = {
-    "": Profile(2000, 2, thorough=False, sample=5),
+    "": Profile(2000, 2, thorough=False, sample=3),
     "--profile deep --backend call": Profile(400_000, 3, sample=300),
-    "--cases 20": Profile(20, None, thorough=False, sample=5),
+    "--cases 20": Profile(20, None, thorough=False, sample=3),
     "--cases 2000": Profile(2000, None, thorough=False, sample=40),
     "--cases 2000 --profile deep": Profile(2000, None, sample=300),
     "--cases 20 --backend call": Profile(20, None, thorough=False),
-    "--exhaustive 1": Profile(2000, 1, sample=5),
+    "--exhaustive 1": Profile(2000, 1, sample=3),
     "--exhaustive 1 --cases 3 --profile deep": Profile(3, 1, sample=300),
     "--exhaustive 0 --backend call": Profile(2000, 0),
 }
