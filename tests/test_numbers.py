@@ -36,7 +36,9 @@ SUMMARY = re.compile(
     r".+ on Python .+: [\d,]+ cases judged, .+\n"
     r"(backend \S+: [\d,]+ cases.*\n)+"
     r"((not judged|backend) .+\n)*"
+    r"environment: .+\n"
     r"\d+ distinct mismatch(es)?: \d+ new, \d+ known"
+    r"(\nnot tried: .+)?"
 )
 
 

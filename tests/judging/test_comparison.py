@@ -137,7 +137,7 @@ def test_a_gradient_may_have_any_byte_order(order):
     plain = replace(case(dtypes=("float32", "float32")), gradient_order=1)
     of = replace(plain, x=replace(plain.x, layout="byte-swapped"))
     x, y = of.tensors()
-    assert not x.dtype.isnative
+    assert not x.data.dtype.isnative
     x_bar, _ = rd.dot_vjp(x, y, of.cotangents()[0], of.dim.names)
     gradient = Gradient(1, "x", 0, x_bar.data.astype(x_bar.dtype.newbyteorder(order)))
     assert compare(of, Outcome(gradients=(gradient,)), STAGED) == ()

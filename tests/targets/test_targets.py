@@ -270,6 +270,7 @@ def test_xarray_is_a_target():
     assert target.not_checked == {
         "nondeterminism": "the target builds no graph",
         "structure": "the target builds no graph",
+        "resources": "the target builds no graph",
         "wrong-gradient": "the target has no gradient",
         "wrong-error": "xarray raises its own exception types",
     }
@@ -281,6 +282,7 @@ def test_graphs_and_gradients_that_a_callable_does_not_have_are_not_checked():
     assert [*without.not_checked] == [
         "nondeterminism",
         "structure",
+        "resources",
         "wrong-gradient",
         "side-effect",
     ]

@@ -81,7 +81,8 @@ def strides_that_a_blas_refuses(mismatch: Mismatch, outcome: Outcome) -> bool:
     if mismatch.kind == "wrong-value":
         return bool(refused)
     # The first gradient of an operand is a product of the cotangent and the other operand.
-    factor = "xy" if mismatch.case.same_variable else {"x": "y", "y": "x"}[mismatch.operand]
+    other = "xy".replace(mismatch.operand, "")
+    factor = "xy" if mismatch.case.same_variable else other
     has_value = outcome.gradient_raised is None and mismatch.order == 1
     return has_value and not refused.isdisjoint(factor)
 
