@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import refdot as rd
-from refdot.judging.rounding import correct_answers, gamma, unit_roundoff
+from refdot.judging.rounding import correct_answers, relative_error, unit_roundoff
 
 random = np.random.default_rng(0)
 x, y = random.normal(size=(2, 1000)).astype("float32")
@@ -52,9 +52,9 @@ print(off, (ten @ ten).data, "close by rtol:", np.isclose(off, (ten @ ten).data,
 # %% [markdown]
 # There is a bound that does not have to be guessed. Each operation is exact up to a factor 1 + δ
 # with |δ| ≤ u, the unit roundoff. In a sum of k products, each product is multiplied by at most k
-# such factors, whatever the order of summation. With γₖ = k·u / (1 − k·u),
+# such factors, whatever the order of summation. The first factor is the multiplication's, so that
 #
-# > |answer − exact| ≤ γₖ · Σ|x||y|.
+# > |answer − exact| ≤ ((1 + u)·(1 + (k − 1)·u) − 1) · Σ|x||y|.
 #
 # The sum of absolute values is a dot too. It stays large when products cancel, so the bound allows
 # for cancellation. (Higham, *Accuracy and Stability of Numerical Algorithms*, chapter 3.)
@@ -62,7 +62,7 @@ print(off, (ten @ ten).data, "close by rtol:", np.isclose(off, (ten @ ten).data,
 # %%
 u = unit_roundoff(np.dtype("float32"))
 print("u =", u)
-print("bound:", gamma(10, u) * float((ten @ ten).data))
+print("bound:", relative_error(1, 10, u) * float((ten @ ten).data))
 answers = correct_answers(ten, ten)
 print("wrong by the bound:", bool(answers.wrong(np.asarray(off))))
 
@@ -78,9 +78,9 @@ for k in lengths:
     sums = np.array([one_by_one(row) for row in products])
     errors.append(np.abs(sums - wide.sum(axis=1)) / np.abs(wide).sum(axis=1))
 
-bounds = [gamma(k, u) for k in lengths]
+bounds = [relative_error(1, k, u) for k in lengths]
 figure, axes = plt.subplots(figsize=(5, 3.2), layout="constrained")
-axes.loglog(lengths, bounds, "k-", label="the bound, γₖ")
+axes.loglog(lengths, bounds, "k-", label="the bound")
 axes.loglog(lengths, np.array(errors), "o", color="#1a4fa3", markersize=3)
 axes.set(xlabel="k (number of products)", ylabel="error / Σ|x||y|", ylim=(1e-10, 1e-3))
 axes.legend(loc="upper left")

@@ -72,7 +72,7 @@ BAD_USAGE = {
     "check xarray --backend nosuch": "--backend nosuch: choose from call",
     "check xarray --backend cal": "--backend cal: choose from call; did you mean call?",
     "check xarray --lowering inlined": "--lowering inlined: choose from stock",
-    "check xarray --only value": "--only value: choose from values, gradients, errors, structure"
+    "check xarray --only value": "--only value: choose from values, gradients, errors, structure, resources"
     "; did you mean values?",
     "check xarray --cases -1": "argument --cases: expected a whole number from 1, got '-1'",
     "check xarray --cases 0": "argument --cases: expected a whole number from 1, got '0'",
