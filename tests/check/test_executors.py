@@ -109,7 +109,9 @@ def test_a_dask_cluster_gives_the_same_report_as_one_process():
 # Fatal cases
 
 FLOATS = DotCase(Operand(("a", "b"), (2, 3)), Operand(("c",), (5,)))
-UINT8 = [replace(FLOATS, x=replace(FLOATS.x, dtype="uint8", layout=layout)) for layout in LAYOUTS]
+UINT8 = [
+    replace(FLOATS, x=replace(FLOATS.x, dtype="uint8", layout=layout)) for layout in LAYOUTS[:5]
+]
 
 
 def test_a_process_that_dies_once_does_not_change_the_report(pool):
