@@ -105,7 +105,9 @@ DIFFERENT = {
     "the reports have different seeds: 5 and 6": {"seed": 6},
     "the reports have different profiles: "
     "Profile(cases=30, exhaustive=1, thorough=False, sample=5, fixed=True) and "
-    "Profile(cases=9, exhaustive=None, thorough=True, sample=None, fixed=True)": {"profile": Profile(9)},
+    "Profile(cases=9, exhaustive=None, thorough=True, sample=None, fixed=True)": {
+        "profile": Profile(9)
+    },
     "the reports have different aspects: () and ('values',)": {"only": ("values",)},
     "the reports have different backends: ('c', 'numba') and ('c',)": {"backends": ("c",)},
     "the reports have different lowerings: ('stock', 'inlined') and ('stock',)": {

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytensor
 import pytensor.tensor as pt
+import pytensor.xtensor
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Constant
 from pytensor.graph.rewriting.utils import rewrite_graph
-from pytensor.xtensor import as_xtensor, dot
 
 from refdot.cases.case import DotCase, Operand
 from refdot.tensor import Array
@@ -96,7 +96,9 @@ def build(case: DotCase) -> Graph:
         return variable_of(name, named[name], lambda: case.arrays()[number])
 
     variables = {name: variable(number, name) for number, name in enumerate(named)}
-    tensors = [as_xtensor(variables[name], dims=named[name].dims) for name in named]
+    tensors = [
+        pytensor.xtensor.as_xtensor(variables[name], dims=named[name].dims) for name in named
+    ]
     x, y = tensors[0], tensors[-1]
     if case.same_variable and case.new_names:
         y = x.rename(case.new_names)
@@ -104,7 +106,7 @@ def build(case: DotCase) -> Graph:
         return Graph(variables, x @ y)
     if case.call == "method":
         return Graph(variables, x.dot(y, dim=case.dim.value))
-    return Graph(variables, dot(x, y, dim=case.dim.value))
+    return Graph(variables, pytensor.xtensor.dot(x, y, dim=case.dim.value))
 
 
 def variable_of(name: str, operand: Operand, values: Callable[[], Array]) -> Any:
