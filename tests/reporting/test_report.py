@@ -189,7 +189,7 @@ def test_json_that_is_not_a_report_is_rejected(message, data):
 
 INVALID = {
     "Expected `array`, got `int` - at `$.only`": ("only", 5),
-    "Expected `str` matching regex '\\\\A(values|gradients|errors|structure)\\\\Z'"
+    "Expected `str` matching regex '\\\\A(values|gradients|errors|structure|resources)\\\\Z'"
     " - at `$.only[0]`": ("only", ["speed"]),
     "Expected `str`, got `int` - at `$.shard`": ("shard", 5),
     "Expected `str` matching regex '\\\\A[1-9][0-9]*/[1-9][0-9]*\\\\Z' - at `$.shard`": (
