@@ -315,3 +315,18 @@ def test_a_masked_array_is_rejected():
         NamedTensor(masked, "a")
     assert str(info.value) == "a NamedTensor has no mask: fill the masked array first"
     assert NamedTensor(masked.filled(0), "a") == NamedTensor([2.0, 0.0], "a")
+
+
+class Odd(str):
+    """A name that compares and hashes as no other one."""
+
+    def __eq__(self, other):
+        return self is other
+
+    def __hash__(self):
+        return id(self)
+
+
+def test_operations_take_the_characters_of_a_name(tensor):
+    assert tensor.transpose(Odd("embd"), ...) == tensor.transpose("embd", ...)
+    assert tensor.sum(Odd("time"), Odd("embd")) == tensor.sum("time", "embd")
