@@ -115,7 +115,8 @@ class NamedTensor:
         >>> x.transpose("embd", ...).dims
         ('embd', 'batch', 'time')
         """
-        named = [plain_str(dim) for dim in dims if not isinstance(dim, EllipsisType)]
+        dims = tuple(dim if isinstance(dim, EllipsisType) else plain_str(dim) for dim in dims)
+        named = [dim for dim in dims if not isinstance(dim, EllipsisType)]
         self._check_has(named)
         rest = [dim for dim in self.dims if dim not in named]
         order = [
@@ -140,6 +141,7 @@ class NamedTensor:
     @silent
     def sum(self, *dims: str) -> NamedTensor:
         """Sum over the given dims, or over all dims if none is given; the dtype is kept (R7)."""
+        dims = tuple(map(plain_str, dims))
         self._check_has(dims)
         axes = tuple(self.dims.index(dim) for dim in dims or self.dims)
         summed = self.data.sum(axis=axes, dtype=self.dtype)

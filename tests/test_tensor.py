@@ -340,3 +340,18 @@ def test_a_masked_array_is_rejected():
 def test_a_byte_swapped_tensor_can_be_summed():
     x = NamedTensor(np.array([[1, 2], [3, 4]], ">i8"), ("a", "b"))
     assert x.sum("a") == NamedTensor(np.array([4, 6]), "b")
+
+
+class Odd(str):
+    """A name that compares and hashes as no other one."""
+
+    def __eq__(self, other):
+        return self is other
+
+    def __hash__(self):
+        return id(self)
+
+
+def test_operations_take_the_characters_of_a_name(tensor):
+    assert tensor.transpose(Odd("embd"), ...) == tensor.transpose("embd", ...)
+    assert tensor.sum(Odd("time"), Odd("embd")) == tensor.sum("time", "embd")

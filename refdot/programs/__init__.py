@@ -1,1 +1,1 @@
-"""Programs: compositions of dots, as data; their values with error bounds, and their gradients."""
+"""Programs: compositions of dots as data, and their values with bounds."""

@@ -1,4 +1,4 @@
-"""The estimate of each operation's result: its reference value and the bound on its error.
+"""The estimate of each operation's result.
 
 x and y are the references of the arguments, Bₓ and Bᵧ the bounds on their errors, Mₓ and Mᵧ their
 magnitudes, and u the unit roundoff; see `refdot.programs.estimates`. An answer's arguments are

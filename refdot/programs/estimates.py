@@ -1,4 +1,4 @@
-"""Estimates: a value, and a bound on what any correct implementation may be off from it.
+"""Estimates: a value, and a bound on the error of correct answers.
 
 This is running error analysis (Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd
 edition, 2002, §3.3): each operation bounds the error of its result from the errors of its

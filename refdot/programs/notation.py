@@ -1,4 +1,4 @@
-"""The text form of programs, which reads like code: `q = dot(x, wq)`, one line a step."""
+"""The text form of programs, which reads like code."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""The operations of programs: their arguments, their parameters and the types of their results.
+"""The operations of programs, and the types of their results.
 
 The type of a value is an `Operand`: dims, sizes, dtype, and which sizes are static. An operation
 whose result has all dims of two operands aligns them by name; a shared dim has one size (R4), and
@@ -104,10 +104,7 @@ _PARAMETERS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "dims": ("a tuple of dims", _is_tuple),
     "names": ("a new name for each of some dims", lambda value: _is_pairs(value, str)),
     "indices": ("an integer for each of some dims", lambda value: _is_pairs(value, int)),
-    "number": (
-        "a number below 2**63",
-        lambda value: type(value) in (int, float) and abs(value) < 2**63,
-    ),
+    "number": ("a number below 2**63", _is_number),
 }
 
 

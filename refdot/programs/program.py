@@ -1,4 +1,4 @@
-"""A program as plain data: inputs, and steps that apply an operation to earlier values."""
+"""A program as plain data: inputs, and steps in order."""
 
 from __future__ import annotations
 
