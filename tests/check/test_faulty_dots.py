@@ -11,6 +11,7 @@ import refdot as rd
 from refdot import check
 from refdot.cases.case import DimArgument, DotCase, Operand
 from refdot.check import plan
+from refdot.check.batch import judge_batch
 from refdot.check.findings import Finding
 from refdot.check.plan import Configuration
 from refdot.targets.callable import CallableTarget
@@ -104,12 +105,12 @@ def rebuilt(case: DotCase, sizes: dict[object, int | None]) -> DotCase:
 
 def unshrunk(fn: Callable, cases: int) -> set[str]:
     """Return the signatures of the mismatches of a function, without shrinking."""
-    target = CallableTarget(fn, "fn")
+    target, profile = CallableTarget(fn, "fn"), plan.Profile(cases, fixed=False)
+    own = plan.Campaign(profile, 0, (CALL.backend,), (CALL.lowering,))
     return {
-        mismatch.signature
-        for number in range(cases)
-        if not unsupported_reason(target, plan.case_at(0, number))
-        for mismatch in check.judge(target, plan.case_at(0, number), CALL)
+        finding.mismatch.signature
+        for batch in own.batches(target)
+        for finding in judge_batch(target, batch).findings
     }
 
 

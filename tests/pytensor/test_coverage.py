@@ -20,7 +20,7 @@ SUMS = dot_case("a? b?", "a? c?", ("a", "b", "c"))
 
 def test_the_candidates_are_those_in_the_registries_of_pytensor():
     assert {"BatchedDot", "Dot", "Dot22", "Gemm", "Gemv", "Mul", "Sum"} <= {*kernels(BACKENDS["c"])}
-    assert kernels(BACKENDS["numba"]) == ("BatchedDot", "Dot", "Mul", "Sum")
+    assert kernels(BACKENDS["numba"]) == ("BatchedDot", "Blockwise Dot", "Dot", "Mul", "Sum")
     names = rewrites(BACKENDS["c"])
     assert {"lower_dot", "local_dot_to_dot22", "GemmOptimizer", "inline_optimized_einsum"} <= {
         *names

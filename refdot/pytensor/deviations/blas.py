@@ -6,7 +6,12 @@ from math import prod
 
 from refdot.cases.case import DotCase, Operand
 from refdot.cases.notation import dot_case, operand
-from refdot.pytensor.deviations.record import has_raised, has_valid_names, known_deviation
+from refdot.pytensor.deviations.record import (
+    has_raised,
+    has_valid_names,
+    has_wrong_elements,
+    known_deviation,
+)
 from refdot.targets.mismatch import Mismatch
 from refdot.targets.outcome import Outcome
 from refdot.tensor import Array
@@ -77,14 +82,15 @@ def strides_that_a_blas_refuses(mismatch: Mismatch, outcome: Outcome) -> bool:
     NumPy on, such as those of `sliding_window_view` and `broadcast_to`. The BLAS then prints an
     error and leaves the result as it was allocated.
     """
+    if not has_wrong_elements(mismatch, outcome):
+        return False
     refused = _refused_operands(mismatch.case, mismatch.replicate)
     if mismatch.kind == "wrong-value":
         return bool(refused)
     # The first gradient of an operand is a product of the cotangent and the other operand.
     other = "xy".replace(mismatch.operand, "")
     factor = "xy" if mismatch.case.same_variable else other
-    has_value = outcome.gradient_raised is None and mismatch.order == 1
-    return has_value and not refused.isdisjoint(factor)
+    return mismatch.order == 1 and not refused.isdisjoint(factor)
 
 
 def _refused_operands(case: DotCase, replicate: int) -> set[str]:

@@ -163,11 +163,17 @@ def _numbers(case: DotCase) -> list[Any]:
     """
     pairs = zip((case.x, case.y), _without_own_dims(case), strict=True)
     return [
-        tensor.data.flat[0]
-        if operand.origin == "constant" and tensor.data.size and np.ptp(tensor.data) == 0
-        else None
+        _repeated_number(tensor.data) if operand.origin == "constant" else None
         for operand, tensor in pairs
     ]
+
+
+def _repeated_number(data: Array) -> Any:
+    """Return the number that all elements are, None if there is none."""
+    if data.size == 0:
+        return None
+    first = data[(0,) * data.ndim]
+    return first if (data == first).all() else None
 
 
 def _without_own_dims(case: DotCase, replicate: int = 0) -> tuple[NamedTensor, NamedTensor]:

@@ -15,6 +15,7 @@ __all__ = [
     "has_raised",
     "has_size_0",
     "has_valid_names",
+    "has_wrong_elements",
     "is_error",
     "known_deviation",
     "static_sizes",
@@ -80,6 +81,13 @@ def is_error(error: Raised, type_: str, pattern: str = "", function: str = "") -
     """Return whether an error is of a type, with a pattern in its message, from a function."""
     is_from = not function or any(name.endswith(f":{function}") for name in error.trace)
     return error.type == type_ and is_from and bool(re.search(pattern, error.message))
+
+
+def has_wrong_elements(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """Return whether there is an answer, or a gradient, of the right shape and dtype."""
+    if mismatch.kind == "wrong-gradient" and outcome.gradient_raised is not None:
+        return False
+    return not mismatch.detail.endswith((": shape", ": dtype"))
 
 
 def has_valid_names(case: DotCase) -> bool:

@@ -16,7 +16,7 @@ from refdot.judging.rounding import (
     correct_pull_back,
     unit_roundoff,
 )
-from refdot.pytensor.deviations.record import known_deviation
+from refdot.pytensor.deviations.record import has_wrong_elements, known_deviation
 from refdot.targets.mismatch import Mismatch
 from refdot.targets.outcome import Outcome
 from refdot.tensor import Array, NamedTensor
@@ -36,7 +36,7 @@ def summed_alone_first(mismatch: Mismatch, outcome: Outcome) -> bool:
     An empty sum becomes 0 times the other operand, which is NaN if that is not finite.
     """
     case, low = mismatch.case, mismatch.case.lowering
-    if not (low.x_summed or low.y_summed) or not _has_wrong_elements(mismatch, outcome):
+    if not (low.x_summed or low.y_summed) or not has_wrong_elements(mismatch, outcome):
         return False
     unit = max(_own_unit(case.x, low.x_summed), _own_unit(case.y, low.y_summed))
     answer = _answer(mismatch, outcome)
@@ -57,7 +57,7 @@ def outer_product_conjugated(mismatch: Mismatch, outcome: Outcome) -> bool:
     gradient that is an outer product is wrong in the same way.
     """
     case = mismatch.case
-    if case.result_dtype.kind != "c" or not _has_wrong_elements(mismatch, outcome):
+    if case.result_dtype.kind != "c" or not has_wrong_elements(mismatch, outcome):
         return False
     x, y = case.tensors(mismatch.replicate)
     if mismatch.kind == "wrong-value":
@@ -113,7 +113,7 @@ def complex_products_in_c(mismatch: Mismatch, outcome: Outcome) -> bool:
     """
     case = mismatch.case
     is_mixed = "complex64" in (case.x.dtype, case.y.dtype) and case.result_dtype == "complex128"
-    if not is_mixed or not _has_wrong_elements(mismatch, outcome):
+    if not is_mixed or not has_wrong_elements(mismatch, outcome):
         return False
     if mismatch.kind == "wrong-value":
         correct = _answers_of_sums_first(mismatch)
@@ -121,12 +121,6 @@ def complex_products_in_c(mismatch: Mismatch, outcome: Outcome) -> bool:
         correct = correct_gradient(case, mismatch.order, mismatch.operand, mismatch.replicate)
     unit = unit_roundoff(np.dtype("complex64"))
     return not correct.wrong(_answer(mismatch, outcome), unit).any()
-
-
-def _has_wrong_elements(mismatch: Mismatch, outcome: Outcome) -> bool:
-    """Return whether there is an answer whose elements are wrong, not its shape or dtype."""
-    has_failed = mismatch.kind == "wrong-gradient" and outcome.gradient_raised is not None
-    return not has_failed and not mismatch.detail.endswith((": shape", ": dtype"))
 
 
 def _answer(mismatch: Mismatch, outcome: Outcome) -> Array:

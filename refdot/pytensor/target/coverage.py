@@ -75,7 +75,7 @@ def kernels(backend: PyTensorBackend) -> tuple[str, ...]:
         found &= {each for one in registries for each in getattr(one, "registry", ())}
     elif not backend.links_blas:
         found -= {each for each in found if each.__module__.endswith("blas_c")}
-    return tuple(sorted({each.__name__ for each in found} | {"Mul", "Sum"}))
+    return tuple(sorted({each.__name__ for each in found} | {"Blockwise Dot", "Mul", "Sum"}))
 
 
 def rewrites(backend: PyTensorBackend) -> tuple[str, ...]:
