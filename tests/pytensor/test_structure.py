@@ -10,6 +10,7 @@ from pytensor.compile.mode import Mode
 from pytensor.scalar.basic import Composite, float64
 from pytensor.tensor.elemwise import Elemwise
 from pytensor.tensor.functional import vectorize
+from pytensor.tensor.special import softmax
 from pytensor.xtensor import as_xtensor
 from pytensor.xtensor import dot as named_dot
 
@@ -25,6 +26,11 @@ BATCH = pt.tensor3("batch")
 XTENSOR = "an xtensor is left in the graph"
 CAST = "the xtensor op {} is left in the graph"
 INNER = "the inner graph of OpFromGraph is left in the graph"
+
+
+class OwnGraph(OpFromGraph):
+    """An inner graph that is not of a class of PyTensor."""
+
 
 # Each: the outputs, what is reported for any lowering, and in addition for all but stock.
 GRAPHS = {
@@ -61,6 +67,12 @@ GRAPHS = {
         [INNER],
     ),
     "an elementwise composite": ([Elemwise(Composite([A, B], [A * B + A]))(X, Y)], [], []),
+    "a softmax": ([softmax(X, axis=0)], [], []),
+    "an inner graph of a class of its own": (
+        [OwnGraph([X, Y], [X @ Y])(X, Y)],
+        [],
+        [INNER.replace("OpFromGraph", "OwnGraph")],
+    ),
     "a batched inner graph": (
         [vectorize(SQUARE, signature="(a,b)->(a,b)")(BATCH)],
         [],

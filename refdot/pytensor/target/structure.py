@@ -6,7 +6,7 @@ from typing import Any
 from pytensor.compile.builders import OpFromGraph
 from pytensor.compile.mode import Mode
 from pytensor.graph.traversal import ancestors
-from pytensor.tensor.special import LogSoftmax, Softmax
+from pytensor.tensor.einsum import Einsum
 from pytensor.xtensor.basic import XOp, XTypeCastOp
 from pytensor.xtensor.type import XTensorType
 
@@ -26,9 +26,11 @@ def unlowered_nodes(outputs: Sequence[Any], where: str, inner_graphs: bool) -> t
         for op in with_inner_operations(variable.owner.op if variable.owner else None):
             if isinstance(op, XOp | XTypeCastOp):
                 found.add(f"the xtensor op {type(op).__name__} is left in {where}")
-            # Backends have their own code for a softmax, although it is an `OpFromGraph` too.
-            is_allowed = inner_graphs or isinstance(op, Softmax | LogSoftmax)
-            if isinstance(op, OpFromGraph) and not is_allowed:
+            # A softmax, or elementwise operations that were fused, are classes of PyTensor for
+            # which backends have code. They are inner graphs too, but not those of a dot.
+            is_of_pytensor = type(op).__module__.startswith("pytensor.")
+            is_of_dot = type(op) in {OpFromGraph, Einsum} or not is_of_pytensor
+            if isinstance(op, OpFromGraph) and is_of_dot and not inner_graphs:
                 found.add(f"the inner graph of {type(op).__name__} is left in {where}")
             if (graph := getattr(op, "fgraph", None)) is not None:
                 inside = f"an inner graph of {where}"
