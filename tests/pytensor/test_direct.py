@@ -21,6 +21,8 @@ from pytensor.xtensor.math import softmax
 
 from refdot import check
 from refdot.cases.notation import dot_case
+from refdot.check.batch import judge_cases
+from refdot.check.plan import Configuration
 from refdot.evaluation import dot
 from refdot.pytensor.lowerings.expansion import MAX_FACTORS
 from refdot.pytensor.lowerings.install import use_lowering
@@ -260,6 +262,12 @@ def test_all_mismatches_come_from_other_parts_of_pytensor():
         )
     ]
     assert from_lowering == []
+
+
+def test_static_batch_sizes_that_building_accepts_are_a_known_deviation():
+    configuration = Configuration("python", "direct")
+    [finding] = judge_cases(TARGET, [dot_case("a:2", "a:3", ())], configuration)
+    assert finding.known == "batch-sizes-compared-late"
 
 
 def test_a_check_passes_shapes_gradients_and_tangents_through():

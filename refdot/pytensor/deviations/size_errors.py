@@ -144,6 +144,8 @@ _CHECKS = (
         r"SpecifyShape: dim \d+ of input has shape (\d+), expected (\d+)",
     ),
     _Check("batch", "ValueError", rf"Invalid shape: Expected {_SHAPE} but got {_SHAPE}"),
+    # The lowering "direct", for static sizes that building the graph has accepted.
+    _Check("batch", "ValueError", r"Size of dim '.*' does not match: (\d+) in x, (\d+) in y"),
 )
 
 
