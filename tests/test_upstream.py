@@ -80,7 +80,7 @@ def test_all_mismatches_of_the_edited_dot_come_before_the_lowering(edited, tmp_p
     ran = run_python("-m", "refdot", "check", *options, folder=edited)
     assert ran.returncode == 1, ran.stderr
     report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
-    assert report["cases"] == 40
+    assert report["cases"] > 40  # with the fixed cases
     found = {mismatch["signature"] for mismatch in report["mismatches"]}
     known = (
         " at build: ",  # the arguments of dot, and the declared output

@@ -84,15 +84,15 @@ def by_tensordot(x, y, low):
 
 
 def by_pairwise_summation(x, y, low):
-    """Multiply elementwise, then add the halves of each sum recursively."""
+    """Multiply elementwise, then add the halves of each sum, again and again."""
     summed = sorted(summed_over(low))
     products = rd.dot(x, y, ()).transpose(*low.out_dims, *summed).data
 
     def total(terms):
-        length = terms.shape[-1]
-        if length < 2:
-            return terms.sum(axis=-1, dtype=terms.dtype)
-        return total(terms[..., : length // 2]) + total(terms[..., length // 2 :])
+        while (half := terms.shape[-1] // 2) > 0:
+            sums = terms[..., :half] + terms[..., half : 2 * half]
+            terms = np.concatenate([sums, terms[..., 2 * half :]], -1)
+        return terms.sum(axis=-1, dtype=terms.dtype)
 
     sizes = x.sizes | y.sizes
     shape = [sizes[name] for name in low.out_dims]

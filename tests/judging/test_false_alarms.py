@@ -183,20 +183,29 @@ FEW_NAMES = Unsupported(
 )
 
 
+FEW_DIMS = Unsupported(
+    "the products have one axis more than the output, and NumPy has no arrays of more than 64 axes",
+    lambda case: len({*case.x.dims, *case.y.dims}) > 63,
+)
+
+
+def limited(way: Way, limit: Unsupported) -> CallableTarget:
+    """Return a target that evaluates a lowering in some way, which has a limit."""
+    return replace(target(way), unsupported=(*CallableTarget.unsupported, limit))
+
+
 RIGHT = {
-    "in order": target(adding(in_order)),
-    "reversed": target(adding(reversed_)),
-    "pairwise": target(adding(pairwise)),
-    "blocked": target(adding(blocked)),
-    "fused": target(fused),
-    "NumPy's sum": target(adding(numpys_sum)),
-    "Fortran-ordered": target(adding(fortran_ordered)),
-    "laid out backwards": target(adding(laid_out_backwards)),
+    "in order": limited(adding(in_order), FEW_DIMS),
+    "reversed": limited(adding(reversed_), FEW_DIMS),
+    "pairwise": limited(adding(pairwise), FEW_DIMS),
+    "blocked": limited(adding(blocked), FEW_DIMS),
+    "fused": limited(fused, FEW_DIMS),
+    "NumPy's sum": limited(adding(numpys_sum), FEW_DIMS),
+    "Fortran-ordered": limited(adding(fortran_ordered), FEW_DIMS),
+    "laid out backwards": limited(adding(laid_out_backwards), FEW_DIMS),
     "matmul": target(matmul),
     "tensordot": target(tensordot),
-    "opt_einsum": replace(
-        target(optimized_einsum), unsupported=(*CallableTarget.unsupported, FEW_NAMES)
-    ),
+    "opt_einsum": limited(optimized_einsum, FEW_NAMES),
     "xarray": XarrayTarget(),
 }
 CHEAP = ("pairwise", "fused", "matmul")

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from catching import new_mismatches
 from planted import FAULTS
 from planting import Fault, planted
 from pytensor.xtensor.rewriting.utils import lower_xtensor_db
@@ -33,14 +34,6 @@ HERE = [backend.name for backend in TARGET.backends() if not backend.absent]
 
 def mismatches(case, lowering="stock") -> tuple[Mismatch, ...]:
     return judge(TARGET, case, Configuration("python", lowering))
-
-
-def new_mismatches(fault: Fault) -> list[Mismatch]:
-    """Return the mismatches of a fault's example that it does not have without the fault."""
-    with planted(fault):
-        found = mismatches(fault.example, fault.lowering)
-    known = {mismatch.signature for mismatch in mismatches(fault.example, fault.lowering)}
-    return [mismatch for mismatch in found if mismatch.signature not in known]
 
 
 @contextmanager
