@@ -83,13 +83,16 @@ def _real_values(
 def _integer_values(
     random: np.random.RandomState, regime: str, shape: tuple[int, ...], dtype: np.dtype[Any]
 ) -> Array:
-    limits = np.iinfo(dtype)
+    limits, bits = np.iinfo(dtype), dtype.itemsize * 8
     if regime == "exact" or regime in _UNIFORM:
         low = -7 if dtype.kind == "i" else 1
-        drawn = random.randint(low, 8, shape)
-        return np.asarray(np.where(drawn == 0, 7, drawn)).astype(dtype)
+        drawn = random.randint(low, 8, shape).astype(dtype)
+        return np.where(drawn == 0, dtype.type(7), drawn)
     if regime == "rounding":
+        # Of all magnitudes: some sums overflow, and some have too many digits for a float.
         count = int(np.prod(shape, dtype=int))
-        return np.frombuffer(random.bytes(count * dtype.itemsize), dtype).reshape(shape).copy()
+        drawn = np.frombuffer(random.bytes(count * dtype.itemsize), dtype).reshape(shape)
+        smaller: Array = drawn >> random.randint(0, bits, shape).astype(dtype)
+        return np.where(smaller == 0, dtype.type(7), smaller)
     edges = np.array([limits.max, limits.min, limits.max - 1, limits.min + 1, 0, 1, 2], dtype)
     return np.asarray(edges[random.randint(0, len(edges), shape)])

@@ -6,7 +6,7 @@ from math import prod
 
 import numpy as np
 
-from refdot.cases.case import Operand
+from refdot.cases.case import DotCase, Operand
 from refdot.cases.notation import dot_case
 from refdot.evaluation import dot, pull_back
 from refdot.judging.expected import correct_gradient
@@ -66,8 +66,16 @@ def outer_product_conjugated(mismatch: Mismatch, outcome: Outcome) -> bool:
     else:
         first, second = _factors_of_gradient(mismatch, x, y)
         correct = partial(correct_pull_back, operand=x if mismatch.operand == "x" else y)
+    if not _is_outer_product(case, first, second):
+        return False
     pairs = ((_conjugate(first), second), (first, _conjugate(second)))
     return any(not correct(*pair).wrong(_answer(mismatch, outcome)).any() for pair in pairs)
+
+
+def _is_outer_product(case: DotCase, first: NamedTensor, second: NamedTensor) -> bool:
+    """Return whether all dims that two factors share have the static size 1, and are dropped."""
+    shared = {*first.dims}.intersection(second.dims)
+    return all(1 in (case.x.static_sizes.get(d), case.y.static_sizes.get(d)) for d in shared)
 
 
 @known_deviation(

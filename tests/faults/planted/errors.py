@@ -105,5 +105,8 @@ FAULTS = [
     fault("a message holds the whole array", "errors", dot_case("a:2? b:3?", "b:4? c?"),
           *product("np.matmul(x, y) if x.shape[-1] == y.shape[-2] else"
                    " (_ for _ in ()).throw(ValueError(f'{x} and {y} do not fit'))")),
+    fault("the message lists the dims in the order of a set", "structure",
+          dot_case("a? b?", "c?", "z"),
+          DOT, "not found in either input\"", "not found in either input: {union}\""),
 ]
 # fmt: on

@@ -121,5 +121,13 @@ FAULTS = [
           AS_XTENSOR, "if isinstance(x, Variable):",
           "if hasattr(x, 'get_value'):\n        from pytensor.tensor import constant\n"
           "        x = constant(x.get_value())\n    if isinstance(x, Variable):"),
+    fault("the square of a complex variable is that of its absolute value", "values",
+          dot_case("a?", "a?", dtypes="complex128", same_variable=True),
+          lowered_to("einsum(einsum_str, x_tensor.conj(), y_tensor)",
+                      f"{SAME} and 'complex' in x.type.dtype")),
+    fault("the Gram matrix of a complex variable is Hermitian", "values",
+          dot_case("d? e?", "c:2? e?", dtypes="complex128", same_variable=True),
+          lowered_to("einsum(einsum_str, x_tensor, y_tensor.conj())",
+                      f"{SAME} and 'complex' in x.type.dtype and len(out_subs) == 2")),
 ]
 # fmt: on

@@ -108,5 +108,9 @@ FAULTS = [
           dot_case("a:3? b?", "a:1 b", "b"),
           f"{SHAPE}:numba_funcify_SpecifyShape",
           "if not isinstance(node_dim_input.type, NoneTypeT)", "if False", **ON_NUMBA),
+    fault("Numba rounds products of 64-bit integers to float32", "values",
+          dot_case("a? b?", "b? c?", dtypes="int64", regime="rounding"),
+          *then("if numba_dot_dtype != out_dtype and numba_dot_dtype.itemsize == 8:\n"
+                "            out[:] = out.astype(np.float32)"), **ON_NUMBA),
 ]
 # fmt: on

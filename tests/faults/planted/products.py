@@ -116,5 +116,8 @@ FAULTS = [
           dot_case("a:7? b:5?", "b:5? c?", regime="special"),
           *product("np.matmul(np.where(x == np.finfo(float).max, np.inf, x)"
                    " if x.dtype == float else x, y)")),
+    fault("a complex product takes the conjugate of its second operand", "values",
+          dot_case("a? b?", "b? c?", dtypes="complex64"),
+          *product("np.matmul(x, y.conj())")),
 ]
 # fmt: on
