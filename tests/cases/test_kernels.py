@@ -10,7 +10,7 @@ import pytest
 from refdot.cases.case import DotCase
 from refdot.cases.kernels import KERNELS, kernel_cases_of
 from refdot.judging.expected import expected_error
-from refdot.pytensor.target.runner import graph_key
+from refdot.pytensor.target.graph import graph_key
 
 SEEDS = range(12)
 

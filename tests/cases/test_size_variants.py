@@ -16,7 +16,7 @@ from refdot.cases.smoke import smoke_cases
 from refdot.cases.strategies import dot_cases
 from refdot.check.categories import broken_rule
 from refdot.judging.expected import expected_error
-from refdot.pytensor.target.runner import graph_key
+from refdot.pytensor.target.graph import graph_key
 
 
 @given(dot_cases(valid=True))

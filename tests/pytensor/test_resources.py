@@ -13,7 +13,7 @@ from planting import Edit, Fault, planted
 
 from refdot.cases.notation import dot_case
 from refdot.judging.comparison import compare
-from refdot.pytensor.target.resources import check_resources, small_and_large
+from refdot.pytensor.target.resources import ResourceCheck, small_and_large
 from refdot.pytensor.target.target import PyTensorTarget
 
 TARGET = PyTensorTarget()
@@ -50,13 +50,25 @@ UNMEASURED = [
     replace(STATIC, y=replace(STATIC.y, origin="constant")),
     replace(STATIC, x=replace(STATIC.x, origin="shared")),
     replace(dot_case("a:2 b:2", "b:2 a:2"), same_variable=True),
+    dot_case("a:2", "a:3"),
 ]
 
 
 @pytest.mark.parametrize("case", UNMEASURED, ids=str)
 def test_a_case_without_larger_static_sizes_is_not_measured(case, monkeypatch):
     monkeypatch.setattr(tracemalloc, "start", None)
-    assert check_resources(case) == ()
+    assert ResourceCheck().growth(case) == ()
+
+
+def test_equal_graphs_are_measured_once(monkeypatch):
+    check = ResourceCheck()
+    [found] = check.growth(dot_case("a:3 b:5", "b:5 c:7?"))
+    monkeypatch.setattr(tracemalloc, "start", None)
+    others = [
+        dot_case("a:4 b:2", "b:2 c:3?"),
+        dot_case("a:3 b:5", "b:5 c:7?", regime="special", seed=9),
+    ]
+    assert [check.growth(case) for case in others] == [(found,)] * 2
 
 
 @pytest.mark.parametrize("lowering", TARGET.lowerings)

@@ -25,7 +25,7 @@ from refdot.cases.notation import dot_case
 from refdot.judging.comparison import compare
 from refdot.judging.expected import correct_gradient, expected_answer
 from refdot.pytensor.target.determinism import HashedName, check_determinism
-from refdot.pytensor.target.runner import graph_key
+from refdot.pytensor.target.graph import graph_key
 from refdot.pytensor.target.target import PyTensorTarget
 from refdot.targets.protocol import unsupported_reason
 

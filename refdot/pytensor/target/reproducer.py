@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from refdot.cases.case import DimArgument, Operand
+from refdot.cases.case import DimArgument, DotCase, Operand
 from refdot.cases.layouts import layout_function
 from refdot.judging.expected import correct_gradient, correct_value, expected_error
 from refdot.judging.naming import names_dim, wrong_and_right_names
@@ -191,11 +191,14 @@ class _Script:
         return next(each for each in graphs.items() if self.mismatch.detail.endswith(each[0]))
 
     @property
+    def sized_cases(self) -> tuple[DotCase, DotCase]:
+        """The cases whose costs are compared (R15)."""
+        return small_and_large(self.mismatch.case)
+
+    @property
     def sized_operands(self) -> dict[str, dict[str, Operand]]:
-        """The operands of the cases whose costs are compared (R15)."""
-        return dict(
-            zip(("small", "large"), map(operands, small_and_large(self.mismatch.case)), strict=True)
-        )
+        """The operands of these cases."""
+        return dict(zip(("small", "large"), map(operands, self.sized_cases), strict=True))
 
     @property
     def differentiates(self) -> bool:

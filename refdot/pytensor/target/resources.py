@@ -4,17 +4,18 @@ import gc
 import time
 import tracemalloc
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from refdot.cases.case import DotCase, Operand
+from refdot.judging.expected import expected_error
 from refdot.pytensor.target import graph as graphs
 from refdot.pytensor.target.stages import StageError, stage
 from refdot.targets.outcome import Growth, Raised
 
-__all__ = ["check_resources", "small_and_large"]
+__all__ = ["ResourceCheck", "small_and_large"]
 
 _SMALL_SIZE = 2
 # If one dim is large and the others are small, a tensor with all of them has this many elements.
@@ -32,14 +33,27 @@ class _Cost(NamedTuple):
     seconds: float
 
 
-def check_resources(case: DotCase) -> tuple[Growth, ...]:
-    """Build and lower a case with small static sizes and with a large one, and compare the costs.
+@dataclass
+class ResourceCheck:
+    """Measures what it costs to build and to lower graphs, each of them once.
 
     Nothing is compiled or run.
     """
-    if not _static_dims(case):
-        return ()
-    small, large = small_and_large(case)
+
+    found: dict[DotCase, tuple[Growth, ...]] = field(default_factory=dict)
+
+    def growth(self, case: DotCase) -> tuple[Growth, ...]:
+        """Return the first cost that is larger for a large static size, if there is one."""
+        if expected_error(case) is not None or not _static_dims(case):
+            return ()
+        small, large = small_and_large(case)
+        key = graphs.graph_key(small)
+        if key not in self.found:
+            self.found[key] = _compared(small, large)
+        return self.found[key]
+
+
+def _compared(small: DotCase, large: DotCase) -> tuple[Growth, ...]:
     first, costs = _costs(large), _costs(small)
     if isinstance(costs, Raised):
         return ()
@@ -49,8 +63,13 @@ def check_resources(case: DotCase) -> tuple[Growth, ...]:
 
 
 def small_and_large(case: DotCase) -> tuple[DotCase, DotCase]:
-    """Return a case with small static sizes, and with a large one for one of its dims."""
+    """Return a case with small static sizes, and with a large one for one of its dims.
+
+    They have a gradient only if PyTensor differentiates the case: it rejects complex numbers.
+    """
     dims = _static_dims(case)
+    if case.result_dtype.kind != "f":
+        case = replace(case, gradient_order=0)
     size = max(_ELEMENTS // _SMALL_SIZE ** (len(case.dims) - 1), 1000)
     small = _with_static_sizes(case, dict.fromkeys(dims, _SMALL_SIZE))
     return small, _with_static_sizes(small, {dims[case.seed % len(dims)]: size})
@@ -103,9 +122,8 @@ def _costs(case: DotCase) -> list[_Cost] | Raised:
     try:
         graph, built = _measured("build", lambda: graphs.build(case))
         lowered, lowering = _measured("lower", lambda: graphs.lower(graph))
-        # PyTensor rejects the gradients of other dtypes.
         inputs = [variable for variable in graph.inputs if np.dtype(variable.dtype).kind == "f"]
-        if not (case.gradient_order and inputs and np.dtype(lowered.dtype).kind == "f"):
+        if not (case.gradient_order and inputs):
             return [built, lowering]
         cotangents = {lowered: lowered.type()}
         _, differentiation = _measured("lower", lambda: graphs.gradients(cotangents, inputs))

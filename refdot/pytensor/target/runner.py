@@ -12,18 +12,18 @@ import pytensor
 import pytensor.tensor as pt
 from pytensor.compile.mode import Mode
 
-from refdot.cases.case import DotCase, Operand
+from refdot.cases.case import DotCase
 from refdot.judging.expected import expected_error
 from refdot.pytensor.deviations.failures import SUSPECTS
 from refdot.pytensor.target import graph as graphs
 from refdot.pytensor.target.determinism import check_determinism
-from refdot.pytensor.target.resources import check_resources
+from refdot.pytensor.target.resources import ResourceCheck
 from refdot.pytensor.target.stages import StageError, stage
 from refdot.pytensor.target.structure import compiled_nodes, unlowered_nodes
 from refdot.targets.outcome import REPLICATES, Declared, Gradient, Outcome, Raised, effects
 from refdot.tensor import NamedTensor
 
-__all__ = ["Runner", "graph_key", "run_with_rewrite_fallback"]
+__all__ = ["Runner", "run_with_rewrite_fallback"]
 
 
 @dataclass
@@ -35,6 +35,7 @@ class Runner:
     until: str
     checks_determinism: bool
     prepared: dict[DotCase, _PreparedGraph] = field(default_factory=dict)
+    resources: ResourceCheck = field(default_factory=ResourceCheck)
     # Runners without some of PyTensor's rewrites, by the names of these.
     others: dict[tuple[str, ...], Runner] = field(default_factory=dict)
 
@@ -67,7 +68,7 @@ class Runner:
 
     def _run(self, case: DotCase) -> Outcome:
         """Run a case, and without its gradients if these fail."""
-        key = graph_key(case)
+        key = graphs.graph_key(case)
         if key not in self.prepared:
             self.prepared[key] = self._prepare(case)
         prepared = self.prepared[key]
@@ -95,7 +96,7 @@ class Runner:
         outcome, gradient = Outcome(), _GradientGraph()
         if self.checks_determinism:
             outcome = replace(outcome, nondeterminism=check_determinism(case))
-        outcome = replace(outcome, growth=check_resources(case))
+        outcome = replace(outcome, growth=self.resources.growth(case))
         try:
             with stage("build"):
                 graph = graphs.build(case)
@@ -137,25 +138,6 @@ class Runner:
     def _unlowered_nodes(self, outputs: list[Any], where: str) -> tuple[str, ...]:
         # Only the lowering "stock" may leave an `OpFromGraph` to the rewrites of a mode.
         return unlowered_nodes(outputs, where, inner_graphs=self.lowering == "stock")
-
-
-def graph_key(case: DotCase) -> DotCase:
-    """Return a case that is equal for all cases with the same graph.
-
-    The numbers of a constant are a part of the graph.
-    """
-
-    def reduced(operand: Operand) -> Operand:
-        if operand.origin == "constant":
-            return operand
-        shape = tuple(-1 if size is None else size for size in operand.static_shape)
-        return replace(operand, shape=shape, layout="c", content="drawn")
-
-    key = replace(case, x=reduced(case.x), y=reduced(case.y), same_array=False)
-    has_drawn_constant = any(
-        (operand.origin, operand.content) == ("constant", "drawn") for operand in (case.x, case.y)
-    )
-    return key if has_drawn_constant else replace(key, regime="exact", seed=0)
 
 
 def _discrete_gradients(
