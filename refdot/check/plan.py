@@ -215,19 +215,21 @@ class Campaign:
         """Draw distinct cases until the backends support as many as the profile requests.
 
         Each of these is a batch, together with the unsupported cases drawn before it. Backends
-        that judge a sample get the first ones, with each lowering in turn.
+        that judge a sample get the first ones, with each lowering in turn. Unless thorough, these
+        have no second gradients, whose graphs a backend may compile for half a minute.
         """
         most = self.profile.cases
         left = {name: min(samples.get(name, most), most) for name in self.backends}
         wanted = max(left.values())
+        most_gradients = 2 if self.profile.thorough else 1
         number = 0
         cases: list[DotCase] = []
         seen: set[DotCase] = set()
         # A target may support so little that such a case is drawn rarely, or never.
         for index in range(100 * wanted):
             case = case_at(self.seed, index)
-            is_small = len(case.dims) <= _MAX_SLOW_DIMS
-            backends = [b for b in left if left[b] and (is_small or b not in samples)]
+            is_slow = len(case.dims) > _MAX_SLOW_DIMS or case.gradient_order > most_gradients
+            backends = [b for b in left if left[b] and not (is_slow and b in samples)]
             if case in seen or not backends:
                 continue
             seen.add(case)

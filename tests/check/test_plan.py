@@ -135,6 +135,18 @@ def test_a_sampled_random_case_runs_with_one_lowering_and_the_next_one_with_anot
     assert lowerings == [{"inlined"}, {"stock"}] * 2
 
 
+@pytest.mark.parametrize("thorough", [False, True])
+def test_a_sampled_random_case_has_no_second_gradients_unless_thorough(thorough):
+    profile = Profile(60, sample=60, thorough=thorough, fixed=False)
+    orders = [
+        {case.gradient_order for case in cases}
+        for batch in given_to("slow", list(campaign(profile, "fast", "slow").batches(FLEET)))
+        for to, cases in batch.work
+        if to.backend == "slow"
+    ]
+    assert (2 in set().union(*orders)) == thorough
+
+
 def test_a_sampled_pattern_is_one_graph_with_one_lowering_and_one_in_four_has_gradients():
     profile = Profile(1, 2, thorough=True, sample=12)
     own = [batch for batch in campaign(profile, "slow").batches(FLEET) if batch.pattern]
