@@ -67,7 +67,7 @@ def _real_values(
     exact: Array = np.asarray(small * signs)
     if regime == "exact":
         return exact
-    if regime == "rounding":
+    if regime in ("rounding", "short"):
         largest = 2 if dtype.itemsize == 2 else 12
         exponents = random.randint(-largest, largest + 1, shape)
         fractions = 1 + random.random_sample(shape)
@@ -83,16 +83,17 @@ def _real_values(
 def _integer_values(
     random: np.random.RandomState, regime: str, shape: tuple[int, ...], dtype: np.dtype[Any]
 ) -> Array:
-    limits, bits = np.iinfo(dtype), dtype.itemsize * 8
+    limits = np.iinfo(dtype)
     if regime == "exact" or regime in _UNIFORM:
         low = -7 if dtype.kind == "i" else 1
         drawn = random.randint(low, 8, shape).astype(dtype)
         return np.where(drawn == 0, dtype.type(7), drawn)
-    if regime == "rounding":
-        # Of all magnitudes: some sums overflow, and some have too many digits for a float.
+    if regime in ("rounding", "short"):
         count = int(np.prod(shape, dtype=int))
-        drawn = np.frombuffer(random.bytes(count * dtype.itemsize), dtype).reshape(shape)
-        smaller: Array = drawn >> random.randint(0, bits, shape).astype(dtype)
+        drawn = np.frombuffer(random.bytes(count * dtype.itemsize), dtype).reshape(shape).copy()
+        # With three bits in eight, sums do not overflow, but have too many digits for a float32.
+        shift = dtype.itemsize * 5 if regime == "short" else 0
+        smaller: Array = drawn >> dtype.type(shift)
         return np.where(smaller == 0, dtype.type(7), smaller)
     edges = np.array([limits.max, limits.min, limits.max - 1, limits.min + 1, 0, 1, 2], dtype)
     return np.asarray(edges[random.randint(0, len(edges), shape)])

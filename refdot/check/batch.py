@@ -12,7 +12,7 @@ from refdot.check.findings import BatchResult, Coverage, Finding
 from refdot.check.plan import Batch, Configuration
 from refdot.check.pool import ProcessDied, WorkerPool, run_tasks, with_time_limit
 from refdot.errors import SizeMismatchError
-from refdot.judging.comparison import compare
+from refdot.judging.comparison import every_mismatch
 from refdot.judging.expected import expected_error, unjudged_reason
 from refdot.rules import ASPECTS
 from refdot.targets.mismatch import Mismatch
@@ -49,7 +49,7 @@ def judge_cases(
     timeout: float | None = None,
     coverage: Coverage | None = None,
 ) -> Iterator[Finding]:
-    """Run cases on one configuration, and yield each mismatch, new or known.
+    """Run cases on one configuration, and yield the distinct mismatches, new or known.
 
     In a worker process, `timeout` limits the seconds that one case may take. The kernels and
     rewrites that the target uses are counted in `coverage`.
@@ -66,9 +66,13 @@ def judge_cases(
         for outcome in outcomes:
             coverage.count(Counter(outcome.kernels), Counter(outcome.rewrites))
     for case, outcome in zip(cases, outcomes, strict=True):
-        for mismatch in compare(case, outcome, target, run):
+        found: dict[tuple[str, str | None], Finding] = {}
+        for mismatch in every_mismatch(case, outcome, target, run):
             if mismatch.kind in kinds:
-                yield _finding(target, mismatch, outcome, configuration)
+                finding = _finding(target, mismatch, outcome, configuration)
+                # A known deviation in one replicate must not hide another mismatch in the next.
+                found.setdefault((mismatch.signature, finding.known), finding)
+        yield from found.values()
 
 
 def _kinds(only: Sequence[str]) -> set[str]:

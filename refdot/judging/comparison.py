@@ -1,6 +1,6 @@
 """Compare the outcome of a case with the oracle's answer, rule by rule."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from math import prod
 from typing import Any
@@ -20,13 +20,29 @@ from refdot.targets.outcome import Declared, Gradient, Outcome, Raised
 from refdot.targets.protocol import Target
 from refdot.tensor import Array, NamedTensor, silent
 
-__all__ = ["compare", "judge_answer"]
+__all__ = ["compare", "every_mismatch", "judge_answer"]
 
 _FAMILIES = {"b": "bool", "i": "integer", "u": "integer", "f": "float", "c": "complex"}
 
 
-@silent
 def compare(
+    case: DotCase,
+    outcome: Outcome,
+    target: Target,
+    run: Callable[[DotCase], Outcome] | None = None,
+) -> tuple[Mismatch, ...]:
+    """Return the distinct mismatches in the outcome of a case: the first of each signature.
+
+    See `every_mismatch`.
+    """
+    first: dict[str, Mismatch] = {}
+    for mismatch in every_mismatch(case, outcome, target, run):
+        first.setdefault(mismatch.signature, mismatch)
+    return tuple(first.values())
+
+
+@silent
+def every_mismatch(
     case: DotCase,
     outcome: Outcome,
     target: Target,
@@ -34,8 +50,9 @@ def compare(
 ) -> tuple[Mismatch, ...]:
     """Return the mismatches in the outcome of a case that the target supports.
 
-    Mismatches that follow from another one are left out. `run` runs another case in the same way:
-    one with other names, if a message may hold a name by accident.
+    Several replicates may have the same one. Mismatches that follow from another one are left out.
+    `run` runs another case in the same way: one with other names, if a message may hold a name by
+    accident.
     """
     error = expected_error(case)
     if error is None:
@@ -68,14 +85,6 @@ def _unexpected_error(
     """Return the mismatch for an error in a valid case."""
     detail = f"{context}{raised.type}: {fingerprint(raised, case)}"
     return _mismatch(case, rule, kind, raised.stage, detail, expected, raised)
-
-
-def _distinct(mismatches: Iterable[Mismatch]) -> list[Mismatch]:
-    """Return the first mismatch of each signature."""
-    first: dict[str, Mismatch] = {}
-    for mismatch in mismatches:
-        first.setdefault(mismatch.signature, mismatch)
-    return [*first.values()]
 
 
 # Cases that break a rule of input: R1 to R4, and R13
@@ -159,19 +168,13 @@ def _judge_valid(case: DotCase, outcome: Outcome) -> Iterator[Mismatch]:
         cause = outcome.cause or outcome.raised
         yield _unexpected_error(case, rule, "rejected-valid", cause, expected)
     else:
-        yield from _distinct(
-            mismatch
-            for replicate, answer in enumerate(outcome.values)
-            for mismatch in judge_answer(answer, *case.tensors(replicate), case, replicate)
-        )
+        for replicate, answer in enumerate(outcome.values):
+            yield from judge_answer(answer, *case.tensors(replicate), case, replicate)
         yield from _judge_gradients(case, outcome)
-    yield from _distinct(
-        _unexpected_error(
-            case, "R14", "structure", raised, "no failing rewrite", "a rewrite fails: "
-        )
-        for raised in outcome.logged
-        if raised != outcome.cause
-    )
+    for raised in outcome.logged:
+        if raised != outcome.cause:
+            context = "a rewrite fails: "
+            yield _unexpected_error(case, "R14", "structure", raised, "no failing rewrite", context)
 
 
 def _judge_declaration(case: DotCase, declared: Declared) -> Iterator[Mismatch]:
@@ -236,8 +239,7 @@ def _judge_gradients(case: DotCase, outcome: Outcome) -> Iterator[Mismatch]:
         expected, got = f"an error: {name} has no gradient", "a gradient"
         where = {"earliest_stage": "lower", "order": 1, "operand": name}
         yield _mismatch(case, "R8", "accepted-invalid", "lower", detail, expected, got, **where)
-    judged = (_judge_gradient(case, gradient) for gradient in outcome.gradients)
-    yield from _distinct(filter(None, judged))
+    yield from filter(None, (_judge_gradient(case, gradient) for gradient in outcome.gradients))
 
 
 def _judge_gradient(case: DotCase, gradient: Gradient) -> Mismatch | None:

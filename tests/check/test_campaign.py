@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import count
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from faulty_dots import FAULTS
 from running import campaign, signatures
@@ -15,7 +16,9 @@ from refdot import check
 from refdot.cases.case import DimArgument, DotCase, Operand
 from refdot.check import campaign as campaign_module
 from refdot.check import plan
+from refdot.check.batch import judge_cases
 from refdot.check.findings import Finding
+from refdot.check.plan import Configuration
 from refdot.targets.callable import CallableTarget
 from refdot.targets.mismatch import Deviation
 from refdot.targets.protocol import Backend, Unsupported
@@ -144,6 +147,32 @@ def test_a_known_deviation_does_not_hide_new_mismatches_with_its_signature():
     assert [*found] == [None, "reversed-beside-a-vector"]
     assert sum(finding.count for finding in found.values()) == plain[None].count
     assert plain[None].known is None
+
+
+def test_a_known_deviation_of_the_first_replicate_does_not_hide_a_mismatch_of_the_second():
+    first_only = Deviation(
+        id="zeros",
+        title="The answer is 0.",
+        rules=("R6",),
+        kinds=("wrong-value",),
+        versions="",
+        backends=(),
+        matches=lambda mismatch, outcome: mismatch.replicate == 0,
+        example=DotCase(Operand(("a",), (2,)), Operand(("a",), (2,))),
+        cause="",
+    )
+
+    def dot(x, y, dim=None):
+        out = rd.dot(x, y, dim)
+        return rd.NamedTensor(np.zeros_like(out.data), out.dims)
+
+    target = Recorded(dot, first_only)
+    found = [*judge_cases(target, [first_only.example], Configuration("call", "stock"))]
+    assert [(finding.known, finding.mismatch.replicate) for finding in found] == [
+        ("zeros", 0),
+        (None, 1),
+    ]
+    assert len({finding.mismatch.signature for finding in found}) == 1
 
 
 def test_a_new_mismatch_stays_new_when_it_is_shrunk():
