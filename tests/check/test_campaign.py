@@ -158,7 +158,7 @@ def test_a_known_deviation_of_the_first_replicate_does_not_hide_a_mismatch_of_th
         versions="",
         backends=(),
         matches=lambda mismatch, outcome: mismatch.replicate == 0,
-        example=DotCase(Operand(("a",), (2,)), Operand(("a",), (2,))),
+        example=DotCase(Operand(("a",), (3,)), Operand(("a",), (3,))),
         cause="",
     )
 
