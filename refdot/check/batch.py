@@ -71,7 +71,7 @@ def judge_cases(
             if mismatch.kind in kinds:
                 finding = _finding(target, mismatch, outcome, configuration)
                 # A known deviation in one replicate must not hide another mismatch in the next.
-                found.setdefault((mismatch.signature, finding.known), finding)
+                found.setdefault(finding.key, finding)
         yield from found.values()
 
 

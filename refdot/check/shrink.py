@@ -44,6 +44,9 @@ def shrink_findings(
         if not isinstance(shrunk, ProcessDied):
             report.findings[number - 1] = shrunk
         progress("shrinking counterexamples", number, len(found))
+    # Findings of deviations that the target does not have may be the same one.
+    report.findings, shrunk_findings = [], report.findings
+    report.collect(shrunk_findings)
 
 
 def _shrink(target: Target, finding: Finding, timeout: float | None) -> Finding:

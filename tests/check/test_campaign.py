@@ -188,9 +188,23 @@ def test_the_case_of_a_known_deviation_is_its_example():
 
 def test_what_a_deviation_explains_is_new_if_its_example_does_not_deviate():
     other = record(example=DotCase(Operand(("a",), (2,)), Operand(("a",), (2,))))
-    findings = check.run(Recorded(REVERSING, other), cases=200, fixed=False).findings
-    assert [finding.known for finding in findings] == [None, None]
-    assert {finding.mismatch.signature for finding in findings} == {REVERSED}
+    [finding] = check.run(Recorded(REVERSING, other), cases=200, fixed=False).findings
+    assert (finding.known, finding.mismatch.signature) == (None, REVERSED)
+
+
+def test_findings_of_two_deviations_that_are_not_there_are_one():
+    example = DotCase(Operand(("a",), (2,)), Operand(("a",), (2,)))
+    others = (
+        record(example=example),
+        record(
+            id="others",
+            example=example,
+            matches=lambda mismatch, outcome: len(mismatch.case.y.dims) != 1,
+        ),
+    )
+    [finding] = check.run(Recorded(REVERSING, *others), cases=200, fixed=False).findings
+    assert (finding.known, finding.mismatch.signature) == (None, REVERSED)
+    assert finding.count == found_with()[None].count
 
 
 @pytest.mark.parametrize(
