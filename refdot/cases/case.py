@@ -98,10 +98,11 @@ class Operand:
     def values(self, regime: str, seed: int, replicate: int, number: int) -> Array:
         """Return the values of the operand with a number in a case; see `DotCase.arrays`."""
         if self.content == "drawn":
-            parts = (seed, 0 if self.origin == "constant" else replicate, number)
+            if self.origin == "constant":
+                replicate = 0
             if regime == "rounding" and replicate > 0:
                 regime = "short"  # sums of integers that overflow do not show what is rounded
-            array = random_values(self.shape, self.dtype, regime, parts)
+            array = random_values(self.shape, self.dtype, regime, (seed, replicate, number))
         else:
             array = content_values(self.content, self.shape, self.dtype)
         return with_layout(array, self.layout)

@@ -462,12 +462,24 @@ def test_an_operand_has_its_content_in_every_replicate(content):
                 assert np.array_equal(values, content_values(content, (2, 3), "float64"))
 
 
+@pytest.mark.parametrize("regime", REGIMES)
 @pytest.mark.parametrize("origin", ORIGINS)
-def test_only_a_constant_has_the_same_numbers_in_every_replicate(origin):
-    case = DotCase(replace(MATRIX, origin=origin), MATRIX)
+def test_only_a_constant_has_the_same_numbers_in_every_replicate(origin, regime):
+    matrix = Operand(("a", "b"), (20, 30), "int64")
+    case = DotCase(replace(matrix, origin=origin), matrix, regime=regime)
     (x, y), (next_x, next_y) = case.arrays(0), case.arrays(1)
     assert np.array_equal(x, next_x) == (origin == "constant")
     assert not np.array_equal(y, next_y)
+
+
+def test_sums_of_integers_overflow_only_in_the_first_replicate():
+    matrix = Operand(("a", "b"), (4, 5), "int64")
+    case = DotCase(matrix, matrix, regime="rounding")
+    (large, other_large), (small, other_small) = (
+        [array.astype(object) for array in case.arrays(replicate)] for replicate in range(2)
+    )
+    assert abs(large * other_large).sum() > 2**63
+    assert 2**24 < abs(small * other_small).sum() < 2**53
 
 
 def test_all_sizes_of_a_constant_are_static():
