@@ -48,6 +48,38 @@ print(pytensor.__file__)
 """
 
 
+CONTRACTIONS = """
+import sys
+import numpy as np
+from pytensor.xtensor.rewriting.contraction import Contraction, symbols
+
+assert not any(name.startswith("refdot") for name in sys.modules)
+random = np.random.default_rng(0)
+
+
+def performed(subscripts, x, y):
+    op, outputs = Contraction(subscripts), [[None]]
+    op.perform(op.make_node(x, y), [x, y], outputs)
+    return outputs[0][0]
+
+
+for subscripts in ("ab,bc->ac", "abc,acd->dab", "ab,ab->ba", "abc,ad->cd", "a,b->", ",ab->b"):
+    operands, _ = subscripts.split("->")
+    for dtypes in (("float64", "float64"), ("int8", "int8"), ("bool", "bool"), ("int8", "float32")):
+        x, y = (
+            random.integers(0, 9, [2 + "abcd".index(letter) for letter in letters]).astype(dtype)
+            for letters, dtype in zip(operands.split(","), dtypes)
+        )
+        answer, expected = performed(subscripts, x, y), np.einsum(subscripts, x, y)
+        assert answer.dtype == expected.dtype and np.array_equal(answer, expected), subscripts
+
+letters = "".join(symbols(64))
+x = np.arange(2.0).reshape((1,) * 63 + (2,))
+assert performed(f"{letters},{letters}->", x, x) == 1
+assert performed(f"{letters},{letters}->{letters}", x, x).shape == x.shape
+"""
+
+
 @pytest.fixture(scope="module")
 def edited(tmp_path_factory) -> Path:
     """Return the folder of a copy of PyTensor with the edit."""
@@ -74,6 +106,11 @@ def test_the_edited_softmax_is_stable_without_refdot(edited):
     assert ran.stdout.startswith(str(edited))
 
 
+def test_an_edited_contraction_that_is_not_expanded_is_right_without_refdot(edited):
+    ran = run_python("-c", CONTRACTIONS, folder=edited)
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
 def test_all_mismatches_of_the_edited_dot_come_before_the_lowering(edited, tmp_path):
     options = ["--backend", "python", "--lowering", "stock", "--cases", "40", "--seed", "4"]
     options += ["--strict", "--report", str(tmp_path)]
@@ -85,6 +122,7 @@ def test_all_mismatches_of_the_edited_dot_come_before_the_lowering(edited, tmp_p
     known = (
         " at build: ",  # the arguments of dot, and the declared output
         "R8 accepted-invalid at lower: the gradient of",  # PyTensor's gradient of integers
+        "R8 wrong-gradient at lower: TypeError: Gradients must",  # ... and of complex numbers
         "R13 late-error at run: batch",  # `Dot.make_node` only compares contracted sizes
     )
     assert [signature for signature in found if not any(text in signature for text in known)] == []

@@ -25,8 +25,6 @@ from refdot.pytensor.lowerings import (
     contraction,
     direct,
     expansion,
-    jax_ops,
-    numba_ops,
     ops,
     softmax,
 )
@@ -165,9 +163,22 @@ def subscripts(lowering: Lowering) -> str:
 
 
 def evaluate(lowering: Lowering, x: Any, y: Any) -> Any:
-    """Compute a lowering, whose dims are the letters of an einsum."""
-    x_dims, y_dims, out = map("".join, (lowering.x_dims, lowering.y_dims, lowering.out_dims))
-    return np.einsum(f"{x_dims},{y_dims}->{out}", x, y)
+    """Compute a lowering by a product of matrices, for any number of dims."""
+    dtype = np.result_type(x, y)
+    sizes = dict(zip(lowering.x_dims + lowering.y_dims, x.shape + y.shape, strict=True))
+
+    def matrices(array: Any, dims: Dims, summed: Dims, *groups: Dims) -> Any:
+        array = array.sum(tuple(map(dims.index, summed)), dtype=dtype)
+        left = [dim for dim in dims if dim not in summed]
+        order = [left.index(dim) for group in groups for dim in group]
+        return array.transpose(order).reshape([prod(map(sizes.get, group)) for group in groups])
+
+    batch, contracted = lowering.batch, lowering.contracted
+    x = matrices(x, lowering.x_dims, lowering.x_summed, batch, lowering.x_free, contracted)
+    y = matrices(y, lowering.y_dims, lowering.y_summed, batch, contracted, lowering.y_free)
+    dims = batch + lowering.x_free + lowering.y_free
+    out = np.matmul(x, y).reshape([sizes[dim] for dim in dims])
+    return out.transpose([dims.index(dim) for dim in lowering.out_dims])
 '''
 
 
@@ -179,11 +190,11 @@ def apply(package: Path) -> list[Path]:
         rewriting / "contraction.py": contraction_module(),
         rewriting / "ops.py": source(ops),
     }
-    for backend, operations in (("numba", numba_ops), ("jax", jax_ops)):
+    for backend in ("numba", "jax"):
         dispatch = package / "link" / backend / "dispatch"
         init = dispatch / "__init__.py"
         imported = f"\nimport pytensor.link.{backend}.dispatch.xtensor\n"
-        written[dispatch / "xtensor.py"] = dispatch_module(operations)
+        written[dispatch / "xtensor.py"] = dispatch_module(backend)
         written[init] = init.read_text(encoding="utf-8") + imported
     for path, text in written.items():
         path.write_text(without_rules(text), encoding="utf-8")
@@ -197,7 +208,11 @@ def module(head: str, *parts: Any) -> str:
 
 def source(part: Any) -> str:
     """Return the source of a function, class or module, without its examples."""
-    text = inspect.getsource(part)
+    return without_examples(inspect.getsource(part))
+
+
+def without_examples(text: str) -> str:
+    """Return the source of a module without the examples of its docstrings."""
     text = re.sub(r'\n\n *Examples\n *-+\n.*?(?=\n? *""")', "\n", text, flags=re.DOTALL)
     return re.sub(r"  # type: ignore.*", "", text)
 
@@ -230,9 +245,9 @@ def functions_of(of: Any) -> Iterable[Any]:
     return [each for each in found if inspect.isfunction(each) and each.__module__ == of.__name__]
 
 
-def dispatch_module(of: Any) -> str:
-    """Return how a backend runs the operations."""
-    text = source(of)
+def dispatch_module(backend: str) -> str:
+    """Return how a backend, which need not be installed, runs the operations."""
+    text = without_examples(Path(ops.__file__).with_name(f"{backend}_ops.py").read_text("utf-8"))
     for name in ("contraction", "ops"):
         text = text.replace(
             f"refdot.pytensor.lowerings.{name}", f"pytensor.xtensor.rewriting.{name}"

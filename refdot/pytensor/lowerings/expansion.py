@@ -121,10 +121,11 @@ class Operand:
 
     def grouped(self, groups: Sequence[Dims], sizes: Mapping[str, Any]) -> Any:
         """Return the tensor with one axis for each group of dims, of size 1 for an empty group."""
-        tensor = self.aligned([dim for group in groups for dim in group or (None,)])
-        if any(len(group) > 1 for group in groups):
-            return reshaped(tensor, [total_size(sizes[dim] for dim in group) for group in groups])
-        return tensor
+        if all(len(group) <= 1 for group in groups):
+            return self.aligned([dim for group in groups for dim in group or (None,)])
+        # Only the reshape adds the axes of empty groups: a tensor has at most 64 axes.
+        tensor = self.aligned([dim for group in groups for dim in group])
+        return reshaped(tensor, [total_size(sizes[dim] for dim in group) for group in groups])
 
 
 def ungrouped(tensor: Any, groups: Sequence[Dims], sizes: Mapping[str, Any]) -> Operand:
