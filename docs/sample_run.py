@@ -40,8 +40,9 @@ def sample_run(report_text: str) -> str:
         for deviation in SHOWN
     ]
     first, *rest = summary.splitlines()
-    coverage = [line for line in rest if line.startswith(("backend python:", "backend numba:"))]
-    lines = "\n\n".join([*parts, "\n".join([first, *coverage, *rest[-2:]])]).splitlines()
+    starts = ("backend python:", "backend numba:", "environment:")
+    shown = [line for line in rest if line.startswith(starts)]
+    lines = "\n\n".join([*parts, "\n".join([first, *shown, *rest[-2:]])]).splitlines()
     return "\n".join(
         line if len(line) <= LINE_LENGTH else line[: LINE_LENGTH - 2] + " …" for line in lines
     )
