@@ -44,6 +44,18 @@ def size_variants(case: DotCase) -> Iterator[DotCase]:
     dot(float64(a: 2?), float64(a: 3?), dim=None)  [seed 1]
     dot(float64(a: 1?), float64(a: 2?), dim=None)  [seed 1]
     """
+    for variant in _variants(case):
+        # An axis of a variable under two names can be in two shared dims, which then disagree.
+        if not case.gradient_order or _sizes_agree(variant):
+            yield variant
+
+
+def _sizes_agree(case: DotCase) -> bool:
+    y_sizes = case.y.sizes
+    return all(y_sizes.get(dim, size) == size for dim, size in case.x.sizes.items())
+
+
+def _variants(case: DotCase) -> Iterator[DotCase]:
     x_sizes, y_sizes = case.x.sizes, case.y.sizes
     both_static_sizes = (*case.x.static_sizes.items(), *case.y.static_sizes.items())
     static = {dim for dim, size in both_static_sizes if size is not None}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 
 from refdot.cases.case import DotCase
 from refdot.cases.codec import case_from_json, case_to_json
@@ -20,6 +20,7 @@ from refdot.pytensor.target.graph import graph_key
 
 
 @given(dot_cases(valid=True))
+@example(dot_case("b:1? a:1?", "a:1? c:1?", ..., same_variable=True, gradient_order=1))
 def test_size_variants_are_other_cases_of_the_same_graph(case: DotCase) -> None:
     variants = list(size_variants(case))
     assert {graph_key(variant) for variant in variants} <= {graph_key(case)}

@@ -112,6 +112,14 @@ _CHECKS = (
         " length of (1), but was not marked as broadcastable",
     ),
     _Check("batch", "AssertionError", "Could not broadcast dimensions"),
+    # The shapes to which each matrix of a batch is reshaped.
+    _Check(
+        "batch",
+        "ValueError",
+        r"all the input array dimensions except for the concatenation axis must match exactly, "
+        r"but along dimension \d, the array at index \d has size (\d+) "
+        r"and the array at index \d has size (\d+)",
+    ),
     # Static sizes: of the inputs of an operation, then of the graph's output.
     _Check(
         "batch",
