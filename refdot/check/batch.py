@@ -6,6 +6,8 @@ from contextlib import closing
 from dataclasses import replace
 from functools import partial
 
+import numpy as np
+
 from refdot.cases.case import DotCase
 from refdot.cases.size_variants import size_variants
 from refdot.check.findings import BatchResult, Coverage, Finding
@@ -14,12 +16,19 @@ from refdot.check.pool import ProcessDied, WorkerPool, run_tasks, with_time_limi
 from refdot.errors import SizeMismatchError
 from refdot.judging.comparison import every_mismatch
 from refdot.judging.expected import expected_error, unjudged_reason
-from refdot.rules import ASPECTS
+from refdot.rules import ASPECTS, KINDS
 from refdot.targets.mismatch import Mismatch
 from refdot.targets.outcome import Outcome, Raised
 from refdot.targets.protocol import Target, deviation_of, unsupported_reason
 
-__all__ = ["is_fatal", "judge", "judge_batch", "judge_cases", "judge_individually"]
+__all__ = [
+    "is_fatal",
+    "judge",
+    "judge_batch",
+    "judge_cases",
+    "judge_individually",
+    "possible_kinds",
+]
 
 
 _DIED = "the process died"
@@ -55,6 +64,7 @@ def judge_cases(
     rewrites that the target uses are counted in `coverage`.
     """
     kinds = _kinds(only)
+    cases = [case for case in cases if kinds & possible_kinds(case)]
     backend, lowering = configuration.backend, configuration.lowering
 
     def run(case: DotCase) -> Outcome:
@@ -73,6 +83,26 @@ def judge_cases(
                 # A known deviation in one replicate must not hide another mismatch in the next.
                 found.setdefault(finding.key, finding)
         yield from found.values()
+
+
+def possible_kinds(case: DotCase) -> set[str]:
+    """Return the kinds of mismatch that a case can have.
+
+    Examples
+    --------
+    >>> from refdot.cases.notation import dot_case
+    >>> set(ASPECTS["errors"]) & possible_kinds(dot_case("a", "a"))
+    set()
+    """
+    kinds = {*KINDS}
+    is_valid = expected_error(case) is None
+    if not (is_valid and case.gradient_order):
+        kinds -= {*ASPECTS["gradients"]}
+    # An integer or bool operand has no gradient: to give one is to accept something invalid.
+    discrete = any(np.dtype(operand.dtype).kind in "biu" for operand in (case.x, case.y))
+    if is_valid and not (case.gradient_order and discrete):
+        kinds -= {*ASPECTS["errors"]}
+    return kinds
 
 
 def _kinds(only: Sequence[str]) -> set[str]:

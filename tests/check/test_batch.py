@@ -1,0 +1,56 @@
+"""One batch of cases: which of them a run with `only` judges."""
+
+from __future__ import annotations
+
+import pytest
+
+import refdot as rd
+from refdot.cases.notation import dot_case
+from refdot.cases.smoke import smoke_cases
+from refdot.check.batch import judge_cases, possible_kinds
+from refdot.check.plan import Configuration
+from refdot.pytensor.target.target import PyTensorTarget
+from refdot.rules import ASPECTS
+from refdot.targets.callable import CallableTarget
+
+
+@pytest.mark.parametrize(
+    ("case", "aspects"),
+    [
+        (dot_case("a", "a"), {"values", "structure", "resources"}),
+        (dot_case("a", "a", gradient_order=1), {"values", "gradients", "structure", "resources"}),
+        (dot_case("a:2", "a:3"), {"values", "errors", "structure", "resources"}),
+        (dot_case("a", "a", "z", gradient_order=1), {"values", "errors", "structure", "resources"}),
+        (dot_case("a", "a", dtypes=("int8", "float64"), gradient_order=1), {*ASPECTS}),
+    ],
+    ids=["valid", "gradient", "sizes differ", "unknown name", "gradient of an integer"],
+)
+def test_the_aspects_that_a_case_can_show(case, aspects):
+    possible = possible_kinds(case)
+    assert {name for name, kinds in ASPECTS.items() if possible & {*kinds}} == aspects
+
+
+def test_a_run_with_only_does_not_run_cases_that_cannot_show_its_aspects():
+    called = []
+
+    def dot(x, y, dim=None):
+        called.append(x.dims)
+        return rd.dot(x, y, dim)
+
+    cases = [dot_case("a", "a"), dot_case("b:2", "b:3")]
+    target = CallableTarget(dot, "dot")
+    assert [*judge_cases(target, cases, Configuration("call", "stock"), ("errors",))] == []
+    assert {*called} == {("b",), ("named00",)}
+
+
+def test_each_aspect_finds_the_same_with_and_without_the_other_ones():
+    target, python = PyTensorTarget(), Configuration("python", "stock")
+    cases = [case for case in smoke_cases() if len(case.dims) <= 8][::15]
+
+    def found(only):
+        findings = judge_cases(target, cases, python, only)
+        return {(finding.mismatch.case, *finding.key) for finding in findings}
+
+    alone = [found((aspect,)) for aspect in ASPECTS]
+    assert set().union(*alone) == found(())
+    assert sum(map(len, alone)) == len(found(()))

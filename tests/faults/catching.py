@@ -10,12 +10,13 @@ from pytensor.printing import debugprint
 
 from refdot import check
 from refdot.cases.case import DotCase
+from refdot.check.batch import possible_kinds
 from refdot.check.plan import PROFILES, Batch, Campaign, Configuration
-from refdot.judging.expected import expected_error
 from refdot.pytensor.target.backends import BACKENDS
 from refdot.pytensor.target.configuration import configured
 from refdot.pytensor.target.graph import build, lower
 from refdot.pytensor.target.target import PyTensorTarget
+from refdot.rules import ASPECTS
 from refdot.targets.mismatch import Mismatch
 
 __all__ = ["can_run", "cases_needed", "new_mismatches", "released"]
@@ -59,14 +60,14 @@ def cases_needed(fault: Fault, seed: int = 0) -> tuple[int, Mismatch] | None:
 
     The cases are those of `refdot check --quick` for the backend and the lowering of the fault.
     """
-    judged = 0
+    judged, kinds = 0, {*ASPECTS[fault.aspect]}
     for batch in _quick_batches(seed, Configuration(fault.backend, fault.lowering)):
         ((configuration, cases),) = batch.work
         # To run the other cases only takes time. A variant may be valid where its case is not.
         relevant = tuple(
             case
             for case in cases
-            if (batch.size_variants or _is_relevant(case, fault.aspect)) and _may_show(fault, case)
+            if (batch.size_variants or kinds & possible_kinds(case)) and _may_show(fault, case)
         )
         if relevant:
             batch = replace(batch, work=((configuration, relevant),), only=(fault.aspect,))
@@ -94,13 +95,6 @@ def _quick_batches(seed: int, configuration: Configuration) -> list[Batch]:
     # Most faults are caught by one of the first cases, so each of these is a batch.
     ((_, cases),) = first.work
     return [replace(first, work=((configuration, (case,)),)) for case in cases] + rest
-
-
-def _is_relevant(case: DotCase, aspect: str) -> bool:
-    """Return whether a case can show a mismatch of an aspect."""
-    valid = expected_error(case) is None
-    has_gradient = valid and case.gradient_order > 0
-    return {"errors": not valid, "values": valid, "gradients": has_gradient}.get(aspect, True)
 
 
 def _may_show(fault: Fault, case: DotCase) -> bool:
