@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import subprocess
 import sys
@@ -47,6 +48,7 @@ def restored_settings() -> Iterator[None]:
     finally:
         rewriter.fn = before[0]
         logger.setLevel(before[1])
+        gc.enable()
 
 
 def exit_code(path) -> int:
