@@ -7,7 +7,7 @@ from math import prod
 
 import pytest
 
-from refdot.cases.case import DotCase
+from refdot.cases.case import LAYOUTS, DotCase
 from refdot.cases.kernels import KERNELS, kernel_cases_of
 from refdot.judging.expected import expected_error
 from refdot.pytensor.target.graph import graph_key
@@ -74,6 +74,12 @@ def test_each_dim_is_large_and_long_sums_are_longer() -> None:
             sizes = {(case.x.sizes | case.y.sizes)[dim] for case in cases}
             assert {0, 1} < sizes
             assert (1025 if dim in cases[0].lowering.out_dims else 32_768) in sizes
+
+
+def test_two_matrices_have_every_memory_layout_in_every_run() -> None:
+    for seed in SEEDS:
+        cases = [*kernel_cases_of("two matrices", seed)]
+        assert {(each, each) for each in LAYOUTS} == {(c.x.layout, c.y.layout) for c in cases}
 
 
 def test_no_case_has_too_many_elements_to_judge_fast() -> None:
