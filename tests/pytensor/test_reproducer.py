@@ -96,9 +96,12 @@ def also_released(fault: Fault) -> set[tuple[str, str]]:
 
 
 def test_every_kind_of_mismatch_is_among_the_faults():
-    assert {mismatch.kind for fault in ON_PYTHON for mismatch in new_mismatches(fault)} == set(
-        KINDS
-    )
+    missing = {*KINDS}
+    for fault in ON_PYTHON:
+        missing -= {mismatch.kind for mismatch in new_mismatches(fault)}
+        if not missing:
+            break
+    assert missing == set()
 
 
 # Each: a case that released PyTensor answers wrongly, the kind of mismatch, and the lowering.

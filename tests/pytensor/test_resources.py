@@ -119,7 +119,7 @@ COSTS = {
         Edit(
             NODE,
             "x = as_xtensor(x)",
-            "x = as_xtensor(x); [0 for n in x.type.shape for _ in range(50 * (n or 0)) if n < 0]",
+            "x = as_xtensor(x); [0 for n in x.type.shape for _ in range(20 * (n or 0)) if n < 0]",
         ),
         ("build", "time grows with a static size"),
     ),
