@@ -36,7 +36,7 @@ def random_values(shape: tuple[int, ...], dtype: str, regime: str, seed: tuple[i
     return _cached_values(shape, dtype, regime, seed).copy()
 
 
-@lru_cache(maxsize=64)  # the values of a case are needed several times in a row
+@lru_cache(maxsize=400)  # a batch needs the values of its cases several times
 def _cached_values(
     shape: tuple[int, ...], dtype_name: str, regime: str, seed: tuple[int, ...]
 ) -> Array:
