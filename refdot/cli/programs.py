@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from refdot.cli.arguments import UsageError
@@ -48,9 +49,7 @@ def run_programs(arguments: argparse.Namespace, target: Target) -> int:
     for number, finding in enumerate(findings, 1):
         print(f"{number}. {_described(finding)}\n")
     if arguments.report is not None:
-        path = arguments.report / "programs.json"
-        write_text(path, json.dumps(_as_json(findings), indent=2) + "\n", "--report")
-        print(f"report in {path}")
+        _write_report(findings, arguments.report)
     new = sum(finding.known is None for finding in findings)
     known = len(findings) - new
     print(f"{counted(len(cases), 'program')}: {new} new and {known} known kinds of mismatch")
@@ -97,6 +96,28 @@ def _described(finding: ProgramFinding) -> str:
     )
 
 
+def _write_report(findings: Sequence[ProgramFinding], folder: Path) -> None:
+    """Write the findings as JSON, and a script for each; those of an earlier run are removed."""
+    from refdot.pytensor.programs.reproducer import program_reproducer
+
+    for stale in folder.glob("reproducer_*.py"):
+        stale.unlink()
+    for each in findings:
+        script = program_reproducer(each.case, each.difference, each.backend, each.lowering)
+        write_text(folder / _script_name(each), script, "--report")
+    path = folder / "programs.json"
+    write_text(path, json.dumps(_as_json(findings), indent=2) + "\n", "--report")
+    print(f"report in {path}")
+
+
+def _script_name(finding: ProgramFinding) -> str:
+    from refdot.pytensor.programs.campaign import signature
+    from refdot.reporting.codec import script_name
+
+    difference = finding.difference
+    return script_name(difference.rule, difference.kind, signature(difference))
+
+
 def _as_json(findings: Sequence[ProgramFinding]) -> list[dict[str, object]]:
     from refdot.programs.codec import program_case_to_json
     from refdot.pytensor.programs.campaign import signature
@@ -112,6 +133,7 @@ def _as_json(findings: Sequence[ProgramFinding]) -> list[dict[str, object]]:
             "expected": finding.difference.expected,
             "got": finding.difference.got,
             "case": program_case_to_json(finding.case),
+            "reproducer": _script_name(finding),
         }
         for finding in findings
     ]

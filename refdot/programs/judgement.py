@@ -24,6 +24,10 @@ class Difference:
         Terms of `refdot.rules`, such as "R6" and "wrong-value".
     expected, got : str
         One line each, for people.
+    stage : str
+        The stage that shows it, a term of `refdot.rules`.
+    replicate : int
+        The replicate of the case that shows it.
     """
 
     name: str
@@ -31,6 +35,8 @@ class Difference:
     kind: str
     expected: str
     got: str
+    stage: str = "run"
+    replicate: int = 0
 
     def __str__(self) -> str:
         return f"{self.name}: {self.rule} {self.kind}: expected {self.expected}, got {self.got}"

@@ -15,7 +15,7 @@ from refdot.check.findings import Coverage, Finding, Report
 from refdot.check.plan import Shard
 from refdot.rules import ASPECTS, KINDS, RULES, STAGES
 
-__all__ = ["report_from_json", "report_to_json", "reproducer_name"]
+__all__ = ["report_from_json", "report_to_json", "reproducer_name", "script_name"]
 
 
 def _one_of(words: Iterable[str]) -> Meta:
@@ -198,12 +198,19 @@ def _check_consistency(report: Report) -> None:
 
 
 def reproducer_name(finding: Finding) -> str:
-    """Return the file name of a finding's script: readable, and different for each finding.
-
-    The name contains the rule, the kind and six digits of a hash of the signature.
-    """
+    """Return the file name of a finding's script: readable, and different for each finding."""
     mismatch = finding.mismatch
-    key = mismatch.signature + (finding.known or "")
+    return script_name(mismatch.rule, mismatch.kind, mismatch.signature + (finding.known or ""))
+
+
+def script_name(rule: str, kind: str, key: str) -> str:
+    """Return the file name of a script: it has the rule, the kind and a hash of the key.
+
+    Examples
+    --------
+    >>> script_name("R6", "wrong-value", "R6 wrong-value: NaN")
+    'reproducer_r6_wrong_value_839ec4.py'
+    """
     digest = sha256(key.encode()).hexdigest()[:6]
-    words = re.sub(r"\W+", "_", f"{mismatch.rule} {mismatch.kind} {digest}".lower())
+    words = re.sub(r"\W+", "_", f"{rule} {kind} {digest}".lower())
     return f"reproducer_{words}.py"

@@ -135,7 +135,7 @@ class CallableTarget:
 
         return render(
             "reproducer.py.jinja",
-            comment=as_comment(mismatch),
+            comment=as_comment(str(mismatch)),
             case=json.dumps(case_to_json(mismatch.case)),
             target=self.name,
             backend=backend,

@@ -71,9 +71,9 @@ def picture_of(case: DotCase) -> str:
     return lowering.to_svg({**x_sizes, **y_sizes, **disagreeing})
 
 
-def as_comment(mismatch: Mismatch) -> str:
-    """Return a mismatch as a Python comment, with unprintable characters escaped."""
-    return "\n".join(f"# {printable(line)}".rstrip() for line in str(mismatch).splitlines())
+def as_comment(text: str) -> str:
+    """Return a text as a Python comment, with unprintable characters escaped."""
+    return "\n".join(f"# {printable(line)}".rstrip() for line in text.splitlines())
 
 
 @dataclass(frozen=True)

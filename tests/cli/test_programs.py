@@ -39,6 +39,8 @@ def test_a_finding_is_printed_and_its_program_can_be_replayed(tmp_path, capsys):
     findings = json.loads((tmp_path / "programs.json").read_text("utf-8"))
     [found] = [each for each in findings if each["signature"] == "R8 wrong-gradient: NaN"]
     assert (found["backends"], found["lowerings"]) == (["python"], ["inlined"])
+    script = (tmp_path / found["reproducer"]).read_text("utf-8")
+    assert script.splitlines()[3].startswith("# gradient of x0: R8 wrong-gradient: expected ")
     (tmp_path / "case.json").write_text(json.dumps(found["case"]), encoding="utf-8")
     assert main(["replay", str(tmp_path / "case.json"), "--lowering", "inlined"]) == 1
 

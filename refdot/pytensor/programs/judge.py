@@ -26,7 +26,7 @@ from refdot.targets.outcome import REPLICATES, Raised
 from refdot.tensor import NamedTensor
 from refdot.text import one_line
 
-__all__ = ["judge_program"]
+__all__ = ["estimates_of", "judge_program"]
 
 # The bounds of longer programs are sharpened, which takes longer than evaluation.
 _MOST_STEPS = 6
@@ -99,7 +99,7 @@ class _Judge:
             yield from self._wrong_graphs(inputs, lowered, bars, function)
         for replicate in range(REPLICATES):
             found = list(_wrong_answers(case, graph, derivatives, function, replicate))
-            yield from found
+            yield from (replace(each, replicate=replicate) for each in found)
             if found:
                 return
 
@@ -120,27 +120,29 @@ class _Judge:
             of_answers = compiled_nodes(alone, self.mode, self.lowering, len(lowered))
             compiled = (*of_answers, *of_gradients)
         found = {
-            "the lowered graph": (
+            ("the lowered graph", "lower"): (
                 *unlowered_nodes(lowered, "the forward graph", inner_graphs),
                 *unlowered_nodes(bars, "the gradient graph", inner_graphs),
             ),
-            "the compiled graph": compiled,
+            ("the compiled graph", "compile"): compiled,
         }
-        for name, sentences in found.items():
+        wanted = "only tensor operations"
+        for (name, at), sentences in found.items():
             for sentence in sentences:
-                yield Difference(name, "R14", "structure", "only tensor operations", sentence)
+                yield Difference(name, "R14", "structure", wanted, sentence, at)
 
 
 def _rejected(raised: Raised) -> Difference:
-    return Difference(raised.stage, "R11", "rejected-valid", "no error", _exception(raised))
+    return _failure(raised, "R11", "rejected-valid", "no error")
 
 
 def _failed_rewrite(raised: Raised) -> Difference:
-    return Difference(raised.stage, "R14", "structure", "no failing rewrite", _exception(raised))
+    return _failure(raised, "R14", "structure", "no failing rewrite")
 
 
-def _exception(raised: Raised) -> str:
-    return f"{raised.type}: {' '.join(raised.message.split())}"
+def _failure(raised: Raised, rule: str, kind: str, expected: str) -> Difference:
+    got = f"{raised.type}: {' '.join(raised.message.split())}"
+    return Difference(raised.stage, rule, kind, expected, got, raised.stage)
 
 
 def _wrong_types(program: Program, graph: graphs.ProgramGraph) -> Iterator[Difference]:
@@ -154,7 +156,7 @@ def _wrong_types(program: Program, graph: graphs.ProgramGraph) -> Iterator[Diffe
         ):
             if got != expected:
                 shown = f"declared {one_line(expected)}", f"declared {one_line(got)}"
-                yield Difference(step.name, rule, kind, *shown)
+                yield Difference(step.name, rule, kind, *shown, "build")
 
 
 def _wrong_answers(
@@ -185,10 +187,10 @@ def _wrong_answers(
         NamedTensor.trusted(result, graph.values[name].type.dims)
         for name, result in zip(outputs, results, strict=False)
     ]
-    yield from differences(outputs, _estimates(case, case.program, replicate), answers)
+    yield from differences(outputs, estimates_of(case, case.program, replicate), answers)
     remaining = iter(results[len(outputs) :])
     for order, derivative in zip(_ORDERS, derivatives, strict=False):
-        estimates = _estimates(case, derivative.program, replicate)
+        estimates = estimates_of(case, derivative.program, replicate)
         for name, bar in zip(case.differentiable, derivative.program.outputs, strict=True):
             answer = NamedTensor.trusted(next(remaining), case.program.types[name].dims)
             for found in differences([bar], estimates, [answer]):
@@ -196,7 +198,8 @@ def _wrong_answers(
                 yield named
 
 
-def _estimates(case: ProgramCase, program: Program, replicate: int) -> dict[str, Estimate]:
+def estimates_of(case: ProgramCase, program: Program, replicate: int) -> dict[str, Estimate]:
+    """Return what the outputs of a program, or of its gradients, are compared with."""
     if len(case.program.steps) > _MOST_STEPS:
         return sharpened(program, case.values(program, replicate))
     return case.estimates(program, replicate)

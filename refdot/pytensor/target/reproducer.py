@@ -6,7 +6,6 @@ The text of the scripts is in `templates`; this module computes the values to fi
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -15,18 +14,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from refdot.cases.case import DimArgument, DotCase, Operand
-from refdot.cases.layouts import layout_function
 from refdot.judging.expected import correct_gradient, correct_value, expected_error
 from refdot.judging.naming import names_dim, wrong_and_right_names
 from refdot.judging.rounding import CorrectAnswers
-from refdot.pytensor.lowerings.install import without_inner_graphs
 from refdot.pytensor.target.determinism import over_other_dims, reordered
 from refdot.pytensor.target.graph import operands
 from refdot.pytensor.target.resources import small_and_large
-from refdot.pytensor.target.structure import unlowered_nodes, with_inner_operations
+from refdot.pytensor.target.scripts import (
+    complete_script,
+    layout_sources,
+    script_templates,
+    sources,
+)
 from refdot.rules import STAGES
-from refdot.targets.mismatch import Mismatch, as_comment
-from refdot.targets.rendering import environment
+from refdot.targets.mismatch import Mismatch
 from refdot.tensor import Array
 
 if TYPE_CHECKING:
@@ -43,71 +44,31 @@ def reproducer(mismatch: Mismatch, mode: str, lowering: str, blas_flags: str = "
     as PyTensor code, and `blas_flags` the value of `config.blas__ldflags`.
     """
     script = _Script(mismatch, mode, lowering, blas_flags)
-    body = _render(
-        "body",
-        mismatch=mismatch,
-        script=script,
-        operands=operands(mismatch.case),
-        source_of_names_dim=inspect.getsource(names_dim),
-        source_of_unlowered_nodes=inspect.getsource(unlowered_nodes),
-        source_of_with_inner_operations=inspect.getsource(with_inner_operations),
-        source_of_without_inner_graphs=inspect.getsource(without_inner_graphs),
+    body = (
+        _templates()
+        .get_template("body.py.jinja")
+        .render(
+            mismatch=mismatch,
+            script=script,
+            operands=operands(mismatch.case),
+            source_of_names_dim=inspect.getsource(names_dim),
+            **sources(),
+        )
     )
     needs_refdot = lowering == "direct" and not script.is_build_only
-    return _render(
-        "script",
-        comment=as_comment(mismatch),
-        needs="PyTensor, NumPy and refdot" if needs_refdot else "only PyTensor and NumPy",
-        imports=_imports_of(body),
-        body=body,
-    )
-
-
-def _render(template: str, **values: Any) -> str:
-    return _environment().get_template(f"{template}.py.jinja").render(values)
+    return complete_script(body, str(mismatch), needs_refdot)
 
 
 @cache
-def _environment() -> Environment:
-    jinja = environment("refdot.pytensor.target")
-    # Whatever comes from a case or a message enters a script through one of these or `literal`.
+def _templates() -> Environment:
+    jinja = script_templates()
     jinja.filters.update(
-        array_literal=_array_literal,
-        layout_name=_layout_name,
         names_literal=_names_literal,
         hashed_literal=_hashed_literal,
         reordered=reordered,
         over_other_dims=over_other_dims,
     )
     return jinja
-
-
-def _imports_of(code: str) -> str:
-    """Return the lines of the template "imports" that import a name used in some code."""
-    words = set(re.findall(r"\w+", code))
-
-    def is_used(line: str) -> bool:
-        return not words.isdisjoint(re.findall(r"\w+", re.split("import | as ", line)[-1]))
-
-    lines = _render("imports").splitlines()
-    return "\n".join(line for line in lines if not line or is_used(line))
-
-
-def _array_literal(array: Array) -> str:
-    """Write an array as a flat list with a reshape, which suits many dims."""
-    if array.size == 0:  # a reshape of an empty list has other strides
-        return f'np.zeros({array.shape}, dtype="{array.dtype.name}")'
-    if array.dtype.kind == "c":
-        parts = array.ravel().view(array.real.dtype)
-        return f'{_array_literal(parts)}.view("{array.dtype.name}").reshape({array.shape})'
-    code = f'np.array({array.ravel().tolist()!r}, dtype="{array.dtype.name}")'
-    return code if array.ndim == 1 else f"{code}.reshape({array.shape})"
-
-
-def _layout_name(layout: str) -> str:
-    """Return the name of the function that gives an array a layout; empty for C order."""
-    function = layout_function(layout)
-    return function.__name__ if function else ""
 
 
 def _names_literal(names: Sequence[Any]) -> str:
@@ -154,9 +115,7 @@ class _Script:
     @property
     def layout_sources(self) -> list[str]:
         """The sources of the functions that give the operands their layouts."""
-        layouts = {operand.layout: None for operand in operands(self.mismatch.case).values()}
-        functions = filter(None, map(layout_function, layouts))
-        return [inspect.getsource(function) for function in functions]
+        return layout_sources(operands(self.mismatch.case).values())
 
     @property
     def inputs(self) -> list[str]:

@@ -1,0 +1,284 @@
+"""Write what is wrong with a program as a standalone script for a bug report.
+
+The text of the script is the template `program`, beside those of dots; this module computes the
+values to fill in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from refdot.cases.case import Operand
+from refdot.cases.layouts import layout_function
+from refdot.programs.case import ProgramCase
+from refdot.programs.judgement import Difference
+from refdot.programs.operations import OPERATIONS
+from refdot.programs.program import Program, Step
+from refdot.pytensor.programs.judge import estimates_of
+from refdot.pytensor.target.backends import BACKENDS
+from refdot.pytensor.target.scripts import (
+    complete_script,
+    layout_sources,
+    script_templates,
+    sources,
+)
+from refdot.tensor import Array, NamedTensor
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+__all__ = ["program_reproducer"]
+
+# PyTensor does not accept these, so the script has the array in C order.
+_NOT_ACCEPTED = ("unaligned", "byte-swapped")
+
+
+def program_reproducer(
+    case: ProgramCase, difference: Difference, backend: str, lowering: str
+) -> str:
+    """Return a standalone script that shows what is wrong with a program.
+
+    The script prints the expected and the actual answer, and exits 1 while they differ. It imports
+    refdot only if the lowering is "direct", which is refdot's own.
+    """
+    entry = BACKENDS[backend]
+    script = _Script(case, difference, lowering, entry.mode, entry.blas_flags)
+    operands = [operand for _, operand in case.program.inputs if _layout(operand)]
+    body = (
+        _templates()
+        .get_template("program.py.jinja")
+        .render(script=script, layout_sources=layout_sources(operands), **sources())
+    )
+    needs_refdot = lowering == "direct" and not script.is_build_only
+    return complete_script(body, f"{difference}\n{case}", needs_refdot)
+
+
+@cache
+def _templates() -> Environment:
+    jinja = script_templates()
+    jinja.filters.update(
+        entries=_entries, layout_of_inputs=_layout, python_name=_python_name, step_code=_step_code
+    )
+    return jinja
+
+
+def _entries(names: Iterable[str], mapping: str) -> str:
+    return ", ".join(f"{mapping}[{name!r}]" for name in names)
+
+
+def _layout(operand: Operand) -> str:
+    """Return the name of the function that gives an input its layout; empty for C order."""
+    function = layout_function(operand.layout)
+    return function.__name__ if function and operand.layout not in _NOT_ACCEPTED else ""
+
+
+def _python_name(name: str) -> str:
+    """Return a variable of the script for a value: its name, if the script does not use it."""
+    return f"{name}_" if name.rstrip("_") in _words() else name
+
+
+@cache
+def _words() -> frozenset[str]:
+    loader = _templates().loader
+    assert loader is not None
+    texts = [
+        loader.get_source(_templates(), name)[0]
+        for name in loader.list_templates()
+        if name.endswith(".py.jinja")
+    ]
+    return frozenset(re.findall(r"\w+", "\n".join(texts)))
+
+
+def _number(value: float, dtype: str) -> str:
+    return f"number({value!r}, {dtype!r})"
+
+
+def _isel(x: str, step: Step) -> str:
+    indices = (f"{dim!r}: {_number(index, 'int64')}" for dim, index in step.parameter)
+    return f"{x}.isel({{{', '.join(indices)}}})"
+
+
+def _place(x: str, like: str, step: Step) -> str:
+    zeros = f"as_xtensor(pt.zeros_like({like}.values, dtype={x}.type.dtype), dims={like}.type.dims)"
+    return f"{_isel(zeros, step)}.set({x})"
+
+
+# For each operation, a function from its arguments, as code, and its step to the code of its
+# result. A number is written in the dtype of the result.
+_CODE: dict[str, Callable[..., str]] = {
+    "dot": lambda x, y, step: f"dot({x}, {y}, dim={step.parameter!r})",
+    "add": lambda x, y, step: f"{x} + {y}",
+    "multiply": lambda x, y, step: f"{x} * {y}",
+    "divide": lambda x, y, step: f"{x} / {y}",
+    "negative": lambda x, step: f"-{x}",
+    "exp": lambda x, step: f"exp({x})",
+    "power": lambda x, number, step: f"{x} ** {number}",
+    "scale": lambda x, number, step: f"{x} * {number}",
+    "sum": lambda x, step: f"{x}.sum(dim={step.parameter!r})",
+    "softmax": lambda x, step: f"softmax({x}, dim={step.parameter!r})",
+    "transpose": lambda x, step: f"{x}.transpose(*{step.parameter!r})",
+    "rename": lambda x, step: f"{x}.rename({dict(step.parameter)!r})",
+    "isel": _isel,
+    "place": _place,
+    "broadcast_like": lambda x, y, step: f"{x}.broadcast_like({y}).transpose(*{y}.type.dims)",
+}
+
+
+def _step_code(step: Step, types: Mapping[str, Operand]) -> str:
+    arguments = [_python_name(name) for name in step.arguments]
+    if OPERATIONS[step.operation].parameter == "number":
+        arguments.append(_number(step.parameter, types[step.name].dtype))
+    return _CODE[step.operation](*arguments, step)
+
+
+@dataclass(frozen=True)
+class _Derivative:
+    """The gradients of one order: their cotangents, and the loss as code."""
+
+    cotangents: tuple[tuple[str, Operand], ...]
+    loss: str
+
+
+@dataclass(frozen=True)
+class _Script:
+    """The values that the template fills in."""
+
+    case: ProgramCase
+    difference: Difference
+    lowering: str
+    mode: str
+    blas_flags: str
+
+    @property
+    def program(self) -> Program:
+        return self.case.program
+
+    @property
+    def differentiable(self) -> tuple[str, ...]:
+        return self.case.differentiable
+
+    @property
+    def is_build_only(self) -> bool:
+        """Whether building the graph shows the difference, without values."""
+        return self.difference.stage == "build"
+
+    @property
+    def rewrite_fails(self) -> bool:
+        """Whether the difference is a rewrite that raises, which PyTensor only logs."""
+        return self.difference.expected == "no failing rewrite"
+
+    @property
+    def raises(self) -> bool:
+        return self.rewrite_fails or self.difference.kind == "rejected-valid"
+
+    @property
+    def is_left_node(self) -> bool:
+        """Whether the difference is a node that a graph must not have."""
+        return self.difference.kind == "structure" and not self.rewrite_fails
+
+    @property
+    def graph_at_fault(self) -> tuple[str, str]:
+        """The graph that has such a node, and its outputs as code."""
+        compiled, count = "function.maker.fgraph.outputs", len(self.program.outputs)
+        graphs = {
+            "the compiled forward graph": f"{compiled}[:{count}]",
+            "the compiled gradient graph": f"{compiled}[{count}:]",
+            "the forward graph": "lowered",
+            "the gradient graph": "bars",
+        }
+        return next(each for each in graphs.items() if self.difference.got.endswith(each[0]))
+
+    @property
+    def has_numbers(self) -> bool:
+        return any(
+            OPERATIONS[step.operation].parameter in ("number", "indices")
+            for step in self.program.steps
+        )
+
+    def variable(self, name: str, operand: Operand) -> str:
+        """Return the code of the variable of an input or a cotangent."""
+        value = f"values[{name!r}]"
+        if operand.origin == "constant":
+            return f"pt.constant({value})"
+        if operand.origin == "shared":
+            # A later value is set after compiling: the first may be what the function keeps.
+            first = f"np.ones_like({value})" if self.difference.replicate else value
+            return f"pytensor.shared({first}, shape={operand.static_shape}, borrow=True)"
+        return f"pt.tensor({name!r}, dtype={operand.dtype!r}, shape={operand.static_shape})"
+
+    @property
+    def _derivative_programs(self) -> tuple[Program, ...]:
+        """The gradients that the script computes: none for a node among the answers."""
+        if self.is_build_only or self.difference.got.endswith("the compiled forward graph"):
+            return ()
+        return self.case.derivatives
+
+    @property
+    def last_program(self) -> Program:
+        """The program that has all inputs of the script."""
+        return self._derivative_programs[-1] if self._derivative_programs else self.program
+
+    @property
+    def derivatives(self) -> list[_Derivative]:
+        outputs = list(self.program.outputs)
+        sources = [f"lowered[{outputs.index(name)}]" for name in self.case.differentiated]
+        found, count = [], len(self.program.inputs)
+        for program in self._derivative_programs:
+            cotangents = program.inputs[count:]
+            pairs = zip(sources, cotangents, strict=True)
+            terms = (f"({source} * variables[{name!r}]).sum()" for source, (name, _) in pairs)
+            found.append(_Derivative(cotangents, " + ".join(terms)))
+            sources = [f"gradients[{n}]" for n in range(len(self.differentiable))]
+            count = len(program.inputs)
+        return found
+
+    @property
+    def values(self) -> dict[str, NamedTensor]:
+        return self.case.values(self.last_program, self.difference.replicate)
+
+    @property
+    def arguments(self) -> list[str]:
+        """The inputs and cotangents that are arguments of the function."""
+        return [name for name, each in self.last_program.inputs if each.origin == "input"]
+
+    @property
+    def correct_type(self) -> tuple[tuple[str, ...], str, tuple[int | None, ...]]:
+        """The dims, dtype and static shape that the graph should declare."""
+        operand = self.program.types[self.difference.name]
+        return operand.dims, operand.dtype, operand.static_shape
+
+    @cached_property
+    def _place(self) -> tuple[Program, str, int]:
+        """The program that the wrong answer is of, its name there, and its number in the script."""
+        order, _, name = self.difference.name.rpartition(" of ")
+        if not order:
+            return self.program, name, self.program.outputs.index(name)
+        derivatives = dict(
+            zip(("gradient", "second gradient"), self.case.derivatives, strict=False)
+        )
+        number = self.differentiable.index(name)
+        earlier = list(derivatives).index(order) * len(self.differentiable)
+        program = derivatives[order]
+        position = len(self.program.outputs) + earlier + number
+        return program, program.outputs[number], position
+
+    @property
+    def position(self) -> int:
+        return self._place[2]
+
+    @property
+    def correct_answer(self) -> tuple[Array, Array]:
+        """A correct answer, and the distance from it that is allowed."""
+        program, name, _ = self._place
+        estimate = estimates_of(self.case, program, self.difference.replicate)[name]
+        with np.errstate(all="ignore"):
+            reference = estimate.value.astype(estimate.dtype)
+            rounding: Any = np.abs(reference - estimate.value)
+        bound = np.where(estimate.judged, estimate.bound + rounding, np.inf)
+        return np.asarray(reference), np.asarray(bound, dtype=float)

@@ -1,0 +1,147 @@
+"""Scripts about programs run alone, and show a defect only while it is there."""
+
+import subprocess
+import sys
+
+import pytest
+from test_program_campaign import TARGET
+from test_programs import case_of
+from test_reproducer import run_script
+
+from refdot.programs.case import ProgramCase
+from refdot.programs.judgement import Difference
+from refdot.programs.named import named_program
+from refdot.pytensor.programs import graph as graphs
+from refdot.pytensor.programs.judge import judge_program
+from refdot.pytensor.programs.reproducer import _CODE, program_reproducer
+
+OVERFLOWING = case_of(
+    "x: float64(a: 3); y = scale(x, 10); z = softmax(y); return z", regime="large", gradient_order=1
+)
+
+
+def script(tmp_path, case, difference, lowering="inlined"):
+    path = tmp_path / "reproducer.py"
+    text = program_reproducer(case, difference, "python", lowering)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_script_needs_only_pytensor_and_numpy(tmp_path):
+    [difference] = judge_program(TARGET, OVERFLOWING, lowering="inlined")
+    path = script(tmp_path, OVERFLOWING, difference)
+    text = path.read_text("utf-8")
+    assert "\n# Needs only PyTensor and NumPy; exits 1 while the defect is there.\n" in text
+    assert "import refdot" not in text
+    command = [sys.executable, "-I", str(path)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (1, "")
+    assert ran.stdout == "expected [ 0. -0.  0.]\ngot      [nan nan nan]\n"
+
+
+def test_a_script_for_the_direct_lowering_says_that_it_needs_refdot():
+    difference = Difference("z", "R6", "wrong-value", "1.0", "nan")
+    text = program_reproducer(OVERFLOWING, difference, "python", "direct")
+    assert "\n# Needs PyTensor, NumPy and refdot; exits 1 while the defect is there.\n" in text
+
+
+# Each: a program that released PyTensor judges right, and a wrong answer that it does not give.
+RIGHT = {
+    "attention": ProgramCase(named_program("attention:layers=1"), gradient_order=1),
+    "normal": ProgramCase(named_program("normal"), gradient_order=2),
+    "other numbers": case_of(
+        "x: float64 shared(a: 2, b: 3?); y: float64 constant(b: 3); z: int64 reversed(b: 3); "
+        "w = dot(x, y); v = dot(w, z, dim=()); return v, w",
+        seed=3,
+        gradient_order=1,
+    ),
+    "names that the script uses": case_of(
+        "np: float64 unaligned(a: 2); sys: float64(a: 2); dot = dot(np, sys, dim=()); "
+        "values = exp(dot); return values, dot"
+    ),
+}
+
+
+@pytest.mark.parametrize("replicate", range(2))
+@pytest.mark.parametrize("case", RIGHT.values(), ids=RIGHT)
+def test_a_script_passes_where_nothing_is_wrong(case, replicate, tmp_path):
+    orders = ["gradient", "second gradient"][: case.gradient_order]
+    names = case.program.outputs + tuple(
+        f"{order} of {name}" for order in orders for name in case.differentiable
+    )
+    for name in names:
+        wrong = Difference(name, "R6", "wrong-value", "1.0", "nan", replicate=replicate)
+        assert run_script(script(tmp_path, case, wrong))[0] == 0
+
+
+def test_every_operation_has_code():
+    assert _CODE.keys() == graphs._XTENSOR.keys()
+
+
+OPERATIONS = {
+    "moved": "x: float64(a: 2?, b: 3, c: 4); y = transpose(x, 'c', 'a', 'b'); "
+    "z = rename(y, a='b', b='a'); w = isel(z, c=-1, a=1); v = place(w, z, c=1, a=0); return v",
+    "elementwise": "x: float64(a: 2?, b: 3); y: float64(c: 2, a: 2); z = add(x, y); "
+    "w = multiply(z, y); v = divide(x, w); u = negative(v); t = exp(u); return t",
+    "reduced": "x: float32(a: 2?, b: 3); y = softmax(x, dim='a'); z = sum(y, dim='b'); "
+    "w = broadcast_like(z, x); v = power(w, -0.5); u = scale(v, 3); return u",
+}
+
+
+@pytest.mark.parametrize("text", OPERATIONS.values(), ids=OPERATIONS)
+def test_the_code_of_an_operation_computes_it(text, tmp_path):
+    case = case_of(text)
+    wrong = Difference(case.program.outputs[0], "R6", "wrong-value", "1.0", "nan")
+    code, namespace = run_script(script(tmp_path, case, wrong))
+    assert (code, namespace["raised"]) == (0, None)
+
+
+def test_a_wrong_declared_type_needs_no_values(monkeypatch, tmp_path):
+    case = case_of("x: float64(a: 2); y = negative(x); return y")
+    wrong = Difference("y", "R9", "wrong-shape", "declared (2,)", "declared (None,)", "build")
+    path = script(tmp_path, case, wrong)
+    assert run_script(path)[0] == 0
+    path.write_text(path.read_text().replace("('a',), 'float64', (2,)", "('a',), 'float64', (3,)"))
+    code, namespace = run_script(path)
+    assert (code, namespace["got"]) == (1, (("a",), "float64", (2,)))
+
+
+LEFT = "the inner graph of OpFromGraph is left in the compiled gradient graph"
+
+
+def test_a_node_that_is_left_is_shown(tmp_path):
+    case = ProgramCase(named_program("gram"), gradient_order=1)
+    [difference] = judge_program(TARGET, case, lowering="stock")
+    assert difference.got == LEFT
+    code, namespace = run_script(script(tmp_path, case, difference, "stock"))
+    assert (code, namespace["got"]) == (1, (LEFT,))
+    assert run_script(script(tmp_path, case, difference, "inlined"))[0] == 0
+
+
+@pytest.mark.parametrize(
+    "where", ["the forward graph", "the gradient graph", "the compiled forward graph"]
+)
+def test_other_graphs_are_searched_for_such_nodes(where, tmp_path):
+    case = ProgramCase(named_program("gram"), gradient_order=1)
+    stage = "compile" if "compiled" in where else "lower"
+    got = f"an xtensor is left in {where}"
+    wrong = Difference("a graph", "R14", "structure", "only tensor operations", got, stage)
+    code, namespace = run_script(script(tmp_path, case, wrong))
+    assert (code, namespace["got"]) == (0, ())
+
+
+def test_a_rewrite_that_fails_raises_in_the_script(tmp_path):
+    case = case_of("x: float64(a: 2, b: 0); y = dot(x, x); return y")
+    found = judge_program(TARGET, case, lowering="stock")
+    [failure] = [each for each in found if each.expected == "no failing rewrite"]
+    code, namespace = run_script(script(tmp_path, case, failure, "stock"))
+    assert code == 1
+    assert str(namespace["raised"]).startswith(failure.got.split(": ")[1][:20])
+
+
+def test_an_error_is_shown(tmp_path):
+    dims = ", ".join(f"a{n}: 1" for n in range(27))
+    case = case_of(f"x: float64({dims}); y: float64(); z = dot(x, y); return z")
+    found = judge_program(TARGET, case, lowering="stock")
+    [difference] = [each for each in found if each.kind == "rejected-valid"]
+    assert run_script(script(tmp_path, case, difference, "stock"))[0] == 1
