@@ -16,7 +16,7 @@ from refdot.text import counted
 
 if TYPE_CHECKING:
     from refdot.programs.case import ProgramCase
-    from refdot.pytensor.programs.campaign import ProgramFinding
+    from refdot.pytensor.programs.findings import ProgramFinding
     from refdot.pytensor.target import PyTensorTarget
 
 __all__ = ["is_program", "replay_program", "run_programs"]
@@ -80,18 +80,17 @@ def _cases(arguments: argparse.Namespace) -> list[ProgramCase]:
 
 
 def _described(finding: ProgramFinding) -> str:
-    from refdot.pytensor.programs.campaign import signature
-
     known = f"  [known: {finding.known}]" if finding.known else ""
     places = f"{', '.join(finding.backends)}; {', '.join(finding.lowerings)}"
+    difference = finding.first.difference
     return "\n   ".join(
         [
-            f"{signature(finding.difference)}{known}",
+            f"{finding.signature}{known}",
             f"{counted(finding.count, 'time')} on {places}",
-            *str(finding.case).splitlines(),
-            f"{finding.difference.name}",
-            f"  expected  {finding.difference.expected}",
-            f"  got       {finding.difference.got}",
+            *str(finding.first.case).splitlines(),
+            f"{difference.name}",
+            f"  expected  {difference.expected}",
+            f"  got       {difference.got}",
         ]
     )
 
@@ -103,36 +102,34 @@ def _write_report(findings: Sequence[ProgramFinding], folder: Path) -> None:
     for stale in folder.glob("reproducer_*.py"):
         stale.unlink()
     for each in findings:
-        script = program_reproducer(each.case, each.difference, each.backend, each.lowering)
-        write_text(folder / _script_name(each), script, "--report")
+        write_text(folder / _script_name(each), program_reproducer(each.first), "--report")
     path = folder / "programs.json"
     write_text(path, json.dumps(_as_json(findings), indent=2) + "\n", "--report")
     print(f"report in {path}")
 
 
 def _script_name(finding: ProgramFinding) -> str:
-    from refdot.pytensor.programs.campaign import signature
     from refdot.reporting.codec import script_name
 
-    difference = finding.difference
-    return script_name(difference.rule, difference.kind, signature(difference))
+    difference = finding.first.difference
+    key = finding.signature + (finding.known or "")
+    return script_name(difference.rule, difference.kind, key)
 
 
 def _as_json(findings: Sequence[ProgramFinding]) -> list[dict[str, object]]:
     from refdot.programs.codec import program_case_to_json
-    from refdot.pytensor.programs.campaign import signature
 
     return [
         {
-            "signature": signature(finding.difference),
+            "signature": finding.signature,
             "known": finding.known,
             "count": finding.count,
             "backends": finding.backends,
             "lowerings": finding.lowerings,
-            "name": finding.difference.name,
-            "expected": finding.difference.expected,
-            "got": finding.difference.got,
-            "case": program_case_to_json(finding.case),
+            "name": finding.first.difference.name,
+            "expected": finding.first.difference.expected,
+            "got": finding.first.difference.got,
+            "case": program_case_to_json(finding.first.case),
             "reproducer": _script_name(finding),
         }
         for finding in findings

@@ -1,7 +1,8 @@
 """The comparison of the answers to a program with its estimates, rule by rule."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -28,6 +29,8 @@ class Difference:
         The stage that shows it, a term of `refdot.rules`.
     replicate : int
         The replicate of the case that shows it.
+    evidence : object
+        The array of the wrong answer or the exception, from which a cause can be told.
     """
 
     name: str
@@ -37,6 +40,7 @@ class Difference:
     got: str
     stage: str = "run"
     replicate: int = 0
+    evidence: Any = field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
         return f"{self.name}: {self.rule} {self.kind}: expected {self.expected}, got {self.got}"
@@ -77,6 +81,5 @@ def _of_one(name: str, estimate: Estimate, answer: NamedTensor) -> Iterator[Diff
         where = ", ".join(f"{d}={i}" for d, i in zip(answer.dims, place, strict=True))
         where = f"{where}: " if where else ""
         expected = estimate.value[place].astype(estimate.dtype)
-        yield Difference(
-            name, "R6", "wrong-value", f"{where}{expected}", f"{where}{answer.data[place]}"
-        )
+        shown = f"{where}{expected}", f"{where}{answer.data[place]}"
+        yield Difference(name, "R6", "wrong-value", *shown, evidence=answer.data)

@@ -1,6 +1,7 @@
 """The command line judges programs, and replays them."""
 
 import json
+import re
 
 import pytest
 
@@ -8,6 +9,7 @@ from refdot.cli import main
 from refdot.programs.case import ProgramCase
 from refdot.programs.codec import program_case_to_json
 from refdot.programs.notation import program
+from refdot.pytensor.programs import graph as graphs
 
 SOFTMAX = ProgramCase(
     program("x: float64(a: 3)\ny = scale(x, 10)\nz = softmax(y)\nreturn z"), "large", 0, 1
@@ -32,17 +34,24 @@ def test_known_mismatches_exit_1_only_if_strict(capsys):
 
 def test_a_finding_is_printed_and_its_program_can_be_replayed(tmp_path, capsys):
     arguments = ["check", "--programs", "15", "--lowering", "inlined", "--report", str(tmp_path)]
-    assert main(arguments) == 1
+    assert main([*arguments, "--strict"]) == 1
     out = capsys.readouterr().out
-    assert ". R8 wrong-gradient: NaN\n" in out
+    assert ". R8 wrong-gradient: NaN  [known: softmax-overflows]\n" in out
     assert f"report in {tmp_path / 'programs.json'}\n" in out
     findings = json.loads((tmp_path / "programs.json").read_text("utf-8"))
     [found] = [each for each in findings if each["signature"] == "R8 wrong-gradient: NaN"]
     assert (found["backends"], found["lowerings"]) == (["python"], ["inlined"])
+    assert found["known"] == "softmax-overflows"
     script = (tmp_path / found["reproducer"]).read_text("utf-8")
-    assert script.splitlines()[3].startswith("# gradient of x0: R8 wrong-gradient: expected ")
+    assert re.match("# gradient of .*: R8 wrong-gradient: expected ", script.splitlines()[3])
     (tmp_path / "case.json").write_text(json.dumps(found["case"]), encoding="utf-8")
     assert main(["replay", str(tmp_path / "case.json"), "--lowering", "inlined"]) == 1
+
+
+def test_a_new_finding_is_shrunk_and_exits_1(monkeypatch, capsys):
+    monkeypatch.setitem(graphs._XTENSOR, "negative", lambda x: x)
+    assert main(["check", "--program", "mlp:layers=1", "--lowering", "direct"]) == 1
+    assert "v0 = negative(x0)\n   return v0\n" in capsys.readouterr().out
 
 
 def test_a_program_is_replayed_with_each_lowering(tmp_path, capsys):

@@ -1,14 +1,15 @@
 """Programs are judged together: what is wrong is grouped by its kind, and shrunk."""
 
 import pytest
+from test_programs import case_of
 
 from refdot.programs.case import ProgramCase
 from refdot.programs.judgement import Difference
 from refdot.programs.named import named_program
-from refdot.programs.notation import program
 from refdot.programs.random_programs import program_at
 from refdot.pytensor.programs import campaign
-from refdot.pytensor.programs.campaign import check_programs, signature
+from refdot.pytensor.programs.campaign import check_programs
+from refdot.pytensor.programs.findings import signature
 from refdot.pytensor.target import PyTensorTarget
 
 TARGET = PyTensorTarget()
@@ -52,23 +53,36 @@ def test_findings_are_grouped_and_new_ones_are_shrunk_and_first(monkeypatch):
     first, second = check_programs(
         TARGET, [case], ["python", "c"], ["stock", "inlined"], lambda *done: stages.append(done)
     )
-    assert str(first.case) == "x0: float64()\nv0 = softmax(x0)\nreturn v0"
-    assert (first.backend, first.lowering, first.known) == ("python", "stock", None)
+    assert str(first.first.case) == "x0: float64()\nv0 = softmax(x0)\nreturn v0"
+    assert (first.first.backend, first.first.lowering, first.known) == ("python", "stock", None)
     assert (first.backends, first.lowerings) == (["python", "c"], ["stock", "inlined"])
     assert first.count == 8
     assert (second.lowerings, second.count) == (["stock"], 2)
     assert second.known == "gradients-in-an-inner-graph"
-    assert second.case == case
-    assert stages == [
-        ("programs", 1, 1),
-        ("shrinking programs", 1, 2),
-        ("shrinking programs", 2, 2),
-    ]
+    assert second.first.case == case
+    assert stages == [("programs", 1, 1), ("shrinking programs", 1, 1)]
 
 
-def test_known_deviations_are_those_of_the_target():
-    known = set(campaign._KNOWN.values())
-    assert known <= {deviation.id for deviation in TARGET.deviations}
+def test_a_known_deviation_hides_no_other_mismatch_of_its_kind(monkeypatch):
+    known = case_of("x: float64(a: 2); y = scale(x, 2); z = softmax(y); return z", seed=1)
+    other = case_of("x: float64(a: 2); y = softmax(x); z = exp(y); return z", seed=2)
+    monkeypatch.setattr(campaign, "judge_program", fails_with_softmax)
+    monkeypatch.setattr(
+        campaign, "known_cause", lambda seen, target: "a-cause" if seen.case.seed == 1 else None
+    )
+    new, old = check_programs(TARGET, [known, known, other], ["python"], ["inlined"])
+    assert (new.signature, new.known, new.count) == ("R6 wrong-value: NaN", None, 1)
+    assert (old.signature, old.known, old.count) == ("R6 wrong-value: NaN", "a-cause", 2)
+
+
+def test_a_program_is_not_shrunk_to_one_that_a_known_deviation_explains(monkeypatch):
+    case = case_of("x: float64(a: 2); y = softmax(x); z = exp(y); return z")
+    monkeypatch.setattr(campaign, "judge_program", fails_with_softmax)
+    monkeypatch.setattr(
+        campaign, "known_cause", lambda seen, target: "exp" if "exp" not in str(seen.case) else None
+    )
+    [found] = check_programs(TARGET, [case], ["python"], ["inlined"])
+    assert [step.operation for step in found.first.case.program.steps] == ["softmax", "exp"]
 
 
 def test_shrinking_ends_in_time(monkeypatch):
@@ -76,17 +90,19 @@ def test_shrinking_ends_in_time(monkeypatch):
     monkeypatch.setattr(campaign, "_MOST_SECONDS", -1.0)
     case = ProgramCase(named_program("attention:layers=1"))
     [found] = check_programs(TARGET, [case], ["python"], ["inlined"])
-    assert found.case == case
+    assert found.first.case == case
 
 
-def test_the_gradient_of_a_softmax_that_overflows_is_found_and_shrunk():
-    overflowing = program(
-        "x: float64(a: 3)\ny = scale(x, 10)\nz = softmax(y)\nw = negative(z)\nreturn w"
+def test_the_gradient_of_a_softmax_that_overflows_is_found_and_known():
+    case = case_of(
+        "x: float64(a: 3); y = scale(x, 10); z = softmax(y); w = negative(z); return w",
+        regime="large",
+        gradient_order=1,
     )
-    case = ProgramCase(overflowing, "large", gradient_order=1)
     [found] = check_programs(TARGET, [case], ["python"], ["inlined"])
-    assert signature(found.difference) == "R8 wrong-gradient: NaN"
-    assert [step.operation for step in found.case.program.steps] == ["softmax"]
+    assert found.signature == "R8 wrong-gradient: NaN"
+    assert found.known == "softmax-overflows"
+    assert found.first.case == case
 
 
 def test_random_programs_give_no_finding_with_the_direct_lowering():

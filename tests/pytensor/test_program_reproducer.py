@@ -12,6 +12,7 @@ from refdot.programs.case import ProgramCase
 from refdot.programs.judgement import Difference
 from refdot.programs.named import named_program
 from refdot.pytensor.programs import graph as graphs
+from refdot.pytensor.programs.findings import Observation
 from refdot.pytensor.programs.judge import judge_program
 from refdot.pytensor.programs.reproducer import _CODE, program_reproducer
 
@@ -22,7 +23,7 @@ OVERFLOWING = case_of(
 
 def script(tmp_path, case, difference, lowering="inlined"):
     path = tmp_path / "reproducer.py"
-    text = program_reproducer(case, difference, "python", lowering)
+    text = program_reproducer(Observation(case, difference, "python", lowering))
     path.write_text(text, encoding="utf-8")
     return path
 
@@ -41,7 +42,7 @@ def test_a_script_needs_only_pytensor_and_numpy(tmp_path):
 
 def test_a_script_for_the_direct_lowering_says_that_it_needs_refdot():
     difference = Difference("z", "R6", "wrong-value", "1.0", "nan")
-    text = program_reproducer(OVERFLOWING, difference, "python", "direct")
+    text = program_reproducer(Observation(OVERFLOWING, difference, "python", "direct"))
     assert "\n# Needs PyTensor, NumPy and refdot; exits 1 while the defect is there.\n" in text
 
 

@@ -12,11 +12,10 @@ import pytensor
 from pytensor.compile.mode import Mode
 
 from refdot.programs.case import ProgramCase
-from refdot.programs.estimates import Estimate
 from refdot.programs.judgement import Difference, differences
 from refdot.programs.program import Program
-from refdot.programs.sharpening import sharpened
 from refdot.pytensor.programs import graph as graphs
+from refdot.pytensor.programs.answers import answers_of, estimates_of
 from refdot.pytensor.target.graph import array_read, is_input
 from refdot.pytensor.target.runner import run_with_rewrite_fallback
 from refdot.pytensor.target.stages import StageError, stage
@@ -26,15 +25,15 @@ from refdot.targets.outcome import REPLICATES, Raised
 from refdot.tensor import NamedTensor
 from refdot.text import one_line
 
-__all__ = ["estimates_of", "judge_program"]
-
-# The bounds of longer programs are sharpened, which takes longer than evaluation.
-_MOST_STEPS = 6
-_ORDERS = ("gradient", "second gradient")
+__all__ = ["judge_program"]
 
 
 def judge_program(
-    target: PyTensorTarget, case: ProgramCase, backend: str = "python", lowering: str = "stock"
+    target: PyTensorTarget,
+    case: ProgramCase,
+    backend: str = "python",
+    lowering: str = "stock",
+    without: Sequence[str] = (),
 ) -> tuple[Difference, ...]:
     """Return what is wrong with a program and its gradients on PyTensor.
 
@@ -46,6 +45,8 @@ def judge_program(
     case : ProgramCase
     backend, lowering : str, optional
         A backend and a lowering of the target.
+    without : sequence of str, optional
+        The rewrites of PyTensor to leave out.
 
     Returns
     -------
@@ -61,7 +62,10 @@ def judge_program(
     ()
     """
     with target.configured(backend, lowering) as mode:
-        return _Judge(mode, lowering).judge(case)
+        mode = mode.excluding(*without)
+        # PyTensor compiles the inner graph of an OpFromGraph in this mode.
+        with pytensor.config.change_flags(mode=mode):
+            return _Judge(mode, lowering).judge(case)
 
 
 @dataclass(frozen=True)
@@ -142,12 +146,19 @@ def _failed_rewrite(raised: Raised) -> Difference:
 
 def _failure(raised: Raised, rule: str, kind: str, expected: str) -> Difference:
     got = f"{raised.type}: {' '.join(raised.message.split())}"
-    return Difference(raised.stage, rule, kind, expected, got, raised.stage)
+    return Difference(raised.stage, rule, kind, expected, got, raised.stage, evidence=raised)
 
 
 def _wrong_types(program: Program, graph: graphs.ProgramGraph) -> Iterator[Difference]:
-    """Yield what is wrong with the declared dims, dtype and static shape of each result."""
+    """Yield what is wrong with the declared dims, dtype and static shape of results.
+
+    What follows from a wrong type is left out.
+    """
+    wrong: set[str] = set()
     for step in program.steps:
+        if not wrong.isdisjoint(step.arguments):
+            wrong.add(step.name)
+            continue
         operand, declared = program.types[step.name], graph.values[step.name].type
         for rule, kind, expected, got in (
             ("R5", "wrong-dims", operand.dims, declared.dims),
@@ -156,6 +167,7 @@ def _wrong_types(program: Program, graph: graphs.ProgramGraph) -> Iterator[Diffe
         ):
             if got != expected:
                 shown = f"declared {one_line(expected)}", f"declared {one_line(got)}"
+                wrong.add(step.name)
                 yield Difference(step.name, rule, kind, *shown, "build")
 
 
@@ -181,25 +193,16 @@ def _wrong_answers(
     # PyTensor compiles the inner graph of an OpFromGraph at the first call.
     results, logged = run_with_rewrite_fallback("run", partial(function, *arguments))
     yield from map(_failed_rewrite, logged)
-    results = [np.asarray(result) for result in results]
-    outputs = case.program.outputs
-    answers = [
-        NamedTensor.trusted(result, graph.values[name].type.dims)
-        for name, result in zip(outputs, results, strict=False)
-    ]
-    yield from differences(outputs, estimates_of(case, case.program, replicate), answers)
-    remaining = iter(results[len(outputs) :])
-    for order, derivative in zip(_ORDERS, derivatives, strict=False):
-        estimates = estimates_of(case, derivative.program, replicate)
-        for name, bar in zip(case.differentiable, derivative.program.outputs, strict=True):
-            answer = NamedTensor.trusted(next(remaining), case.program.types[name].dims)
-            for found in differences([bar], estimates, [answer]):
-                named = replace(found, name=f"{order} of {name}", rule="R8", kind="wrong-gradient")
-                yield named
-
-
-def estimates_of(case: ProgramCase, program: Program, replicate: int) -> dict[str, Estimate]:
-    """Return what the outputs of a program, or of its gradients, are compared with."""
-    if len(case.program.steps) > _MOST_STEPS:
-        return sharpened(program, case.values(program, replicate))
-    return case.estimates(program, replicate)
+    expected = list(answers_of(case))
+    estimates = {
+        program: estimates_of(case, program, replicate)
+        for program in dict.fromkeys(answer.program for answer in expected)
+    }
+    for answer, result in zip(expected, results, strict=True):
+        # The dims of an output are those that its graph declares.
+        dims = answer.dims if answer.order else graph.values[answer.name].type.dims
+        found = NamedTensor.trusted(np.asarray(result), dims)
+        for each in differences([answer.output], estimates[answer.program], [found]):
+            if answer.order:
+                each = replace(each, name=answer.name, rule="R8", kind="wrong-gradient")
+            yield each

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +20,8 @@ from refdot.programs.case import ProgramCase
 from refdot.programs.judgement import Difference
 from refdot.programs.operations import OPERATIONS
 from refdot.programs.program import Program, Step
-from refdot.pytensor.programs.judge import estimates_of
+from refdot.pytensor.programs.answers import answers_of, estimates_of
+from refdot.pytensor.programs.findings import Observation
 from refdot.pytensor.target.backends import BACKENDS
 from refdot.pytensor.target.scripts import (
     complete_script,
@@ -39,24 +40,22 @@ __all__ = ["program_reproducer"]
 _NOT_ACCEPTED = ("unaligned", "byte-swapped")
 
 
-def program_reproducer(
-    case: ProgramCase, difference: Difference, backend: str, lowering: str
-) -> str:
+def program_reproducer(seen: Observation) -> str:
     """Return a standalone script that shows what is wrong with a program.
 
     The script prints the expected and the actual answer, and exits 1 while they differ. It imports
     refdot only if the lowering is "direct", which is refdot's own.
     """
-    entry = BACKENDS[backend]
-    script = _Script(case, difference, lowering, entry.mode, entry.blas_flags)
-    operands = [operand for _, operand in case.program.inputs if _layout(operand)]
+    entry = BACKENDS[seen.backend]
+    script = _Script(seen.case, seen.difference, seen.lowering, entry.mode, entry.blas_flags)
+    operands = [operand for _, operand in seen.case.program.inputs if _layout(operand)]
     body = (
         _templates()
         .get_template("program.py.jinja")
         .render(script=script, layout_sources=layout_sources(operands), **sources())
     )
-    needs_refdot = lowering == "direct" and not script.is_build_only
-    return complete_script(body, f"{difference}\n{case}", needs_refdot)
+    needs_refdot = seen.lowering == "direct" and not script.is_build_only
+    return complete_script(body, f"{seen.difference}\n{seen.case}", needs_refdot)
 
 
 @cache
@@ -253,30 +252,17 @@ class _Script:
         operand = self.program.types[self.difference.name]
         return operand.dims, operand.dtype, operand.static_shape
 
-    @cached_property
-    def _place(self) -> tuple[Program, str, int]:
-        """The program that the wrong answer is of, its name there, and its number in the script."""
-        order, _, name = self.difference.name.rpartition(" of ")
-        if not order:
-            return self.program, name, self.program.outputs.index(name)
-        derivatives = dict(
-            zip(("gradient", "second gradient"), self.case.derivatives, strict=False)
-        )
-        number = self.differentiable.index(name)
-        earlier = list(derivatives).index(order) * len(self.differentiable)
-        program = derivatives[order]
-        position = len(self.program.outputs) + earlier + number
-        return program, program.outputs[number], position
-
     @property
     def position(self) -> int:
-        return self._place[2]
+        """The number of the wrong answer among those of the function."""
+        names = [answer.name for answer in answers_of(self.case)]
+        return names.index(self.difference.name)
 
     @property
     def correct_answer(self) -> tuple[Array, Array]:
         """A correct answer, and the distance from it that is allowed."""
-        program, name, _ = self._place
-        estimate = estimates_of(self.case, program, self.difference.replicate)[name]
+        answer = list(answers_of(self.case))[self.position]
+        estimate = estimates_of(self.case, answer.program, self.difference.replicate)[answer.output]
         with np.errstate(all="ignore"):
             reference = estimate.value.astype(estimate.dtype)
             rounding: Any = np.abs(reference - estimate.value)

@@ -1,0 +1,184 @@
+"""What programs give with the mistakes of known deviations, computed by NumPy.
+
+Each alternative is a function of a case, one of its answers and a replicate that yields arrays. A
+known deviation explains a wrong answer if each of its wrong elements is in one of these arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import TypeAlias
+
+import numpy as np
+
+from refdot.programs.case import ProgramCase
+from refdot.programs.interpretation import NUMPY, interpret
+from refdot.programs.program import Program, Step
+from refdot.pytensor.programs.answers import Answer, answers_of, estimates_of
+from refdot.pytensor.programs.findings import Observation
+from refdot.tensor import Array, NamedTensor
+
+__all__ = [
+    "Alternative",
+    "is_explained",
+    "softmax_without_shift",
+    "sums_before_quotients",
+    "with_float_constants",
+    "with_integer_powers",
+]
+
+Alternative: TypeAlias = Callable[[ProgramCase, Answer, int], Iterator[Array]]
+
+# The mistakes of the deviations are much larger.
+_TOLERANCE = 1e-4
+
+
+def is_explained(seen: Observation, alternative: Alternative) -> bool:
+    """Return whether each wrong element of an answer is what an alternative gives."""
+    difference = seen.difference
+    if not isinstance(difference.evidence, np.ndarray):
+        return False
+    got, replicate = difference.evidence, difference.replicate
+    answer = next(each for each in answers_of(seen.case) if each.name == difference.name)
+    estimate = estimates_of(seen.case, answer.program, replicate)[answer.output]
+    unexplained = estimate.wrong(got)
+    with np.errstate(all="ignore"):
+        for other in alternative(seen.case, answer, replicate):
+            unexplained = unexplained & ~_is_near(got, other)
+    return not unexplained.any()
+
+
+def _is_near(got: Array, other: Array) -> Array:
+    if got.dtype.kind != "f":
+        return np.asarray(got == other)
+    both_overflow = ~np.isfinite(got) & ~np.isfinite(other)
+    return np.asarray(both_overflow | np.isclose(got, other, _TOLERANCE, _TOLERANCE))
+
+
+def softmax_without_shift(case: ProgramCase, answer: Answer, replicate: int) -> Iterator[Array]:
+    """Yield the answer with each softmax as exp(x) / exp(x).sum(dim), differentiated in two ways.
+
+    PyTensor's second gradient of a quotient has the numerators over the fourth power of the sum,
+    times the sum.
+    """
+    operations = NUMPY | {"power": _power}
+    for softmax in (_as_quotient, _as_product):
+        other = replace(case, program=_with_softmax(case.program, softmax))
+        yield _evaluated(_same_answer(other, case, answer), case, replicate, operations)
+
+
+def _power(x: NamedTensor, exponent: float) -> NamedTensor:
+    if exponent != -3:
+        return NUMPY["power"](x, exponent)
+    return NamedTensor(x.data / x.data**4, x.dims)
+
+
+def _with_softmax(program: Program, softmax: Callable[..., list[Step]]) -> Program:
+    """Return a program with other steps in place of each softmax."""
+    steps: list[Step] = []
+    for step in program.steps:
+        is_softmax = step.operation == "softmax"
+        steps += softmax(step, program) if is_softmax else [step]
+    return Program(program.inputs, tuple(steps), program.outputs)
+
+
+def _as_quotient(step: Step, program: Program) -> list[Step]:
+    powers, total = _new_names(program, step.name, "powers", "total")
+    return [
+        Step(powers, "exp", step.arguments),
+        Step(total, "sum", (powers,), step.parameter),
+        Step(step.name, "divide", (powers, total)),
+    ]
+
+
+def _as_product(step: Step, program: Program) -> list[Step]:
+    *steps, divide = _as_quotient(step, program)
+    powers, total = divide.arguments
+    [inverse] = _new_names(program, step.name, "inverse")
+    return [
+        *steps,
+        Step(inverse, "power", (total,), -1),
+        Step(step.name, "multiply", (powers, inverse)),
+    ]
+
+
+def sums_before_quotients(case: ProgramCase, answer: Answer, replicate: int) -> Iterator[Array]:
+    """Yield the answer with each sum of quotients as the quotient of a sum."""
+    other = replace(case, program=_with_sums_first(case.program))
+    of_other = _same_answer(other, case, answer)
+    for each in (of_other, answer):
+        yield _evaluated(each, case, replicate)
+        yield _evaluated(replace(each, program=_with_sums_first(each.program)), case, replicate)
+
+
+def _with_sums_first(program: Program) -> Program:
+    steps: list[Step] = []
+    types, made = program.types, program.step_of
+    for step in program.steps:
+        summed = made.get(step.arguments[0])
+        if step.operation == "sum" and summed is not None and summed.operation == "divide":
+            numerator, divisor = summed.arguments
+            dims = types[summed.name].dims if step.parameter is None else step.parameter
+            if not set(dims) & set(types[divisor].dims):
+                wide, total = _new_names(program, step.name, "wide", "total")
+                steps += [
+                    Step(wide, "broadcast_like", (numerator, summed.name)),
+                    Step(total, "sum", (wide,), step.parameter),
+                    Step(step.name, "divide", (total, divisor)),
+                ]
+                continue
+        steps.append(step)
+    return Program(program.inputs, tuple(steps), program.outputs)
+
+
+def with_integer_powers(case: ProgramCase, answer: Answer, replicate: int) -> Iterator[Array]:
+    """Yield the answer with powers of integers computed in integers."""
+
+    def power(x: NamedTensor, exponent: float) -> NamedTensor:
+        if x.dtype.kind != "i" or exponent != int(exponent) or exponent < 0:
+            return NUMPY["power"](x, exponent)
+        return NamedTensor((x.data ** int(exponent)).astype("float64"), x.dims)
+
+    yield _evaluated(answer, case, replicate, NUMPY | {"power": power})
+
+
+def with_float_constants(case: ProgramCase, answer: Answer, replicate: int) -> Iterator[Array]:
+    """Yield the answer with integer constants of equal numbers converted to float64 and back."""
+
+    def rounded(x: NamedTensor) -> NamedTensor:
+        with_error = x.data.astype("float64").astype(x.dtype)
+        is_one = x.dtype.kind == "i" and x.data.size > 0 and np.ptp(x.data) == 0
+        return NamedTensor(with_error, x.dims) if is_one else x
+
+    constants = [name for name, each in case.program.inputs if each.origin == "constant"]
+    values = case.values(answer.program, replicate)
+    values |= {name: rounded(values[name]) for name in constants}
+    yield interpret(answer.program, values, NUMPY)[answer.output].data
+
+
+def _new_names(program: Program, name: str, *stems: str) -> list[str]:
+    """Return new names for parts of a step, not those of other values or of cotangents."""
+    found = []
+    for stem in stems:
+        new = f"{name}_{stem}"
+        while new in program.types:
+            new += "_"
+        found.append(new)
+    return found
+
+
+def _same_answer(other: ProgramCase, case: ProgramCase, answer: Answer) -> Answer:
+    """Return the answer of another case that corresponds to one of a case."""
+    names = [each.name for each in answers_of(case)]
+    return list(answers_of(other))[names.index(answer.name)]
+
+
+def _evaluated(
+    answer: Answer,
+    case: ProgramCase,
+    replicate: int,
+    operations: Mapping[str, Callable[..., NamedTensor]] = NUMPY,
+) -> Array:
+    values = case.values(answer.program, replicate)
+    return interpret(answer.program, values, operations)[answer.output].data

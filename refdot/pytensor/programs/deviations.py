@@ -1,0 +1,335 @@
+"""Known deviations of PyTensor that programs show.
+
+Some are those of a dot, which a program has as well: their ids are those of the record of dots. The
+others need more than one operation. As for dots, a matcher computes what its cause does to a
+program, so that any other mismatch of that program is still new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from inspect import cleandoc
+from typing import Any
+
+import numpy as np
+from packaging.specifiers import SpecifierSet
+
+from refdot.cases.case import REGIMES, DimArgument, DotCase
+from refdot.judging.comparison import every_mismatch
+from refdot.programs.case import ProgramCase
+from refdot.programs.interpretation import NUMPY, interpret
+from refdot.programs.judgement import Difference
+from refdot.programs.notation import program
+from refdot.programs.program import Program, Step
+from refdot.pytensor.deviations.failures import SUSPECTS
+from refdot.pytensor.deviations.record import is_error
+from refdot.pytensor.programs.alternatives import (
+    is_explained,
+    softmax_without_shift,
+    sums_before_quotients,
+    with_float_constants,
+    with_integer_powers,
+)
+from refdot.pytensor.programs.findings import Observation
+from refdot.pytensor.programs.judge import judge_program
+from refdot.pytensor.target import PyTensorTarget
+from refdot.targets.mismatch import Mismatch
+from refdot.targets.outcome import REPLICATES, Raised
+from refdot.targets.protocol import deviation_of
+from refdot.tensor import NamedTensor
+
+__all__ = ["PROGRAM_DEVIATIONS", "ProgramDeviation", "known_cause"]
+
+_Matcher = Callable[[Observation, PyTensorTarget], bool]
+
+
+@dataclass(frozen=True)
+class ProgramDeviation:
+    """A known deviation of programs; see `refdot.targets.mismatch.Deviation`."""
+
+    id: str
+    title: str
+    kinds: tuple[str, ...]
+    versions: str
+    backends: tuple[str, ...]
+    lowerings: tuple[str, ...]
+    matches: _Matcher
+    example: ProgramCase
+    cause: str
+
+
+PROGRAM_DEVIATIONS: list[ProgramDeviation] = []
+
+
+def _known(
+    kinds: str,
+    example: ProgramCase,
+    *,
+    versions: str = ">=3.0.3",
+    backends: str = "",
+    lowerings: str = "",
+) -> Callable[[_Matcher], _Matcher]:
+    """Put a matcher on record; its name is the id, and its docstring the title and the cause."""
+
+    def record(matches: _Matcher) -> _Matcher:
+        title, _, cause = cleandoc(matches.__doc__ or "").partition("\n\n")
+        words = (kinds, backends, lowerings)
+        kinds_of, backends_of, lowerings_of = (tuple(each.split()) for each in words)
+        PROGRAM_DEVIATIONS.append(
+            ProgramDeviation(
+                matches.__name__.replace("_", "-"),
+                title,
+                kinds_of,
+                versions,
+                backends_of,
+                lowerings_of,
+                matches,
+                example,
+                cause,
+            )
+        )
+        return matches
+
+    return record
+
+
+def known_cause(seen: Observation, target: PyTensorTarget) -> str | None:
+    """Return the id of the known deviation that explains what was seen, or None."""
+    for deviation in PROGRAM_DEVIATIONS:
+        if (
+            seen.difference.kind in deviation.kinds
+            and (not deviation.backends or seen.backend in deviation.backends)
+            and (not deviation.lowerings or seen.lowering in deviation.lowerings)
+            and SpecifierSet(deviation.versions).contains(target.version, prereleases=True)
+            and deviation.matches(seen, target)
+        ):
+            return deviation.id
+    return _cause_in_a_dot(seen, target)
+
+
+def _case(text: str, regime: str = "unit", gradient_order: int = 0) -> ProgramCase:
+    return ProgramCase(program(text.replace("; ", "\n")), regime, 0, gradient_order)
+
+
+@_known(
+    "wrong-value wrong-gradient",
+    _case("x: float64(a: 3); y = scale(x, 10); z = softmax(y); return z", "large", 1),
+    lowerings="stock inlined",
+)
+def softmax_overflows(seen: Observation, target: PyTensorTarget) -> bool:
+    """A softmax of numbers above some 700, or its gradient, is NaN or wrong.
+
+    `softmax` (xtensor/math.py) is exp(x) / exp(x).sum(dim), and overflows. PyTensor recognizes the
+    quotient, and subtracts the maximum first (`local_softmax`, tensor/rewriting/special.py); but
+    not if there is another operation between, such as a transposition, and not in a gradient that
+    is taken of the quotient. A second gradient has the fourth power of the sum, so it is wrong from
+    some 177 on.
+    """
+    return is_explained(seen, softmax_without_shift)
+
+
+@_known(
+    "wrong-value",
+    _case("x: int64(a: 3); y = power(x, 5); return y", "rounding"),
+    backends="c c-blas numba jax",
+)
+def power_of_integers(seen: Observation, target: PyTensorTarget) -> bool:
+    """A power of integers with a constant exponent of floating point wraps around.
+
+    `local_pow_specialize` (tensor/rewriting/math.py) replaces the power by products of the base,
+    which is not converted to the dtype of the result first.
+    """
+    return is_explained(seen, with_integer_powers)
+
+
+@_known(
+    "rejected-valid",
+    _case("x: int64(); y = power(x, 2); return y", "rounding"),
+    backends="python python-minimum fast-compile",
+)
+def integers_as_python_numbers(seen: Observation, target: PyTensorTarget) -> bool:
+    """Integers that should wrap around raise an OverflowError in Python code.
+
+    Elementwise operations that have no function in NumPy compute with Python's integers, and
+    `_cast_to_promised_scalar_dtype` (scalar/basic.py) or NumPy rejects those of more than 64 bits.
+    """
+    raised = seen.difference.evidence
+    return (
+        isinstance(raised, Raised)
+        and is_error(raised, "OverflowError", "^Python int too large to convert to C long$")
+        and any(_has_integers_that_wrap(seen.case, number) for number in range(REPLICATES))
+    )
+
+
+def _has_integers_that_wrap(case: ProgramCase, replicate: int) -> bool:
+    """Return whether a result of integers, or a power of them, has more than 64 bits."""
+    values = {
+        name: NamedTensor(tensor.data.astype("float64"), tensor.dims)
+        for name, tensor in case.values(case.program, replicate).items()
+    }
+    types, results = case.program.types, interpret(case.program, values, NUMPY)
+    return any(
+        float(np.max(np.abs(results[step.name].data), initial=0)) >= 2.0**63
+        for step in case.program.steps
+        if "int64" in (types[step.name].dtype, types[step.arguments[0]].dtype)
+    )
+
+
+@_known("rejected-valid", _case("x: float64(a: 0?); y = softmax(x); return y"))
+def softmax_of_nothing(seen: Observation, target: PyTensorTarget) -> bool:
+    """A softmax over a dim of size 0 is rejected.
+
+    The maximum that is subtracted first (`local_softmax`) does not exist; exp(x) / exp(x).sum(dim)
+    needs none.
+    """
+    raised = seen.difference.evidence
+    return (
+        isinstance(raised, Raised)
+        and is_error(raised, "ValueError", "zero-size array to reduction|CAReduce.*has zero-size")
+        and any(
+            step.operation == "softmax" and _is_over_nothing(step, seen.case.program)
+            for step in seen.case.program.steps
+        )
+    )
+
+
+def _is_over_nothing(step: Step, of: Program) -> bool:
+    operand = of.types[step.arguments[0]]
+    dims = operand.dims if step.parameter is None else step.parameter
+    return any(operand.sizes[dim] == 0 for dim in dims)
+
+
+@_known(
+    "wrong-value wrong-gradient",
+    _case("x: float64(a: 0?); y: float64 zeros(); z = divide(x, y); v = sum(z); return v"),
+)
+def quotient_of_an_empty_sum(seen: Observation, target: PyTensorTarget) -> bool:
+    """The empty sum of quotients by 0 is NaN instead of 0.
+
+    `local_sum_prod_of_mul_or_div` (tensor/rewriting/math.py) divides the sum by what all terms are
+    divided by, and 0/0 is NaN.
+    """
+    return is_explained(seen, sums_before_quotients)
+
+
+@_known(
+    "wrong-value",
+    _case("x: int64(); y: int64 constant(); z = dot(x, y); return z", "rounding"),
+    lowerings="inlined",
+)
+def integer_constants_as_floats(seen: Observation, target: PyTensorTarget) -> bool:
+    """An integer constant of one number is converted to float64 and back, and loses digits.
+
+    `mul_calculate` (tensor/rewriting/math.py) collects the constants of a product.
+    """
+    return is_explained(seen, with_float_constants)
+
+
+@_known(
+    "structure",
+    _case("x: float64(a: 2?, b: 3?); y = dot(x, x, dim='a'); return y", gradient_order=1),
+    lowerings="stock",
+)
+def gradients_in_an_inner_graph(seen: Observation, target: PyTensorTarget) -> bool:
+    """The gradient of a dot is still an `OpFromGraph` in the compiled function.
+
+    `OpFromGraph.pullback` (compile/builders.py) wraps the gradient of an `Einsum` in a plain
+    `OpFromGraph`, which no rewrite inlines.
+    """
+    operations = {step.operation for step in seen.case.program.steps}
+    left = "the inner graph of OpFromGraph is left in the compiled gradient graph"
+    return seen.difference.got == left and "dot" in operations
+
+
+def _is_caused_by(rewrite: str, seen: Observation, target: PyTensorTarget) -> bool:
+    """Return whether an error is gone if a rewrite is left out, and all errors without suspects."""
+
+    def errors(*rewrites: str) -> set[str]:
+        found = judge_program(target, seen.case, seen.backend, seen.lowering, rewrites)
+        return {each.got for each in found if isinstance(each.evidence, Raised)}
+
+    is_empty = any(0 in operand.shape for operand in seen.case.program.types.values())
+    return (
+        is_empty
+        and isinstance(seen.difference.evidence, Raised)
+        and seen.difference.got not in errors(rewrite)
+        and not errors(*SUSPECTS)
+    )
+
+
+@_known(
+    "rejected-valid structure",
+    _case("x: float64(a: 2, b: 0); y = dot(x, x); return y"),
+)
+def reshape_of_nothing_dropped(seen: Observation, target: PyTensorTarget) -> bool:
+    """A reshape of an empty array is removed although it changes the shape.
+
+    `local_useless_reshape` (tensor/rewriting/shape.py) removes a reshape if all sizes but one are
+    equal to those of the array, which may be empty.
+    """
+    return _is_caused_by(SUSPECTS[0], seen, target)
+
+
+@_known(
+    "rejected-valid structure",
+    _case(
+        "x: float64(a: 1?, b: 0?, c: 1?); y: float64(a: 1?, b: 0?, c: 1?); "
+        "z = dot(x, y, dim='b'); return z"
+    ),
+)
+def reshape_to_unknown_of_nothing(seen: Observation, target: PyTensorTarget) -> bool:
+    """A batched product over a dim of size 0 fails in a reshape.
+
+    The rewrite that joins batch dims for `BatchedDot` reshapes to (-1, …).
+    """
+    return _is_caused_by(SUSPECTS[1], seen, target)
+
+
+def _cause_in_a_dot(seen: Observation, target: Any) -> str | None:
+    """Return the id of the known deviation of one of the dots, if that dot alone shows it.
+
+    That is a wrong declared size, or an error with the same message. A wrong number may come from
+    any of the dots, so that none of them explains it.
+    """
+    if not (_is_wrong_size(seen.difference) or isinstance(seen.difference.evidence, Raised)):
+        return None
+    for name, case in _dots(seen.case):
+        outcome = target.run(case, seen.backend, seen.lowering)
+        causes = [
+            deviation_of(target, mismatch, outcome, seen.backend, seen.lowering)
+            for mismatch in every_mismatch(case, outcome, target)
+            if _is_same(seen.difference, name, mismatch)
+        ]
+        known = [deviation.id for deviation in causes if deviation is not None]
+        if known and len(known) == len(causes):
+            return known[0]
+    return None
+
+
+def _is_wrong_size(difference: Difference) -> bool:
+    return (difference.stage, difference.rule) == ("build", "R9")
+
+
+def _is_same(difference: Difference, name: str, mismatch: Mismatch) -> bool:
+    """Return whether a dot alone, which has a name in the program, shows the same."""
+    if _is_wrong_size(difference):
+        return (difference.name, difference.rule) == (name, mismatch.rule)
+    return mismatch.got == str(difference.evidence)
+
+
+def _dots(case: ProgramCase) -> Iterator[tuple[str, DotCase]]:
+    """Yield each dot of a program with its name, as a case of its own."""
+    for step in case.program.steps:
+        if step.operation == "dot":
+            x, y = (case.program.types[name] for name in step.arguments)
+            dot = DotCase(
+                x,
+                y,
+                DimArgument.of(step.parameter),
+                case.regime if case.regime in REGIMES else "rounding",
+                case.seed,
+                same_variable=len(set(step.arguments)) == 1,
+                gradient_order=case.gradient_order,
+            )
+            yield step.name, dot

@@ -1,0 +1,208 @@
+"""Known deviations of programs: each has its own cause, and hides nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+import pytest
+from packaging.specifiers import SpecifierSet
+from pytensor.graph.basic import Apply
+from pytensor.graph.op import Op
+from test_programs import case_of
+
+from refdot.programs.case import ProgramCase
+from refdot.programs.judgement import Difference
+from refdot.pytensor.deviations import DEVIATIONS
+from refdot.pytensor.programs import graph as graphs
+from refdot.pytensor.programs.deviations import (
+    PROGRAM_DEVIATIONS,
+    ProgramDeviation,
+    known_cause,
+)
+from refdot.pytensor.programs.findings import Observation
+from refdot.pytensor.programs.judge import judge_program
+from refdot.pytensor.target import PyTensorTarget
+
+TARGET = PyTensorTarget()
+BACKENDS = [backend.name for backend in TARGET.backends() if not backend.absent]
+
+
+def causes(case: ProgramCase, lowering: str = "inlined", backend: str = "python"):
+    """Return the kind and the known cause of everything that is wrong with a program."""
+    found = judge_program(TARGET, case, backend, lowering)
+    return [
+        (each.kind, known_cause(Observation(case, each, backend, lowering), TARGET))
+        for each in found
+    ]
+
+
+@pytest.mark.parametrize("deviation", PROGRAM_DEVIATIONS, ids=lambda deviation: deviation.id)
+def test_the_example_shows_the_deviation(deviation: ProgramDeviation):
+    assert deviation.title.endswith(".")
+    assert deviation.cause
+    is_of_version = SpecifierSet(deviation.versions).contains(TARGET.version)
+    backend = next(name for name in deviation.backends or ("python",) if name in BACKENDS)
+    found = [
+        cause
+        for lowering in deviation.lowerings or ("stock", "inlined")
+        for _, cause in causes(deviation.example, lowering, backend)
+    ]
+    assert (deviation.id in found) == is_of_version
+    assert None not in found
+
+
+def test_a_cause_that_dots_have_too_has_the_same_id():
+    of_programs = {deviation.id for deviation in PROGRAM_DEVIATIONS}
+    shared = of_programs & {deviation.id for deviation in DEVIATIONS}
+    assert shared == {
+        "integer-constants-as-floats",
+        "gradients-in-an-inner-graph",
+        "reshape-of-nothing-dropped",
+        "reshape-to-unknown-of-nothing",
+    }
+
+
+def test_the_second_gradient_of_a_softmax_is_a_wrong_number_from_177_on():
+    case = case_of(
+        "x: float64(a: 3); y = scale(x, 0.4); z = softmax(y); return z",
+        regime="large",
+        seed=6,
+        gradient_order=2,
+    )
+    found = causes(case)
+    assert found
+    assert {cause for _, cause in found} == {"softmax-overflows"}
+
+
+class Impostor(NamedTuple):
+    """A mistake in an operation that looks like a known deviation."""
+
+    text: str
+    settings: dict[str, Any]
+    operation: str
+    function: Callable[..., Any]
+    kind: str
+    lowering: str = "inlined"
+
+
+class Failing(Op):
+    """An operation that raises an error when it runs."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def make_node(self, x):
+        return Apply(self, [x], [x.type()])
+
+    def perform(self, node, inputs, outputs):
+        raise self.error
+
+
+def failing(error: Exception) -> Callable[..., Any]:
+    return lambda x, *_: graphs.as_xtensor(Failing(error)(x.values), dims=x.type.dims)
+
+
+def off_by_one(x, y, dim):
+    return graphs.dot(x, y, dim=dim) + graphs.as_xtensor(pt.constant(np.int64(1)), dims=())
+
+
+def nan_where_large(x, dim):
+    nan = graphs.as_xtensor(pt.constant(np.nan), dims=())
+    return graphs.softmax(x, dim=dim) + graphs.as_xtensor(
+        pt.switch(pt.gt(x.values, 0.25), nan.values, 0.0), dims=x.type.dims
+    )
+
+
+IMPOSTORS = {
+    "a softmax of small numbers is NaN": Impostor(
+        "x: float64(a: 9); y = softmax(x); return y", {}, "softmax", nan_where_large, "wrong-value"
+    ),
+    "a softmax that overflows is doubled": Impostor(
+        "x: float64(a: 3); y = softmax(x); return y",
+        {"regime": "large"},
+        "softmax",
+        lambda x, dim: 2 * graphs.softmax(x, dim=dim),
+        "wrong-value",
+    ),
+    "a power of integers has the wrong sign": Impostor(
+        "x: int64(a: 2); y = power(x, 2); return y",
+        {},
+        "power",
+        lambda x, p: -(x * x).astype("float64"),
+        "wrong-value",
+    ),
+    "small integers overflow": Impostor(
+        "x: int64(a: 2); y = negative(x); return y",
+        {},
+        "negative",
+        failing(OverflowError("Python int too large to convert to C long")),
+        "rejected-valid",
+    ),
+    "a softmax of something has no maximum": Impostor(
+        "x: float64(a: 0, b: 2); y = softmax(x, dim='b'); return y",
+        {},
+        "softmax",
+        failing(ValueError("zero-size array to reduction operation maximum which has no identity")),
+        "rejected-valid",
+    ),
+    "a sum of quotients is NaN": Impostor(
+        "x: float64(a: 2?); y: float64(); z = divide(x, y); v = sum(z); return v",
+        {},
+        "sum",
+        lambda x, dim: x.sum(dim=dim) * np.nan,
+        "wrong-value",
+    ),
+    "a product with an integer constant is off by one": Impostor(
+        "x: int64(); y: int64 constant(); z = dot(x, y); return z",
+        {},
+        "dot",
+        off_by_one,
+        "wrong-value",
+    ),
+    "an empty array has another shape": Impostor(
+        "x: float64(a: 2, b: 0); y = negative(x); return y",
+        {},
+        "negative",
+        failing(AssertionError("SpecifyShape: Got shape (2, 1, 0), expected (None, 2, 0).")),
+        "rejected-valid",
+    ),
+}
+
+
+@pytest.mark.parametrize("impostor", IMPOSTORS.values(), ids=IMPOSTORS)
+def test_an_impostor_is_new(monkeypatch, impostor: Impostor):
+    case = case_of(impostor.text, **impostor.settings)
+    assert causes(case, impostor.lowering) == []
+    monkeypatch.setitem(graphs._XTENSOR, impostor.operation, impostor.function)
+    assert (impostor.kind, None) in causes(case, impostor.lowering)
+
+
+def test_an_inner_graph_without_a_dot_is_new():
+    left = "the inner graph of OpFromGraph is left in the compiled gradient graph"
+    difference = Difference("the compiled graph", "R14", "structure", "", left, "compile")
+    case = case_of("x: float64(a: 2); y = exp(x); return y", gradient_order=1)
+    assert known_cause(Observation(case, difference, "python", "stock"), TARGET) is None
+
+
+def test_what_a_dot_alone_shows_is_a_known_deviation_of_dots():
+    case = case_of("x: float64(a: 1); y: float64(a: 1?); z = dot(x, y, dim=()); return z")
+    [(kind, cause)] = causes(case)
+    assert kind == "wrong-shape"
+    assert cause in {deviation.id for deviation in DEVIATIONS}
+
+
+def test_a_wrong_size_of_another_step_is_new(monkeypatch):
+    case = case_of(
+        "x: float64(a: 1); y: float64(a: 1?); z = dot(x, y, dim=()); w = negative(x); return z, w"
+    )
+
+    def forgetful(x):
+        return graphs.as_xtensor(-x.values[pytensor.shared(0) :], dims=("a",))
+
+    monkeypatch.setitem(graphs._XTENSOR, "negative", forgetful)
+    found = causes(case)
+    assert [cause is None for _, cause in found] == [False, True]
