@@ -66,16 +66,22 @@ def _pytensor(target: Target) -> PyTensorTarget:
 
 
 def _cases(arguments: argparse.Namespace) -> list[ProgramCase]:
-    """Return the named programs, each with small and with large numbers, and the random ones."""
+    """Return the named programs, each with small and with large numbers, and the random ones.
+
+    The smoke programs come before random ones.
+    """
     from refdot.programs.case import ProgramCase
     from refdot.programs.named import named_program
     from refdot.programs.random_programs import program_at
+    from refdot.programs.smoke import smoke_programs
 
     cases = []
     for text in arguments.program:
         with usage_errors(f"--program {text}"):
             program = named_program(text)
         cases += [ProgramCase(program, regime, gradient_order=1) for regime in ("unit", "large")]
+    if arguments.programs:
+        cases += smoke_programs()
     return cases + [program_at(arguments.seed, index) for index in range(arguments.programs or 0)]
 
 

@@ -33,7 +33,7 @@ def test_known_mismatches_exit_1_only_if_strict(capsys):
 
 
 def test_a_finding_is_printed_and_its_program_can_be_replayed(tmp_path, capsys):
-    arguments = ["check", "--programs", "15", "--lowering", "inlined", "--report", str(tmp_path)]
+    arguments = ["check", "--programs", "2", "--lowering", "inlined", "--report", str(tmp_path)]
     assert main([*arguments, "--strict"]) == 1
     out = capsys.readouterr().out
     assert ". R8 wrong-gradient: NaN  [known: softmax-overflows]\n" in out

@@ -128,6 +128,13 @@ IMPOSTORS = {
         lambda x, dim: 2 * graphs.softmax(x, dim=dim),
         "wrong-value",
     ),
+    "a result has the digits of float32": Impostor(
+        "x: float64(a: 3); y = exp(x); return y",
+        {},
+        "exp",
+        lambda x: graphs.exp(x).astype("float32").astype("float64"),
+        "wrong-value",
+    ),
     "a power of integers has the wrong sign": Impostor(
         "x: int64(a: 2); y = power(x, 2); return y",
         {},

@@ -45,7 +45,8 @@ def is_explained(seen: Observation, alternative: Alternative) -> bool:
     unexplained = estimate.wrong(got)
     with np.errstate(all="ignore"):
         for other in alternative(seen.case, answer, replicate):
-            unexplained = unexplained & ~_is_near(got, other)
+            # An answer that is only near the correct one is not what a mistake gives.
+            unexplained = unexplained & ~(_is_near(got, other) & estimate.wrong(other))
     return not unexplained.any()
 
 

@@ -1,0 +1,144 @@
+"""Faults that a single dot does not show: each needs another operation before or after it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from planting import Edit
+
+from planted.places import DOT, LOWER, PULLBACK
+
+__all__ = ["FAULTS", "ProgramFault"]
+
+
+@dataclass(frozen=True)
+class ProgramFault:
+    """A mistake in PyTensor that a composition shows.
+
+    Attributes
+    ----------
+    name : str
+        What PyTensor does wrong.
+    steps : int
+        The number of steps of the smallest program that shows it.
+    edits : tuple of Edit
+    lowering : str
+        The lowering with which it shows.
+    """
+
+    name: str
+    steps: int
+    edits: tuple[Edit, ...]
+    lowering: str = "inlined"
+
+
+ELEMWISE = "pytensor.xtensor.rewriting.vectorization:lower_elemwise.fn"
+ALIGNED = "pytensor.xtensor.rewriting.utils:lower_aligned"
+REDUCE = "pytensor.xtensor.rewriting.reduction:lower_reduce.fn"
+TRANSPOSE = "pytensor.xtensor.rewriting.shape:lower_transpose.fn"
+INDEX = "pytensor.xtensor.rewriting.indexing:lower_index.fn"
+SOFTMAX = "pytensor.xtensor.math:softmax"
+RENAME = "pytensor.xtensor.basic:rename"
+SUM_OF_PRODUCT = "pytensor.tensor.rewriting.math:local_sum_prod_of_mul_or_div.fn"
+SUM_OF_GRADIENTS = "pytensor.gradient:_populate_grad_dict"
+STABLE_SOFTMAX = "refdot.pytensor.lowerings.softmax:stable_softmax"
+
+# What a value was computed by, in the source of a rewrite: names of operations, through what only
+# converts or renames.
+_MADE_BY = (
+    "(lambda v: {n for w in __import__('pytensor.graph.traversal', fromlist=['x']).ancestors([v])"
+    " if w.owner for n in [str(getattr(w.owner.op, 'scalar_op', type(w.owner.op).__name__))]"
+    " if 'XTensor' not in n and n != 'Rename'})"
+)
+_IS_DOT = "(lambda v: bool({'Dot', 'Einsum', 'Blockwise'} & " + _MADE_BY + "(v)))"
+_X_TENSOR = "x_tensor = tensor_from_xtensor(x)"
+_Y_TENSOR = "y_tensor = tensor_from_xtensor(y)"
+_TENSOR_INPUTS = "tensor_inputs = [lower_aligned(inp, out_dims) for inp in node.inputs]"
+_TERMS = "reduce(lambda x, y: x + y, terms)"
+
+
+def _fault(name: str, steps: int, where: str, old: str, new: str, lowering="inlined", versions=""):
+    return ProgramFault(name, steps, (Edit(where, old, new, versions),), lowering)
+
+
+# In each: name, steps; then the edit: where, old and new. Formatted by hand.
+# fmt: off
+FAULTS = [
+    _fault("a chain of products is reordered", 2, LOWER, _X_TENSOR,
+           f"{_X_TENSOR}\n    if {_IS_DOT}(x) and x_tensor.ndim == 2: x_tensor = x_tensor.mT"),
+    _fault("the second of two products has its operand transposed", 2, LOWER, _Y_TENSOR,
+           f"{_Y_TENSOR}\n    if {_IS_DOT}(x) and y_tensor.ndim == 2: y_tensor = y_tensor.mT"),
+    _fault("two products of the same operands over different dims are merged", 2,
+           DOT, "Dot(dims=tuple(dim_set))(x, y)",
+           "x.owner.inputs[0].tag.__dict__.setdefault('dots', {}).setdefault("
+           "y.owner.inputs[0], Dot(dims=tuple(dim_set)))(x, y) if x.owner and y.owner"
+           " and x.owner.inputs and y.owner.inputs else Dot(dims=tuple(dim_set))(x, y)"),
+    _fault("a product is moved into exp", 2, LOWER, "# Reshape to match the output shape",
+           f"if 'exp' in {_MADE_BY}(x): from pytensor.tensor import exp, log;"
+           " out_tensor = exp(einsum(einsum_str, log(x_tensor), y_tensor))"),
+    _fault("the sign before a product is lost", 2, LOWER, _X_TENSOR,
+           f"{_X_TENSOR}\n    if x.owner and {_MADE_BY}(x) == {{'neg'}}: x_tensor = -x_tensor"),
+    _fault("a rename of a result is undone", 3, LOWER, "dim_to_char[d] for d in y.type.dims",
+           "dim_to_char[d] for d in (y.owner.inputs[0] if y.owner"
+           f" and type(y.owner.op).__name__ == 'Rename' and {_MADE_BY}(y) else y).type.dims"),
+    _fault("a constant beside a result has the wrong dims", 2, LOWER, _Y_TENSOR,
+           f"{_Y_TENSOR}\n    if {_MADE_BY}(x) and not {_MADE_BY}(y) and y_tensor.ndim == 2 and"
+           " 'Constant' in type(y.owner.inputs[0]).__name__: y_tensor = y_tensor.mT"),
+    _fault("a softmax of a product is over every dim", 2, SOFTMAX, "exp_x.sum(dim=dim)",
+           "exp_x.sum(dim=None if x.owner and type(x.owner.op).__name__ == 'Dot' else dim)"),
+    _fault("a softmax is over the other dim", 1, SOFTMAX, "exp_x.sum(dim=dim)",
+           "exp_x.sum(dim=[d for d in x.dims if d != dim and (d,) != dim]"
+           " if dim is not None and len(x.dims) == 2 and len(dim) == 1 else dim)"),
+    _fault("a softmax overflows from scores of 700 on", 1, STABLE_SOFTMAX,
+           "if FusibleSymbolicOp is not None:",
+           "return (e := pt.exp(tensor)) / e.sum(axis=axes, keepdims=True)\n"
+           "    if FusibleSymbolicOp is not None:", "direct"),
+    _fault("a residual connection of a product is dropped", 2, ELEMWISE, _TENSOR_INPUTS,
+           f"{_TENSOR_INPUTS}\n    if str(node.op.scalar_op) == 'add' and"
+           f" [{_IS_DOT}(i) for i in node.inputs] == [True, False]: tensor_inputs[1] ="
+           " tensor_inputs[1].zeros_like()"),
+    _fault("a product times itself is the product", 2, ELEMWISE, _TENSOR_INPUTS,
+           f"{_TENSOR_INPUTS}\n    if str(node.op.scalar_op) == 'mul' and"
+           f" node.inputs[0] is node.inputs[1] and {_IS_DOT}(node.inputs[0]): tensor_inputs[1] ="
+           " tensor_inputs[1].ones_like()"),
+    _fault("operands with the same dims are aligned by position", 1, ALIGNED,
+           "ds_order = tuple(inp_dims.get(dim, \"x\") for dim in out_dims)",
+           "ds_order = tuple(range(x.ndim)) if len(out_dims) == x.ndim else"
+           " tuple(inp_dims.get(dim, \"x\") for dim in out_dims)"),
+    _fault("a dim that an operand lacks is added last", 2, ALIGNED,
+           "ds_order = tuple(inp_dims.get(dim, \"x\") for dim in out_dims)",
+           "ds_order = tuple(sorted((inp_dims.get(dim, \"x\") for dim in out_dims),"
+           " key=lambda i: i == 'x'))"),
+    _fault("the sum of a product over one dim is over its first", 2, REDUCE,
+           "reduce_axis = [x_dims.index(dim) for dim in reduce_dims]",
+           "reduce_axis = [0] if len(reduce_dims) == 1 and"
+           f" {_IS_DOT}(x) else [x_dims.index(dim) for dim in reduce_dims]"),
+    _fault("the transposition of a product is also a reflection", 2, TRANSPOSE,
+           "x_tensor_transposed = x_tensor.transpose(perm)",
+           "x_tensor_transposed = x_tensor.transpose(perm)\n"
+           f"    if {_IS_DOT}(x): x_tensor_transposed = x_tensor_transposed[::-1]"),
+    _fault("an index of a product is one of its other dim", 2, INDEX,
+           "x_tensor_indexed, x_tensor_indexed_dims = _lower_index(node)",
+           "x_tensor_indexed, x_tensor_indexed_dims = _lower_index(node)\n"
+           f"    if {_IS_DOT}(node.inputs[0]) and x_tensor_indexed.ndim:"
+           " x_tensor_indexed = x_tensor_indexed[::-1]"),
+    _fault("a cotangent is dropped where a result is used twice", 2, SUM_OF_GRADIENTS, _TERMS,
+           f"terms[0] if var.owner else {_TERMS}"),
+    _fault("a cotangent is doubled where a result is used twice", 2, SUM_OF_GRADIENTS, _TERMS,
+           f"{_TERMS} + terms[-1] if var.owner and len(terms) > 1 else {_TERMS}"),
+    _fault("the third cotangent of a value is dropped", 2, SUM_OF_GRADIENTS, _TERMS,
+           "reduce(lambda x, y: x + y, terms[:2])"),
+    _fault("cotangents of a result add up in float32", 2, SUM_OF_GRADIENTS, _TERMS,
+           "reduce(lambda x, y: (x.astype('float32') + y.astype('float32')).astype(x.dtype), terms)"
+           f" if var.owner and getattr(var, 'dtype', '') == 'float64' else {_TERMS}"),
+    _fault("the gradient of a quotient ignores the divisor", 1,
+           f"pytensor.scalar.basic:TrueDiv.{PULLBACK}", "-(gz * x) / (y * y)",
+           "(gz * x * 0) / (y * y)"),
+    _fault("the gradient of exp is its argument", 1, f"pytensor.scalar.basic:Exp.{PULLBACK}",
+           "gz * exp(x)", "gz * x"),
+    _fault("a factor that is moved out of a sum is lost", 2, SUM_OF_PRODUCT,
+           "outer_term * reduced_inner_term", "reduced_inner_term"),
+    _fault("a divisor that is moved out of a sum multiplies it", 2, SUM_OF_PRODUCT,
+           "reduced_inner_term / outer_term", "reduced_inner_term * outer_term"),
+]
+# fmt: on

@@ -1,0 +1,32 @@
+"""The programs that are judged first are short, valid and varied."""
+
+from refdot.programs.categories import count_programs_by_category
+from refdot.programs.smoke import smoke_programs
+
+
+def test_they_have_every_operation_but_those_of_gradients():
+    counts = count_programs_by_category(smoke_programs())
+    absent = {
+        name for name, count in counts.items() if name.startswith("operation: ") and count == 0
+    }
+    assert absent == set()
+
+
+def test_they_have_gradients_constants_and_large_numbers():
+    counts = count_programs_by_category(smoke_programs())
+    for name in (
+        "value regime: large",
+        "gradient order: 2",
+        "origin: constant",
+        "dtype: float32",
+        "a value is used twice",
+        "a value meets itself under another name",
+        "a dot of a dot",
+        "a softmax of a dot",
+        "a dot of a softmax",
+    ):
+        assert counts[name], name
+
+
+def test_they_are_distinct():
+    assert len(set(smoke_programs())) == len(smoke_programs())
