@@ -202,6 +202,12 @@ def test_what_a_dot_alone_shows_is_a_known_deviation_of_dots():
     assert cause in {deviation.id for deviation in DEVIATIONS}
 
 
+@pytest.mark.skipif("numba" not in BACKENDS, reason="numba cannot run here")
+def test_an_error_of_a_dot_is_known_although_its_message_has_addresses():
+    case = case_of("x: int64(a: 2?, b: 3?); y = dot(x, x, dim='b'); z = negative(y); return z")
+    assert causes(case, "inlined", "numba") == [("rejected-valid", "integer-batches-in-numba")]
+
+
 def test_a_wrong_size_of_another_step_is_new(monkeypatch):
     case = case_of(
         "x: float64(a: 1); y: float64(a: 1?); z = dot(x, y, dim=()); w = negative(x); return z, w"

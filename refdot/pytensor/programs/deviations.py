@@ -17,6 +17,7 @@ from packaging.specifiers import SpecifierSet
 
 from refdot.cases.case import REGIMES, DimArgument, DotCase
 from refdot.judging.comparison import every_mismatch
+from refdot.judging.fingerprints import fingerprint
 from refdot.programs.case import ProgramCase
 from refdot.programs.interpretation import NUMPY, interpret
 from refdot.programs.judgement import Difference
@@ -315,7 +316,9 @@ def _is_same(difference: Difference, name: str, mismatch: Mismatch) -> bool:
     """Return whether a dot alone, which has a name in the program, shows the same."""
     if _is_wrong_size(difference):
         return (difference.name, difference.rule) == (name, mismatch.rule)
-    return mismatch.got == str(difference.evidence)
+    raised = difference.evidence
+    message = f"{raised.type}: {fingerprint(raised, mismatch.case)}"
+    return mismatch.stage == raised.stage and mismatch.detail.endswith(message)
 
 
 def _dots(case: ProgramCase) -> Iterator[tuple[str, DotCase]]:

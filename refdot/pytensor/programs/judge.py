@@ -23,7 +23,7 @@ from refdot.pytensor.target.structure import compiled_nodes, unlowered_nodes
 from refdot.pytensor.target.target import PyTensorTarget
 from refdot.targets.outcome import REPLICATES, Raised
 from refdot.tensor import NamedTensor
-from refdot.text import one_line
+from refdot.text import one_line, shortened
 
 __all__ = ["judge_program"]
 
@@ -145,7 +145,7 @@ def _failed_rewrite(raised: Raised) -> Difference:
 
 
 def _failure(raised: Raised, rule: str, kind: str, expected: str) -> Difference:
-    got = f"{raised.type}: {' '.join(raised.message.split())}"
+    got = shortened(f"{raised.type}: {' '.join(raised.message.split())}")
     return Difference(raised.stage, rule, kind, expected, got, raised.stage, evidence=raised)
 
 
