@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -10,17 +10,29 @@ import numpy as np
 from refdot.cases.case import REGIMES
 from refdot.programs.estimates import Estimate
 from refdot.programs.evaluation import estimate
-from refdot.programs.gradients import gradient
+from refdot.programs.gradients import gradient, pushforward
 from refdot.programs.program import Program
+from refdot.programs.vectorization import vectorized
 from refdot.tensor import NamedTensor
 
-__all__ = ["PROGRAM_REGIMES", "ProgramCase"]
+__all__ = ["BATCH_DIM", "BUILDS", "PROGRAM_REGIMES", "ProgramCase"]
 
 PROGRAM_REGIMES = {
     "unit": "numbers between -1 and 1",
     **REGIMES,
     "large": "numbers between -1,000 and 1,000: where they are exponents, exp overflows",
 }
+# How a target makes a graph of a program and its derivatives.
+BUILDS = {
+    "plain": "the gradient is taken of the lowered graph",
+    "stabilized": "the gradient is taken of the lowered graph after canonicalize and stabilize",
+    "unlowered": "the gradient is taken before the graph is lowered",
+    "vectorized": "a batch dim is added to a finished graph",
+    "forward": "tangents of the inputs are pushed forward",
+}
+# No other dim has this name.
+BATCH_DIM = "batch_of_all"
+_BATCH_SIZE = 2
 
 
 @dataclass(frozen=True)
@@ -35,6 +47,8 @@ class ProgramCase:
         The seed of these numbers.
     gradient_order : int
         The highest order of derivatives to compute: 0, 1 or 2.
+    built : str
+        How the graph is made, one of `BUILDS`.
 
     Examples
     --------
@@ -57,12 +71,14 @@ class ProgramCase:
     regime: str = "unit"
     seed: int = 0
     gradient_order: int = 0
+    built: str = "plain"
 
     def __str__(self) -> str:
         notes = [
             "" if self.regime == "unit" else self.regime,
             f"seed {self.seed}" if self.seed else "",
             ["", "gradient", "second gradient"][self.gradient_order],
+            "" if self.built == "plain" else self.built,
         ]
         suffix = f"  [{', '.join(filter(None, notes))}]" if any(notes) else ""
         return f"{self.program}{suffix}"
@@ -89,15 +105,33 @@ class ProgramCase:
 
         The first pulls a cotangent of each floating-point output back to the inputs. The second
         pulls a cotangent of each of these gradients back to the inputs. There are none if no input
-        or no output has a gradient.
+        or no output has a gradient. In forward mode, there is only the program of the tangents of
+        the outputs.
         """
         found: list[Program] = []
+        if self.is_forward:
+            return (pushforward(self.program, self.differentiated, self.differentiable),)
         program, sources = self.program, self.differentiated
         for _ in range(self.gradient_order if sources and self.differentiable else 0):
             program = gradient(program, sources, self.differentiable)
             sources = program.outputs
             found.append(program)
         return tuple(found)
+
+    @property
+    def is_forward(self) -> bool:
+        """Whether tangents of outputs are computed in place of gradients."""
+        can_differentiate = self.gradient_order and self.differentiated and self.differentiable
+        return self.built == "forward" and bool(can_differentiate)
+
+    @property
+    def computed(self) -> ProgramCase:
+        """The case that the graph computes: it has the batch dim that is added, as the first."""
+        if self.built != "vectorized":
+            return self
+        inputs = [name for name, operand in self.program.inputs if operand.origin == "input"]
+        program = vectorized(self.program, BATCH_DIM, _BATCH_SIZE, inputs)
+        return replace(self, program=program, built="plain")
 
     def values(self, program: Program, replicate: int = 0) -> dict[str, NamedTensor]:
         """Return the value of each input of the program or of one of its derivatives.

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Set
 from itertools import chain
 
 from refdot.cases.case import CONTENTS, LAYOUTS, ORIGINS
-from refdot.programs.case import PROGRAM_REGIMES, ProgramCase
+from refdot.programs.case import BUILDS, PROGRAM_REGIMES, ProgramCase
 from refdot.programs.operations import OPERATIONS
 from refdot.programs.program import DTYPES
 
@@ -63,6 +63,7 @@ _PROPERTIES: dict[str, tuple[Iterable[object], Callable[[ProgramCase], Set[objec
     "number of outputs": (range(1, 4), lambda case: {len(case.program.outputs)}),
     "value regime": (PROGRAM_REGIMES, lambda case: {case.regime}),
     "gradient order": (range(3), lambda case: {case.gradient_order}),
+    "built": (BUILDS, lambda case: {case.built}),
     "dtype": (DTYPES, lambda case: {each.dtype for _, each in case.program.inputs}),
     "size": (range(6), lambda case: {n for _, each in case.program.inputs for n in each.shape}),
     "layout": (LAYOUTS, lambda case: {each.layout for _, each in case.program.inputs}),

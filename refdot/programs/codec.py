@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from refdot.cases.case import Operand
 from refdot.cases.codec import OperandRecord, check_choice
 from refdot.errors import DotError
-from refdot.programs.case import PROGRAM_REGIMES, ProgramCase
+from refdot.programs.case import BUILDS, PROGRAM_REGIMES, ProgramCase
 from refdot.programs.notation import step
 from refdot.programs.program import Program
 
@@ -31,9 +31,11 @@ class ProgramCaseRecord(Struct, forbid_unknown_fields=True):
     regime: str = "unit"
     seed: Annotated[int, Meta(ge=0, lt=1 << 32)] = 0
     gradient_order: Annotated[int, Meta(ge=0, le=2)] = 0
+    built: str = "plain"
 
     def __post_init__(self) -> None:
         check_choice("regime", self.regime, PROGRAM_REGIMES)
+        check_choice("built", self.built, BUILDS)
         try:
             self.case  # noqa: B018  # the program is checked when it is made
         except DotError as error:
@@ -50,6 +52,7 @@ class ProgramCaseRecord(Struct, forbid_unknown_fields=True):
             case.regime,
             case.seed,
             case.gradient_order,
+            case.built,
         )
 
     @property
@@ -60,7 +63,7 @@ class ProgramCaseRecord(Struct, forbid_unknown_fields=True):
             tuple(map(step, self.steps)),
             tuple(self.outputs),
         )
-        return ProgramCase(program, self.regime, self.seed, self.gradient_order)
+        return ProgramCase(program, self.regime, self.seed, self.gradient_order, self.built)
 
 
 def program_case_to_json(case: ProgramCase) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from hypothesis.strategies import DrawFn
 from refdot.cases.case import CONTENTS, LAYOUTS, ORIGINS, Operand
 from refdot.cases.names import NAME_POOLS
 from refdot.cases.strategies import choices
-from refdot.programs.case import ProgramCase
+from refdot.programs.case import BUILDS, ProgramCase
 from refdot.programs.operations import OPERATIONS, Parameter, result_type
 from refdot.programs.program import Program, Step
 
@@ -52,6 +52,7 @@ _REGIMES = (
     *("large",) * 4,
     "special",
 )
+_BUILDS = ("plain",) * 9 + tuple(BUILDS)
 _ORIGINS = ("input",) * 8 + ORIGINS
 _CONTENTS = ("drawn",) * 12 + CONTENTS
 
@@ -125,7 +126,11 @@ def program_cases(draw: DrawFn) -> ProgramCase:
     order = draw(choices((0, 1, 1, 2)))
     case = ProgramCase(program, draw(choices(_REGIMES)), draw(choices(range(100))))
     is_smooth = len(dtypes) == 1 and bool(case.differentiable)
-    return ProgramCase(program, case.regime, case.seed, order if is_smooth else 0)
+    order = order if is_smooth else 0
+    built = draw(choices(_BUILDS))
+    # Without a gradient, most are equal.
+    built = built if order or built == "vectorized" else "plain"
+    return ProgramCase(program, case.regime, case.seed, order, built)
 
 
 def _input(

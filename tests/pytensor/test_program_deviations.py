@@ -188,6 +188,28 @@ def test_an_impostor_is_new(monkeypatch, impostor: Impostor):
     assert (impostor.kind, None) in causes(case, impostor.lowering)
 
 
+def test_a_tangent_that_is_doubled_is_new(monkeypatch):
+    case = case_of(
+        "x: float64(a: 2); y: float64(a: 2); v = dot(x, y); return v",
+        gradient_order=1,
+        built="forward",
+    )
+    pushforward = graphs.pushforward
+    monkeypatch.setattr(
+        graphs, "pushforward", lambda *args, **kw: [2 * each for each in pushforward(*args, **kw)]
+    )
+    assert causes(case) == [("wrong-gradient", None)]
+
+
+def test_a_missing_gradient_of_a_lowered_graph_is_new(monkeypatch):
+    def absent(*args, **kw):
+        raise NotImplementedError("pullback not implemented for Dot{dims=('a',)}")
+
+    monkeypatch.setattr(pytensor, "grad", absent)
+    case = case_of("x: float64(a: 2); v = dot(x, x); return v", gradient_order=1)
+    assert causes(case) == [("rejected-valid", None)]
+
+
 def test_an_inner_graph_without_a_dot_is_new():
     left = "the inner graph of OpFromGraph is left in the compiled gradient graph"
     difference = Difference("the compiled graph", "R14", "structure", "", left, "compile")

@@ -12,6 +12,8 @@ from refdot.programs.case import ProgramCase
 from refdot.programs.judgement import Difference
 from refdot.programs.named import named_program
 from refdot.pytensor.programs import graph as graphs
+from refdot.pytensor.programs.answers import answers_of
+from refdot.pytensor.programs.deviations import PROGRAM_DEVIATIONS
 from refdot.pytensor.programs.findings import Observation
 from refdot.pytensor.programs.judge import judge_program
 from refdot.pytensor.programs.reproducer import _CODE, program_reproducer
@@ -56,6 +58,20 @@ RIGHT = {
         seed=3,
         gradient_order=1,
     ),
+    "the gradient after rewrites": case_of(
+        "x: float64(a: 2); y = softmax(x); return y", gradient_order=2, built="stabilized"
+    ),
+    "a batch dim is added": case_of(
+        "x: float64(a: 2?, b: 3); y: float64 constant(b: 3); z = dot(y, x); w = exp(z); "
+        "return w, z",
+        gradient_order=1,
+        built="vectorized",
+    ),
+    "tangents": case_of(
+        "x: float64(a: 2?, b: 3); y: float64(b: 3); z = dot(y, x); w = exp(z); return w",
+        gradient_order=1,
+        built="forward",
+    ),
     "names that the script uses": case_of(
         "np: float64 unaligned(a: 2); sys: float64(a: 2); dot = dot(np, sys, dim=()); "
         "values = exp(dot); return values, dot"
@@ -66,11 +82,7 @@ RIGHT = {
 @pytest.mark.parametrize("replicate", range(2))
 @pytest.mark.parametrize("case", RIGHT.values(), ids=RIGHT)
 def test_a_script_passes_where_nothing_is_wrong(case, replicate, tmp_path):
-    orders = ["gradient", "second gradient"][: case.gradient_order]
-    names = case.program.outputs + tuple(
-        f"{order} of {name}" for order in orders for name in case.differentiable
-    )
-    for name in names:
+    for name in [answer.name for answer in answers_of(case)]:
         wrong = Difference(name, "R6", "wrong-value", "1.0", "nan", replicate=replicate)
         assert run_script(script(tmp_path, case, wrong))[0] == 0
 
@@ -138,6 +150,16 @@ def test_a_rewrite_that_fails_raises_in_the_script(tmp_path):
     code, namespace = run_script(script(tmp_path, case, failure, "stock"))
     assert code == 1
     assert str(namespace["raised"]).startswith(failure.got.split(": ")[1][:20])
+
+
+@pytest.mark.parametrize("built", ["unlowered", "forward"])
+def test_a_deviation_of_another_way_to_build_is_shown(built, tmp_path):
+    [example] = [
+        deviation.example for deviation in PROGRAM_DEVIATIONS if deviation.example.built == built
+    ]
+    found = judge_program(TARGET, example, lowering="inlined")
+    assert found
+    assert run_script(script(tmp_path, example, found[0]))[0] == 1
 
 
 def test_an_error_is_shown(tmp_path):

@@ -1,10 +1,12 @@
 """Programs on PyTensor are built as they are written, and judged."""
 
 import operator
+from dataclasses import replace
 
 import pytensor
 import pytest
-from pytensor.graph.basic import Constant
+from pytensor.graph.basic import Apply, Constant
+from pytensor.graph.op import Op
 
 from refdot.programs.case import ProgramCase
 from refdot.programs.gradients import gradient
@@ -103,7 +105,7 @@ def test_constants_and_shared_variables_are_in_the_graph():
 
 
 def test_random_programs_of_small_integers_are_right():
-    cases = [program_at(0, index) for index in range(40)]
+    cases = [replace(program_at(0, index), built="plain") for index in range(40)]
     exact = [
         case
         for case in cases
@@ -193,10 +195,10 @@ def test_values_are_judged_if_the_gradient_fails(monkeypatch):
 def test_a_rewrite_that_fails_is_a_mismatch_and_the_values_are_judged(monkeypatch):
     lower = graphs.lower
 
-    def failing(graph, outputs):
+    def failing(case, graph):
         if pytensor.config.on_opt_error == "raise":
             raise ValueError("a rewrite")
-        return lower(graph, outputs)
+        return lower(case, graph)
 
     monkeypatch.setattr(graphs, "lower", failing)
     case = case_of("x: float64(a: 2); y = dot(x, x); return y")
@@ -206,10 +208,8 @@ def test_a_rewrite_that_fails_is_a_mismatch_and_the_values_are_judged(monkeypatc
 
 
 def test_an_xtensor_that_is_left_is_a_mismatch(monkeypatch):
-    monkeypatch.setattr(
-        graphs, "lower", lambda graph, outputs: [graph.values[name].values for name in outputs]
-    )
     case = case_of("x: float64(a: 2); y = dot(x, x); return y")
+    monkeypatch.setattr(graphs, "lower", lambda case, graph: [graph.values["y"].values])
     assert judged(case)[0] == (
         "the lowered graph: R14 structure: expected only tensor operations, "
         "got an xtensor is left in the forward graph"
@@ -232,3 +232,104 @@ def test_each_replicate_is_judged_with_its_own_numbers(monkeypatch):
     [found] = judged(case)
     second = case.values(case.program, 1)["x"].data
     assert found == f"y: R6 wrong-value: expected a=0: {-second[0]}, got a=0: {-first[0]}"
+
+
+WAYS = {
+    "chain": case_of(
+        "x: float64(a: 2?, b: 3); y: float64(b: 3, c: 2?); v = dot(x, y); w = exp(v); return w",
+        gradient_order=1,
+    ),
+    "gram": ProgramCase(named_program("gram"), gradient_order=2),
+    "attention": ProgramCase(named_program("attention:layers=1"), gradient_order=1),
+    "a shared variable and a constant": case_of(
+        "x: float64 shared(a: 2?, b: 3); y: float64 constant(b: 3); z: float64(a: 2); "
+        "v = dot(x, y); w = multiply(v, z); return w",
+        gradient_order=1,
+    ),
+}
+
+
+@pytest.mark.parametrize("built", ["stabilized", "vectorized", "forward"])
+@pytest.mark.parametrize("case", WAYS.values(), ids=WAYS)
+def test_programs_are_right_however_they_are_built(case, built):
+    assert judged(replace(case, built=built)) == []
+
+
+def test_rewrites_before_the_gradient_can_break_it(monkeypatch):
+    case = replace(WAYS["chain"], built="stabilized")
+    rewrite_graph = graphs.rewrite_graph
+
+    def wrong(outputs, include, **settings):
+        found = rewrite_graph(outputs, include=include, **settings)
+        return [2 * each for each in found] if "canonicalize" in include else found
+
+    monkeypatch.setattr(graphs, "rewrite_graph", wrong)
+    assert ("w", "R6", "wrong-value") in kinds(case)
+    assert judged(WAYS["chain"]) == []
+
+
+def test_a_batch_dim_at_the_wrong_place_is_found(monkeypatch):
+    case = replace(WAYS["chain"], built="vectorized", gradient_order=0)
+    vectorize_graph = graphs.vectorize_graph
+
+    def wrong(outputs, replacements):
+        found = vectorize_graph(outputs, replacements)
+        return [graphs.as_xtensor(each.values[::-1], dims=each.type.dims) for each in found]
+
+    monkeypatch.setattr(graphs, "vectorize_graph", wrong)
+    assert kinds(case) == [("w", "R6", "wrong-value")]
+
+
+def test_a_wrong_tangent_is_found(monkeypatch):
+    case = replace(WAYS["chain"], built="forward")
+    pushforward = graphs.pushforward
+    monkeypatch.setattr(
+        graphs, "pushforward", lambda *args, **kw: [-each for each in pushforward(*args, **kw)]
+    )
+    assert kinds(case) == [("tangent of w", "R8", "wrong-gradient")]
+
+
+def test_the_gradient_of_a_dot_that_is_not_lowered_is_absent_or_right():
+    case = replace(WAYS["gram"], built="unlowered")
+    found = judge_program(TARGET, case, lowering="inlined")
+    assert [(each.kind, each.got[:50]) for each in found] in (
+        [],
+        [("rejected-valid", "NotImplementedError: pullback not implemented for ")],
+    )
+
+
+class Misbehaving(Op):
+    """An operation on one array that writes to it, or answers anew at each call."""
+
+    def __init__(self, manner: str) -> None:
+        self.manner = manner
+        self.calls = 0
+
+    def make_node(self, x):
+        return Apply(self, [x], [x.type()])
+
+    def perform(self, node, inputs, outputs):
+        self.calls += 1
+        out = inputs[0].copy() if self.manner != "an input's" else inputs[0]
+        if self.manner == "written to":
+            inputs[0][...] = 7
+        if self.manner == "another answer":
+            out = out + (self.calls - 1)
+        outputs[0][0] = out
+
+
+CONDUCT = {
+    "written to": ("an input", "R12", "side-effect"),
+    "an input's": ("an output", "R12", "side-effect"),
+    "another answer": ("y", "R10", "nondeterminism"),
+}
+
+
+@pytest.mark.parametrize("manner", CONDUCT)
+def test_misconduct_is_found(monkeypatch, manner):
+    op = Misbehaving(manner)
+    monkeypatch.setitem(
+        graphs._XTENSOR, "negative", lambda x: graphs.as_xtensor(op(x.values), dims=x.type.dims)
+    )
+    case = case_of("x: float64(a: 2); y = negative(x); return y")
+    assert CONDUCT[manner] in kinds(case)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from itertools import combinations
 from typing import TypeAlias
 
 import numpy as np
 
 from refdot.programs.case import ProgramCase
+from refdot.programs.gradients import pushforward
 from refdot.programs.interpretation import NUMPY, interpret
 from refdot.programs.program import Program, Step
 from refdot.pytensor.programs.answers import Answer, answers_of, estimates_of
@@ -26,6 +28,7 @@ __all__ = [
     "sums_before_quotients",
     "with_float_constants",
     "with_integer_powers",
+    "with_lost_tangents",
 ]
 
 Alternative: TypeAlias = Callable[[ProgramCase, Answer, int], Iterator[Array]]
@@ -156,6 +159,42 @@ def with_float_constants(case: ProgramCase, answer: Answer, replicate: int) -> I
     values = case.values(answer.program, replicate)
     values |= {name: rounded(values[name]) for name in constants}
     yield interpret(answer.program, values, NUMPY)[answer.output].data
+
+
+def with_lost_tangents(case: ProgramCase, answer: Answer, replicate: int) -> Iterator[Array]:
+    """Yield a tangent without those of some inputs, or of outputs that others depend on."""
+    values = case.values(answer.program, replicate)
+    results = interpret(case.program, values, NUMPY)
+    tangents = [name for name, _ in answer.program.inputs if name not in case.program.types]
+    position = answer.program.outputs.index(answer.output)
+    for program in (case.program, _with_outputs_cut(case.program)):
+        forward = pushforward(program, case.differentiated, case.differentiable)
+        cut = {name: results[name.removesuffix(_CUT)] for name, _ in program.inputs}
+        for count in range(len(tangents) + 1):
+            for lost in combinations(tangents, count):
+                zeros = {
+                    name: NamedTensor(np.zeros_like(values[name].data), values[name].dims)
+                    for name in lost
+                }
+                found = interpret(forward, values | cut | zeros, NUMPY)
+                yield found[forward.outputs[position]].data
+
+
+_CUT = "_as_an_input"
+
+
+def _with_outputs_cut(program: Program) -> Program:
+    """Return a program in which no output depends on another one, which is an input there."""
+    cut = [name for name in program.outputs if name in program.step_of]
+    inputs = tuple((f"{name}{_CUT}", program.types[name]) for name in dict.fromkeys(cut))
+    steps = tuple(
+        replace(
+            step,
+            arguments=tuple(f"{name}{_CUT}" if name in cut else name for name in step.arguments),
+        )
+        for step in program.steps
+    )
+    return Program((*program.inputs, *inputs), steps, program.outputs)
 
 
 def _new_names(program: Program, name: str, *stems: str) -> list[str]:

@@ -50,11 +50,12 @@ def answers_of(case: ProgramCase) -> Iterator[Answer]:
     ['gram', 'gradient of x']
     """
     types = case.program.types
+    names = case.differentiated if case.is_forward else case.differentiable
     for name in case.program.outputs:
         yield Answer(name, 0, case.program, name, types[name].dims)
     for order, program in enumerate(case.derivatives, 1):
-        for name, bar in zip(case.differentiable, program.outputs, strict=True):
-            label = f"{_ORDERS[order - 1]} of {name}"
+        for name, bar in zip(names, program.outputs, strict=True):
+            label = f"{'tangent' if case.is_forward else _ORDERS[order - 1]} of {name}"
             yield Answer(label, order, program, bar, types[name].dims)
 
 

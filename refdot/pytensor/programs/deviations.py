@@ -31,6 +31,7 @@ from refdot.pytensor.programs.alternatives import (
     sums_before_quotients,
     with_float_constants,
     with_integer_powers,
+    with_lost_tangents,
 )
 from refdot.pytensor.programs.findings import Observation
 from refdot.pytensor.programs.judge import judge_program
@@ -109,8 +110,10 @@ def known_cause(seen: Observation, target: PyTensorTarget) -> str | None:
     return _cause_in_a_dot(seen, target)
 
 
-def _case(text: str, regime: str = "unit", gradient_order: int = 0) -> ProgramCase:
-    return ProgramCase(program(text.replace("; ", "\n")), regime, 0, gradient_order)
+def _case(
+    text: str, regime: str = "unit", gradient_order: int = 0, built: str = "plain"
+) -> ProgramCase:
+    return ProgramCase(program(text.replace("; ", "\n")), regime, 0, gradient_order, built)
 
 
 @_known(
@@ -241,6 +244,40 @@ def gradients_in_an_inner_graph(seen: Observation, target: PyTensorTarget) -> bo
     operations = {step.operation for step in seen.case.program.steps}
     left = "the inner graph of OpFromGraph is left in the compiled gradient graph"
     return seen.difference.got == left and "dot" in operations
+
+
+@_known(
+    "rejected-valid",
+    _case("x: float64(a: 2?); y = dot(x, x); return y", gradient_order=1, built="unlowered"),
+)
+def no_gradients_of_xtensors(seen: Observation, target: PyTensorTarget) -> bool:
+    """A dot has no gradient before it is lowered.
+
+    The operations of xtensors have no `pullback`. As soon as a version has it, it is judged.
+    """
+    raised = seen.difference.evidence
+    message = "^pullback not implemented for "
+    is_absent = isinstance(raised, Raised) and is_error(raised, "NotImplementedError", message)
+    return is_absent and seen.case.built == "unlowered"
+
+
+@_known(
+    "wrong-gradient",
+    _case(
+        "x: float64(a: 2?); y: float64(a: 2?); v = add(x, y); w = power(v, 2); return w",
+        gradient_order=1,
+        built="forward",
+    ),
+)
+def tangents_replace_each_other(seen: Observation, target: PyTensorTarget) -> bool:
+    """In forward mode, some of the tangents are lost.
+
+    `pushforward_through_pullback` (gradient.py) pulls tangents back through the gradients of the
+    inputs. `pullback` keeps one cotangent of each variable, but the gradients of x and y are one
+    variable if only x + y is used; and it does not add the gradient of an output that another
+    output depends on.
+    """
+    return seen.case.is_forward and is_explained(seen, with_lost_tangents)
 
 
 def _is_caused_by(rewrite: str, seen: Observation, target: PyTensorTarget) -> bool:

@@ -2,22 +2,24 @@
 
 import operator
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
+from pytensor.gradient import pushforward
 from pytensor.graph.rewriting.utils import rewrite_graph
 from pytensor.xtensor import as_xtensor, dot
 from pytensor.xtensor.math import exp, softmax
+from pytensor.xtensor.vectorization import vectorize_graph
 
 from refdot.cases.case import Operand
 from refdot.programs.case import ProgramCase
 from refdot.programs.interpretation import interpret
 from refdot.programs.operations import result_type
 from refdot.programs.program import Program
-from refdot.pytensor.target.graph import variable_of
+from refdot.pytensor.target.graph import is_input, variable_of
 from refdot.tensor import Array
 
 __all__ = ["Derivative", "ProgramGraph", "build", "derivatives", "lower", "readable"]
@@ -85,6 +87,11 @@ class ProgramGraph:
 
 def build(case: ProgramCase) -> ProgramGraph:
     """Build the graph of a program; only the sizes that the program marks as static are static."""
+    graph = _built(case)
+    return _vectorized(case, graph) if case.built == "vectorized" else graph
+
+
+def _built(case: ProgramCase) -> ProgramGraph:
     program = case.program
     arrays = case.values(program)
 
@@ -98,10 +105,33 @@ def build(case: ProgramCase) -> ProgramGraph:
     return ProgramGraph(variables, interpret(program, xtensors, _XTENSOR))
 
 
-def lower(graph: ProgramGraph, outputs: Sequence[str]) -> list[Any]:
-    """Lower outputs of a graph to tensors, together, with the lowering that is installed."""
-    tensors = [graph.values[name].values for name in outputs]
-    return list(rewrite_graph(tensors, include=("lower_xtensor",), clone=True))
+def _vectorized(case: ProgramCase, graph: ProgramGraph) -> ProgramGraph:
+    """Return the graph with a batch dim in its inputs and, first, in its outputs."""
+    inputs = dict(case.computed.program.inputs)
+    variables, batched = dict(graph.variables), {}
+    for name, variable in graph.variables.items():
+        if is_input(variable):
+            operand = inputs[name]
+            variables[name] = pt.tensor(name, dtype=operand.dtype, shape=operand.static_shape)
+            batched[graph.values[name]] = as_xtensor(variables[name], dims=operand.dims)
+    outputs = list(dict.fromkeys(case.program.outputs))
+    found = vectorize_graph([graph.values[name] for name in outputs], batched)
+    types = case.computed.program.types
+    values = {
+        name: value.transpose(*types[name].dims) for name, value in zip(outputs, found, strict=True)
+    }
+    return ProgramGraph(variables, values)
+
+
+def lower(case: ProgramCase, graph: ProgramGraph) -> list[Any]:
+    """Lower the outputs of a case to tensors, together, with the lowering that is installed."""
+    tensors = [graph.values[name].values for name in case.program.outputs]
+    more = ("canonicalize", "stabilize") if case.built == "stabilized" else ()
+    return _rewritten(tensors, *more)
+
+
+def _rewritten(tensors: Sequence[Any], *more: str) -> list[Any]:
+    return list(rewrite_graph(tensors, include=("lower_xtensor", *more), clone=True))
 
 
 @dataclass(frozen=True)
@@ -131,6 +161,8 @@ def derivatives(case: ProgramCase, graph: ProgramGraph, lowered: Sequence[Any]) 
     """
     inputs = [graph.variables[name] for name in case.differentiable]
     outputs = dict(zip(case.program.outputs, lowered, strict=True))
+    if case.built == "unlowered":
+        outputs = {name: graph.values[name].values for name in case.program.outputs}
     sources = [outputs[name] for name in case.differentiated]
     found, count = [], len(case.program.inputs)
     for program in case.derivatives:
@@ -138,10 +170,15 @@ def derivatives(case: ProgramCase, graph: ProgramGraph, lowered: Sequence[Any]) 
             pt.tensor(name, dtype=operand.dtype, shape=operand.static_shape)
             for name, operand in program.inputs[count:]
         ]
-        loss = sum((x * bar).sum() for x, bar in zip(sources, cotangents, strict=True))
-        sources = pytensor.grad(loss, inputs, disconnected_inputs="ignore")
+        if case.is_forward:
+            sources = pushforward(sources, inputs, cotangents, disconnected_outputs="ignore")
+        else:
+            loss = sum((x * bar).sum() for x, bar in zip(sources, cotangents, strict=True))
+            sources = pytensor.grad(loss, inputs, disconnected_inputs="ignore")
         found.append(Derivative(program, cotangents, sources))
         count = len(program.inputs)
+    if case.built == "unlowered":
+        found = [replace(each, outputs=_rewritten(each.outputs)) for each in found]
     return found
 
 

@@ -22,7 +22,7 @@ from refdot.pytensor.target.stages import StageError, stage
 from refdot.pytensor.target.structure import compiled_nodes, unlowered_nodes
 from refdot.pytensor.target.target import PyTensorTarget
 from refdot.targets.outcome import REPLICATES, Raised
-from refdot.tensor import NamedTensor
+from refdot.tensor import Array, NamedTensor
 from refdot.text import one_line, shortened
 
 __all__ = ["judge_program"]
@@ -85,11 +85,11 @@ class _Judge:
         return tuple(dict.fromkeys(found))
 
     def _differences(self, case: ProgramCase) -> Iterator[Difference]:
-        outputs = case.program.outputs
         with stage("build"):
             graph = graphs.build(case)
+        case = case.computed
         yield from _wrong_types(case.program, graph)
-        lowered, logged = run_with_rewrite_fallback("lower", partial(graphs.lower, graph, outputs))
+        lowered, logged = run_with_rewrite_fallback("lower", partial(graphs.lower, case, graph))
         with stage("lower"):
             derivatives = graphs.derivatives(case, graph, lowered)
         bars = [bar for derivative in derivatives for bar in derivative.outputs]
@@ -156,6 +156,8 @@ def _wrong_types(program: Program, graph: graphs.ProgramGraph) -> Iterator[Diffe
     """
     wrong: set[str] = set()
     for step in program.steps:
+        if step.name not in graph.values:
+            continue
         if not wrong.isdisjoint(step.arguments):
             wrong.add(step.name)
             continue
@@ -191,8 +193,14 @@ def _wrong_answers(
             else:
                 array_read(variable, array)
     # PyTensor compiles the inner graph of an OpFromGraph at the first call.
+    before = [argument.copy() for argument in arguments]
     results, logged = run_with_rewrite_fallback("run", partial(function, *arguments))
     yield from map(_failed_rewrite, logged)
+    results = [np.asarray(result) for result in results]
+    first = [result.copy() for result in results]
+    with stage("run"):
+        again = function(*arguments)
+    yield from _wrong_conduct(case, arguments, before, results, first, again)
     expected = list(answers_of(case))
     estimates = {
         program: estimates_of(case, program, replicate)
@@ -201,8 +209,37 @@ def _wrong_answers(
     for answer, result in zip(expected, results, strict=True):
         # The dims of an output are those that its graph declares.
         dims = answer.dims if answer.order else graph.values[answer.name].type.dims
-        found = NamedTensor.trusted(np.asarray(result), dims)
+        found = NamedTensor.trusted(result, dims)
         for each in differences([answer.output], estimates[answer.program], [found]):
             if answer.order:
                 each = replace(each, name=answer.name, rule="R8", kind="wrong-gradient")
             yield each
+
+
+def _wrong_conduct(
+    case: ProgramCase,
+    arguments: Sequence[Array],
+    before: Sequence[Array],
+    results: Sequence[Array],
+    first: Sequence[Array],
+    again: Sequence[Any],
+) -> Iterator[Difference]:
+    """Yield what a call changes, shares or answers anew (R10 and R12).
+
+    `before` and `first` are copies of the arguments and of the results of the first call.
+    """
+    for argument, copy in zip(arguments, before, strict=True):
+        if not _is_equal(argument, copy):
+            yield Difference("an input", "R12", "side-effect", "unchanged", "written to")
+        if any(np.shares_memory(argument, result) for result in results):
+            yield Difference("an output", "R12", "side-effect", "its own memory", "an input's")
+    names = [answer.name for answer in answers_of(case)]
+    for name, result, copy, second in zip(names, results, first, again, strict=True):
+        if not _is_equal(result, copy):
+            yield Difference(name, "R12", "side-effect", "unchanged", "changed by another call")
+        if not _is_equal(copy, np.asarray(second)):
+            yield Difference(name, "R10", "nondeterminism", "the same again", "another answer")
+
+
+def _is_equal(x: Array, y: Array) -> bool:
+    return np.array_equal(x, y, equal_nan=x.dtype.kind == "f")

@@ -47,8 +47,9 @@ def program_reproducer(seen: Observation) -> str:
     refdot only if the lowering is "direct", which is refdot's own.
     """
     entry = BACKENDS[seen.backend]
-    script = _Script(seen.case, seen.difference, seen.lowering, entry.mode, entry.blas_flags)
-    operands = [operand for _, operand in seen.case.program.inputs if _layout(operand)]
+    case = seen.case.computed
+    script = _Script(case, seen.case, seen.difference, seen.lowering, entry.mode, entry.blas_flags)
+    operands = [operand for _, operand in case.program.inputs if _layout(operand)]
     body = (
         _templates()
         .get_template("program.py.jinja")
@@ -138,10 +139,10 @@ def _step_code(step: Step, types: Mapping[str, Operand]) -> str:
 
 @dataclass(frozen=True)
 class _Derivative:
-    """The gradients of one order: their cotangents, and the loss as code."""
+    """The gradients of one order: their cotangents, and the gradients as code."""
 
     cotangents: tuple[tuple[str, Operand], ...]
-    loss: str
+    code: str
 
 
 @dataclass(frozen=True)
@@ -149,6 +150,7 @@ class _Script:
     """The values that the template fills in."""
 
     case: ProgramCase
+    written: ProgramCase  # without the batch dim that is added to the graph of it
     difference: Difference
     lowering: str
     mode: str
@@ -157,6 +159,24 @@ class _Script:
     @property
     def program(self) -> Program:
         return self.case.program
+
+    @property
+    def is_vectorized(self) -> bool:
+        return self.case is not self.written
+
+    @property
+    def rewrites(self) -> str:
+        more = ("canonicalize", "stabilize") if self.case.built == "stabilized" else ()
+        return repr(("lower_xtensor", *more))
+
+    @property
+    def sources(self) -> str:
+        """The outputs to differentiate, as code."""
+        names = list(self.program.outputs)
+        positions = map(names.index, self.case.differentiated)
+        if self.case.built == "unlowered":
+            return ", ".join(f"outputs[{number}]" for number in positions)
+        return ", ".join(f"lowered[{number}]" for number in positions)
 
     @property
     def differentiable(self) -> tuple[str, ...]:
@@ -225,16 +245,14 @@ class _Script:
 
     @property
     def derivatives(self) -> list[_Derivative]:
-        outputs = list(self.program.outputs)
-        sources = [f"lowered[{outputs.index(name)}]" for name in self.case.differentiated]
-        found, count = [], len(self.program.inputs)
+        sources, found, count = self.sources, [], len(self.program.inputs)
+        inputs = _entries(self.differentiable, "variables")
         for program in self._derivative_programs:
             cotangents = program.inputs[count:]
-            pairs = zip(sources, cotangents, strict=True)
-            terms = (f"({source} * variables[{name!r}]).sum()" for source, (name, _) in pairs)
-            found.append(_Derivative(cotangents, " + ".join(terms)))
-            sources = [f"gradients[{n}]" for n in range(len(self.differentiable))]
-            count = len(program.inputs)
+            bars = _entries([name for name, _ in cotangents], "variables")
+            code = f"gradients([{sources}], [{inputs}], [{bars}])"
+            found.append(_Derivative(cotangents, code))
+            sources, count = "*bars", len(program.inputs)
         return found
 
     @property
