@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 
 from refdot.cli.arguments import UsageError, check_choices
 from refdot.cli.files import make_folder, read_text, usage_errors
-from refdot.cli.programs import is_program, replay_program, run_programs
+from refdot.cli.programs import (
+    has_programs,
+    is_program,
+    print_program_statistics,
+    replay_program,
+    run_programs,
+    run_programs_of_profile,
+)
 from refdot.cli.progress import ProgressDisplay
 from refdot.cli.targets import requested_target
 from refdot.rules import ASPECTS
@@ -70,7 +77,10 @@ def run_check(arguments: argparse.Namespace) -> int:
             )
     finally:
         gc.unfreeze()
-    return _finish(report, target, arguments, console)
+    code = _finish(report, target, arguments, console)
+    if code != INTERRUPTED and has_programs(arguments, target):
+        code = max(code, run_programs_of_profile(arguments, target))
+    return code
 
 
 def _list_deviations(target: Target) -> int:
@@ -87,6 +97,9 @@ def _print_statistics(arguments: argparse.Namespace) -> int:
     from refdot.cases.random_cases import case_at
     from refdot.reporting.terminal import print_statistics
 
+    if arguments.programs:
+        print_program_statistics(arguments.seed, arguments.programs)
+        return 0
     count = arguments.cases or 1000
     print_statistics([case_at(arguments.seed, number) for number in range(count)], Console())
     return 0

@@ -193,7 +193,8 @@ def _add_check_options(check: _Parser) -> None:
     _add_report(check)
     check.flag(
         "--statistics",
-        "print the share of each category among random cases (1000, or --cases), and exit",
+        "print the share of each category among random cases (1000, or --cases), or programs "
+        "(--programs), and exit",
     )
     check.flag("--list", "print the known deviations of the target, and exit")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,32 +20,73 @@ if TYPE_CHECKING:
     from refdot.pytensor.programs.findings import ProgramFinding
     from refdot.pytensor.target import PyTensorTarget
 
-__all__ = ["is_program", "replay_program", "run_programs"]
+__all__ = [
+    "has_programs",
+    "is_program",
+    "print_program_statistics",
+    "replay_program",
+    "run_programs",
+    "run_programs_of_profile",
+]
 
 # Options of check that only the campaign of dots has.
-_OF_DOTS = ("cases", "exhaustive", "only", "hours", "jobs", "shard", "database")
+_OF_DOTS = ("cases", "exhaustive", "only", "hours", "database")
 # Others compile each program for a second or more.
 _BACKENDS = ("python",)
+# The number of random programs in a profile.
+_IN_PROFILE = {"quick": 6, "standard": 60, "deep": 600}
 
 
 def run_programs(arguments: argparse.Namespace, target: Target) -> int:
     """Judge random and named programs, and print what is wrong with them."""
-    from rich.console import Console
-
-    from refdot.pytensor.programs.campaign import check_programs
-
     for name in _OF_DOTS:
         if getattr(arguments, name):
             raise UsageError(f"--{name} is not for programs")
-    pytensor, cases = _pytensor(target), _cases(arguments)
+    return _judge(arguments, _pytensor(target), _cases(arguments))
+
+
+def has_programs(arguments: argparse.Namespace, target: Target) -> bool:
+    """Whether a check of dots judges programs as well: a whole profile of PyTensor on python."""
+    return (
+        target.name == "pytensor"
+        and not any(getattr(arguments, name) for name in (*_OF_DOTS, "shard"))
+        and (not arguments.backend or "python" in arguments.backend)
+    )
+
+
+def run_programs_of_profile(arguments: argparse.Namespace, target: Target) -> int:
+    """Judge the programs of a profile, on the backend python."""
+    from refdot.programs.random_programs import program_at
+    from refdot.programs.smoke import smoke_programs
+
+    count = _IN_PROFILE[arguments.profile]
+    cases = [*smoke_programs(), *(program_at(arguments.seed, index) for index in range(count))]
+    arguments = argparse.Namespace(**vars(arguments) | {"backend": ["python"]})
+    return _judge(arguments, _pytensor(target), cases)
+
+
+def _judge(
+    arguments: argparse.Namespace, target: PyTensorTarget, cases: Sequence[ProgramCase]
+) -> int:
+    from rich.console import Console
+
+    from refdot.check.pool import WorkerPool
+    from refdot.pytensor.programs.campaign import check_programs
+
+    if arguments.shard:
+        cases = cases[arguments.shard.number - 1 :: arguments.shard.of]
     make_folder(arguments.report)
-    with ProgressDisplay(Console()) as progress:
+    with (
+        ProgressDisplay(Console()) as progress,
+        WorkerPool(arguments.jobs) if arguments.jobs else nullcontext() as executor,
+    ):
         findings = check_programs(
-            pytensor,
+            target,
             cases,
             arguments.backend or _BACKENDS,
             arguments.lowering or target.default_lowerings,
             progress,
+            executor,
         )
     for number, finding in enumerate(findings, 1):
         print(f"{number}. {_described(finding)}\n")
@@ -54,6 +96,18 @@ def run_programs(arguments: argparse.Namespace, target: Target) -> int:
     known = len(findings) - new
     print(f"{counted(len(cases), 'program')}: {new} new and {known} known kinds of mismatch")
     return 1 if new or (arguments.strict and known) else 0
+
+
+def print_program_statistics(seed: int, count: int) -> None:
+    """Print the share of each category among random programs, the smallest first."""
+    from rich.console import Console
+
+    from refdot.programs.categories import count_programs_by_category
+    from refdot.programs.random_programs import program_at
+    from refdot.reporting.terminal import print_shares
+
+    cases = [program_at(seed, index) for index in range(count)]
+    print_shares(count_programs_by_category(cases), count, "program", Console())
 
 
 def _pytensor(target: Target) -> PyTensorTarget:
@@ -105,7 +159,7 @@ def _write_report(findings: Sequence[ProgramFinding], folder: Path) -> None:
     """Write the findings as JSON, and a script for each; those of an earlier run are removed."""
     from refdot.pytensor.programs.reproducer import program_reproducer
 
-    for stale in folder.glob("reproducer_*.py"):
+    for stale in folder.glob("reproducer_program_*.py"):
         stale.unlink()
     for each in findings:
         write_text(folder / _script_name(each), program_reproducer(each.first), "--report")
@@ -119,7 +173,7 @@ def _script_name(finding: ProgramFinding) -> str:
 
     difference = finding.first.difference
     key = finding.signature + (finding.known or "")
-    return script_name(difference.rule, difference.kind, key)
+    return script_name(f"program {difference.rule}", difference.kind, key)
 
 
 def _as_json(findings: Sequence[ProgramFinding]) -> list[dict[str, object]]:

@@ -23,6 +23,7 @@ __all__ = [
     "lost_text",
     "print_lines",
     "print_report",
+    "print_shares",
     "print_statistics",
     "unsupported_lines",
 ]
@@ -45,9 +46,14 @@ def print_report(report: Report, console: Console) -> None:
 
 def print_statistics(cases: Sequence[DotCase], console: Console) -> None:
     """Print the share of the cases in each category, the smallest first."""
-    shares = sorted(count_by_category(cases).items(), key=itemgetter(1))
-    print_lines(((f"{n / len(cases):6.1%}  {category}", "") for category, n in shares), console)
-    print_lines([(f"of {counted(len(cases), 'case')}", "bold")], console)
+    print_shares(count_by_category(cases), len(cases), "case", console)
+
+
+def print_shares(counts: Mapping[str, int], total: int, noun: str, console: Console) -> None:
+    """Print the share that each category is of a total, the smallest first."""
+    shares = sorted(counts.items(), key=itemgetter(1))
+    print_lines(((f"{n / total:6.1%}  {category}", "") for category, n in shares), console)
+    print_lines([(f"of {counted(total, noun)}", "bold")], console)
 
 
 def _table(report: Report) -> Table:

@@ -5,11 +5,15 @@ import re
 
 import pytest
 
-from refdot.cli import main
+from refdot.cli import main, programs
+from refdot.cli.parser import parser
+from refdot.cli.programs import has_programs, run_programs_of_profile
+from refdot.programs import smoke
 from refdot.programs.case import ProgramCase
 from refdot.programs.codec import program_case_to_json
 from refdot.programs.notation import program
 from refdot.pytensor.programs import graph as graphs
+from refdot.targets import Target, find_target
 
 SOFTMAX = ProgramCase(
     program("x: float64(a: 3)\ny = scale(x, 10)\nz = softmax(y)\nreturn z"), "large", 0, 1
@@ -54,6 +58,43 @@ def test_a_new_finding_is_shrunk_and_exits_1(monkeypatch, capsys):
     assert "v0 = negative(x0)\n   return v0\n" in capsys.readouterr().out
 
 
+def test_parts_of_the_programs_can_be_judged_in_other_processes(capsys):
+    arguments = ["check", "--program", "gram", "--program", "chain", "--lowering", "inlined"]
+    assert main([*arguments, "--jobs", "1", "--shard", "2/3"]) == 0
+    assert capsys.readouterr().out.endswith("1 program: 0 new and 0 known kinds of mismatch\n")
+
+
+def test_the_statistics_of_programs_are_printed(capsys):
+    assert main(["check", "--statistics", "--programs", "20"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == "of 20 programs"
+    assert any(line.endswith("%  operation: dot") for line in lines)
+
+
+def test_a_check_of_a_profile_judges_programs_too():
+    pytensor = find_target("pytensor")
+
+    def judges_programs(*options: str, target: Target = pytensor) -> bool:
+        return has_programs(parser().parse_args(["check", *options]), target)
+
+    assert judges_programs()
+    assert judges_programs("--profile", "deep", "--backend", "python")
+    assert not judges_programs("--backend", "numba")
+    assert not judges_programs("--cases", "30")
+    assert not judges_programs("--only", "errors")
+    assert not judges_programs("--shard", "1/2")
+    assert not judges_programs(target=find_target("xarray"))
+
+
+def test_the_programs_of_a_profile_come_first_and_on_python(monkeypatch, capsys):
+    monkeypatch.setattr(smoke, "smoke_programs", lambda: (SOFTMAX,))
+    monkeypatch.setitem(programs._IN_PROFILE, "quick", 0)
+    arguments = parser().parse_args(["check", "--lowering", "inlined"])
+    assert run_programs_of_profile(arguments, find_target("pytensor")) == 0
+    out = capsys.readouterr().out
+    assert "[known: softmax-overflows]\n   1 time on python; inlined\n" in out
+
+
 def test_a_program_is_replayed_with_each_lowering(tmp_path, capsys):
     path = tmp_path / "case.json"
     path.write_text(json.dumps(program_case_to_json(SOFTMAX)), encoding="utf-8")
@@ -68,7 +109,7 @@ BAD_USAGE = {
     "check xarray --programs 3": "programs need the target pytensor, not xarray",
     "check --programs 0": "argument --programs: expected a whole number from 1, got '0'",
     "check --programs 3 --cases 2": "--cases is not for programs",
-    "check --programs 3 --jobs 2": "--jobs is not for programs",
+    "check --programs 3 --hours 2": "--hours is not for programs",
     "check --program gramm": "--program gramm: Program 'gramm' not found; there are chain, gram, "
     "quadratic-form, normal, mlp, attention, transformer",
     "check --program chain:layers=x": "--program chain:layers=x: The size layers of chain must be "

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from itertools import product
 
 from refdot.programs.case import ProgramCase
@@ -26,8 +27,19 @@ def check_programs(
     backends: Sequence[str],
     lowerings: Sequence[str],
     progress: Callable[[str, int, int], None] = lambda *_: None,
+    executor: Executor | None = None,
 ) -> list[ProgramFinding]:
     """Judge programs on each backend and lowering, and return the findings, shrunk.
+
+    Parameters
+    ----------
+    target : PyTensorTarget
+    cases : sequence of ProgramCase
+    backends, lowerings : sequence of str
+    progress : callable, optional
+        Called with the stage, how much of it is done, and how much there is.
+    executor : concurrent.futures.Executor, optional
+        Where to judge; by default in this process, where findings are shrunk in any case.
 
     Examples
     --------
@@ -38,19 +50,30 @@ def check_programs(
     """
     # A known deviation does not hide a new mismatch that looks the same.
     found: dict[tuple[str, str | None], ProgramFinding] = {}
-    for number, case in enumerate(cases, 1):
-        for backend, lowering in product(backends, lowerings):
-            for difference in judge_program(target, case, backend, lowering):
-                seen = Observation(case, difference, backend, lowering)
-                known = known_cause(seen, target)
-                key = signature(difference), known
-                found.setdefault(key, ProgramFinding(seen, known)).add(seen)
+    judge = partial(_observations, target, backends, lowerings)
+    each_seen = executor.map(judge, cases) if executor else map(judge, cases)
+    for number, observations in enumerate(each_seen, 1):
+        for seen, known in observations:
+            key = signature(seen.difference), known
+            found.setdefault(key, ProgramFinding(seen, known)).add(seen)
         progress("programs", number, len(cases))
     new = [finding for finding in found.values() if finding.known is None]
     for number, finding in enumerate(new, 1):
         finding.first = _shrunk(finding.first, target)
         progress("shrinking programs", number, len(new))
     return sorted(found.values(), key=lambda each: (each.known is not None, each.signature))
+
+
+def _observations(
+    target: PyTensorTarget, backends: Sequence[str], lowerings: Sequence[str], case: ProgramCase
+) -> list[tuple[Observation, str | None]]:
+    """Return all that is wrong with a program, each with its known cause."""
+    observations = [
+        Observation(case, difference, backend, lowering)
+        for backend, lowering in product(backends, lowerings)
+        for difference in judge_program(target, case, backend, lowering)
+    ]
+    return [(seen, known_cause(seen, target)) for seen in observations]
 
 
 def _shrunk(seen: Observation, target: PyTensorTarget) -> Observation:
