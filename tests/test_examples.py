@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 USE_PYTENSOR = [path for path in EXAMPLES if "import pytensor" in path.read_text("utf-8")]
 PLOTTING = [path for path in EXAMPLES if "import matplotlib" in path.read_text("utf-8")]
-NEED_PYTENSOR = [path for path in EXAMPLES if path.name.startswith(("10", "11"))]
+NEED_PYTENSOR = [path for path in EXAMPLES if path.name.startswith(("10", "11", "12"))]
 # A module that is None in sys.modules cannot be imported, as if it were not installed.
 WITHOUT_PYTENSOR = "import runpy, sys; sys.modules['pytensor'] = None; runpy.run_path(sys.argv[1])"
 

@@ -14,7 +14,7 @@ from typing import TypeAlias
 import numpy as np
 
 from refdot.programs.case import ProgramCase
-from refdot.programs.gradients import pushforward
+from refdot.programs.gradients import gradient
 from refdot.programs.interpretation import NUMPY, interpret
 from refdot.programs.program import Program, Step
 from refdot.pytensor.programs.answers import Answer, answers_of, estimates_of
@@ -162,22 +162,37 @@ def with_float_constants(case: ProgramCase, answer: Answer, replicate: int) -> I
 
 
 def with_lost_tangents(case: ProgramCase, answer: Answer, replicate: int) -> Iterator[Array]:
-    """Yield a tangent without those of some inputs, or of outputs that others depend on."""
+    """Yield a tangent without those of some inputs, or without some of the ways they take.
+
+    A tangent takes no way through an output that another one depends on, be it of the program or of
+    the program that pulls cotangents back.
+    """
     values = case.values(answer.program, replicate)
-    results = interpret(case.program, values, NUMPY)
-    tangents = [name for name, _ in answer.program.inputs if name not in case.program.types]
+    values |= {
+        f"{name}{_CUT}": value for name, value in interpret(case.program, values, NUMPY).items()
+    }
+    tangents = [f"{name}_dot" for name in case.differentiable]
     position = answer.program.outputs.index(answer.output)
     for program in (case.program, _with_outputs_cut(case.program)):
-        forward = pushforward(program, case.differentiated, case.differentiable)
-        cut = {name: results[name.removesuffix(_CUT)] for name, _ in program.inputs}
-        for count in range(len(tangents) + 1):
-            for lost in combinations(tangents, count):
-                zeros = {
-                    name: NamedTensor(np.zeros_like(values[name].data), values[name].dims)
-                    for name in lost
-                }
-                found = interpret(forward, values | cut | zeros, NUMPY)
-                yield found[forward.outputs[position]].data
+        whole = gradient(program, case.differentiated, case.differentiable)
+        bars = [name for name, _ in whole.inputs[len(program.inputs) :]]
+        for back in (whole, _with_outputs_cut(whole)):
+            forward = gradient(back, back.outputs, bars, tangents)
+            given = {
+                name: values[name]
+                if name in values
+                else NamedTensor(np.zeros(each.shape, each.dtype), each.dims)
+                for name, each in forward.inputs
+            }
+            for count in range(len(tangents) + 1):
+                for lost in combinations(tangents, count):
+                    zeros = {name: _zeros_like(given[name]) for name in lost}
+                    found = interpret(forward, given | zeros, NUMPY)
+                    yield found[forward.outputs[position]].data
+
+
+def _zeros_like(tensor: NamedTensor) -> NamedTensor:
+    return NamedTensor(np.zeros_like(tensor.data), tensor.dims)
 
 
 _CUT = "_as_an_input"

@@ -292,7 +292,7 @@ def _is_caused_by(rewrite: str, seen: Observation, target: PyTensorTarget) -> bo
         is_empty
         and isinstance(seen.difference.evidence, Raised)
         and seen.difference.got not in errors(rewrite)
-        and not errors(*SUSPECTS)
+        and not errors(rewrite, *SUSPECTS)
     )
 
 
@@ -322,6 +322,19 @@ def reshape_to_unknown_of_nothing(seen: Observation, target: PyTensorTarget) -> 
     The rewrite that joins batch dims for `BatchedDot` reshapes to (-1, …).
     """
     return _is_caused_by(SUSPECTS[1], seen, target)
+
+
+@_known(
+    "rejected-valid structure",
+    _case("x: float64(a: 2?); y: float64(a: 2, b: 0); z = exp(y); v = dot(x, z, dim=()); return v"),
+)
+def shape_of_nothing_lifted(seen: Observation, target: PyTensorTarget) -> bool:
+    """A rewrite fails on an elementwise operation whose result has a static size of 0.
+
+    `local_lift_specify_shape_elemwise` (tensor/rewriting/shape.py) moves a `SpecifyShape` to the
+    operands. The new result has another type than the old one, and PyTensor logs the error.
+    """
+    return _is_caused_by("local_lift_specify_shape_elemwise", seen, target)
 
 
 def _cause_in_a_dot(seen: Observation, target: Any) -> str | None:

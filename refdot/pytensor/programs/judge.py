@@ -25,7 +25,7 @@ from refdot.targets.outcome import REPLICATES, Raised
 from refdot.tensor import Array, NamedTensor
 from refdot.text import one_line, shortened
 
-__all__ = ["judge_program"]
+__all__ = ["judge_program", "run_program"]
 
 
 def judge_program(
@@ -66,6 +66,34 @@ def judge_program(
         # PyTensor compiles the inner graph of an OpFromGraph in this mode.
         with pytensor.config.change_flags(mode=mode):
             return _Judge(mode, lowering).judge(case)
+
+
+def run_program(
+    target: PyTensorTarget, case: ProgramCase, backend: str = "python", lowering: str = "stock"
+) -> dict[str, Array]:
+    """Return PyTensor's answers to a case, its outputs and gradients, by their names.
+
+    Examples
+    --------
+    >>> from refdot.programs.named import named_program
+    >>> case = ProgramCase(named_program("gram"), gradient_order=1)
+    >>> {name: answer.shape for name, answer in run_program(PyTensorTarget(), case).items()}
+    {'gram': (4, 4), 'gradient of x': (4, 3)}
+    """
+    with target.configured(backend, lowering) as mode:
+        graph = graphs.build(case)
+        case = case.computed
+        lowered = graphs.lower(case, graph)
+        derivatives = graphs.derivatives(case, graph, lowered)
+        inputs = [variable for variable in graph.variables.values() if is_input(variable)]
+        cotangents = [bar for derivative in derivatives for bar in derivative.cotangents]
+        bars = [bar for derivative in derivatives for bar in derivative.outputs]
+        function = pytensor.function(
+            inputs + cotangents, [*lowered, *bars], mode=mode, on_unused_input="ignore"
+        )
+        results = function(*_arguments(case, graph, derivatives, replicate=0))
+    names = [answer.name for answer in answers_of(case)]
+    return dict(zip(names, map(np.asarray, results), strict=True))
 
 
 @dataclass(frozen=True)
@@ -181,17 +209,8 @@ def _wrong_answers(
     replicate: int,
 ) -> Iterator[Difference]:
     """Call the function with the numbers of a replicate, and judge its results."""
-    program = derivatives[-1].program if derivatives else case.program
-    values = case.values(program, replicate)
-    arguments = []
     with stage("run"):
-        for name, _ in program.inputs:
-            array = graphs.readable(values[name].data)
-            variable = graph.variables.get(name)
-            if variable is None or is_input(variable):
-                arguments.append(array)
-            else:
-                array_read(variable, array)
+        arguments = _arguments(case, graph, derivatives, replicate)
     # PyTensor compiles the inner graph of an OpFromGraph at the first call.
     before = [argument.copy() for argument in arguments]
     results, logged = run_with_rewrite_fallback("run", partial(function, *arguments))
@@ -214,6 +233,26 @@ def _wrong_answers(
             if answer.order:
                 each = replace(each, name=answer.name, rule="R8", kind="wrong-gradient")
             yield each
+
+
+def _arguments(
+    case: ProgramCase,
+    graph: graphs.ProgramGraph,
+    derivatives: Sequence[graphs.Derivative],
+    replicate: int,
+) -> list[Array]:
+    """Return the arguments of a call, and give shared variables their values."""
+    program = derivatives[-1].program if derivatives else case.program
+    values = case.values(program, replicate)
+    arguments = []
+    for name, _ in program.inputs:
+        array = graphs.readable(values[name].data)
+        variable = graph.variables.get(name)
+        if variable is None or is_input(variable):
+            arguments.append(array)
+        else:
+            array_read(variable, array)
+    return arguments
 
 
 def _wrong_conduct(
