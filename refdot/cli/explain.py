@@ -4,6 +4,7 @@ import argparse
 
 from refdot.cli.arguments import UsageError, read_dim, read_sizes
 from refdot.cli.files import write_text
+from refdot.cli.programs import explain_named_program, names_program
 from refdot.display.explanation import explain, message_with_underline, parse_operands
 from refdot.errors import DotError
 from refdot.lowering import lower_dot
@@ -13,6 +14,8 @@ __all__ = ["run_explain"]
 
 def run_explain(arguments: argparse.Namespace) -> int:
     """Run `refdot explain`."""
+    if names_program(arguments.operands):
+        return explain_named_program(arguments.operands)
     texts = {
         "operands": arguments.operands,
         "--dim": arguments.dim or "",

@@ -127,10 +127,15 @@ def parser() -> _Parser:
         "explain",
         run_explain,
         "show how names become an einsum",
-        "Shows the einsum of a dot, its loops, its cost and its gradients.",
+        "Shows the einsum of a dot, its loops, its cost and its gradients; or the steps of a "
+        "program, with the einsum and the cost of each dot.",
     )
     explain.set_defaults(packages=())
-    explain.add_argument("operands", metavar="'a b, b c'", help="the dims of both operands")
+    explain.add_argument(
+        "operands",
+        metavar="'a b, b c'",
+        help="the dims of both operands; or a program, such as attention:layers=2 or CASE.json",
+    )
     explain.option("--dim DIM", "dims to sum over, separated by commas or spaces, or ...")
     explain.option("--sizes SIZES", "sizes of dims, such as a=2,b=3", default="")
     explain.option("--svg FILE", "write the picture to a file", Path)

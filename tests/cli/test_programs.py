@@ -105,11 +105,22 @@ def test_a_program_is_replayed_with_each_lowering(tmp_path, capsys):
     assert main(["replay", str(path), "--lowering", "direct"]) == 0
 
 
+def test_a_program_is_explained(tmp_path, capsys):
+    assert main(["explain", "gram:rows=2"]) == 0
+    named = capsys.readouterr().out
+    assert "gram = dot(x, y, dim='column')  float64(row: 2?, row_2: 2?)" in named
+    path = tmp_path / "case.json"
+    path.write_text(json.dumps(program_case_to_json(SOFTMAX)), encoding="utf-8")
+    assert main(["explain", str(path)]) == 0
+    assert "z = softmax(y)   float64(a: 3)" in capsys.readouterr().out
+
+
 BAD_USAGE = {
     "check xarray --programs 3": "programs need the target pytensor, not xarray",
     "check --programs 0": "argument --programs: expected a whole number from 1, got '0'",
     "check --programs 3 --cases 2": "--cases is not for programs",
     "check --programs 3 --hours 2": "--hours is not for programs",
+    "explain gram:row=2": "gram:row=2: gram has no size 'row', only rows, columns, static",
     "check --program gramm": "--program gramm: Program 'gramm' not found; there are chain, gram, "
     "quadratic-form, normal, mlp, attention, transformer",
     "check --program chain:layers=x": "--program chain:layers=x: The size layers of chain must be "

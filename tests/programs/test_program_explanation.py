@@ -1,0 +1,34 @@
+"""The explanation of a program has each step, each einsum and the cost."""
+
+from refdot.programs.explanation import explain_program
+from refdot.programs.named import attention, named_program
+from refdot.programs.notation import program
+
+
+def test_each_dot_has_its_einsum_and_its_cost():
+    text = explain_program(
+        program(
+            "x: float64(a: 2, b: 3?)\ny: float64(c: 4, b: 3)\nz = dot(x, y, dim='b')\n"
+            "w = exp(z)\nreturn w, z"
+        )
+    )
+    assert text.splitlines()[2:] == [
+        "z = dot(x, y, dim='b')  float64(a: 2, c: 4)  ab,cb->ac  24 multiplications",
+        "w = exp(z)              float64(a: 2, c: 4)",
+        "return w, z",
+        "",
+        "2 steps, 1 dot, 24 multiplications; the largest result has 8 elements",
+    ]
+
+
+def test_the_cost_is_that_of_all_dots():
+    text = explain_program(named_program("attention:layers=2"))
+    model = attention(2)
+    dots = [step for step in model.steps if step.operation == "dot"]
+    last = text.splitlines()[-1]
+    assert last.startswith(f"{len(model.steps)} steps, {len(dots)} dots, ")
+
+
+def test_a_program_without_steps_is_explained():
+    text = explain_program(program("x: float64(a: 2)\nreturn x"))
+    assert text.endswith("0 steps, 0 dots, 0 multiplications; the largest result has 0 elements")
