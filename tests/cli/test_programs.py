@@ -112,7 +112,7 @@ def test_a_program_is_explained(tmp_path, capsys):
     path = tmp_path / "case.json"
     path.write_text(json.dumps(program_case_to_json(SOFTMAX)), encoding="utf-8")
     assert main(["explain", str(path)]) == 0
-    assert "z = softmax(y)   float64(a: 3)" in capsys.readouterr().out
+    assert "z = softmax(y)    float64(a: 3)" in capsys.readouterr().out
 
 
 BAD_USAGE = {
