@@ -2,12 +2,42 @@
 
 import argparse
 import json
+from itertools import product
 
 from refdot.cli.files import usage_errors, write_text
 from refdot.cli.progress import ProgressDisplay
 from refdot.cli.targets import check_installed, requested_target
+from refdot.targets import Target
 
 __all__ = ["run_compile_time"]
+
+
+def _time_programs(arguments: argparse.Namespace, target: Target) -> int:
+    """Print the seconds of each phase of named programs and their gradients."""
+    from refdot.programs.case import ProgramCase
+    from refdot.programs.named import named_program
+    from refdot.pytensor.programs.timing import PHASES, program_seconds
+    from refdot.pytensor.target import PyTensorTarget
+
+    assert isinstance(target, PyTensorTarget)
+    rows = [("program", "backend", "lowering", *PHASES)]
+    for text in arguments.program:
+        with usage_errors(f"--program {text}"):
+            case = ProgramCase(named_program(text), gradient_order=1)
+        for backend, lowering in product(
+            arguments.backend or ["python"], arguments.lowering or target.lowerings
+        ):
+            best = [
+                program_seconds(target, case, backend, lowering) for _ in range(arguments.repeats)
+            ]
+            shortest = (f"{min(each[phase] for each in best):.4f}" for phase in PHASES)
+            rows.append((text, backend, lowering, *shortest))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print(
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        )
+    return 0
 
 
 def run_compile_time(arguments: argparse.Namespace) -> int:
@@ -16,6 +46,8 @@ def run_compile_time(arguments: argparse.Namespace) -> int:
         check_installed("matplotlib", extra="plot")
     arguments.target = "pytensor"
     target = requested_target(arguments)
+    if arguments.program:
+        return _time_programs(arguments, target)
     from rich.console import Console
 
     from refdot.pytensor.benchmark import compile_report, compile_time

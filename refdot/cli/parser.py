@@ -205,6 +205,10 @@ def _add_check_options(check: _Parser) -> None:
 
 
 def _add_compile_time_options(timed: _Parser) -> None:
+    timed.repeatable(
+        "--program NAME",
+        "show the shortest seconds of a named program instead, such as transformer:layers=2",
+    )
     timed.option("--layers N,N,...", "numbers of layers", read.layer_counts, "1,2,3")
     timed.repeatable("--backend NAME", "backend of PyTensor (default: python)")
     _add_lowering(timed)

@@ -115,11 +115,25 @@ def test_a_program_is_explained(tmp_path, capsys):
     assert "z = softmax(y)    float64(a: 3)" in capsys.readouterr().out
 
 
+def test_the_phases_of_a_program_are_timed(capsys):
+    arguments = ["compile-time", "--program", "gram", "--lowering", "inlined", "--repeats", "2"]
+    assert main(arguments) == 0
+    heading, row = capsys.readouterr().out.splitlines()
+    assert heading.split() == [
+        *("program", "backend", "lowering", "build", "lower"),
+        *("gradient", "compile", "first", "call", "call"),
+    ]
+    assert row.split()[:3] == ["gram", "python", "inlined"]
+    assert all(float(seconds) >= 0 for seconds in row.split()[3:])
+
+
 BAD_USAGE = {
     "check xarray --programs 3": "programs need the target pytensor, not xarray",
     "check --programs 0": "argument --programs: expected a whole number from 1, got '0'",
     "check --programs 3 --cases 2": "--cases is not for programs",
     "check --programs 3 --hours 2": "--hours is not for programs",
+    "compile-time --program gramm": "--program gramm: Program 'gramm' not found; there are chain, "
+    "gram, quadratic-form, normal, mlp, attention, transformer",
     "explain gram:row=2": "gram:row=2: gram has no size 'row', only rows, columns, static",
     "check --program gramm": "--program gramm: Program 'gramm' not found; there are chain, gram, "
     "quadratic-form, normal, mlp, attention, transformer",

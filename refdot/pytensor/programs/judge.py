@@ -25,7 +25,7 @@ from refdot.targets.outcome import REPLICATES, Raised
 from refdot.tensor import Array, NamedTensor
 from refdot.text import one_line, shortened
 
-__all__ = ["judge_program", "run_program"]
+__all__ = ["arguments_of", "judge_program", "run_program"]
 
 
 def judge_program(
@@ -91,7 +91,7 @@ def run_program(
         function = pytensor.function(
             inputs + cotangents, [*lowered, *bars], mode=mode, on_unused_input="ignore"
         )
-        results = function(*_arguments(case, graph, derivatives, replicate=0))
+        results = function(*arguments_of(case, graph, derivatives, replicate=0))
     names = [answer.name for answer in answers_of(case)]
     return dict(zip(names, map(np.asarray, results), strict=True))
 
@@ -210,7 +210,7 @@ def _wrong_answers(
 ) -> Iterator[Difference]:
     """Call the function with the numbers of a replicate, and judge its results."""
     with stage("run"):
-        arguments = _arguments(case, graph, derivatives, replicate)
+        arguments = arguments_of(case, graph, derivatives, replicate)
     # PyTensor compiles the inner graph of an OpFromGraph at the first call.
     before = [argument.copy() for argument in arguments]
     results, logged = run_with_rewrite_fallback("run", partial(function, *arguments))
@@ -235,7 +235,7 @@ def _wrong_answers(
             yield each
 
 
-def _arguments(
+def arguments_of(
     case: ProgramCase,
     graph: graphs.ProgramGraph,
     derivatives: Sequence[graphs.Derivative],
