@@ -14,6 +14,7 @@ from refdot.cli.files import make_folder, read_text, usage_errors
 from refdot.cli.programs import (
     has_programs,
     is_program,
+    print_program_deviations,
     print_program_statistics,
     replay_program,
     run_programs,
@@ -88,6 +89,8 @@ def _list_deviations(target: Target) -> int:
 
     for deviation in target.deviations:
         print(deviation_markdown(deviation, target))
+    if target.name == "pytensor":
+        print_program_deviations(target)
     return 0
 
 

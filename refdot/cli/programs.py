@@ -25,6 +25,7 @@ __all__ = [
     "has_programs",
     "is_program",
     "names_program",
+    "print_program_deviations",
     "print_program_statistics",
     "replay_program",
     "run_programs",
@@ -98,6 +99,22 @@ def _judge(
     known = len(findings) - new
     print(f"{counted(len(cases), 'program')}: {new} new and {known} known kinds of mismatch")
     return 1 if new or (arguments.strict and known) else 0
+
+
+def print_program_deviations(target: Target) -> None:
+    """Print the known deviations that only programs show, in Markdown."""
+    from refdot.pytensor.programs.deviations import PROGRAM_DEVIATIONS
+
+    of_dots = {deviation.id for deviation in target.deviations}
+    for deviation in PROGRAM_DEVIATIONS:
+        if deviation.id not in of_dots:
+            backends = f"on {', '.join(deviation.backends)}" if deviation.backends else ""
+            kinds = f"{', '.join(deviation.kinds)} {backends}".strip()
+            print(
+                f"## {deviation.id}\n\n**{deviation.title}** In programs: {kinds}, "
+                f"{target.name} {deviation.versions}.\n\n{deviation.cause}\n\n"
+                f"```text\n{deviation.example}\n```\n"
+            )
 
 
 def print_program_statistics(seed: int, count: int) -> None:

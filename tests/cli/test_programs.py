@@ -7,7 +7,7 @@ import pytest
 
 from refdot.cli import main, programs
 from refdot.cli.parser import parser
-from refdot.cli.programs import has_programs, run_programs_of_profile
+from refdot.cli.programs import has_programs, print_program_deviations, run_programs_of_profile
 from refdot.programs import smoke
 from refdot.programs.case import ProgramCase
 from refdot.programs.codec import program_case_to_json
@@ -113,6 +113,14 @@ def test_a_program_is_explained(tmp_path, capsys):
     path.write_text(json.dumps(program_case_to_json(SOFTMAX)), encoding="utf-8")
     assert main(["explain", str(path)]) == 0
     assert "z = softmax(y)    float64(a: 3)" in capsys.readouterr().out
+
+
+def test_the_deviations_that_only_programs_show_are_listed(capsys):
+    print_program_deviations(find_target("pytensor"))
+    out = capsys.readouterr().out
+    assert "## softmax-overflows\n\n**A softmax of numbers above some 700, " in out
+    assert "z = softmax(y)\nreturn z  [large, gradient]\n```\n" in out
+    assert "## reshape-of-nothing-dropped" not in out  # a dot shows it too
 
 
 def test_the_phases_of_a_program_are_timed(capsys):
