@@ -23,7 +23,7 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 TABLE = (ROOT / "docs" / "planted-faults.md").read_text("utf-8")
 SAMPLE_RUN = runpy.run_path(str(ROOT / "docs" / "sample_run.py"))
-WORDS = {11: "eleven", 15: "fifteen"}
+WORDS = {12: "twelve", 15: "fifteen"}
 # A run ends with its findings, separated by empty lines, and a summary.
 FINDING = re.compile(
     r"\d+\. R\d+ [a-z-]+ at [a-z]+: .+\n"
