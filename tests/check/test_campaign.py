@@ -150,16 +150,12 @@ def test_a_known_deviation_does_not_hide_new_mismatches_with_its_signature():
 
 
 def test_a_known_deviation_of_the_first_replicate_does_not_hide_a_mismatch_of_the_second():
-    first_only = Deviation(
+    first_only = record(
         id="zeros",
-        title="The answer is 0.",
         rules=("R6",),
         kinds=("wrong-value",),
-        versions="",
-        backends=(),
         matches=lambda mismatch, outcome: mismatch.replicate == 0,
         example=DotCase(Operand(("a",), (3,)), Operand(("a",), (3,))),
-        cause="",
     )
 
     def dot(x, y, dim=None):

@@ -22,7 +22,15 @@ from refdot.programs.program import Program
 from refdot.pytensor.target.graph import is_input, variable_of
 from refdot.tensor import Array
 
-__all__ = ["Derivative", "ProgramGraph", "build", "derivatives", "lower", "readable"]
+__all__ = [
+    "Derivative",
+    "ProgramGraph",
+    "build",
+    "derivatives",
+    "inputs_of",
+    "lower",
+    "readable",
+]
 
 
 def _scalar(number: float, dtype: str) -> Any:
@@ -180,6 +188,12 @@ def derivatives(case: ProgramCase, graph: ProgramGraph, lowered: Sequence[Any]) 
     if case.built == "unlowered":
         found = [replace(each, outputs=_rewritten(each.outputs)) for each in found]
     return found
+
+
+def inputs_of(graph: ProgramGraph, derivatives: Sequence[Derivative]) -> list[Any]:
+    """Return the inputs of a function of a program: those of its graph, then the cotangents."""
+    inputs = [variable for variable in graph.variables.values() if is_input(variable)]
+    return inputs + [bar for derivative in derivatives for bar in derivative.cotangents]
 
 
 def readable(array: Array) -> Array:

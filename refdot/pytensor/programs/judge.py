@@ -85,12 +85,9 @@ def run_program(
         case = case.computed
         lowered = graphs.lower(case, graph)
         derivatives = graphs.derivatives(case, graph, lowered)
-        inputs = [variable for variable in graph.variables.values() if is_input(variable)]
-        cotangents = [bar for derivative in derivatives for bar in derivative.cotangents]
+        inputs = graphs.inputs_of(graph, derivatives)
         bars = [bar for derivative in derivatives for bar in derivative.outputs]
-        function = pytensor.function(
-            inputs + cotangents, [*lowered, *bars], mode=mode, on_unused_input="ignore"
-        )
+        function = pytensor.function(inputs, [*lowered, *bars], mode=mode, on_unused_input="ignore")
         results = function(*arguments_of(case, graph, derivatives, replicate=0))
     names = [answer.name for answer in answers_of(case)]
     return dict(zip(names, map(np.asarray, results), strict=True))
@@ -121,9 +118,8 @@ class _Judge:
         with stage("lower"):
             derivatives = graphs.derivatives(case, graph, lowered)
         bars = [bar for derivative in derivatives for bar in derivative.outputs]
-        inputs = [variable for variable in graph.variables.values() if is_input(variable)]
-        cotangents = [bar for derivative in derivatives for bar in derivative.cotangents]
-        compiling = partial(self._compiled, inputs + cotangents, [*lowered, *bars])
+        inputs = graphs.inputs_of(graph, derivatives)
+        compiling = partial(self._compiled, inputs, [*lowered, *bars])
         function, logged_again = run_with_rewrite_fallback("compile", compiling)
         if failures := logged or logged_again:
             yield from map(_failed_rewrite, failures)

@@ -12,7 +12,6 @@ from refdot.programs.case import ProgramCase
 from refdot.pytensor.programs import graph as graphs
 from refdot.pytensor.programs.judge import arguments_of
 from refdot.pytensor.target import PyTensorTarget
-from refdot.pytensor.target.graph import is_input
 
 __all__ = ["PHASES", "program_seconds"]
 
@@ -47,12 +46,11 @@ def program_seconds(
             lowered = graphs.lower(case, graph)
         with phase("gradient"):
             derivatives = graphs.derivatives(case, graph, lowered)
-        inputs = [variable for variable in graph.variables.values() if is_input(variable)]
-        cotangents = [bar for derivative in derivatives for bar in derivative.cotangents]
+        inputs = graphs.inputs_of(graph, derivatives)
         bars = [bar for derivative in derivatives for bar in derivative.outputs]
         with phase("compile"):
             function = pytensor.function(
-                inputs + cotangents, [*lowered, *bars], mode=mode, on_unused_input="ignore"
+                inputs, [*lowered, *bars], mode=mode, on_unused_input="ignore"
             )
         arguments = arguments_of(case, graph, derivatives, replicate=0)
         for name in ("first call", "call"):
