@@ -51,9 +51,20 @@ def shortened(text: str, limit: int = 300) -> str:
     return text if len(text) <= limit else f"{text[: limit - 60]} … {text[-50:]}"
 
 
-def printable(name: str) -> str:
-    """Escape a name that has line breaks or other characters that cannot be printed."""
-    return name if name.isprintable() else repr(name)[1:-1]
+def printable(text: str) -> str:
+    r"""Return a text on one line, with all characters that cannot be printed escaped.
+
+    Names and messages come from elsewhere. As they are, they could move the cursor, forge a line
+    of the output, or stop it: a lone surrogate has no encoding. An escaped text stays the same.
+
+    Examples
+    --------
+    >>> print(printable("time\n\x1b[2J"))
+    time\n\x1b[2J
+    """
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
 
 
 def text_width(text: str) -> int:

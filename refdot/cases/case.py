@@ -14,6 +14,7 @@ from refdot.cases.layouts import LAYOUTS, with_layout
 from refdot.cases.values import CONTENTS, content_values, random_values
 from refdot.lowering import Lowering, lower_dot
 from refdot.tensor import Array, NamedTensor
+from refdot.text import printable
 
 __all__ = [
     "CALLS",
@@ -109,7 +110,8 @@ class Operand:
 
     def __str__(self) -> str:
         axes = zip(self.dims, self.shape, self.static, strict=True)
-        shape = ", ".join(f"{dim}: {size}{'' if static else '?'}" for dim, size, static in axes)
+        sizes = (f"{dim}: {size}{'' if static else '?'}" for dim, size, static in axes)
+        shape = printable(", ".join(sizes))
         usual = ("c", "input", "drawn")
         words = [word for word in (self.layout, self.origin, self.content) if word not in usual]
         return f"{' '.join([self.dtype, *words])}({shape})"

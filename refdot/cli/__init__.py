@@ -9,6 +9,7 @@ from refdot.cli.check import INTERRUPTED
 from refdot.cli.parser import parser
 from refdot.cli.targets import check_installed
 from refdot.targets import TargetError
+from refdot.text import printable
 
 __all__ = ["main"]
 
@@ -33,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         check_installed(*arguments.packages)
         result: int = arguments.command(arguments)
     except (UsageError, TargetError) as error:
-        print(f"refdot: {error}", file=sys.stderr)
+        print("\n".join(map(printable, f"refdot: {error}".splitlines())), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("refdot: interrupted", file=sys.stderr)

@@ -129,14 +129,14 @@ def _finish(
 ) -> int:
     """Print a report, write it if requested, and return the exit code."""
     from refdot.reporting.files import write_report
-    from refdot.reporting.terminal import print_report
+    from refdot.reporting.terminal import print_lines, print_report
 
     print_report(report, console)
     folder = arguments.report
     if folder is not None and target is not None:
         with usage_errors(f"--report {folder}"):
             write_report(report, target, folder, arguments.line)
-        console.print(f"report in {folder}", highlight=False, soft_wrap=True)
+        print_lines([(f"report in {folder}", "")], console)
     if report.lost or any(arguments.strict or not each.known for each in report.findings):
         return 1
     return INTERRUPTED if report.interrupted else 0

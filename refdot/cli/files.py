@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from refdot.cli.arguments import UsageError
+from refdot.text import printable
 
 __all__ = ["make_folder", "read_text", "usage_errors", "write_text"]
 
@@ -19,7 +20,7 @@ def usage_errors(label: object) -> Iterator[None]:
     except OSError as error:
         raise UsageError(f"{label}: {error.strerror}") from None
     except ValueError as error:
-        raise UsageError(f"{label}: {error}") from None
+        raise UsageError(printable(f"{label}: {error}")) from None
 
 
 def read_text(path: Path) -> str:
@@ -31,7 +32,7 @@ def read_text(path: Path) -> str:
 def write_text(path: Path, text: str, option: str) -> None:
     """Write a file that an option names."""
     with usage_errors(f"{option} {path}"):
-        path.write_text(text, encoding="utf-8")
+        path.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def make_folder(path: Path | None, option: str = "--report") -> None:

@@ -52,7 +52,7 @@ def run_errors(arguments: argparse.Namespace) -> int:
         write_text(json_path, text, "--json")
     if arguments.report is not None:
         write_text(arguments.report / "errors.html", errors_html(survey), "--report")
-        console.print(f"report in {arguments.report}", highlight=False, soft_wrap=True)
+        print_lines([(f"report in {arguments.report}", "")], console)
     return 0
 
 

@@ -211,6 +211,6 @@ def script_name(rule: str, kind: str, key: str) -> str:
     >>> script_name("R6", "wrong-value", "R6 wrong-value: NaN")
     'reproducer_r6_wrong_value_839ec4.py'
     """
-    digest = sha256(key.encode()).hexdigest()[:6]
+    digest = sha256(key.encode(errors="backslashreplace")).hexdigest()[:6]
     words = re.sub(r"\W+", "_", f"{rule} {kind} {digest}".lower())
     return f"reproducer_{words}.py"

@@ -30,4 +30,5 @@ def write_report(report: Report, target: Target, folder: Path, command: str = ""
         "report.html": report_html(report, target, scripts, command),
     }
     for name, content in contents.items():
-        (folder / name).write_text(content, encoding="utf-8")
+        # In JSON, a lone surrogate becomes the escape sequence that stands for it.
+        (folder / name).write_text(content, encoding="utf-8", errors="backslashreplace")

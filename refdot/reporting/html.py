@@ -59,7 +59,7 @@ def _environment() -> Environment:
 
 def _code(text: str) -> Markup:
     """Return a text as HTML, with the words in backticks as code."""
-    return Markup(re.sub("`([^`]*)`", r"<code>\1</code>", str(escape(text))))
+    return Markup(re.sub("`([^`]*)`", r"<code>\1</code>", str(escape(printable(text)))))
 
 
 def _render(template: str, **values: Any) -> str:

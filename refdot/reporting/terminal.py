@@ -5,7 +5,6 @@ from operator import itemgetter
 from typing import TypeAlias
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -14,7 +13,7 @@ from refdot.check.categories import count_by_category
 from refdot.check.findings import Coverage, Report
 from refdot.check.plan import WHOLE
 from refdot.reporting.not_tried import not_tried
-from refdot.text import counted, shortened
+from refdot.text import counted, printable, shortened
 
 __all__ = [
     "StyledLines",
@@ -32,9 +31,9 @@ StyledLines: TypeAlias = Iterable[tuple[str, str]]  # each line with its rich st
 
 
 def print_lines(lines: StyledLines, console: Console) -> None:
-    """Print lines unwrapped, without reading markup in them."""
+    """Print lines unwrapped, without reading markup or control characters in them."""
     for line, style in lines:
-        console.print(Text(line, style=style), soft_wrap=True)
+        console.print(Text(printable(line), style=style), soft_wrap=True)
 
 
 def print_report(report: Report, console: Console) -> None:
@@ -62,10 +61,11 @@ def _table(report: Report) -> Table:
         table.add_column(heading, justify="right" if heading in ("", "count") else "left")
     for number, finding in enumerate(report.findings, 1):
         mismatch = finding.mismatch
-        signature = mismatch.rule, mismatch.kind, mismatch.stage, escape(mismatch.detail)
+        signature = mismatch.rule, mismatch.kind, mismatch.stage, mismatch.detail
         configurations = ", ".join(finding.backends), ", ".join(finding.lowerings)
         verdict = str(finding.count), finding.known or "NEW"
-        table.add_row(str(number), *signature, *configurations, *verdict)
+        cells = (str(number), *signature, *configurations, *verdict)
+        table.add_row(*(Text(printable(cell)) for cell in cells))
     return table
 
 

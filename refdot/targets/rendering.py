@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from refdot.text import printable
+
 if TYPE_CHECKING:
     from jinja2 import Environment
 
@@ -15,7 +17,8 @@ def environment(package: str) -> Environment:
     """Return a new environment for the templates of a package.
 
     All templates escape values for HTML, except those of Python code: these have the filter
-    `literal`, which turns a value into Python code.
+    `literal`, which turns a value into Python code. No value brings in a character that cannot be
+    printed, other than line breaks.
     """
     # Imported here because importing a target does not need Jinja, which is in an extra.
     from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -26,10 +29,18 @@ def environment(package: str) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        finalize=_printable_lines,
         autoescape=lambda template: not (template or "").endswith(".py.jinja"),
     )
     jinja.filters["literal"] = repr
     return jinja
+
+
+def _printable_lines(value: object) -> object:
+    """Return a value as printable lines, or unchanged if it is HTML."""
+    if hasattr(value, "__html__"):
+        return value
+    return "\n".join(map(printable, str(value).split("\n")))
 
 
 def render(template: str, **values: Any) -> str:

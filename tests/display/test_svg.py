@@ -16,7 +16,7 @@ from refdot.cases.strategies import dot_cases
 from refdot.display.svg import COLOURS, MEANING, Layout
 from refdot.lowering import lower_dot
 from refdot.targets.mismatch import Mismatch
-from refdot.text import printable, text_width
+from refdot.text import text_width
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -135,18 +135,6 @@ def test_lines_and_text_have_enough_contrast(scheme):
     assert all(contrast(colours[role], colours["box"]) >= 3 for role in MEANING)
     assert contrast(colours["ink"], colours["page"]) >= 7
     assert contrast(colours["ink"], colours["box"]) >= 7
-
-
-@pytest.mark.parametrize("text", ["plain", "é", "時間", "a b"])
-def test_printable_names_are_unchanged(text):
-    assert printable(text) == text
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"), [("a\nb", r"a\nb"), ("\x00", r"\x00"), ("\ud800", r"\ud800")]
-)
-def test_other_names_are_escaped(text, shown):
-    assert printable(text) == shown
 
 
 # In a notebook

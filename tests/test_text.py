@@ -1,0 +1,35 @@
+"""Foreign texts made printable."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from refdot.text import printable
+
+
+@pytest.mark.parametrize("text", ["plain", "é", "時間", "a b", "a\\b", ""])
+def test_printable_texts_are_unchanged(text):
+    assert printable(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\nb", r"a\nb"),
+        ("\x00", r"\x00"),
+        ("\ud800", r"\ud800"),
+        ("\x1b[2J", r"\x1b[2J"),
+        ("\u202eab", r"\u202eab"),
+        ("'\"\n", "'\"\\n"),
+    ],
+)
+def test_other_characters_are_escaped(text, shown):
+    assert printable(text) == shown
+
+
+@given(st.text(st.characters(codec=None)))
+def test_every_text_becomes_one_printable_line(text):
+    shown = printable(text)
+    assert shown.isprintable()
+    shown.encode("utf-8")
+    assert printable(shown) == shown
