@@ -331,4 +331,4 @@ def _is_keyword_argument(dim: _Dim) -> bool:
     """Whether `rename` can be given a dim's new name as a keyword argument."""
     # Python normalizes other identifiers, and `self` is a parameter of every method.
     is_name = isinstance(dim, str) and dim.isascii() and dim.isidentifier()
-    return is_name and not iskeyword(dim) and dim != "self"
+    return is_name and not iskeyword(dim) and dim not in ("self", "__debug__")

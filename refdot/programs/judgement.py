@@ -8,7 +8,7 @@ import numpy as np
 
 from refdot.programs.estimates import Estimate
 from refdot.tensor import NamedTensor
-from refdot.text import one_line
+from refdot.text import one_line, printable
 
 __all__ = ["Difference", "differences"]
 
@@ -43,7 +43,8 @@ class Difference:
     evidence: Any = field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.rule} {self.kind}: expected {self.expected}, got {self.got}"
+        where = f"{self.name}: {self.rule} {self.kind}"
+        return printable(f"{where}: expected {self.expected}, got {self.got}")
 
 
 def differences(

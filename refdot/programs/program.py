@@ -65,7 +65,7 @@ class Step:
 
 def _keyword(name: str, value: object) -> str:
     """Return a keyword argument in Python, whatever its name."""
-    if name.isascii() and name.isidentifier() and not iskeyword(name):
+    if name.isascii() and name.isidentifier() and not iskeyword(name) and name != "__debug__":
         return f"{name}={value!r}"
     return f"**{{{name!r}: {value!r}}}"
 

@@ -50,7 +50,8 @@ class Mismatch:
         return f"{self.rule} {self.kind} at {self.stage}: {self.detail}"
 
     def __str__(self) -> str:
-        return f"{self.signature}\n  {self.case}\n  expected {self.expected}\n  got      {self.got}"
+        details = f"  {self.case}", f"  expected {self.expected}", f"  got      {self.got}"
+        return "\n".join(map(printable, (self.signature, *details)))
 
     def _repr_html_(self) -> str:
         return render("mismatch.html.jinja", mismatch=self, picture=picture_of(self.case))

@@ -32,7 +32,7 @@ def environment(package: str) -> Environment:
         finalize=_printable_lines,
         autoescape=lambda template: not (template or "").endswith(".py.jinja"),
     )
-    jinja.filters["literal"] = repr
+    jinja.filters |= {"literal": repr, "printable": printable}
     return jinja
 
 

@@ -6,6 +6,7 @@ values to fill in.
 
 from __future__ import annotations
 
+import builtins
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from refdot.cases.case import Operand
-from refdot.cases.layouts import layout_function
+from refdot.cases.layouts import LAYOUTS, layout_function
 from refdot.programs.case import ProgramCase
 from refdot.programs.judgement import Difference
 from refdot.programs.operations import OPERATIONS
@@ -84,7 +85,8 @@ def _python_name(name: str) -> str:
 
 
 @cache
-def _words() -> frozenset[str]:
+def _words() -> set[str]:
+    """Return the names that a script may use, without the underscores at their ends."""
     loader = _templates().loader
     assert loader is not None
     texts = [
@@ -92,7 +94,11 @@ def _words() -> frozenset[str]:
         for name in loader.list_templates()
         if name.endswith(".py.jinja")
     ]
-    return frozenset(re.findall(r"\w+", "\n".join(texts)))
+    layouts = filter(None, map(layout_function, LAYOUTS))
+    functions = [name.removeprefix("source_of_") for name in sources()]
+    functions += [each.__name__ for each in layouts]
+    words = (*functions, *dir(builtins), *re.findall(r"\w+", "\n".join(texts)))
+    return {word.rstrip("_") for word in words}
 
 
 def _number(value: float, dtype: str) -> str:

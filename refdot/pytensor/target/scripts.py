@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 from collections.abc import Iterable
@@ -56,10 +57,10 @@ def complete_script(body: str, description: str, needs_refdot: bool) -> str:
 
 def _imports_of(code: str) -> str:
     """Return the lines of the template "imports" that import a name used in some code."""
-    words = set(re.findall(r"\w+", code))
+    used = {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
 
     def is_used(line: str) -> bool:
-        return not words.isdisjoint(re.findall(r"\w+", re.split("import | as ", line)[-1]))
+        return not used.isdisjoint(re.findall(r"\w+", re.split("import | as ", line)[-1]))
 
     lines = _templates().get_template("imports.py.jinja").render().splitlines()
     return "\n".join(line for line in lines if not line or is_used(line))
