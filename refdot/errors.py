@@ -8,7 +8,7 @@ contents of its message as attributes. A message does not depend on the hash see
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from refdot.text import nearest_name, one_line
+from refdot.text import nearest_name, one_line, told_apart
 
 __all__ = [
     "CotangentError",
@@ -104,8 +104,10 @@ class DimNotFoundError(DotError, ValueError):
         first, *rest = self.missing
         others = f" (also not found: {', '.join(rest)})" if rest else ""
         choices = f"the dims are {', '.join(self.dims)}" if self.dims else "there are no dims"
-        nearest = filter(None, (nearest_name(name, self.dims) for name in self.missing))
-        names = ", ".join(dict.fromkeys(nearest))
+        nearest = [(name, nearest_name(name, self.dims)) for name in self.missing]
+        names = ", ".join(
+            dict.fromkeys(_recognizable(near, name) for name, near in nearest if near)
+        )
         hint = f"; did you mean {names}?" if names else ""
         super().__init__(f"Dimension {first} not found in either input{others}; {choices}{hint}")
 
@@ -176,6 +178,12 @@ class CotangentError(DotError, ValueError):
             f"{name} must have the shape of {of}, {_named_shape(expected)}, "
             f"but it is {_named_shape(sizes)}"
         )
+
+
+def _recognizable(near: str, name: str) -> str:
+    """Return the name that is near a wrong one, so that a reader sees how they differ."""
+    shown, wrong = told_apart(near, name)
+    return shown if shown == near else f"{shown} instead of {wrong}"
 
 
 def _named_shape(sizes: Mapping[str, int]) -> str:

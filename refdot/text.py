@@ -2,7 +2,17 @@
 
 from collections.abc import Iterable, Sequence
 
-__all__ = ["counted", "listed", "nearest_name", "one_line", "printable", "shortened", "text_width"]
+__all__ = [
+    "caseless",
+    "counted",
+    "listed",
+    "nearest_name",
+    "one_line",
+    "printable",
+    "shortened",
+    "text_width",
+    "told_apart",
+]
 
 
 def one_line(value: object) -> str:
@@ -17,10 +27,46 @@ def one_line(value: object) -> str:
 
 
 def nearest_name(name: str, names: Sequence[str]) -> str | None:
-    """Return the member of `names` that is spelled most like `name`, if one is close enough."""
+    """Return the member of `names` that is spelled most like `name`, if one is close enough.
+
+    Examples
+    --------
+    >>> nearest_name("TIME", ["embd", "time"])
+    'time'
+    """
     from difflib import get_close_matches  # slow to import, and only an error needs it
 
-    return next(iter(get_close_matches(name, names, n=1)), None)
+    by_form = {caseless(other): other for other in names}
+    nearest = get_close_matches(caseless(name), by_form, n=1)
+    return by_form[nearest[0]] if nearest else None
+
+
+def caseless(name: str) -> str:
+    """Return a name in the one form of all names that differ only in case or in Unicode form.
+
+    Examples
+    --------
+    >>> caseless("Caf\N{LATIN SMALL LETTER E}\N{COMBINING ACUTE ACCENT}") == caseless("café")
+    True
+    """
+    from unicodedata import normalize
+
+    return normalize("NFKC", normalize("NFKC", name).casefold())
+
+
+def told_apart(name: str, other: str) -> tuple[str, str]:
+    r"""Return two names as they print, or in ASCII if they look alike.
+
+    Examples
+    --------
+    >>> told_apart("é", "e"), told_apart("é", "e\N{COMBINING ACUTE ACCENT}")
+    (('é', 'e'), ("'\xe9'", "'e\u0301'"))
+    """
+    from unicodedata import normalize
+
+    if normalize("NFKC", name) == normalize("NFKC", other):
+        return ascii(name), ascii(other)
+    return name, other
 
 
 def counted(number: int, noun: str) -> str:

@@ -208,12 +208,22 @@ def test_a_named_shape_keeps_the_order_of_its_dims(sizes, text):
         ("tmie", ("batch", "time", "embd"), "time"),
         ("Time", ("batch", "time"), "time"),
         ("heads", ("head", "hand"), "head"),
+        ("TIME", ("embd", "time"), "time"),
+        ("B", ("a", "b"), "b"),
+        ("e\u0301", ("e", "\xe9"), "\xe9"),
         ("e", ("a", "b"), None),
         ("time", (), None),
     ],
 )
 def test_nearest_name_is_none_if_no_name_is_similar(name, names, nearest):
     assert nearest_name(name, names) == nearest
+
+
+def test_a_name_in_another_unicode_form_is_shown_in_ascii():
+    assert str(DimNotFoundError(["e\u0301", "TIME"], ("\xe9", "time"))) == (
+        "Dimension TIME not found in either input (also not found: e\u0301); the dims are \xe9, "
+        "time; did you mean time, '\\xe9' instead of 'e\\u0301'?"
+    )
 
 
 def test_one_line_has_no_line_breaks():

@@ -1,5 +1,6 @@
 """The command line: check, merge, replay, errors, regex, explain, compile-time."""
 
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -12,6 +13,8 @@ from refdot.targets import TargetError
 from refdot.text import printable
 
 __all__ = ["main"]
+
+OUTPUT_CLOSED = 141
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,13 +29,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     int
         0 if there are only known deviations, 1 if there are other mismatches (for `errors --diff`:
-        if a message changed), 2 for bad usage, 130 if interrupted before a mismatch was found.
+        if a message changed), 2 for bad usage, 130 if interrupted before a mismatch was found, 141
+        if nobody reads the output any more, as for `refdot check --list | head`.
     """
     try:
         arguments = parser().parse_args(argv)
         arguments.line = shlex.join(["refdot", *(sys.argv[1:] if argv is None else argv)])
         check_installed(*arguments.packages)
         result: int = arguments.command(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes the output once more when it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OUTPUT_CLOSED
     except (UsageError, TargetError) as error:
         print("\n".join(map(printable, f"refdot: {error}".splitlines())), file=sys.stderr)
         return 2
@@ -40,5 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("refdot: interrupted", file=sys.stderr)
         return INTERRUPTED
     except SystemExit as leaving:  # --help and --version
+        if isinstance(leaving.__context__, BrokenPipeError):  # rich leaves after one
+            return OUTPUT_CLOSED
         return int(leaving.code or 0)
     return result

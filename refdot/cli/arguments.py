@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 import builtins
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from refdot.display.explanation import underline
+from refdot.display.operands import read_names, split_words, underline
 from refdot.errors import SizeMismatchError
 from refdot.lowering import Lowering
-from refdot.text import nearest_name
+from refdot.text import nearest_name, told_apart
 
 if TYPE_CHECKING:
     from refdot.check import Shard
@@ -90,7 +90,7 @@ def _is_exception(found: object) -> TypeGuard[type[BaseException]]:
 
 def _hint(name: str, names: Sequence[str]) -> str:
     nearest = nearest_name(name, names)
-    return f"; did you mean {nearest}?" if nearest else ""
+    return f"; did you mean {told_apart(nearest, name)[0]}?" if nearest else ""
 
 
 def check_choices(option: str, names: Iterable[str], choices: Iterable[str]) -> None:
@@ -108,25 +108,40 @@ def read_dim(text: str | None) -> Any:
         return None
     if text.strip() == "...":
         return ...
-    return tuple(text.replace(",", " ").split())
+    try:
+        return read_names(text)
+    except ValueError as error:
+        raise UsageError(f"--dim {text}: {error}") from None
 
 
 def read_sizes(text: str, lowering: Lowering) -> dict[str, int]:
     """Read sizes such as `a=2,b=3`; two sizes for a shared dim are one in each operand."""
     sizes: dict[str, int] = {}
-    for part in filter(None, text.split(",")):
-        name, _, size = (piece.strip() for piece in part.partition("="))
-        if not (name and size.isdecimal()):
-            raise UsageError(f"--sizes takes name=size separated by commas, not {part!r}")
+    for name, size in _names_and_sizes(text):
         try:
             check_choices("--sizes", [name], lowering.all_dims)
         except UsageError as error:
             raise UsageError(f"{error}\n{underline('--sizes', text, name)}") from None
-        if sizes.setdefault(name, int(size)) == int(size):
+        if sizes.setdefault(name, size) == size:
             continue
         if name in lowering.contracted + lowering.batch:
-            raise SizeMismatchError(sizes, {name: int(size)})
+            raise SizeMismatchError(sizes, {name: size})
         raise UsageError(
             f"--sizes gives {name} two sizes\n{underline('--sizes', text, name, occurrence=1)}"
         )
     return sizes
+
+
+def _names_and_sizes(text: str) -> Iterator[tuple[str, int]]:
+    words = [word.name for word in split_words(text, ",=") if word.name != ","]
+    while words:
+        name, *equals_and_size = words[:3]
+        words = words[3:]
+        match equals_and_size:
+            case ["=", size] if name != "=" and size.isdecimal():
+                yield name, int(size)
+            case _:
+                raise UsageError(
+                    "--sizes takes name=size separated by commas or spaces, "
+                    f"not {''.join([name, *equals_and_size])!r}"
+                )

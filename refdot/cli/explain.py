@@ -5,7 +5,8 @@ import argparse
 from refdot.cli.arguments import UsageError, read_dim, read_sizes
 from refdot.cli.files import write_text
 from refdot.cli.programs import explain_named_program, names_program
-from refdot.display.explanation import explain, message_with_underline, parse_operands
+from refdot.display.explanation import explain
+from refdot.display.operands import message_with_underline, parse_operands
 from refdot.errors import DotError
 from refdot.lowering import lower_dot
 
@@ -14,15 +15,12 @@ __all__ = ["run_explain"]
 
 def run_explain(arguments: argparse.Namespace) -> int:
     """Run `refdot explain`."""
-    if names_program(arguments.operands):
-        return explain_named_program(arguments.operands)
-    texts = {
-        "operands": arguments.operands,
-        "--dim": arguments.dim or "",
-        "--sizes": arguments.sizes,
-    }
+    operands = " ".join(arguments.operands)
+    if names_program(operands):
+        return explain_named_program(operands)
+    texts = {"operands": operands, "--dim": arguments.dim or "", "--sizes": arguments.sizes}
     try:
-        x_dims, y_dims = parse_operands(arguments.operands)
+        x_dims, y_dims = parse_operands(operands)
         lowering = lower_dot(x_dims, y_dims, read_dim(arguments.dim))
         sizes = read_sizes(arguments.sizes, lowering)
     except DotError as error:

@@ -133,11 +133,13 @@ def parser() -> _Parser:
     explain.set_defaults(packages=())
     explain.add_argument(
         "operands",
+        nargs="+",
         metavar="'a b, b c'",
-        help="the dims of both operands; or a program, such as attention:layers=2 or CASE.json",
+        help="the dims of both operands, a name with spaces in quotes of its own; or a program, "
+        "such as attention:layers=2 or CASE.json",
     )
     explain.option("--dim DIM", "dims to sum over, separated by commas or spaces, or ...")
-    explain.option("--sizes SIZES", "sizes of dims, such as a=2,b=3", default="")
+    explain.option("--sizes SIZES", "sizes of dims, such as a=2,b=3 or 'a=2 b=3'", default="")
     explain.option("--svg FILE", "write the picture to a file", Path)
 
     timed = command(

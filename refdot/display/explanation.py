@@ -1,40 +1,30 @@
 """Explain a lowering as text."""
 
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import prod
 
+from refdot.display.hints import hints
+from refdot.display.letters import letters_of, subscripts_of
+from refdot.display.notations import quoted
 from refdot.display.svg import MEANING
-from refdot.errors import DimNameError, DimNotFoundError, DotError, SizeMismatchError
 from refdot.lowering import EINSUM_SYMBOLS, Dims, Lowering
-from refdot.text import counted, printable, text_width
+from refdot.text import counted, text_width
 
-__all__ = ["explain", "message_with_underline", "parse_operands", "underline"]
-
-
-def parse_operands(text: str) -> tuple[Dims, Dims]:
-    """Parse the dims of two operands: names separated by spaces, operands by a comma.
-
-    Raises
-    ------
-    ValueError
-        The text does not have exactly one comma.
-
-    Examples
-    --------
-    >>> parse_operands("batch time embd, embd head")
-    (('batch', 'time', 'embd'), ('embd', 'head'))
-    """
-    operands = text.split(",")
-    if len(operands) != 2:
-        raise ValueError(
-            f"expected two operands separated by one comma, such as 'a b, b c', got {text!r}"
-        )
-    x, y = operands
-    return tuple(x.split()), tuple(y.split())
+__all__ = ["Explanation", "explain"]
 
 
-def explain(lowering: Lowering, sizes: Mapping[str, int] | None = None) -> str:
+class Explanation(str):
+    """An explanation of a lowering. In a notebook, it has a font of fixed width."""
+
+    __slots__ = ()
+
+    def _repr_html_(self) -> str:
+        from html import escape  # slow to import, and only a notebook needs it
+
+        return f'<pre style="font-family: monospace">{escape(self)}</pre>'
+
+
+def explain(lowering: Lowering, sizes: Mapping[str, int] | None = None) -> Explanation:
     """Explain a lowering: its letters, roles, einsum, loops, cost and gradients.
 
     Parameters
@@ -45,9 +35,10 @@ def explain(lowering: Lowering, sizes: Mapping[str, int] | None = None) -> str:
 
     Returns
     -------
-    str
-        In this order: the letters of each operand and the subscripts so far, the role of each
-        dim, the einsum, the equivalent loops, their cost, and the gradients of the dot.
+    Explanation
+        A `str` with, in this order: the letters of each operand and the subscripts so far, the role
+        of each dim, the einsum, the equivalent loops, their cost, the gradients of the dot, and
+        hints about names that are probably misspelt. A dim that is one letter has this letter.
 
     Examples
     --------
@@ -83,23 +74,25 @@ def explain(lowering: Lowering, sizes: Mapping[str, int] | None = None) -> str:
     parts = [
         _letters(lowering),
         _roles(lowering, sizes),
-        [f"out = {_einsum(lowering, lowering.subscripts, 'x', 'y')}"],
+        [f"out = {_einsum(lowering, subscripts_of(lowering), 'x', 'y')}"],
         _loops(lowering),
         _cost(lowering, sizes),
         _gradients(lowering),
+        [f"hint: {hint}" for hint in hints(lowering)],
     ]
-    return "\n\n".join("\n".join(part) for part in parts if part)
+    return Explanation("\n\n".join("\n".join(part) for part in parts if part))
 
 
 def _letters(lowering: Lowering) -> list[str]:
     """Return each operand with a letter below each dim, and beside them the subscripts so far."""
     operands = {"x": lowering.x_dims, "y": lowering.y_dims, "out": lowering.out_dims}
+    symbol = letters_of(lowering)
     rows, subscripts = [], ""
     for name, dims in operands.items():
         subscripts += {"x": "", "y": ",", "out": "->"}[name]
-        subscripts += "".join(lowering.symbol[dim] for dim in dims)
-        names = "  ".join(map(printable, dims)) or "(no dims)"
-        letters = [_padded(lowering.symbol[dim], text_width(printable(dim))) for dim in dims]
+        subscripts += "".join(symbol[dim] for dim in dims)
+        names = "  ".join(map(quoted, dims)) or "(no dims)"
+        letters = [_padded(symbol[dim], text_width(quoted(dim))) for dim in dims]
         rows.append((f"{name:<5}{names}", f"     {'  '.join(letters)}", subscripts))
     width = max(text_width(line) for *lines, _ in rows for line in lines)
     return [
@@ -112,13 +105,14 @@ def _letters(lowering: Lowering) -> list[str]:
 def _roles(lowering: Lowering, sizes: Mapping[str, int]) -> list[str]:
     """Return a line for each dim, with its letter, size and role."""
     names = {
-        dim: f"{printable(dim)} = {sizes[dim]}" if dim in sizes else printable(dim)
+        dim: f"{quoted(dim)} = {sizes[dim]}" if dim in sizes else quoted(dim)
         for dim in lowering.all_dims
     }
     width = max(map(text_width, names.values()), default=0)
     roles = {dim: lowering.role(dim) for dim in names}
+    symbol = letters_of(lowering)
     return [
-        f"{lowering.symbol[dim]}  {_padded(name, width)}  {roles[dim]:<10}  {MEANING[roles[dim]]}"
+        f"{symbol[dim]}  {_padded(name, width)}  {roles[dim]:<10}  {MEANING[roles[dim]]}"
         for dim, name in names.items()
     ]
 
@@ -135,13 +129,18 @@ def _einsum(lowering: Lowering, subscripts: str, first: str, second: str) -> str
 
 
 def _loops(lowering: Lowering) -> list[str]:
-    out = _element("out", lowering.out_dims)
+    index = _indices(lowering.all_dims)
+
+    def element(name: str, dims: Dims) -> str:
+        return f"{name}[{', '.join(index[dim] for dim in dims)}]" if dims else name
+
+    out = element("out", lowering.out_dims)
     summed_over = [dim for dim in lowering.all_dims if dim not in lowering.out_dims]
-    product = f"{_element('x', lowering.x_dims)} * {_element('y', lowering.y_dims)}"
+    product = f"{element('x', lowering.x_dims)} * {element('y', lowering.y_dims)}"
     statements = [
-        *(f"for {printable(dim)}:" for dim in lowering.out_dims),
+        *(f"for {index[dim]}:" for dim in lowering.out_dims),
         f"{out} = 0",
-        *(f"for {printable(dim)}:" for dim in summed_over),
+        *(f"for {index[dim]}:" for dim in summed_over),
         f"{out} += {product}",
     ]
     lines, indent = [], ""
@@ -152,8 +151,13 @@ def _loops(lowering: Lowering) -> list[str]:
     return lines
 
 
-def _element(name: str, dims: Dims) -> str:
-    return f"{name}[{', '.join(map(printable, dims))}]" if dims else name
+def _indices(dims: Dims) -> dict[str, str]:
+    """Return the name of the index of each dim: the dim's, if no array has it."""
+    index = {dim: quoted(dim) for dim in dims}
+    for dim in {"x", "y", "out"}.intersection(dims):
+        while index[dim] in ("x", "y", "out") or index[dim] in dims:
+            index[dim] += "_"
+    return index
 
 
 def _cost(lowering: Lowering, sizes: Mapping[str, int]) -> list[str]:
@@ -174,6 +178,7 @@ def _cost(lowering: Lowering, sizes: Mapping[str, int]) -> list[str]:
 
 def _gradients(lowering: Lowering) -> list[str]:
     """Return the dots that pull `out_bar`, the cotangent of the output, back to x and y (R8)."""
+    symbol = letters_of(lowering)
     calls, notes = [], []
     for operand, own, other, others in (
         ("x", lowering.x_dims, "y", lowering.y_dims),
@@ -181,15 +186,17 @@ def _gradients(lowering: Lowering) -> list[str]:
     ):
         available = tuple(dict.fromkeys(lowering.out_dims + others))
         groups = lowering.out_dims, others, [dim for dim in own if dim in available]
-        out_bar, beside, bar = ("".join(lowering.symbol[dim] for dim in dims) for dims in groups)
+        out_bar, beside, bar = ("".join(symbol[dim] for dim in dims) for dims in groups)
         call = _einsum(lowering, f"{out_bar},{beside}->{bar}", "out_bar", other)
+        if len(bar) < len(own) and call.startswith("np."):
+            call = f"np.broadcast_to({call}{_axes(own, available)}, {operand}.shape)"
         calls.append(f"{operand}_bar = {call}")
         changes = {
             "summed over": [dim for dim in available if dim not in own],
             "broadcast over": [dim for dim in own if dim not in available],
         }
         lists = [
-            f"{words} {' '.join(map(printable, dims))}" for words, dims in changes.items() if dims
+            f"{words} {' '.join(map(quoted, dims))}" for words, dims in changes.items() if dims
         ]
         notes.append(", ".join(lists))
     width = max(map(text_width, calls))
@@ -198,35 +205,8 @@ def _gradients(lowering: Lowering) -> list[str]:
     ]
 
 
-def message_with_underline(error: DotError, texts: Mapping[str, str]) -> str:
-    """Return the message of an error, and below it the argument with the wrong name underlined.
-
-    `texts` has the text of each argument: "operands" (see `parse_operands`), "--dim", "--sizes".
-
-    Examples
-    --------
-    >>> error = DimNotFoundError(["emdb"], ("time", "embd"))
-    >>> print(message_with_underline(error, {"--dim": "time,emdb"}))
-    Dimension emdb not found in either input; the dims are time, embd; did you mean embd?
-      --dim time,emdb
-                 ^^^^
-    """
-    if isinstance(error, DimNotFoundError):
-        return f"{error}\n{underline('--dim', texts['--dim'], error.missing[0])}"
-    if isinstance(error, SizeMismatchError):
-        return f"{error}\n{underline('--sizes', texts['--sizes'], error.dims[0], occurrence=1)}"
-    if isinstance(error, DimNameError):
-        operands = texts["operands"]
-        name = next(str(dim) for dim in error.dims if error.dims.count(dim) > 1)
-        in_x = operands.partition(",")[0].split().count(name) if error.operand == "y" else 0
-        return f"{error}\n{underline('', operands, name, occurrence=in_x + 1)}"
-    return str(error)
-
-
-def underline(option: str, text: str, name: str, occurrence: int = 0) -> str:
-    """Return the text of an argument, with carets below an occurrence (from 0) of a name."""
-    shown = f"  {option} {text}" if option else f"  {text}"
-    whole_name = rf"(?<![^\s,=]){re.escape(name)}(?![^\s,=])"
-    starts = [match.start() for match in re.finditer(whole_name, text)]
-    start = len(shown) - len(text) + starts[occurrence]
-    return f"{shown}\n{' ' * text_width(shown[:start])}{'^' * text_width(name)}"
+def _axes(dims: Dims, available: Sequence[str]) -> str:
+    """Return the index that adds an axis for each missing dim; NumPy adds the first ones itself."""
+    axes = ", ".join(":" if dim in available else "None" for dim in dims)
+    axes = axes[axes.find(":") :]
+    return f"[{axes}]" if "None" in axes else ""

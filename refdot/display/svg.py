@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from refdot.display.letters import letters_of, subscripts_of
 from refdot.lowering import Dims, Lowering
 from refdot.text import printable, text_width
 
@@ -67,7 +68,7 @@ def render(lowering: Lowering, sizes: Mapping[str, int | str]) -> str:
     caption_top = layout.bottom + _MARGIN
     width = layout.y_left + _BOX + _MARGIN
     line_length = int((width - 2 * _MARGIN) / _CHARACTER)
-    caption = _in_lines(f'einsum "{lowering.subscripts}"', line_length)
+    caption = _in_lines(f'einsum "{subscripts_of(lowering)}"', line_length)
     legend_top = caption_top + _LINE * len(caption) + _GAP
     roles = [role for role in MEANING if role in map(lowering.role, lowering.all_dims)]
     elements = [*_boxes(lowering, layout), *_edges(lowering, sizes, layout)]
@@ -77,7 +78,7 @@ def render(lowering: Lowering, sizes: Mapping[str, int | str]) -> str:
         elements += _legend_entry(role, legend_top + _LINE * (number + 0.5))
     height = legend_top + _LINE * len(roles) + (_MARGIN if roles else 0)
     dims = ", ".join(f"{printable(dim)} is {lowering.role(dim)}" for dim in lowering.all_dims)
-    title = f"{lowering.subscripts}. {dims}".rstrip(". ") + "."
+    title = f"{subscripts_of(lowering)}. {dims}".rstrip(". ") + "."
     return _document(width, height, title, elements)
 
 
@@ -154,12 +155,13 @@ def _edges(lowering: Lowering, sizes: Mapping[str, int | str], layout: Layout) -
         (lowering.x_summed, layout.summed_top, x, x_end, (x + x_end) / 2, x_end),
         (lowering.y_summed, layout.summed_top, y_end, y, (y_end + y) / 2, y_end),
     ]
+    symbol = letters_of(lowering)
     elements = []
     for dims, top, start, end, label_at, dot_at in groups:
         for number, dim in enumerate(dims):
             # An edge is below the middle of its row, since its label is above it.
             role, height = lowering.role(dim), top + _ROW * (number + 0.7)
-            letter = f'<tspan class="letter">{escape(lowering.symbol[dim])}</tspan> '
+            letter = f'<tspan class="letter">{escape(symbol[dim])}</tspan> '
             elements += [
                 f"<g><title>{escape(printable(dim))}: {role}, {MEANING[role]}</title>",
                 _line(role, start, end, height),
@@ -193,7 +195,8 @@ def _label(dim: str, sizes: Mapping[str, int | str]) -> str:
 
 def _letters(lowering: Lowering, dims: Sequence[str]) -> list[str]:
     """Return the letters of an operand, in lines that fit into its box."""
-    return _in_lines("".join(lowering.symbol[dim] for dim in dims), _BOX_LETTERS)
+    symbol = letters_of(lowering)
+    return _in_lines("".join(symbol[dim] for dim in dims), _BOX_LETTERS)
 
 
 def _in_lines(content: str, length: int) -> list[str]:

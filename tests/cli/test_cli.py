@@ -14,7 +14,6 @@ from refdot import check
 from refdot.check import plan as batches
 from refdot.check.plan import Profile
 from refdot.cli import main
-from refdot.display.explanation import explain
 from refdot.messages.scenarios import SCENARIOS
 from refdot.targets.registry import find_target
 
@@ -53,7 +52,6 @@ def folder(tmp_path, monkeypatch):
 
 COMMANDS = ["check", "merge", "replay", "errors", "regex", "explain", "compile-time"]
 TARGETS = "choose from pytensor, xarray or module:function"
-OPERANDS = "expected two operands separated by one comma, such as 'a b, b c', got"
 BAD_USAGE = {
     "check nosuch": f"unknown target 'nosuch': {TARGETS}",
     "check right_dot:": f"unknown target 'right_dot:': {TARGETS}",
@@ -136,12 +134,6 @@ BAD_USAGE = {
     "regex x xarray --type no_such_module.Error": "argument --type: "
     "no exception 'no_such_module.Error'",
     "regex x xarray --situation zebra": f"--situation zebra: choose from {', '.join(SCENARIOS)}",
-    "explain|a b": f"{OPERANDS} 'a b'",
-    "explain|a, b, c": f"{OPERANDS} 'a, b, c'",
-    "explain|a, b|--sizes|=2": "--sizes takes name=size separated by commas, not '=2'",
-    "explain|a, b|--svg|missing/a.svg": "--svg missing/a.svg: No such file or directory",
-    "explain|a, b|--sizes|a": "--sizes takes name=size separated by commas, not 'a'",
-    "explain|a, b|--sizes|a=-1": "--sizes takes name=size separated by commas, not 'a=-1'",
     "": "the following arguments are required: COMMAND",
 }
 
@@ -582,74 +574,6 @@ def test_no_pattern_is_correct_without_an_error(capsys):
     out = capsys.readouterr().out
     assert "contracted-unknown: no error raised\n" in out
     assert "no suggestion: " in out
-
-
-# explain
-
-
-# Each: the command, the call whose error it is, and the lines below that error.
-CARETS = {
-    "explain|a a, b": (lambda: refdot.lower_dot(("a", "a"), "b"), "  a a, b\n    ^"),
-    "explain|a, b b": (lambda: refdot.lower_dot("a", ("b", "b")), "  a, b b\n       ^"),
-    "explain|a b, b c|--dim|z": (
-        lambda: refdot.lower_dot(("a", "b"), ("b", "c"), "z"),
-        "  --dim z\n        ^",
-    ),
-    "explain|a, a|--sizes|a=2,a=3": (
-        lambda: refdot.dot(refdot.NamedTensor([1, 2], "a"), refdot.NamedTensor([1, 2, 3], "a")),
-        "  --sizes a=2,a=3\n              ^",
-    ),
-}
-
-
-@pytest.mark.parametrize(("command", "call", "below"), [(c, *v) for c, v in CARETS.items()])
-def test_a_wrong_name_shows_the_error_and_a_caret(command, call, below, capsys):
-    with pytest.raises(refdot.DotError) as caught:
-        call()
-    assert main(words(command)) == 2
-    assert capsys.readouterr() == ("", f"refdot: {caught.value}\n{below}\n")
-
-
-WRONG_SIZES = {
-    "explain|a, b|--sizes|z=2": "--sizes z: choose from a, b\n  --sizes z=2\n          ^",
-    "explain|,|--sizes|z=2": "--sizes z: choose from nothing\n  --sizes z=2\n          ^",
-    "explain|a, b|--sizes|a=2,a=3": "--sizes gives a two sizes\n  --sizes a=2,a=3\n              ^",
-}
-
-
-@pytest.mark.parametrize(("command", "said"), WRONG_SIZES.items(), ids=WRONG_SIZES)
-def test_an_unknown_dim_in_sizes_shows_a_caret(command, said, capsys):
-    assert main(words(command)) == 2
-    assert capsys.readouterr() == ("", f"refdot: {said}\n")
-
-
-def test_explain_prints_the_explanation(capsys):
-    command = ["explain", "batch time embd, embd head", "--dim", "embd", "--sizes", "batch=2"]
-    assert main(command) == 0
-    low = refdot.lower_dot(("batch", "time", "embd"), ("embd", "head"), "embd")
-    assert capsys.readouterr().out == explain(low, {"batch": 2}) + "\n"
-
-
-def test_explain_writes_the_picture_to_a_file(folder, capsys):
-    assert main(["explain", "a b, b c", "--sizes", "a=2,b=3,b=3", "--svg", "dot.svg"]) == 0
-    low = refdot.lower_dot(("a", "b"), ("b", "c"))
-    assert (folder / "dot.svg").read_text("utf-8") == low.to_svg({"a": 2, "b": 3})
-
-
-DIM_OPTIONS = {
-    "without": ([], "ab,bc->ac"),
-    "...": (["--dim", "..."], "ab,bc->"),
-    "one": (["--dim", "a"], "ab,bc->bc"),
-    "several, spaced": (["--dim", "a, b"], "ab,bc->c"),
-    "several, without commas": (["--dim", "a b"], "ab,bc->c"),
-    "none": (["--dim", ""], "ab,bc->abc"),
-}
-
-
-@pytest.mark.parametrize(("options", "subscripts"), DIM_OPTIONS.values(), ids=DIM_OPTIONS)
-def test_explain_reads_dim_from_the_shell(options, subscripts, capsys):
-    assert main(["explain", "a b, b c", *options]) == 0
-    assert f'np.einsum("{subscripts}", x, y)' in capsys.readouterr().out
 
 
 def test_statistics_count_random_cases(capsys):

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import assume, given, settings
 
 import refdot as rd
+from refdot.cases.patterns import patterns
 from refdot.cases.strategies import dot_cases
-from refdot.display.explanation import explain, message_with_underline, parse_operands, underline
-from refdot.errors import DimNameError, DimNotFoundError, DotError, SizeMismatchError
+from refdot.display.explanation import explain
+from refdot.display.operands import parse_operands
 from refdot.lowering import lower_dot
 
 # The operands, the `dim` argument, the sizes and the text.
@@ -72,8 +73,10 @@ for free:
                 for own:
                     out[free, batch] += x[free, batch, alone, both] * y[own, both, batch]
 
-x_bar = np.einsum("ab,edb->abd", out_bar, y)  summed over own, broadcast over alone
-y_bar = np.einsum("ab,abcd->db", out_bar, x)  summed over free alone, broadcast over own""",
+x_bar = np.broadcast_to(np.einsum("ab,edb->abd", out_bar, y)[:, :, None, :], x.shape)  \
+summed over own, broadcast over alone
+y_bar = np.broadcast_to(np.einsum("ab,abcd->db", out_bar, x), y.shape)                 \
+summed over free alone, broadcast over own""",
     ),
     "two scalars": (
         ",",
@@ -144,8 +147,8 @@ out = 0
 for a:
     out += x * y[a]
 
-x_bar = np.einsum(",a->", out_bar, y)  summed over a
-y_bar = np.einsum(",->", out_bar, x)   broadcast over a""",
+x_bar = np.einsum(",a->", out_bar, y)                           summed over a
+y_bar = np.broadcast_to(np.einsum(",->", out_bar, x), y.shape)  broadcast over a""",
     ),
     "an inner product": (
         "é, é",
@@ -186,27 +189,6 @@ def test_sizes_may_be_left_out():
     assert explain(low) == explain(low, {}) == explain(low, {"z": 3})
 
 
-PARSED = {
-    "a b, b c": (("a", "b"), ("b", "c")),
-    "  a   b ,b": (("a", "b"), ("b",)),
-    ",": ((), ()),
-    "a,": (("a",), ()),
-    "batch time,\tembd\n": (("batch", "time"), ("embd",)),
-}
-
-
-@pytest.mark.parametrize(("text", "dims"), PARSED.items(), ids=repr)
-def test_operands_are_parsed(text, dims):
-    assert parse_operands(text) == dims
-
-
-@pytest.mark.parametrize("text", ["", "a b", "a, b, c", ",,"], ids=repr)
-def test_operands_need_exactly_one_comma(text):
-    with pytest.raises(ValueError, match=r"^expected two operands separated by one") as caught:
-        parse_operands(text)
-    assert str(caught.value).endswith(f"such as 'a b, b c', got {text!r}")
-
-
 def executable_loops(explanation, sizes):
     """Return the loops of an explanation as Python code."""
     loops = next(part for part in explanation.split("\n\n") if " += " in part)
@@ -214,6 +196,37 @@ def executable_loops(explanation, sizes):
     return re.sub(
         rf"for ({names}):", lambda found: f"for {found[1]} in range({sizes[found[1]]}):", loops
     )
+
+
+def calls(explanation):
+    """Return the code to the right of `out`, `x_bar` and `y_bar`."""
+    called = dict(
+        re.findall(r"^(out|x_bar|y_bar) = (np\..*?\))(?:  .*)?$", explanation, re.MULTILINE)
+    )
+    assert set(called) == {"out", "x_bar", "y_bar"}
+    return called
+
+
+@pytest.mark.parametrize("rank", [0, 1, 2])
+def test_printed_lines_give_the_dot_and_its_gradients_for_every_dim_pattern(rank):
+    ranks = [pattern for pattern in patterns(rank) if rank in map(len, pattern[:2])]
+    assert len(ranks) == [1, 10, 96][rank]
+    for pattern in ranks:
+        sizes = pattern.distinct_sizes
+        x, y = (
+            rd.NamedTensor(np.arange(1.0, 1 + np.prod(shape)).reshape(shape), dims)
+            for dims in pattern[:2]
+            for shape in [[sizes[dim] for dim in dims]]
+        )
+        out = rd.dot(x, y, pattern.summed_over)
+        out_bar = rd.NamedTensor(1 + np.arange(out.data.size).reshape(out.shape), out.dims)
+        bars = rd.dot_vjp(x, y, out_bar, pattern.summed_over)
+        arrays = {"np": np, "x": x.data, "y": y.data, "out_bar": out_bar.data}
+        printed = calls(explain(lower_dot(x.dims, y.dims, pattern.summed_over)))
+        for name, expected in zip(("out", "x_bar", "y_bar"), (out, *bars), strict=True):
+            got = eval(printed[name], dict(arrays))
+            assert np.shape(got) == expected.shape, (pattern, printed[name])
+            np.testing.assert_array_equal(got, expected.data)
 
 
 @settings(max_examples=60)
@@ -236,17 +249,12 @@ def test_explained_einsums_and_loops_compute_the_dot(case):
     out_bar = rd.NamedTensor(random.randint(-5, 6, out.shape).astype(float), out.dims)
     arrays = {"np": np, "x": x.data, "y": y.data, "out_bar": out_bar.data}
 
-    called = dict(re.findall(r"^(\w+) = (np\.einsum\(.*?\))", explanation, re.MULTILINE))
-    assert set(called) == {"out", "x_bar", "y_bar"}
-    results = {name: eval(call, dict(arrays)) for name, call in called.items()}
-    np.testing.assert_array_equal(results["out"], out.data)
-    for operand, bar in zip((x, y), rd.dot_vjp(x, y, out_bar, case.dim.names), strict=True):
-        name = "x_bar" if operand is x else "y_bar"
-        spread = low.x_summed if operand is x else low.y_summed
-        axes = tuple(operand.dims.index(dim) for dim in spread)
-        np.testing.assert_array_equal(
-            np.broadcast_to(np.expand_dims(results[name], axes), operand.shape), bar.data
-        )
+    for name, call in calls(explanation).items():
+        arrays[name] = eval(call, dict(arrays))
+    np.testing.assert_array_equal(arrays["out"], out.data)
+    x_bar, y_bar = rd.dot_vjp(x, y, out_bar, case.dim.names)
+    np.testing.assert_array_equal(arrays["x_bar"], x_bar.data)
+    np.testing.assert_array_equal(arrays["y_bar"], y_bar.data)
 
     space = {**arrays, "out": np.full(out.shape, np.nan)}
     if not low.out_dims:
@@ -269,44 +277,63 @@ def test_line_breaks_in_names_are_escaped():
     assert "a  a\\nb  contracted  in both, summed over" in explanation
 
 
+def test_dims_with_the_names_of_arrays_have_other_indices_in_the_loops():
+    low = lower_dot(("x", "y"), ("y", "out", "x_"))
+    loops = explain(low).split("\n\n")[3]
+    assert (
+        loops
+        == """\
+for x__:
+    for out_:
+        for x_:
+            out[x__, out_, x_] = 0
+            for y_:
+                out[x__, out_, x_] += x[x__, y_] * y[y_, out_, x_]"""
+    )
+
+
+def test_names_with_spaces_are_in_quotes_everywhere():
+    explanation = explain(lower_dot(("batch size", "k"), ("k", "a, b")), {"batch size": 2})
+    assert (
+        explanation
+        == """\
+x    'batch size'  k
+     a             k         ak
+y    k  'a, b'
+     k  b                    ak,kb
+out  'batch size'  'a, b'
+     a             b         ak,kb->ab
+
+a  'batch size' = 2  free        in one, kept
+k  k                 contracted  in both, summed over
+b  'a, b'            free        in one, kept
+
+out = np.einsum("ak,kb->ab", x, y)
+
+for 'batch size':
+    for 'a, b':
+        out['batch size', 'a, b'] = 0
+        for k:
+            out['batch size', 'a, b'] += x['batch size', k] * y[k, 'a, b']
+
+x_bar = np.einsum("ab,kb->ak", out_bar, y)  summed over 'a, b'
+y_bar = np.einsum("ab,ak->kb", out_bar, x)  summed over 'batch size'"""
+    )
+
+
+def test_hints_are_the_last_lines():
+    assert explain(lower_dot(("emdb",), ("embd",))).splitlines()[-2:] == [
+        "",
+        "hint: emdb in x and embd in y are two dims; is one of them misspelt?",
+    ]
+
+
+def test_an_explanation_has_a_font_of_fixed_width_in_a_notebook():
+    html = explain(lower_dot(("<b>",), ("<b>",)))._repr_html_()
+    assert html.startswith('<pre style="font-family: monospace">x    &lt;b&gt;\n')
+    assert html.endswith("</pre>")
+
+
 def test_wide_characters_are_aligned():
     lines = explain(lower_dot(["時間", "e"], ["e"])).splitlines()
-    assert lines[:2] == ["x    時間  e", "     a     b    ab"]
-
-
-UNDERLINED = {
-    "a name in --dim": (
-        DimNotFoundError({"z", "q"}, ("a",)),
-        {"--dim": "a, z,q"},
-        "  --dim a, z,q\n             ^",
-    ),
-    "the second in x": (
-        DimNameError("Dim 'ab' appears twice", "x", ("ab", "a", "ab")),
-        {"operands": "ab a ab, ab"},
-        "  ab a ab, ab\n       ^^",
-    ),
-    "the second in y, though x has it too": (
-        DimNameError("Dim 'ab' appears twice", "y", ("ab", "ab")),
-        {"operands": "c ab, ab ab"},
-        "  c ab, ab ab\n           ^^",
-    ),
-    "a second size": (
-        SizeMismatchError({"a": 2, "b": 3}, {"b": 4}),
-        {"--sizes": "a=2,b=3,b=4"},
-        "  --sizes a=2,b=3,b=4\n                  ^",
-    ),
-}
-
-
-@pytest.mark.parametrize(("error", "texts", "shown"), UNDERLINED.values(), ids=UNDERLINED)
-def test_the_wrong_name_is_underlined(error, texts, shown):
-    assert message_with_underline(error, texts) == f"{error}\n{shown}"
-
-
-def test_an_error_without_a_name_is_shown_without_an_underline():
-    assert message_with_underline(DotError("of another kind"), {}) == "of another kind"
-
-
-def test_an_underline_is_as_wide_as_its_name():
-    assert underline("", "時間 b", "b") == "  時間 b\n       ^"
-    assert underline("--dim", "時間", "時間") == "  --dim 時間\n        ^^^^"
+    assert lines[:2] == ["x    時間  e", "     a     e    ae"]

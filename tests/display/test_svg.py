@@ -69,6 +69,14 @@ def test_labels_have_letter_name_and_size():
     assert labels == {"a batch", "b free = 3", "c alone", "d both", "e own = 4 or 5"}
 
 
+def test_a_dim_that_is_one_letter_has_this_letter():
+    low = lower_dot(("i", "j", "batch"), ("j", "a", "é"))
+    tree = parsed(low)
+    assert {label for *_, label in edges(tree).values()} == {"i i", "j j", "b batch", "a a", "c é"}
+    texts = ["".join(text.itertext()) for text in tree.iter(f"{SVG}text")]
+    assert 'einsum "ijb,jac->ibac"' in texts
+
+
 @settings(max_examples=40)
 @given(dot_cases(valid=True), st.lists(st.text(min_size=1), min_size=60, max_size=60, unique=True))
 def test_each_dim_has_an_edge_and_its_label_fits_for_any_name(case, names):
