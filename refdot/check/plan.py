@@ -80,6 +80,10 @@ class Shard:
     number: int
     of: int
 
+    def __post_init__(self) -> None:
+        if not 1 <= self.number <= self.of:
+            raise ValueError(f"expected I/N with I from 1 to N, got {self}")
+
     def __str__(self) -> str:
         return f"{self.number}/{self.of}"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import builtins
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeGuard
 
@@ -65,9 +66,9 @@ def shard(text: str) -> Shard:
     from refdot.check import Shard
 
     number, _, of = text.partition("/")
-    if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
-        raise argparse.ArgumentTypeError(f"expected I/N with I from 1 to N, got {text!r}")
-    return Shard(int(number), int(of))
+    with suppress(ValueError):
+        return Shard(int(number), int(of))
+    raise argparse.ArgumentTypeError(f"expected I/N with I from 1 to N, got {text!r}")
 
 
 def exception(name: str) -> type[BaseException]:

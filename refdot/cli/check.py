@@ -21,9 +21,9 @@ from refdot.cli.programs import (
     run_programs_of_profile,
 )
 from refdot.cli.progress import ProgressDisplay
-from refdot.cli.targets import requested_target
+from refdot.cli.targets import requested_target, target_of_report
 from refdot.rules import ASPECTS
-from refdot.targets import Target, find_target
+from refdot.targets import Target
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -158,7 +158,9 @@ def run_merge(arguments: argparse.Namespace) -> int:
     except MergeError as error:
         raise UsageError(str(error)) from None
     # The target writes the reproducers.
-    target = find_target(report.target) if arguments.report is not None else None
+    target = None
+    if arguments.report is not None:
+        target = target_of_report(report.target, arguments.target)
     make_folder(arguments.report)
     return _finish(report, target, arguments, Console())
 

@@ -82,6 +82,10 @@ def parser() -> _Parser:
         "reports", type=Path, nargs="+", metavar="REPORT.json", help="report of a shard"
     )
     _add_report(merge)
+    merge.option(
+        "--target TARGET",
+        "the target of the reports, which writes the reproducers; a built-in one needs no name",
+    )
 
     replay = command(
         "replay",

@@ -5,9 +5,10 @@ from importlib.util import find_spec
 
 from refdot.cli.arguments import UsageError, check_choices
 from refdot.targets import Target, find_target
+from refdot.targets.registry import is_built_in
 from refdot.text import listed
 
-__all__ = ["CHECK_PACKAGES", "check_installed", "requested_target"]
+__all__ = ["CHECK_PACKAGES", "check_installed", "requested_target", "target_of_report"]
 
 # What every command but `explain` imports, of the extra `check`.
 CHECK_PACKAGES = ("hypothesis", "jinja2", "msgspec", "rich")
@@ -18,6 +19,16 @@ def check_installed(*packages: str, extra: str = "check") -> None:
     missing = [name for name in packages if find_spec(name) is None]
     if missing:
         raise UsageError(f"{listed(missing)} not installed; pip install 'refdot[{extra}]'")
+
+
+def target_of_report(name: str, requested: str | None) -> Target:
+    """Return the target of a report; its module is imported only if the user names it."""
+    if requested is None and not is_built_in(name):
+        raise UsageError(f"--report also needs --target {name}, which writes the reproducers")
+    target = find_target(requested or name)
+    if target.name != name:
+        raise UsageError(f"--target {requested}: the reports are about {name}")
+    return target
 
 
 def requested_target(arguments: argparse.Namespace) -> Target:

@@ -116,9 +116,16 @@ class _ReportRecord(_Record):
     other_backends: list[str] = []
     other_lowerings: list[str] = []
 
+    def __post_init__(self) -> None:
+        _shard(self.shard_text)  # `convert` takes a property that raises for one that is absent
+
     @property
     def shard(self) -> Shard:
-        return Shard(*map(int, self.shard_text.split("/")))
+        return _shard(self.shard_text)
+
+
+def _shard(text: str) -> Shard:
+    return Shard(*map(int, text.split("/")))
 
 
 def report_to_json(report: Report) -> dict[str, Any]:
@@ -180,8 +187,6 @@ def _build(kind: type[_T], *sources: object, **values: Any) -> _T:
 
 
 def _check_consistency(report: Report) -> None:
-    if report.shard.number > report.shard.of:
-        raise ValueError(f"invalid shard {report.shard}")
     if report.coverage.keys() != {*report.backends}:
         raise ValueError("coverage must have one entry for each backend")
     rank = report.profile.exhaustive

@@ -9,7 +9,7 @@ from typing import Any
 from refdot.targets.callable import CallableTarget
 from refdot.targets.protocol import Target, TargetError
 
-__all__ = ["find_target"]
+__all__ = ["find_target", "is_built_in"]
 
 # A package provides a target by an entry point of this group, which it calls without arguments.
 _GROUP = "refdot.targets"
@@ -41,6 +41,12 @@ def find_target(name: str) -> Target:
     if not callable(function):
         raise TargetError(f"{name} is not callable")
     return _FoundTarget(function, name, gradients=hasattr(function, "vjp"))
+
+
+def is_built_in(name: str) -> bool:
+    """Return whether refdot itself provides the target of a name."""
+    found = entry_points(group=_GROUP, name=name)
+    return any(each.dist is not None and each.dist.name == "refdot" for each in found)
 
 
 def _installed_target(name: str) -> Target:

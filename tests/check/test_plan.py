@@ -54,6 +54,13 @@ def given_to(backend: str, batches: list[Batch]) -> list[Batch]:
     return [batch for batch in batches if backend in {to.backend for to, _ in batch.work}]
 
 
+@pytest.mark.parametrize(("number", "of"), [(0, 0), (1, 0), (0, 1), (3, 2), (-1, 2)])
+def test_a_shard_is_one_of_the_parts(number, of):
+    message = f"expected I/N with I from 1 to N, got {number}/{of}"
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        Shard(number, of)
+
+
 def test_batches_are_plain_data_and_the_same_each_time():
     batches = list(campaign(SMALL).batches(FLEET))
     assert pickle.loads(pickle.dumps(batches)) == batches

@@ -296,7 +296,8 @@ def test_merged_shards_equal_the_report_of_one_run(folder, capsys):
     for number in (1, 2, 3):
         assert main([*command, f"part{number}", "--shard", f"{number}/3"]) in (0, 1)
         assert f"\nthis is shard {number}/3\n" in capsys.readouterr().out
-    assert main(["merge", *parts, "--report", "whole-again"]) == 1
+    again = ["merge", *parts, "--report", "whole-again", "--target", "wrong_dot:dot"]
+    assert main(again) == 1
     merged = capsys.readouterr().out
     seconds = r"\d+ s$|whole(-again)?$"
     assert re.sub(seconds, "", merged, flags=re.M) == re.sub(seconds, "", whole, flags=re.M)
@@ -310,6 +311,30 @@ def test_merged_shards_equal_the_report_of_one_run(folder, capsys):
     assert capsys.readouterr() == ("", "refdot: missing shards: 3/3\n")
     assert main(["merge", *parts[:2], parts[0]]) == 2
     assert capsys.readouterr() == ("", "refdot: shard 1/3 is given twice\n")
+
+
+def test_merge_imports_no_module_that_only_a_report_names(folder, capsys):
+    assert main(["check", "wrong_dot:dot", "--cases", "1", "--report", "part"]) == 1
+    text = (folder / "part/report.json").read_text("utf-8")
+    text = text.replace("wrong_dot:dot", "raises_at_import:dot")
+    (folder / "other.json").write_text(text, encoding="utf-8")
+    capsys.readouterr()
+    assert main(["merge", "other.json"]) == 1
+    capsys.readouterr()
+    for target, message in {
+        (): "--report also needs --target raises_at_import:dot, which writes the reproducers",
+        ("--target", "xarray"): "--target xarray: the reports are about raises_at_import:dot",
+    }.items():
+        assert main(["merge", "other.json", "--report", "whole", *target]) == 2
+        assert capsys.readouterr() == ("", f"refdot: {message}\n")
+    assert not (folder / "whole").exists()
+    assert "raises_at_import" not in sys.modules
+
+
+def test_merge_needs_no_name_for_a_built_in_target(folder, capsys):
+    assert main(["check", "xarray", "--cases", "1", "--report", "part"]) == 0
+    assert main(["merge", "part/report.json", "--report", "whole"]) == 0
+    assert (folder / "whole/report.html").exists()
 
 
 def test_worker_processes_find_the_target_by_name(capsys):

@@ -196,7 +196,7 @@ INVALID = {
         "shard",
         "0/0",
     ),
-    "invalid shard 3/2": ("shard", "3/2"),
+    "expected I/N with I from 1 to N, got 3/2": ("shard", "3/2"),
     "Expected `int` >= 0 - at `$.cases`": ("cases", -1),
     "Expected `int`, got `bool` - at `$.cases`": ("cases", True),
     "Expected `float` >= 0.0 - at `$.seconds`": ("seconds", float("nan")),
