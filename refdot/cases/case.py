@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from keyword import iskeyword
-from types import EllipsisType
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
+from refdot.cases.dim_argument import DimArgument
 from refdot.cases.layouts import LAYOUTS, with_layout
 from refdot.cases.values import CONTENTS, content_values, random_values
 from refdot.lowering import Lowering, lower_dot
@@ -43,6 +43,8 @@ REGIMES = {
     "rounding": "ordinary numbers of several magnitudes; for integers, the whole range",
     "special": "NaN, infinities, -0.0, subnormals and huge numbers among small integers",
 }
+# The properties of an operand that its notation lacks, and the parameters of `dot_case` for them.
+_OPERAND_OPTIONS = {"dtype": "dtypes", "layout": "layout", "origin": "origin", "content": "content"}
 _Dim: TypeAlias = Any  # a str, except in cases that break R1
 
 
@@ -96,6 +98,21 @@ class Operand:
         """The static size of each dim, None where the size is not static."""
         return dict(zip(self.dims, self.static_shape, strict=True))
 
+    @property
+    def notation(self) -> str:
+        """The operand as an expression for `dot_case`: a text, a list of texts, or an `Operand`."""
+        if not self.has_notation:
+            return repr(self)
+        axes = zip(self.dims, self.shape, self.static, strict=True)
+        words = [f"{dim}:{size}{'' if is_static else '?'}" for dim, size, is_static in axes]
+        text = " ".join(words)
+        return _quoted(text) if text.split() == words else repr(words)
+
+    @property
+    def has_notation(self) -> bool:
+        """Whether every dim is a str, as all are but in a case that breaks R1."""
+        return all(type(dim) is str for dim in self.dims)
+
     def values(self, regime: str, seed: int, replicate: int, number: int) -> Array:
         """Return the values of the operand with a number in a case; see `DotCase.arrays`."""
         if self.content == "drawn":
@@ -117,76 +134,7 @@ class Operand:
         return f"{' '.join([self.dtype, *words])}({shape})"
 
 
-@dataclass(frozen=True)
-class DimArgument:
-    """The `dim` argument of a call, and how it is written.
-
-    Attributes
-    ----------
-    spelling : str
-        One of `DimArgument.SPELLINGS`.
-    items : tuple
-        The names in the argument; for the spelling "object", the argument itself.
-
-    Examples
-    --------
-    >>> DimArgument("list", ("b", "a")).value
-    ['b', 'a']
-    >>> str(DimArgument("iterator", ("b",))), str(DimArgument("ellipsis"))
-    ("iter(['b'])", '...')
-    """
-
-    spelling: str = "none"
-    items: tuple[Any, ...] = ()
-
-    # For each spelling, its expression as a template, and a function that evaluates it.
-    SPELLINGS: ClassVar[dict[str, tuple[str, Callable[[tuple[Any, ...]], Any]]]] = {
-        "none": ("None", lambda items: None),
-        "ellipsis": ("...", lambda items: ...),
-        "str": ("{0!r}", lambda items: items[0]),
-        "tuple": ("{tuple!r}", tuple),
-        "list": ("{list!r}", list),
-        "set": ("set({list!r})", set),
-        "frozenset": ("frozenset({list!r})", frozenset),
-        "keys": ("dict.fromkeys({list!r})", dict.fromkeys),
-        "iterator": ("iter({list!r})", iter),
-        "object": ("{0!r}", lambda items: items[0]),
-        "array": ("np.array({list!r})", lambda items: np.array(items)),
-        "bytes": ("{0!r}.encode()", lambda items: items[0].encode()),
-    }
-
-    @classmethod
-    def of(cls, value: Any) -> DimArgument:
-        """Return the `DimArgument` whose value is a given `dim` argument."""
-        if value is None or value is ...:
-            return cls("none" if value is None else "ellipsis")
-        spelling = type(value).__name__
-        if spelling in ("tuple", "list", "set", "frozenset"):
-            return cls(spelling, tuple(value))
-        return cls("str" if spelling == "str" else "object", (value,))
-
-    @property
-    def value(self) -> Any:
-        """The argument itself, created at each access because an iterator works only once."""
-        return self.SPELLINGS[self.spelling][1](self.items)
-
-    @property
-    def names(self) -> frozenset[str] | EllipsisType | None:
-        """The set of names in a valid argument, or None or `...`."""
-        if self.spelling in ("none", "ellipsis"):
-            return None if self.spelling == "none" else ...
-        return frozenset(self.items)
-
-    def renamed(self, names: Mapping[_Dim, _Dim]) -> DimArgument:
-        """Return the argument with its names replaced according to a mapping."""
-        return replace(self, items=tuple(names.get(item, item) for item in self.items))
-
-    def __str__(self) -> str:
-        template = self.SPELLINGS[self.spelling][0]
-        return template.format(*self.items, tuple=self.items, list=list(self.items))
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class DotCase:
     """A test case: a call `dot(x, y, dim)` and which of its derivatives to compute.
 
@@ -223,6 +171,28 @@ class DotCase:
     gradient_order: int = 0
     call: str = "function"
     same_array: bool = False
+
+    def __repr__(self) -> str:
+        """Return the case as an expression, with names that `refdot.testing` exports.
+
+        A counterexample that Hypothesis prints can be pasted into the test as an `@example`.
+        """
+        words = [self.x.notation, self.y.notation]
+        if self.dim != DimArgument():
+            words.append(f"dim={self.dim.notation}")
+        for name, option in _OPERAND_OPTIONS.items():
+            values = [getattr(each, name) for each in (self.x, self.y) if each.has_notation]
+            value = values[0] if len({*values}) == 1 else tuple(values)
+            if value not in ((), getattr(Operand, name)):
+                words.append(f"{option}={value!r}")
+        for each in fields(self)[3:]:
+            if (value := getattr(self, each.name)) != each.default:
+                words.append(f"{each.name}={value!r}")
+        return f"dot_case({', '.join(words)})"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        # Hypothesis would print the fields of a dataclass instead.
+        printer.text(repr(self))
 
     def __str__(self) -> str:
         y = str(self.y)
@@ -325,6 +295,12 @@ class DotCase:
             return replace(operand, dims=tuple(names.get(dim, dim) for dim in operand.dims))
 
         return replace(self, x=rename(self.x), y=rename(self.y), dim=self.dim.renamed(names))
+
+
+def _quoted(text: str) -> str:
+    """Return a string literal, in double quotes if possible."""
+    literal = repr(text)
+    return literal if '"' in literal else f'"{literal[1:-1]}"'
 
 
 def _is_keyword_argument(dim: _Dim) -> bool:

@@ -6,13 +6,14 @@ from pathlib import Path
 from hypothesis.database import DirectoryBasedExampleDatabase
 
 from refdot.cases.case import DotCase
-from refdot.cases.codec import case_from_json, case_to_json
 
 __all__ = ["load_cases", "save_case"]
 
 
 def save_case(folder: Path, target: str, case: DotCase) -> None:
     """Save a case that the target of this name fails; create the folder if it does not exist."""
+    from refdot.cases.codec import case_to_json  # msgspec is needed only where there is a database
+
     text = json.dumps(case_to_json(case), sort_keys=True)
     DirectoryBasedExampleDatabase(folder).save(target.encode(), text.encode())
 
@@ -22,6 +23,8 @@ def load_cases(folder: Path, target: str) -> tuple[DotCase, ...]:
 
     Cases that this version of refdot cannot read are left out.
     """
+    from refdot.cases.codec import case_from_json
+
     cases = []
     for value in sorted(DirectoryBasedExampleDatabase(folder).fetch(target.encode())):
         try:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from refdot.cli.arguments import UsageError
 from refdot.cli.check import INTERRUPTED
 from refdot.cli.parser import parser
-from refdot.cli.targets import check_installed
+from refdot.cli.targets import check_installed, needed_packages
 from refdot.targets import TargetError
 from refdot.text import printable
 
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments = parser().parse_args(argv)
         arguments.line = shlex.join(["refdot", *(sys.argv[1:] if argv is None else argv)])
-        check_installed(*arguments.packages)
+        check_installed(*needed_packages(arguments))
         result: int = arguments.command(arguments)
         sys.stdout.flush()
     except BrokenPipeError:

@@ -11,7 +11,7 @@ from refdot.cli.check import run_check, run_merge, run_replay
 from refdot.cli.compile_time import run_compile_time
 from refdot.cli.explain import run_explain
 from refdot.cli.messages import run_errors, run_regex
-from refdot.cli.targets import CHECK_PACKAGES
+from refdot.cli.targets import CHECK_PACKAGES, JUDGING_PACKAGES
 
 __all__ = ["parser"]
 
@@ -59,7 +59,8 @@ def parser() -> _Parser:
 
     def command(name: str, run: Callable[..., int], summary: str, description: str) -> _Parser:
         added: _Parser = commands.add_parser(name, help=summary, description=description)
-        added.set_defaults(command=run, packages=CHECK_PACKAGES)
+        judges = name in ("check", "errors", "regex")
+        added.set_defaults(command=run, packages=JUDGING_PACKAGES if judges else CHECK_PACKAGES)
         return added
 
     check = command(
@@ -245,7 +246,10 @@ def _add_compile_time_options(timed: _Parser) -> None:
 
 def _add_target(command: _Parser, backends: str = "all that can run, except mlx and torch") -> None:
     command.add_argument(
-        "target", nargs="?", help="pytensor (default if installed), xarray, or module:function"
+        "target",
+        nargs="?",
+        help="pytensor (default if installed), xarray, xarray-dask or haliax; or module:object or "
+        "path/to/file.py:object, a function or a target",
     )
     command.repeatable("--backend NAME", f"backend (default: {backends})")
     _add_lowering(command)

@@ -8,10 +8,28 @@ from refdot.targets import Target, find_target
 from refdot.targets.registry import is_built_in
 from refdot.text import listed
 
-__all__ = ["CHECK_PACKAGES", "check_installed", "requested_target", "target_of_report"]
+__all__ = [
+    "CHECK_PACKAGES",
+    "JUDGING_PACKAGES",
+    "check_installed",
+    "needed_packages",
+    "requested_target",
+    "target_of_report",
+]
 
-# What every command but `explain` imports, of the extra `check`.
+# What judging needs, of the extra `testing`.
+JUDGING_PACKAGES = ("hypothesis", "rich")
+# What the commands need that read or write cases and reports, of the extra `check`.
 CHECK_PACKAGES = ("hypothesis", "jinja2", "msgspec", "rich")
+# The options with which a command that judges does so.
+_FILE_OPTIONS = ("report", "database", "json", "diff")
+
+
+def needed_packages(arguments: argparse.Namespace) -> tuple[str, ...]:
+    """Return the packages that a command needs with its options."""
+    has_files = any(getattr(arguments, option, None) for option in _FILE_OPTIONS)
+    packages: tuple[str, ...] = CHECK_PACKAGES if has_files else arguments.packages
+    return packages
 
 
 def check_installed(*packages: str, extra: str = "check") -> None:

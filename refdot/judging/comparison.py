@@ -216,16 +216,30 @@ def judge_answer(
         return [mismatch("R9", "wrong-shape", "run", "shape", oracle.shape, answer.shape)]
     found = []
     if answer.dtype != oracle.dtype:
-        detail = f"{x.dtype} and {y.dtype} gave {answer.dtype}"
+        detail = _dtype_detail(oracle.dtype, answer.dtype)
         found = [mismatch("R7", "wrong-dtype", "run", detail, oracle.dtype, answer.dtype)]
         if answer.dtype.kind not in "biufc":
             return found
+    data = answer.data
+    if data.dtype.kind in "biu" and oracle.dtype.kind in "biu":
+        data = data.astype(oracle.dtype)  # that a wider integer does not wrap is no other mistake
     correct = correct_answers(x, y, case.dim.names)
-    if wrong := _first_wrong(correct, answer.data, oracle.data):
+    if wrong := _first_wrong(correct, data, oracle.data):
         manner, *shown = wrong
         detail = f"{_FAMILIES[oracle.dtype.kind]} {manner}"
         found.append(mismatch("R6", "wrong-value", "run", detail, *shown))
     return found
+
+
+def _dtype_detail(expected: np.dtype[Any], got: np.dtype[Any]) -> str:
+    """Describe coarsely how a dtype is wrong, so that one cause is not one for each dtype."""
+    if got == np.empty(0, expected).sum().dtype:
+        return "promoted as by np.sum"
+    family, other = _FAMILIES[expected.kind], _FAMILIES.get(got.kind)
+    if family != other:
+        return f"{family} gave {other or got}"
+    widths = {-1: "narrower", 0: "equally wide", 1: "wider"}
+    return f"{family} gave {widths[np.sign(got.itemsize - expected.itemsize)]} {family}"
 
 
 def _judge_gradients(case: DotCase, outcome: Outcome) -> Iterator[Mismatch]:

@@ -25,7 +25,7 @@ def deviation_markdown(deviation: Deviation, target: Target) -> str:
         script = _code_block(target.reproducer(mismatch, backend, lowering), "python")
     parts = [
         f"## {deviation.id}",
-        f"**{deviation.title}** {rules}, {target.name} {deviation.versions}.",
+        f"**{deviation.title}** {rules}, {f'{target.name} {deviation.versions}'.rstrip()}.",
         deviation.cause,
         deviation.upstream and f"Upstream: <{deviation.upstream}>",
         _code_block("\n".join(lines), "text"),

@@ -9,7 +9,15 @@ from refdot.cases.case import DotCase
 from refdot.targets.mismatch import Deviation, Mismatch
 from refdot.targets.outcome import Outcome
 
-__all__ = ["Backend", "Target", "TargetError", "Unsupported", "deviation_of", "unsupported_reason"]
+__all__ = [
+    "Backend",
+    "Target",
+    "TargetError",
+    "TargetNameError",
+    "Unsupported",
+    "deviation_of",
+    "unsupported_reason",
+]
 
 
 @dataclass(frozen=True)
@@ -99,6 +107,10 @@ class Target(Protocol):
 
 class TargetError(Exception):
     """The requested target does not exist or cannot be imported. The message is one line."""
+
+
+class TargetNameError(TargetError):
+    """The requested target does not exist: its name is wrong. The message says what to write."""
 
 
 def unsupported_reason(target: Target, case: DotCase, backend: str | None = None) -> str | None:

@@ -1,46 +1,52 @@
-"""Targets by name: targets of installed packages, and functions."""
+"""Targets by name: targets of installed packages, and objects of modules and of files."""
 
+import inspect
 import sys
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, entry_points
+from importlib.util import module_from_spec, spec_from_file_location
 from operator import attrgetter
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from refdot.targets.callable import CallableTarget
-from refdot.targets.protocol import Target, TargetError
+from refdot.targets.protocol import Target, TargetError, TargetNameError
+from refdot.text import nearest_name
 
 __all__ = ["find_target", "is_built_in"]
 
 # A package provides a target by an entry point of this group, which it calls without arguments.
 _GROUP = "refdot.targets"
-
-
-class _FoundTarget(CallableTarget):
-    """A callable that another process finds again by its name."""
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return find_target, (self.name,)
+_MEMBERS = (
+    *Target.__annotations__,
+    *(name for name, value in vars(Target).items() if inspect.isfunction(value) and name[0] != "_"),
+)
 
 
 def find_target(name: str) -> Target:
-    """Return a target by its name: an entry point, such as "xarray", or "module:function".
+    """Return a target by its name.
+
+    Parameters
+    ----------
+    name : str
+        An entry point, such as "xarray"; or an object in a module or in a file, such as
+        "module:dot" or "path/to/file.py:dot". The object is a function of two `NamedTensor`s and a
+        `dim` argument, or a `Target`.
 
     Raises
     ------
+    TargetNameError
+        The name has another form, or names something else.
     TargetError
-        There is no such target, or it cannot be imported.
+        The target cannot be imported.
     """
-    installed = entry_points(group=_GROUP).names
-    if name in installed:
+    if name in entry_points(group=_GROUP).names:
         return _installed_target(name)
-    module_name, _, path = name.partition(":")
-    if not module_name or not path:
-        choices = ", ".join(sorted(installed))
-        raise TargetError(f"unknown target {name!r}: choose from {choices} or module:function")
-    function = _imported(module_name, path)
-    if not callable(function):
-        raise TargetError(f"{name} is not callable")
-    return _FoundTarget(function, name, gradients=hasattr(function, "vjp"))
+    place, _, path = name.rpartition(":")
+    if correction := _correction(name, place, path):
+        raise TargetNameError(correction)
+    return _named(_target_of(_object(place, path), name), name)
 
 
 def is_built_in(name: str) -> bool:
@@ -68,20 +74,136 @@ def _installed_target(name: str) -> Target:
     return target
 
 
-def _imported(module_name: str, path: str) -> Any:
-    if "" not in sys.path:
-        sys.path.insert(0, "")  # the working directory, as for `python -m`
+# Objects in modules and in files
+
+
+def _correction(name: str, place: str, path: str) -> str:
+    """Say in one line how to write a name that has no right form; return "" if it has one."""
+    if not (place or path):
+        return f"no target {name!r}: {_choices()}"
+    if not place:
+        return (
+            _without_object(name, path) if name == path else f"no module in {name!r}: {_choices()}"
+        )
+    if not path:
+        return f"no object in {name!r}: write {place}:NAME, with the name of a function or a target"
+    if path.endswith(".py"):
+        return f"{name!r} names the object first: write {path}:{place}"
+    if ":" in place[2:]:  # not that of a drive on Windows
+        module, *parts = filter(None, name.split(":"))
+        return f"{name!r} has too many colons: write {module}:{'.'.join(parts)}"
+    if path.endswith(")"):
+        return f"{name!r} is a call: write {place}:{path.partition('(')[0]}"
+    if _is_path(place) and not place.endswith(".py"):
+        return f"{place!r} is not a Python file: write {place}.py:{path}"
+    return ""
+
+
+def _without_object(name: str, path: str) -> str:
+    """Say how to write a name without a colon."""
+    if _is_path(path):
+        return f"{name!r} is a file: write {name}:NAME, with the name of a function or a target"
+    module, _, attribute = path.rpartition(".")
+    nearest = nearest_name(name, sorted(entry_points(group=_GROUP).names))
+    hint = f"; did you mean {nearest}?" if nearest else ""
+    hint = f"; for {attribute} in {module}, write {module}:{attribute}" if module else hint
+    return f"unknown target {name!r}: {_choices()}{hint}"
+
+
+def _choices() -> str:
+    names = ", ".join(sorted(entry_points(group=_GROUP).names))
+    return f"choose from {names}, module:object or path/to/file.py:object"
+
+
+def _is_path(place: str) -> bool:
+    return place.endswith(".py") or "/" in place or "\\" in place
+
+
+def _object(place: str, path: str) -> Any:
+    """Return the object at a dotted path in a module or in a file."""
     try:
-        return attrgetter(path)(import_module(module_name))
-    except KeyboardInterrupt:
+        module = _module_of_file(Path(place)) if _is_path(place) else _module(place)
+    except (KeyboardInterrupt, TargetNameError):
         raise
     except BaseException as error:  # a module may raise anything
-        if module_name not in sys.modules:
-            raise _import_error(module_name, error) from None
-        if isinstance(error, AttributeError):
-            raise TargetError(f"module {module_name!r} has no attribute {path!r}") from None
-        raise _import_error(f"{module_name}:{path}", error) from None
+        raise _import_error(place, error) from None
+    try:
+        return attrgetter(path)(module)
+    except KeyboardInterrupt:
+        raise
+    except AttributeError:
+        kind = "file" if _is_path(place) else "module"
+        nearest = nearest_name(path, list(vars(module))) if "." not in path else None
+        hint = f"; did you mean {place}:{nearest}?" if nearest else ""
+        raise TargetNameError(f"{kind} {place!r} has no attribute {path!r}{hint}") from None
+    except BaseException as error:  # so may a property
+        raise _import_error(f"{place}:{path}", error) from None
+
+
+def _module(name: str) -> ModuleType:
+    if "" not in sys.path:
+        sys.path.insert(0, "")  # the working directory, as for `python -m`
+    return import_module(name)
+
+
+def _module_of_file(path: Path) -> ModuleType:
+    """Run a file as Python runs a script: it can import the modules beside it."""
+    if not path.is_file():
+        raise TargetNameError(f"no file {str(path)!r}")
+    if (folder := str(path.resolve().parent)) not in sys.path:
+        sys.path.insert(0, folder)
+    # The name of the module is that of no other module, so that a file may be called `numpy.py`.
+    name = str(path.resolve())
+    spec = spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
 
 
 def _import_error(name: str, error: BaseException) -> TargetError:
     return TargetError(" ".join(f"cannot import {name}: {type(error).__name__}: {error}".split()))
+
+
+def _target_of(found: Any, name: str) -> Target:
+    """Return an object as a target, if it is one or a function."""
+    place, _, path = name.rpartition(":")
+    if isinstance(found, type):
+        raise TargetNameError(
+            f"{name} is a class: write the name of a function or of an instance, such as "
+            f"{path.lower()} = {path}() in {place}"
+        )
+    missing = [member for member in _MEMBERS if not hasattr(found, member)]
+    if not missing:
+        target: Target = found
+        return target
+    if callable(found):
+        _check_parameters(found, name)
+        return CallableTarget(found, name, gradients=hasattr(found, "vjp"))
+    if len(missing) < len(_MEMBERS):
+        raise TargetNameError(f"{name} is not a target: it has no {', '.join(missing)}")
+    raise TargetNameError(
+        f"{name} is of type {type(found).__name__}: write the name of a function or a target"
+    )
+
+
+def _check_parameters(function: Any, name: str) -> None:
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # a function of C code may have none
+        return
+    try:
+        signature.bind("x", "y", "dim")
+    except TypeError as error:
+        raise TargetNameError(f"{name} cannot be called with x, y and dim: {error}") from None
+
+
+def _named(target: Target, name: str) -> Target:
+    """Return a copy of a target with the name by which other processes find it."""
+    kind = type(target)
+    methods = {"__reduce__": lambda self: (find_target, (name,))}
+    copy: Target = object.__new__(type(kind.__name__, (kind,), methods))
+    vars(copy).update(vars(target), name=name)
+    return copy

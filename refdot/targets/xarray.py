@@ -1,6 +1,7 @@
 """`xarray.dot` as a target."""
 
 import warnings
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
 
@@ -32,14 +33,14 @@ _UNSUPPORTED = (
 class XarrayTarget(CallableTarget):
     """`xarray.dot`, the model of the rules: it is expected to have no mismatch."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            _xarray_dot,
-            "xarray",
-            version=version("xarray"),
-            unsupported=(*CallableTarget.unsupported, *_UNSUPPORTED),
-            not_checked={"wrong-error": "xarray raises its own exception types"},
-        )
+    def __init__(self, function: Callable[..., Any] | None = None, **more: Any) -> None:
+        settings = {
+            "name": "xarray",
+            "version": version("xarray"),
+            "unsupported": (*CallableTarget.unsupported, *_UNSUPPORTED),
+            "not_checked": {"wrong-error": "xarray raises its own exception types"},
+        }
+        super().__init__(function or _xarray_dot, **settings | more)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), ()

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib.metadata import entry_points
 from itertools import count
 
 import pytest
@@ -51,11 +52,13 @@ def folder(tmp_path, monkeypatch):
 
 
 COMMANDS = ["check", "merge", "replay", "errors", "regex", "explain", "compile-time"]
-TARGETS = "choose from pytensor, xarray or module:function"
+INSTALLED = ", ".join(sorted(entry_points(group="refdot.targets").names))
+TARGETS = f"choose from {INSTALLED}, module:object or path/to/file.py:object"
 BAD_USAGE = {
     "check nosuch": f"unknown target 'nosuch': {TARGETS}",
-    "check right_dot:": f"unknown target 'right_dot:': {TARGETS}",
-    "check :dot": f"unknown target ':dot': {TARGETS}",
+    "check right_dot:": "no object in 'right_dot:': write right_dot:NAME, with the name of a "
+    "function or a target",
+    "check :dot": f"no module in ':dot': {TARGETS}",
     "check no_such_module:dot": "cannot import no_such_module: "
     "ModuleNotFoundError: No module named 'no_such_module'",
     "check raises_at_import:dot": "cannot import raises_at_import: "
@@ -66,7 +69,8 @@ BAD_USAGE = {
     "check guarded:dot": "cannot import guarded:dot: RuntimeError: dot is not for you",
     "check right_dot:nosuch": "module 'right_dot' has no attribute 'nosuch'",
     "check right_dot:dot.nosuch": "module 'right_dot' has no attribute 'dot.nosuch'",
-    "check right_dot:number": "right_dot:number is not callable",
+    "check right_dot:number": "right_dot:number is of type int: write the name of a function or a "
+    "target",
     "check xarray --backend nosuch": "--backend nosuch: choose from call",
     "check xarray --backend cal": "--backend cal: choose from call; did you mean call?",
     "check xarray --lowering inlined": "--lowering inlined: choose from stock",
@@ -160,12 +164,16 @@ def test_an_unknown_command_lists_the_commands(capsys):
 
 def test_a_command_names_the_packages_that_are_missing(monkeypatch, capsys):
     monkeypatch.setattr("refdot.cli.targets.find_spec", lambda name: None)
-    for command in (["check"], ["replay", "case.json"]):
-        assert main(command) == 2
-        assert capsys.readouterr().err == (
-            "refdot: hypothesis, jinja2, msgspec and rich not installed; "
-            "pip install 'refdot[check]'\n"
-        )
+    every = "hypothesis, jinja2, msgspec and rich"
+    for command, missing in {
+        "check": "hypothesis and rich",
+        "check right_dot:dot --report out": every,
+        "errors --json errors.json": every,
+        "replay case.json": every,
+    }.items():
+        assert main(command.split()) == 2
+        line = f"refdot: {missing} not installed; pip install 'refdot[check]'\n"
+        assert capsys.readouterr().err == line
     assert main(["explain", "a, b"]) == 0
 
 

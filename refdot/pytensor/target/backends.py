@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-import numpy as np
 import pytensor
 from pytensor.compile.mode import Mode, get_mode
 from pytensor.link.c.basic import CLinker
 
 from refdot.cases.case import DotCase
 from refdot.pytensor.target.blas import linkable_blas
-from refdot.targets.outcome import REPLICATES
+from refdot.targets.limits import NO_SUBNORMALS
 from refdot.targets.protocol import Unsupported
 
 __all__ = ["BACKENDS", "PyTensorBackend"]
@@ -113,16 +112,6 @@ def _contracts(case: DotCase) -> bool:
     return bool(shared if names is None or names is ... else shared.intersection(names))
 
 
-def _holds_subnormals(case: DotCase) -> bool:
-    return case.regime == "special" and any(
-        ((part != 0) & (np.abs(part) < np.finfo(part.dtype).smallest_normal)).any()
-        for replicate in range(REPLICATES)
-        for array in case.arrays(replicate)
-        if array.dtype.kind in "fc"
-        for part in (array.real, array.imag)
-    )
-
-
 def _has_reversed_operand(case: DotCase) -> bool:
     return any(operand.layout == "reversed" and operand.dims for operand in (case.x, case.y))
 
@@ -171,7 +160,7 @@ BACKENDS = {
         "jax",
         "pytensor.link.jax.dispatch",
         slow_to_compile=True,
-        unsupported=(Unsupported("XLA treats subnormal numbers as 0", _holds_subnormals),),
+        unsupported=(NO_SUBNORMALS,),
     ),
     # It may hang on arrays of size 0, and cannot be interrupted.
     "mlx": PyTensorBackend(
