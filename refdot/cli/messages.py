@@ -80,6 +80,10 @@ def _run_diff(arguments: argparse.Namespace) -> int:
 
 def run_regex(arguments: argparse.Namespace) -> int:
     """Run `refdot regex`."""
+    if arguments.suggest:
+        return _run_suggest(arguments)
+    if arguments.pattern is None:
+        raise UsageError("give a PATTERN to judge, or --suggest")
     from rich.console import Console
 
     from refdot.messages.regex import PatternError, check_pattern, judge
@@ -97,6 +101,25 @@ def run_regex(arguments: argparse.Namespace) -> int:
     verdict = judge(arguments.pattern, survey, scenarios, arguments.type)
     print_lines(verdict_lines(verdict, survey), console)
     return 0 if verdict.is_correct else 1
+
+
+def _run_suggest(arguments: argparse.Namespace) -> int:
+    if arguments.target is not None:
+        raise UsageError("--suggest takes no PATTERN, only a target")
+    from rich.console import Console
+
+    from refdot.messages.regex import suggest
+    from refdot.messages.scenarios import DEFAULT_SCENARIOS
+    from refdot.reporting.messages import suggestion_lines
+    from refdot.reporting.terminal import print_lines
+
+    arguments.target = arguments.pattern
+    scenarios = _scenario_names(arguments.situation) or DEFAULT_SCENARIOS
+    console = Console()
+    survey = _survey(arguments, (), console)
+    suggested = suggest(survey, scenarios, arguments.type)
+    print_lines(suggestion_lines(suggested, scenarios, survey), console)
+    return 0 if suggested is not None and suggested.is_correct else 1
 
 
 def _scenario_names(patterns: Iterable[str]) -> tuple[str, ...]:

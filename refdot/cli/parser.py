@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Callable
 from pathlib import Path
+from textwrap import wrap
 from typing import Any, NoReturn
 
 from refdot import __version__
@@ -12,8 +13,17 @@ from refdot.cli.compile_time import run_compile_time
 from refdot.cli.explain import run_explain
 from refdot.cli.messages import run_errors, run_regex
 from refdot.cli.targets import CHECK_PACKAGES, JUDGING_PACKAGES
+from refdot.messages.scenarios import SCENARIOS
+from refdot.text import listed
 
 __all__ = ["parser"]
+
+
+class _Formatter(argparse.HelpFormatter):
+    """A formatter that breaks no line inside a name such as batch-static."""
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return wrap(" ".join(text.split()), width, break_on_hyphens=False)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -58,7 +68,9 @@ def parser() -> _Parser:
     commands = top.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
 
     def command(name: str, run: Callable[..., int], summary: str, description: str) -> _Parser:
-        added: _Parser = commands.add_parser(name, help=summary, description=description)
+        added: _Parser = commands.add_parser(
+            name, help=summary, description=description, formatter_class=_Formatter
+        )
         judges = name in ("check", "errors", "regex")
         added.set_defaults(command=run, packages=JUDGING_PACKAGES if judges else CHECK_PACKAGES)
         return added
@@ -121,9 +133,10 @@ def parser() -> _Parser:
         "judge a regex for error messages, and suggest one",
         "Judges a pattern as pytest.raises(TYPE, match=PATTERN) would use it. Exit code: 0 if it "
         "matches every message of the error scenarios (default: contracted-unknown) and no other "
-        "error, 1 if not, 2 for bad usage.",
+        "error, 1 if not, 2 for bad usage, which includes a pattern too large to be judged.",
     )
-    regex.add_argument("pattern", metavar="PATTERN", help="regex to judge")
+    regex.add_argument("pattern", nargs="?", metavar="PATTERN", help="regex to judge")
+    regex.flag("--suggest", "suggest a regex, instead of judging one")
     _add_target(regex, "python and c-blas, or all of another target")
     _add_scenarios(regex)
     regex.option("--type TYPE", "exception that must be raised", read.exception, "Exception")
@@ -267,4 +280,7 @@ def _add_report(command: _Parser) -> None:
 
 
 def _add_scenarios(command: _Parser) -> None:
-    command.repeatable("--situation NAME", "error scenario, or several such as 'batch-*'")
+    command.repeatable(
+        "--situation NAME",
+        f"error scenario, or several such as 'batch-*'; there are {listed(SCENARIOS)}",
+    )

@@ -9,7 +9,7 @@ from refdot.cases.case import DotCase
 from refdot.cases.names import NAME_POOLS
 from refdot.targets.outcome import Raised
 
-__all__ = ["PLACEHOLDER", "fingerprint", "normalise"]
+__all__ = ["PLACEHOLDER", "fingerprint", "normalise", "without_sizes"]
 
 # Placeholders and the patterns that they replace, in this order. Names of dims are replaced first.
 _PATTERNS = (
@@ -47,6 +47,17 @@ def normalise(text: str, case: DotCase) -> str:
     'Inputs <array> of <Op object at <address>>'
     """
     return _replace(text, (*case.dims, *case.dim.items), _PATTERNS)
+
+
+def without_sizes(text: str) -> str:
+    """Return a message on one line, with all these placeholders but `<dim>`.
+
+    Examples
+    --------
+    >>> without_sizes("Size of dim 'b' does not match: (2, 3) and 4")
+    "Size of dim 'b' does not match: <shape> and <n>"
+    """
+    return _replace(text, (), _PATTERNS)
 
 
 def fingerprint(raised: Raised, case: DotCase) -> str:

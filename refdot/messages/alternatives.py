@@ -20,7 +20,7 @@ class Alternative(NamedTuple):
 _TOKEN = r"""
     \\.                                 # an escape
   | \[\^?\]?(?:\\.|[^\]\\])*\]           # a set
-  | \(\?\#[^)]*\)                        # a comment
+  | \(\?\#(?:\\.|[^)\\])*\)             # a comment, which an escaped ) does not end
   | (?P<flags>\(\?[aiLmsux]+\))          # flags of the whole pattern
   | \(\?P=\w+\)                          # a reference
   | (?P<opaque>\(\?<?! | \(\?\(\w+\))    # a negative assertion or a condition: skip its |
@@ -31,7 +31,7 @@ _TOKEN = r"""
 """
 _TOKENS = {  # by whether the group is verbose
     False: re.compile(_TOKEN, re.VERBOSE | re.DOTALL),
-    True: re.compile(rf"\#[^\n]* | {_TOKEN}", re.VERBOSE | re.DOTALL),
+    True: re.compile(rf"\#(?:\\.|[^\n\\])* | {_TOKEN}", re.VERBOSE | re.DOTALL),
 }
 _NEVER = "(?!)"  # matches nothing
 

@@ -16,7 +16,9 @@ __all__ = ["survey_from_json", "survey_to_json"]
 
 # `msgspec.convert` fills the fields of `Message`, `Raised` and `Survey` from the attributes and
 # properties of these records. In JSON, some fields keep the names that earlier files have.
-class _MessageRecord(msgspec.Struct, rename={"not_checked": "unjudged"}):
+class _MessageRecord(
+    msgspec.Struct, rename={"not_checked": "unjudged", "normalised_message": "normalised"}
+):
     situation: str
     rule: str
     case: CaseRecord
@@ -29,6 +31,11 @@ class _MessageRecord(msgspec.Struct, rename={"not_checked": "unjudged"}):
     bases: list[str] | None
     message: str | None
     appended: str | None
+    normalised_message: str | None
+
+    @property
+    def normalised(self) -> str:
+        return self.normalised_message or ""
 
     @property
     def scenario(self) -> ErrorScenario:

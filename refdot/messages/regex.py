@@ -18,11 +18,14 @@ from refdot.messages.search import probe_texts, search
 from refdot.messages.suggestion import split_by_scenario, suggest_pattern
 from refdot.messages.survey import Message, Survey
 
-__all__ = ["PatternError", "Unmatched", "Verdict", "check_pattern", "judge"]
+__all__ = ["PatternError", "Unmatched", "Verdict", "check_pattern", "judge", "suggest"]
+
+# The time to judge a pattern grows with both. A regex for error messages is far below.
+MAX_LENGTH, MAX_ALTERNATIVES = 4000, 100
 
 
 class PatternError(ValueError):
-    """A pattern is malformed; the message shows where, in one line."""
+    """A pattern is malformed or too large; the message shows where or how, in one line."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,8 @@ def judge(
 ) -> Verdict:
     """Judge a pattern for some error scenarios on the messages of a survey of all scenarios.
 
-    Raise a `PatternError` if the pattern is malformed, and a `ValueError` for an unknown scenario.
+    Raise a `PatternError` if the pattern is malformed or too large, and a `ValueError` for an
+    unknown scenario.
 
     Examples
     --------
@@ -74,16 +78,24 @@ def judge(
     >>> verdict.is_correct, verdict.unused_alternatives
     (True, ('did not match',))
     """
+    check_pattern(pattern)
     verdict = _judge(pattern, survey, scenarios, exception)
-    if not verdict.is_correct and (best := suggest_pattern(survey, scenarios, exception)):
-        return replace(verdict, suggestion=_judge(best, survey, scenarios, exception))
-    return verdict
+    if verdict.is_correct:
+        return verdict
+    return replace(verdict, suggestion=suggest(survey, scenarios, exception))
+
+
+def suggest(
+    survey: Survey, scenarios: Sequence[str], exception: type[BaseException] = Exception
+) -> Verdict | None:
+    """Suggest a pattern for some error scenarios, and judge it; return None if there is none."""
+    best = suggest_pattern(survey, scenarios, exception)
+    return _judge(best, survey, scenarios, exception) if best and _is_small(best) else None
 
 
 def _judge(
     pattern: str, survey: Survey, scenarios: Sequence[str], exception: type[BaseException]
 ) -> Verdict:
-    check_pattern(pattern)
     expected, others = split_by_scenario(survey, scenarios)
     texts = list(dict.fromkeys(message.text for message in survey.messages if message.raised))
     all_texts = texts + probe_texts(pattern, texts)
@@ -120,11 +132,12 @@ def _unmatched(
 
 
 def check_pattern(pattern: str) -> None:
-    """Raise a `PatternError` if a pattern is malformed."""
+    """Raise a `PatternError` if a pattern is malformed or too large to be judged."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            re.compile(pattern)
+            # The beginning of a long pattern may be malformed where the whole is not.
+            re.compile(pattern if len(pattern) <= MAX_LENGTH else "")
     except re.error as error:
         place, marked = "", pattern
         if error.pos is not None:
@@ -134,3 +147,12 @@ def check_pattern(pattern: str) -> None:
         raise PatternError(f"malformed pattern, {error.msg}{place}: {shown}") from None
     except (OverflowError, RecursionError) as error:
         raise PatternError(f"malformed pattern, {error}") from None
+    if not _is_small(pattern):
+        raise PatternError(
+            f"not judged: too large; at most {MAX_LENGTH:,} characters and {MAX_ALTERNATIVES} "
+            "alternatives are judged"
+        )
+
+
+def _is_small(pattern: str) -> bool:
+    return len(pattern) <= MAX_LENGTH and len(alternatives(pattern)) <= MAX_ALTERNATIVES

@@ -26,8 +26,9 @@ _SEARCHER = """
 import json, re, signal, sys
 if hasattr(signal, "setitimer"):
     signal.setitimer(signal.ITIMER_VIRTUAL, float(sys.argv[1]))
-for pattern, text in json.load(sys.stdin):
-    found = re.search(pattern, text)
+patterns, texts, pairs = json.load(sys.stdin)
+for pattern, text in pairs:
+    found = re.search(patterns[pattern], texts[text])
     sys.stdout.write("0" if found is None else "1")
     sys.stdout.flush()
 """
@@ -42,7 +43,14 @@ def search(searches: Sequence[tuple[str, str]]) -> dict[tuple[str, str], bool]:
     {('a+', 'baa'): True, ('c', 'baa'): False}
     """
     command = [sys.executable, "-I", "-S", "-W", "ignore", "-c", _SEARCHER, str(TIME_LIMIT)]
-    data, wall_limit = json.dumps(searches).encode(), TIME_LIMIT * _WALL_FACTOR
+    # Each pattern and each text is sent once.
+    patterns, texts = (
+        {each: n for n, each in enumerate(dict.fromkeys(side))}
+        for side in zip(*searches, strict=True)
+    )
+    pairs = [(patterns[pattern], texts[text]) for pattern, text in searches]
+    data = json.dumps([[*patterns], [*texts], pairs]).encode()
+    wall_limit = TIME_LIMIT * _WALL_FACTOR
     try:
         printed = subprocess.run(
             command, input=data, capture_output=True, timeout=wall_limit, check=True

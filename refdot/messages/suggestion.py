@@ -1,9 +1,9 @@
 """Suggest a regex: the shortest alternation of literal fragments that is correct.
 
-A fragment is a run of whole words of a message that no other error contains. It has three words
-or more, none with a part that varies between cases (a number, an array, an address or a dim), if
-the message has such a run. Choosing the fragments that cover all messages in the shortest pattern
-is a minimal set cover, which is solved exactly.
+A fragment is a run of whole words of a message that no other error contains, none with a size or
+another part that varies between cases (a number, an array or an address). If possible, it has three
+words or more, and no name of a dim. Choosing the fragments that cover all messages in the shortest
+pattern is a minimal set cover, which is solved exactly.
 
 A suggestion is correct for one survey: other backends or versions may have other messages.
 """
@@ -13,13 +13,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import groupby
 
-from refdot.judging.fingerprints import PLACEHOLDER
+from refdot.judging.fingerprints import PLACEHOLDER, without_sizes
 from refdot.messages.scenarios import check_scenarios
 from refdot.messages.survey import Message, Survey
 
 __all__ = ["split_by_scenario", "suggest_pattern"]
 
 _MIN_WORDS = 3
+# A long message, such as a printed graph, has too many longer runs.
+_MAX_WORDS = 12
 
 
 def split_by_scenario(
@@ -54,8 +56,8 @@ def suggest_pattern(
 ) -> str | None:
     """Return the shortest alternation of literal fragments that is correct.
 
-    It does not cover missing errors, exceptions of another type, and messages whose fragments are
-    all in other errors too. If no message can be covered, return None.
+    It does not cover missing errors, exceptions of another type, and messages that only sizes and
+    other numbers tell from other errors. If no message can be covered, return None.
 
     Examples
     --------
@@ -81,12 +83,12 @@ def suggest_pattern(
 def distinctive_fragments(message: Message, others: Iterable[str]) -> set[str]:
     """Return the fragments of a message that no other error contains.
 
-    If there are none of `_MIN_WORDS` words, shorter ones are used. If all contain parts that vary,
+    If there are none of `_MIN_WORDS` words, shorter ones are used. If all contain names of dims,
     these are used.
     """
-    stable = list(stable_runs(message.normalised))
-    whole = [message.raised.message.split()] if message.raised else []
-    for runs in (stable, whole):
+    lines = [message.normalised, without_sizes(message.raised.message)] if message.raised else []
+    for line in lines:
+        runs = list(stable_runs(line))
         for min_words in range(_MIN_WORDS, 0, -1):
             distinctive = {
                 fragment
@@ -102,7 +104,7 @@ def distinctive_fragments(message: Message, others: Iterable[str]) -> set[str]:
 def _subruns(runs: Iterable[Sequence[str]], min_words: int) -> Iterator[str]:
     for run in runs:
         for start in range(len(run)):
-            for end in range(start + min_words, len(run) + 1):
+            for end in range(start + min_words, min(start + _MAX_WORDS, len(run)) + 1):
                 yield " ".join(run[start:end])
 
 

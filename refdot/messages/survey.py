@@ -4,6 +4,7 @@ import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import product
+from string import ascii_letters
 from typing import NamedTuple, TypeAlias
 
 from refdot.cases.case import DotCase
@@ -17,6 +18,7 @@ from refdot.targets.protocol import Target, unsupported_reason
 __all__ = ["Change", "Message", "Survey", "SurveyError", "changes", "group_by_summary", "survey"]
 
 _Summary: TypeAlias = tuple[str, str, str]
+_CYRILLIC = {ord(letter): ord(letter) + 0x3CF for letter in ascii_letters}
 
 
 class SurveyError(ValueError):
@@ -32,17 +34,13 @@ class Message:
     backend: str
     lowering: str
     raised: Raised | None = None
+    normalised: str = ""  # the message with placeholders for what varies, without appended text
     not_checked: str = ""  # why the case was not run
 
     @property
     def text(self) -> str:
         """The whole text, including notes; empty if nothing was raised."""
         return self.raised.text if self.raised else ""
-
-    @property
-    def normalised(self) -> str:
-        """The message with placeholders for the parts that vary, without appended text."""
-        return normalise(self.raised.message, self.case) if self.raised else ""
 
     @property
     def is_missing_error(self) -> bool:
@@ -118,11 +116,13 @@ def survey(
     cases = [
         (SCENARIOS[name], case) for name in scenarios or SCENARIOS for case in SCENARIOS[name].cases
     ]
+    normaliser = _Normaliser(target)
     messages = []
     for number, (scenario, case) in enumerate(cases, 1):
         for backend, lowering in product(backends, lowerings):
             raised, not_checked = _run(target, case, backend, lowering)
-            messages.append(Message(scenario, case, backend, lowering, raised, not_checked))
+            line = normaliser(raised, case, backend, lowering) if raised else ""
+            messages.append(Message(scenario, case, backend, lowering, raised, line, not_checked))
         progress("surveying", number, len(cases))
     return Survey(
         target=target.name,
@@ -146,6 +146,36 @@ def _run(target: Target, case: DotCase, backend: str, lowering: str) -> tuple[Ra
     if outcome.discrete_gradients or outcome.discrete_gradient_raised:
         return outcome.discrete_gradient_raised, ""
     return None, "this target computes no gradients of integers"
+
+
+class _Normaliser:
+    """Normalises messages: finds out which words are names of dims, and which only equal one.
+
+    The `b` of "np.dot(a, b)" is part of the text. A name of a dim changes if the dim is renamed.
+    """
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._known: dict[tuple[str, str], str] = {}
+
+    def __call__(self, raised: Raised, case: DotCase, backend: str, lowering: str) -> str:
+        line = normalise(raised.message, case)
+        if "<dim>" not in line:
+            return line
+        if (line, backend) not in self._known:
+            renamed = _in_another_alphabet(case)
+            again, _ = _run(self._target, renamed, backend, lowering)
+            fixed = normalise(again.message, renamed) if again else ""
+            # If more than the names has changed, every word that equals one may be one.
+            is_same = normalise(fixed, case) == line
+            self._known[line, backend] = fixed if is_same else line
+        return self._known[line, backend]
+
+
+def _in_another_alphabet(case: DotCase) -> DotCase:
+    """Return a case whose dims have Cyrillic letters, so that names stay as alike as they are."""
+    names = [name for name in (*case.dims, *case.dim.items) if isinstance(name, str)]
+    return case.renamed({name: name.translate(_CYRILLIC) for name in names})
 
 
 class Change(NamedTuple):

@@ -16,6 +16,7 @@ __all__ = [
     "configurations_text",
     "group_by_scenario",
     "plain_text",
+    "suggestion_lines",
     "survey_lines",
     "survey_summary",
     "verdict_lines",
@@ -119,11 +120,7 @@ def change_lines(changes: Sequence[Change], before: Survey, after: Survey) -> St
 def verdict_lines(verdict: Verdict, survey: Survey) -> StyledLines:
     """Yield the messages that a pattern misses or should not match, and a better pattern."""
     yield f"pytest.raises({verdict.exception}, match={verdict.pattern!r})", "bold"
-    yield f"for {', '.join(verdict.scenarios)}", ""
-    yield f"on {survey}", ""
-    if survey.environment:
-        yield f"in this environment: {environment_text(survey.environment)}", ""
-    yield "", ""
+    yield from _subject_lines(verdict.scenarios, survey)
     count = verdict.message_count
     if not count:
         yield "no message to match: no case was run, or all are valid and raise no error", _ALARM
@@ -142,10 +139,24 @@ def verdict_lines(verdict: Verdict, survey: Survey) -> StyledLines:
     if verdict.is_correct:
         matched = f"all {count} messages" if count > 1 else "the only message"
         yield f"correct: matches {matched} and no other error", "green"
-    elif verdict.suggestion:
-        yield from _suggestion_lines(verdict.suggestion)
     elif count:
-        yield "no suggestion: other errors contain every fragment of these messages", _ALARM
+        yield from _suggestion_lines(verdict.suggestion)
+
+
+def suggestion_lines(
+    suggested: Verdict | None, scenarios: Sequence[str], survey: Survey
+) -> StyledLines:
+    """Yield a suggested pattern for some error scenarios, or why there is none."""
+    yield from _subject_lines(scenarios, survey)
+    yield from _suggestion_lines(suggested)
+
+
+def _subject_lines(scenarios: Sequence[str], survey: Survey) -> StyledLines:
+    yield f"for {', '.join(scenarios)}", ""
+    yield f"on {survey}", ""
+    if survey.environment:
+        yield f"in this environment: {environment_text(survey.environment)}", ""
+    yield "", ""
 
 
 def _grouped_lines(reasons_and_messages: Iterable[tuple[str, Message]]) -> StyledLines:
@@ -159,12 +170,18 @@ def _grouped_lines(reasons_and_messages: Iterable[tuple[str, Message]]) -> Style
         yield f"    {_INDENT}{_case_counts(messages)}", "dim"
 
 
-def _suggestion_lines(suggested: Verdict) -> StyledLines:
+def _suggestion_lines(suggested: Verdict | None) -> StyledLines:
+    if suggested is None:
+        yield "no suggestion: no error is raised, or no pattern without sizes is correct", _ALARM
+        return
     matched = suggested.message_count - len(suggested.unmatched)
     messages = counted(suggested.message_count, "message")
     yield f"suggestion, matches {matched} of {messages}:", ""
     yield f"  {suggested.pattern}", "green"
     if suggested.unmatched:
-        reasons = Counter(each.reason for each in suggested.unmatched)
+        reasons = Counter(
+            each.reason.replace("no match", "only sizes or the like tell it from other errors")
+            for each in suggested.unmatched
+        )
         rest = ", ".join(f"{why} ({counted(times, 'time')})" for why, times in reasons.items())
         yield f"no pattern matches the rest: {rest}", _ALARM

@@ -125,7 +125,11 @@ BAD_USAGE = {
     "no other option",
     "errors --diff case.json case.json --backend call": "--diff compares two files and takes "
     "no other option",
-    "regex": "the following arguments are required: PATTERN",
+    "regex": "give a PATTERN to judge, or --suggest",
+    "regex --suggest x xarray": "--suggest takes no PATTERN, only a target",
+    "regex --suggest nosuch": f"unknown target 'nosuch': {TARGETS}",
+    f"regex|{'a' * 4001}|xarray": "not judged: too large; at most 4,000 characters and 100 "
+    "alternatives are judged",
     "regex|[|xarray": "malformed pattern, unterminated character set at position 0: >>>[",
     "regex|size (3|xarray": "malformed pattern, missing ), unterminated subpattern at position 5: "
     "size >>>(3",
@@ -589,6 +593,34 @@ def test_a_catastrophic_pattern_is_stopped(capsys, monkeypatch):
         monkeypatch.setattr(f"refdot.{module}.TIME_LIMIT", 1)
     assert main(["regex", "(a+)+$", "right_dot:dot"]) == 1
     assert "catastrophic: not finished after 1 s\n" in capsys.readouterr().out
+
+
+# Each: the command, its exit code, and what it prints below the environment.
+SUGGESTED = {
+    "regex --suggest right_dot:dot": (0, "suggestion, matches 5 of 5 messages:\n  Size of dim\n"),
+    "regex right_dot:dot --suggest --situation dim-misspelt": (
+        0,
+        "suggestion, matches 1 of 1 message:\n  did you mean\n",
+    ),
+    "regex --suggest right_dot:dot --type TypeError": (
+        1,
+        "no suggestion: no error is raised, or no pattern without sizes is correct\n",
+    ),
+}
+
+
+@pytest.mark.parametrize(("command", "expected"), SUGGESTED.items(), ids=SUGGESTED)
+def test_a_pattern_is_suggested_without_another(command, expected, capsys):
+    code, said = expected
+    assert main(words(command)) == code
+    assert capsys.readouterr().out.endswith(f"\n\n{said}")
+
+
+def test_the_help_lists_the_error_scenarios(capsys):
+    for command in ("errors", "regex"):
+        assert main([command, "--help"]) == 0
+        help_words = re.split(r"[,\s;]+", capsys.readouterr().out)
+        assert set(SCENARIOS) <= set(help_words)
 
 
 @pytest.mark.usefixtures("_other_dots")

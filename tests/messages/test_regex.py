@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import refdot as rd
+from refdot.judging.fingerprints import normalise
 from refdot.messages import search as searching
 from refdot.messages.alternatives import alternatives, without_nested
 from refdot.messages.regex import PatternError, check_pattern, judge
@@ -47,9 +48,9 @@ def survey_of(**answers_by_scenario) -> Survey:
                 bases = tuple(map(qualified_name, type(error).__mro__))
                 kind = type(error).__name__
                 raised = Raised("run", kind, str(error), True, appended, bases)
-            messages.append(
-                Message(scenario, scenario.cases[0], f"backend{number}", "stock", raised)
-            )
+            case = scenario.cases[0]
+            line = normalise(raised.message, case) if raised else ""
+            messages.append(Message(scenario, case, f"backend{number}", "stock", raised, line))
     return Survey("scripted", "1.2", "3.12.0", ("backend0",), ("stock",), {}, tuple(messages))
 
 
@@ -200,6 +201,8 @@ UNUSED = {
     r"(s)hape(?(1)s|t)|(?P<q>')\w+(?P=q)": (r"(?P<q>')\w+(?P=q)",),
     "|never": ("never",),
     "(?x: never # or | not ) \n ) | (?-x:#|not)": ("(?x: never # or | not ) \n ) ", "#"),
+    r"(?#(a\)b|c)not|never": ("never",),
+    "(?x) not # \\\n | a bar \n | never": (" never",),
     "(?x) (?-x:#|no t) # | \n |(?i: NOT | N )": (" (?-x:#|no t) # | \n ",),
 }
 
@@ -267,6 +270,28 @@ def test_malformed_pattern_is_rejected_with_its_position(pattern, message):
         assert str(caught.value) == message
 
 
+TOO_LARGE = "not judged: too large; at most 4,000 characters and 100 alternatives are judged"
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        " ".join(f"word{number}" for number in range(2000)),
+        " ".join(f"word{number}" for number in range(20_000)),
+        f"[{''.join(map(chr, range(1000, 31_000)))}]",
+        "|".join("ab" * 51),
+        "(" * 50_000,
+        "a" * 4001,
+    ],
+    ids=["2000 words", "20000 words", "a set", "alternatives", "groups", "letters"],
+)
+def test_large_pattern_is_not_judged(pattern):
+    for call in (lambda: check_pattern(pattern), lambda: judge(pattern, FOUND, [UNKNOWN])):
+        with pytest.raises(PatternError) as caught:
+            call()
+        assert str(caught.value) == TOO_LARGE
+
+
 def test_pattern_with_a_future_warning_is_accepted():
     check_pattern("[[a]")
     assert judge("[[s]hapes", FOUND, [UNKNOWN]).unmatched
@@ -293,7 +318,21 @@ def test_search_can_time_out_on_a_message_itself(monkeypatch):
     assert (verdict.also_matched, verdict.unused_alternatives) == ((), ())
 
 
-SOUND = [".*", ".*not.*aligned.*", r"\w+ \w+|\s*x", "(a|b)*", "a+b+c+", "^.*$", r"(?s).*\d.*"]
+LARGE = [
+    " ".join(f"w{number}" for number in range(810)),
+    f"[{''.join(map(chr, range(1000, 4990)))}]",
+]
+LARGE += ["|".join(f"{number} not aligned" for number in range(100))]
+SOUND = [
+    *LARGE,
+    ".*",
+    ".*not.*aligned.*",
+    r"\w+ \w+|\s*x",
+    "(a|b)*",
+    "a+b+c+",
+    "^.*$",
+    r"(?s).*\d.*",
+]
 
 
 @pytest.mark.parametrize("pattern", SOUND)
@@ -354,9 +393,21 @@ SUGGESTIONS = {
         "that of it",
     ),
     "fewer words if the message has no more": ({"contracted_unknown": ["no: 3 or 4"]}, "or"),
-    "with a number if nothing else is distinctive": (
+    "with a name of a dim if nothing else is distinctive": (
+        {"contracted_unknown": ["no b no 3"], "batch_unknown": ["no", "no 4 no"]},
+        "no b no",
+    ),
+    "none if only numbers are distinctive": (
         {"contracted_unknown": ["no 3 no"], "batch_unknown": ["no", "no 4 no"]},
-        "no 3 no",
+        None,
+    ),
+    "no alternation of shapes": (
+        {"contracted_unknown": ["(2, 3) and (4, 5)", "(3,) and (4,)"], "batch_unknown": ["and"]},
+        None,
+    ),
+    "of the messages that can be told from other errors": (
+        {"contracted_unknown": ["at 3", "far off"], "batch_unknown": ["4 at"]},
+        "far off",
     ),
     "escaped": ({"contracted_unknown": ["x.y (z) [w]"]}, r"x\.y \(z\) \[w\]"),
     "not across lines": (

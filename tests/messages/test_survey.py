@@ -91,7 +91,7 @@ SUMMARIES = {
         STATIC,
         raised("dim 'b' is 3", "build"),
         False,
-        ("build", "ValueError", "dim '<dim>' is <n>"),
+        ("build", "ValueError", "dim 'b' is <n>"),
     ),
     "appended text is not part of it": (
         STATIC,
@@ -118,6 +118,48 @@ def test_message_keeps_the_error(scenario, answer, is_missing, summary):
     for message in found.messages:
         assert (message.raised, message.is_missing_error) == (answer, is_missing)
         assert message.summary == summary
+
+
+LETTERS = iter("xyz")
+# Each: what the target says about the case, and the same with placeholders.
+NAMED = {
+    "a word of the text": (lambda case: "in np.dot(a, b) of r", "in np.dot(a, b) of r"),
+    "a dim": (lambda case: f"dim {case.x.dims[1]}", "dim <dim>"),
+    "both": (
+        lambda case: f"np.dot(a, b): size of dim '{case.x.dims[1]}' is {case.x.shape[1]}",
+        "np.dot(a, b): size of dim '<dim>' is <n>",
+    ),
+    "more than a name changes": (
+        lambda case: f"b is {'ASCII' if case.x.dims[0].isascii() else 'not ASCII'}",
+        "<dim> is ASCII",
+    ),
+    "unlike at each call": (lambda case: f"b {next(LETTERS)}", "<dim> x"),
+}
+
+
+@pytest.mark.parametrize(("message", "line"), NAMED.values(), ids=NAMED)
+def test_only_names_that_change_with_a_dim_are_replaced(message, line):
+    target = ScriptedTarget(lambda backend, lowering, case: raised(message(case)), ["one"])
+    found = survey(target, scenarios=["contracted-static"])
+    assert found.messages[0].normalised == line
+
+
+def test_a_message_is_read_with_other_names_once_for_each_backend():
+    target = ScriptedTarget(
+        lambda backend, lowering, case: raised(f"np.dot(a, b) of {case.x.dims}")
+    )
+    found = survey(target, scenarios=["contracted-unknown"])
+    again = [case for case, *_ in target.calls if not "".join(case.x.dims).isascii()]
+    lines = {message.normalised for message in found.messages}
+    assert len(again) == 2 * len(lines)
+    assert all(line.startswith("np.dot(a, b) of ('<dim>',") for line in lines)
+
+
+def test_an_older_survey_has_its_own_normalised_messages():
+    found = survey(ScriptedTarget(mixed, ["one"]), scenarios=["contracted-static"])
+    data = survey_to_json(found)
+    data["messages"][0]["normalised"] = "its own"
+    assert survey_from_json(json.dumps(data)).messages[0].normalised == "its own"
 
 
 def test_unsupported_case_is_not_run():

@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from rich.console import Console
 
 import refdot as rd
+from refdot.judging.fingerprints import normalise
 from refdot.messages.codec import survey_from_json, survey_to_json
 from refdot.messages.regex import Unmatched, Verdict
 from refdot.messages.scenarios import SCENARIOS
@@ -28,7 +29,8 @@ TOO_MANY = SCENARIOS["dims-too-many"]
 
 def message(scenario, case, backend, lowering, said=None, stage="run", **fields):
     raised = None if said is None else Raised(stage, "ValueError", said, True, "\nnoted: <b>")
-    return Message(scenario, scenario.cases[case], backend, lowering, raised, **fields)
+    line = normalise(said, scenario.cases[case]) if said else ""
+    return Message(scenario, scenario.cases[case], backend, lowering, raised, line, **fields)
 
 
 def survey_of(*messages, **fields):
@@ -201,7 +203,7 @@ def test_incorrect_pattern_shows_messages_and_a_suggestion():
         Unmatched(MATCHED, "no match"),
         Unmatched(MISSING, "no error raised"),
     )
-    best = Verdict("sizes", "ValueError", ("batch-unknown",), 4, missed[2:])
+    best = Verdict("sizes", "ValueError", ("batch-unknown",), 4, missed[1:])
     assert verdict_text(suggestion=best, unmatched=missed, also_matched=(OTHER,)) == (
         f"""{HEADING}\
 misses 3 of 4 messages
@@ -214,9 +216,10 @@ also matches 1 message of other errors
   batch-unknown
     build   ValueError          <script>
                                 two stock
-suggestion, matches 3 of 4 messages:
+suggestion, matches 2 of 4 messages:
   sizes
-no pattern matches the rest: no error raised (1 time)"""
+no pattern matches the rest: only sizes or the like tell it from other errors (1 time), \
+no error raised (1 time)"""
     )
 
 
@@ -224,7 +227,7 @@ def test_catastrophic_pattern_shows_its_text():
     assert verdict_text(timed_out_on="a" * 253 + "\n") == (
         f"{HEADING}catastrophic: not finished after 5 s\n"
         f"  on a text of 254 characters that starts with '{'a' * 40}'\n"
-        "no suggestion: other errors contain every fragment of these messages"
+        "no suggestion: no error is raised, or no pattern without sizes is correct"
     )
 
 
