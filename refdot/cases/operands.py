@@ -1,15 +1,16 @@
-"""Operand cases: one variable or array twice, constants, and shared variables.
+"""Operand cases: one variable or array twice, constants, shared variables, memory layouts.
 
 A rewrite or a fast path may look at where an operand comes from: whether both operands are the same
-variable, or whether its numbers are known when the graph is built. Random cases seldom show that
-this goes wrong, because it takes numbers and dims that make a difference, too.
+variable, or whether its numbers are known when the graph is built. A product may be computed in
+another way in each memory layout. Random cases seldom show that this goes wrong, because it takes
+numbers and dims that make a difference, too.
 """
 
 from collections.abc import Iterator
 from itertools import product
 from typing import TypeAlias
 
-from refdot.cases.case import DotCase
+from refdot.cases.case import LAYOUTS, DotCase
 from refdot.cases.notation import dot_case
 
 __all__ = ["operand_cases"]
@@ -34,6 +35,15 @@ _DIMS: _Dots = (
     ("d e", "c? e?", None),
     ("a b", "b? c?", ("a", "b")),
     ("a b", "a? b?", ()),
+)
+# Products that the kernel cases judge with only some of the layouts.
+_LAYOUT_DIMS: _Dots = (
+    ("a:3? b? c?", "a:3? c? d?", "c"),
+    ("a:3? b? c?", "a:3? c?", "c"),
+    ("a? b? c?", "c? d?", None),
+    ("a? b? c?", "b? c? d?", None),
+    ("a? b?", "b?", None),
+    ("a? b?", "c?", "b"),
 )
 
 
@@ -70,6 +80,8 @@ def operand_cases() -> Iterator[DotCase]:
     # A constant 1 can be left out: then the output is the other operand itself.
     for of_x in ("input", "shared"):
         yield dot_case("a?", "", (), origin=(of_x, "constant"), content=("drawn", "ones"))
+    for (x, y, dim), layout in product(_LAYOUT_DIMS, LAYOUTS):
+        yield dot_case(x, y, dim, layout=layout)
 
 
 def _with_constant(x: str, y: str, dim: object, content: str, regime: str) -> Iterator[DotCase]:

@@ -138,10 +138,10 @@ class Campaign:
         --------
         >>> from refdot.targets.registry import find_target
         >>> target = find_target("xarray")
-        >>> campaign = Campaign(Profile(4, exhaustive=1), 0, ("call",), ("stock",))
+        >>> campaign = Campaign(Profile(5, exhaustive=1), 0, ("call",), ("stock",))
         >>> whole = list(campaign.batches(target))
         >>> len(whole)
-        35
+        37
         >>> whole[1::2] == list(campaign.batches(target, Shard(2, 2)))
         True
         """

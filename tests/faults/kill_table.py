@@ -38,7 +38,7 @@ RECORDS = Path(__file__).parent / "caught"
 PAGE = Path(__file__).parents[2] / "docs" / "planted-faults.md"
 NAIVE_CASES = 100
 # A process that plants more faults than this holds too many compiled functions.
-FAULTS_PER_PROCESS = 20
+FAULTS_PER_PROCESS = 40
 BY_NAME = {fault.name: fault for fault in FAULTS}
 
 

@@ -20,11 +20,15 @@ ASSERT = "pytensor.link.numba.dispatch.compile_ops:numba_funcify_CheckAndRaise"
 ON_NUMBA = {"backend": "numba"}
 
 
-def then(statement: str) -> tuple[Edit, ...]:
-    """Change the product `out` of two matrices by a statement."""
+def then(statement: str, condition: str = "True") -> tuple[Edit, ...]:
+    """Change the product `out` of two matrices by a statement, if their dtype fulfils a condition.
+
+    Numba cannot compile the condition.
+    """
     wrapper = (
-        "right = dot\n\n    @numba_basic.numba_njit\n    def dot(x, y, out=None):\n"
-        f"        out = right(x, y, out)\n        {statement}\n        return out\n\n    "
+        "right = dot\n\n    @numba_basic.numba_njit\n    def changed(x, y, out=None):\n"
+        f"        out = right(x, y, out)\n        {statement}\n        return out\n\n"
+        f"    dot = changed if {condition} else right\n    "
     )
     return (
         Edit(DOT, "cache_version = 2", f"{wrapper}cache_version = 2", OLD),
@@ -58,11 +62,10 @@ FAULTS = [
           *then("if out.size == 1:\n            out += out"), **ON_NUMBA),
     fault("Numba multiplies complex matrices by the conjugate", "values",
           dot_case("a? b?", "b? c?", dtypes="complex128"),
-          *then("if numba_dot_dtype.kind == 'c':\n            out[:] = np.conj(out)"), **ON_NUMBA),
+          *then("out[:] = np.conj(out)", "numba_dot_dtype.kind == 'c'"), **ON_NUMBA),
     fault("Numba drops the imaginary part of a product", "values",
           dot_case("a? b?", "b? c?", dtypes="complex64"),
-          *then("if numba_dot_dtype.itemsize == 8 and numba_dot_dtype.kind == 'c':\n"
-                "            out[:] = out.real"), **ON_NUMBA),
+          *then("out[:] = out.real", "numba_dot_dtype == 'complex64'"), **ON_NUMBA),
     fault("Numba rounds products of integers up", "values",
           dot_case("a? b?", "b? c?", dtypes="int64"),
           DOT, "dot(x, y).astype(out_dtype)", "(dot(x, y) + 1).astype(out_dtype)", **ON_NUMBA),
@@ -110,7 +113,7 @@ FAULTS = [
           "if not isinstance(node_dim_input.type, NoneTypeT)", "if False", **ON_NUMBA),
     fault("Numba rounds products of 64-bit integers to float32", "values",
           dot_case("a? b?", "b? c?", dtypes="int64", regime="rounding"),
-          *then("if numba_dot_dtype != out_dtype and numba_dot_dtype.itemsize == 8:\n"
-                "            out[:] = out.astype(np.float32)"), **ON_NUMBA),
+          *then("out[:] = out.astype(np.float32)",
+                "numba_dot_dtype != out_dtype and numba_dot_dtype.itemsize == 8"), **ON_NUMBA),
 ]
 # fmt: on
