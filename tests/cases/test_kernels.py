@@ -76,10 +76,31 @@ def test_each_dim_is_large_and_long_sums_are_longer() -> None:
             assert (1025 if dim in cases[0].lowering.out_dims else 32_768) in sizes
 
 
-def test_two_matrices_have_every_memory_layout_in_every_run() -> None:
+@pytest.mark.parametrize("name", ["two matrices", "elements", "an outer product"])
+def test_cheap_kernels_have_every_memory_layout_in_every_run(name: str) -> None:
     for seed in SEEDS:
-        cases = [*kernel_cases_of("two matrices", seed)]
+        cases = [*kernel_cases_of(name, seed)]
         assert {(each, each) for each in LAYOUTS} == {(c.x.layout, c.y.layout) for c in cases}
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_each_kernel_has_arrays_with_gaps_between_their_elements(name: str) -> None:
+    for seed in SEEDS:
+        layouts = {case.x.layout for case in kernel_cases_of(name, seed)}
+        assert {"c", "reversed", "strided", "slice"} <= layouts
+
+
+def test_a_batch_of_matrices_has_floats_of_two_dtypes() -> None:
+    for seed in SEEDS:
+        found = {*map(dtypes, kernel_cases_of("a batch of matrices", seed))}
+        assert found & {("float32", "float64"), ("float64", "float32")}
+
+
+def test_reshaped_matrices_have_sizes_that_differ_and_whose_product_is_equal() -> None:
+    for seed in SEEDS:
+        invalid = [c for c in kernel_cases_of("reshaped matrices", seed) if expected_error(c)]
+        products = [[prod(o.sizes[dim] for dim in ("a", "b")) for o in (c.x, c.y)] for c in invalid]
+        assert [x == y for x, y in products].count(True) == 1
 
 
 def test_no_case_has_too_many_elements_to_judge_fast() -> None:

@@ -1,10 +1,10 @@
-"""The operand cases: one variable or array twice, constants, and shared variables."""
+"""The operand cases: one variable or array twice, constants, shared variables, memory layouts."""
 
 from __future__ import annotations
 
 from collections import Counter
 
-from refdot.cases.case import CONTENTS
+from refdot.cases.case import CONTENTS, LAYOUTS
 from refdot.cases.operands import operand_cases
 from refdot.judging.expected import expected_error
 
@@ -35,3 +35,9 @@ def test_sizes_differ_beside_constants_of_zeros_and_in_a_renamed_variable():
         (False, "zeros", "drawn"): 1,
         (False, "drawn", "zeros"): 1,
     }
+
+
+def test_products_of_more_axes_or_of_fewer_have_every_memory_layout():
+    found = Counter(case.x.layout for case in CASES if case.x.layout == case.y.layout)
+    assert found.keys() == {*LAYOUTS}
+    assert {*map(found.get, LAYOUTS[1:])} == {6}

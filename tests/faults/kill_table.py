@@ -114,6 +114,7 @@ def write(record: Path, rows: dict[str, Row]) -> None:
     """Write the rows of a record, in the order of the faults."""
     text = {name: asdict(rows[name]) for name in BY_NAME if name in rows}
     lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(row)}" for name, row in text.items())
+    record.parent.mkdir(exist_ok=True)
     record.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
 
 
