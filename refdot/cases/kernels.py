@@ -83,8 +83,8 @@ def kernel_cases_of(name: str, seed: int = 0, thorough: bool = False) -> Iterato
     """
     pattern, families, has_every_layout = KERNELS[name]
     turn = seed + [*KERNELS].index(name)
-    layouts = (*_LAYOUTS_WITH_GAPS, LAYOUTS[turn % len(LAYOUTS)])
-    layouts = LAYOUTS if has_every_layout else tuple(dict.fromkeys(layouts))
+    some_layouts = dict.fromkeys((*_LAYOUTS_WITH_GAPS, LAYOUTS[turn % len(LAYOUTS)]))
+    layouts = LAYOUTS if has_every_layout else tuple(some_layouts)
     others = [each for each in _FAMILIES if each not in ("float64", *families)]
     if others and not thorough:
         others = [others[turn % len(others)]]
