@@ -78,6 +78,12 @@ def test_the_readme_shows_the_output_and_the_picture_of_explain(tmp_path):
     assert (tmp_path / "lowering.svg").read_text("utf-8") == committed.read_text("utf-8")
 
 
+def test_the_page_of_programs_shows_the_picture_of_explain(tmp_path):
+    run_command("refdot explain attention --svg attention.svg", tmp_path)
+    committed = ROOT / "docs" / "attention.svg"
+    assert (tmp_path / "attention.svg").read_text("utf-8") == committed.read_text("utf-8")
+
+
 def test_there_is_a_page_for_each_kind_of_extension():
     assert [page.stem for page in EXTENDING] == ["backend", "lowering", "rule", "target"]
 

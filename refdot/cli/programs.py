@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from refdot.cli.arguments import UsageError
-from refdot.cli.files import make_folder, read_text, usage_errors, write_text
+from refdot.cli.files import make_folder, usage_errors, write_text
 from refdot.cli.progress import ProgressDisplay
 from refdot.targets import Target
 from refdot.text import counted
@@ -21,10 +21,8 @@ if TYPE_CHECKING:
     from refdot.pytensor.target import PyTensorTarget
 
 __all__ = [
-    "explain_named_program",
     "has_programs",
     "is_program",
-    "names_program",
     "print_program_deviations",
     "print_program_statistics",
     "replay_program",
@@ -213,29 +211,6 @@ def _as_json(findings: Sequence[ProgramFinding]) -> list[dict[str, object]]:
         }
         for finding in findings
     ]
-
-
-def names_program(text: str) -> bool:
-    """Whether an argument is a named program or a file, not the operands of a dot."""
-    from refdot.programs.named import PROGRAMS
-
-    return text.endswith(".json") or text.partition(":")[0] in PROGRAMS
-
-
-def explain_named_program(text: str) -> int:
-    """Print the explanation of a named program, or of one in a JSON file."""
-    from refdot.programs.explanation import explain_program
-    from refdot.programs.named import named_program
-
-    with usage_errors(text):
-        if text.endswith(".json"):
-            from refdot.programs.codec import program_case_from_json
-
-            program = program_case_from_json(read_text(Path(text))).program
-        else:
-            program = named_program(text)
-    print(explain_program(program))
-    return 0
 
 
 def is_program(text: str) -> bool:

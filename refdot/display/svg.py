@@ -21,7 +21,7 @@ from refdot.display.letters import letters_of, subscripts_of
 from refdot.lowering import Dims, Lowering
 from refdot.text import printable, text_width
 
-__all__ = ["COLOURS", "MEANING", "render"]
+__all__ = ["COLOURS", "MEANING", "document", "dot_element", "render", "text_element"]
 
 MEANING = {
     "contracted": "in both, summed over",
@@ -73,13 +73,13 @@ def render(lowering: Lowering, sizes: Mapping[str, int | str]) -> str:
     roles = [role for role in MEANING if role in map(lowering.role, lowering.all_dims)]
     elements = [*_boxes(lowering, layout), *_edges(lowering, sizes, layout)]
     for number, line in enumerate(caption):
-        elements.append(_text(_MARGIN, caption_top + _LINE * (number + 0.7), line))
+        elements.append(text_element(_MARGIN, caption_top + _LINE * (number + 0.7), line))
     for number, role in enumerate(roles):
         elements += _legend_entry(role, legend_top + _LINE * (number + 0.5))
     height = legend_top + _LINE * len(roles) + (_MARGIN if roles else 0)
     dims = ", ".join(f"{printable(dim)} is {lowering.role(dim)}" for dim in lowering.all_dims)
     title = f"{subscripts_of(lowering)}. {dims}".rstrip(". ") + "."
-    return _document(width, height, title, elements)
+    return document(width, height, title, elements)
 
 
 @dataclass(frozen=True)
@@ -134,9 +134,9 @@ def _boxes(lowering: Lowering, layout: Layout) -> list[str]:
         lines = _letters(lowering, dims)
         # Batch edges may cross the output, so its name is above them.
         first = top + _LINE if name == "out" else (top + bottom - _LINE * len(lines)) / 2 + 4
-        elements.append(_text(left + _BOX / 2, first, name, "name"))
+        elements.append(text_element(left + _BOX / 2, first, name, "name"))
         for number, line in enumerate(lines, 1):
-            elements.append(_text(left + _BOX / 2, first + _LINE * number, line, "middle"))
+            elements.append(text_element(left + _BOX / 2, first + _LINE * number, line, "middle"))
     return elements
 
 
@@ -165,8 +165,8 @@ def _edges(lowering: Lowering, sizes: Mapping[str, int | str], layout: Layout) -
             elements += [
                 f"<g><title>{escape(printable(dim))}: {role}, {MEANING[role]}</title>",
                 _line(role, start, end, height),
-                "" if dot_at is None else _dot(role, dot_at, height),
-                _text(label_at, height - 6, _label(dim, sizes), "middle", letter),
+                "" if dot_at is None else dot_element(role, dot_at, height),
+                text_element(label_at, height - 6, _label(dim, sizes), "middle", letter),
                 "</g>",
             ]
     return elements
@@ -176,11 +176,13 @@ def _line(role: str, start: float, end: float, height: float) -> str:
     return f'<path class="{role}" d="M{start:g} {height:g}H{end:g}"/>'
 
 
-def _dot(role: str, x: float, y: float) -> str:
+def dot_element(role: str, x: float, y: float) -> str:
+    """Return a filled circle in the colour of a role."""
     return f'<circle class="{role}" cx="{x:g}" cy="{y:g}" r="5"/>'
 
 
-def _text(x: float, y: float, content: str, kind: str = "", prefix: str = "") -> str:
+def text_element(x: float, y: float, content: str, kind: str = "", prefix: str = "") -> str:
+    """Return a text whose baseline starts at a point."""
     kind = f' class="{kind}"' if kind else ""
     return f'<text{kind} x="{x:g}" y="{y:g}">{prefix}{escape(content)}</text>'
 
@@ -208,11 +210,12 @@ def _legend_entry(role: str, height: float) -> list[str]:
     end = _MARGIN + 34
     sample = [_line(role, _MARGIN, end, height)]
     if role in ("batch", "summed"):
-        sample.append(_dot(role, _MARGIN + 17 if role == "batch" else end, height))
-    return [*sample, _text(end + 12, height + 4, f"{role}: {MEANING[role]}")]
+        sample.append(dot_element(role, _MARGIN + 17 if role == "batch" else end, height))
+    return [*sample, text_element(end + 12, height + 4, f"{role}: {MEANING[role]}")]
 
 
-def _document(width: float, height: float, title: str, elements: Sequence[str]) -> str:
+def document(width: float, height: float, title: str, elements: Sequence[str]) -> str:
+    """Return an SVG document of some elements, with colours for light and dark pages."""
     body = "\n".join(filter(None, elements))
     lines = "\n".join(f".refdot path.{role} {{ {kind} }}" for role, kind in _LINES.items())
     return f"""\
@@ -245,6 +248,7 @@ def _style(scheme: str) -> str:
         f".refdot .page {{ fill: {colours['page']} }}",
         f".refdot text {{ fill: {colours['ink']} }}",
         f".refdot .box {{ fill: {colours['box']}; stroke: {colours['ink']} }}",
+        f".refdot .flow {{ stroke: {colours['ink']}; stroke-width: 1.5 }}",
     ]
     for role in MEANING:
         rules.append(f".refdot path.{role} {{ stroke: {colours[role]} }}")

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from math import prod
 
+from refdot.display.explanation import Explanation
+from refdot.display.letters import subscripts_of
 from refdot.lowering import lower_dot
 from refdot.programs.program import Program, Step
 from refdot.text import counted
 
-__all__ = ["explain_program"]
+__all__ = ["cost_of", "explain_program", "row_of"]
 
 
-def explain_program(program: Program) -> str:
+def explain_program(program: Program) -> Explanation:
     """Explain a program: its steps and their types, the einsum and the cost of each dot, in all.
 
     Examples
@@ -28,36 +29,37 @@ def explain_program(program: Program) -> str:
     <BLANKLINE>
     3 steps, 2 dots, 20 multiplications; the largest result has 4 elements
     """
-    rows = [_row(step, program) for step in program.steps]
+    rows = [row_of(step, program) for step in program.steps]
     widths = [max(map(len, column), default=0) for column in zip(*rows, strict=True)]
     lines = (
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     )
     inputs = (f"{name}: {operand}" for name, operand in program.inputs)
-    costs = [_multiplications(step, program) for step in _dots(program)]
-    largest = max((prod(program.types[step.name].shape) for step in program.steps), default=0)
-    counts = (
-        counted(len(rows), "step"),
-        counted(len(costs), "dot"),
-        counted(sum(costs), "multiplication"),
-    )
-    summary = f"{', '.join(counts)}; the largest result has {counted(largest, 'element')}"
     returned = f"return {', '.join(program.outputs)}"
-    return "\n".join([*inputs, *lines, returned, "", summary])
+    return Explanation("\n".join([*inputs, *lines, returned, "", cost_of(program)]))
 
 
-def _row(step: Step, program: Program) -> tuple[str, str, str, str]:
+def cost_of(program: Program) -> str:
+    """Return the number of steps, dots and multiplications, and the largest number of elements."""
+    dots = [step for step in program.steps if step.operation == "dot"]
+    multiplications = sum(_multiplications(step, program) for step in dots)
+    largest = max((prod(program.types[step.name].shape) for step in program.steps), default=0)
+    return (
+        f"{counted(len(program.steps), 'step')}, {counted(len(dots), 'dot')}, "
+        f"{counted(multiplications, 'multiplication')}; "
+        f"the largest result has {counted(largest, 'element')}"
+    )
+
+
+def row_of(step: Step, program: Program) -> tuple[str, str, str, str]:
+    """Return a step, the type of its result and, of a dot, the subscripts and the cost."""
     result = str(program.types[step.name])
     if step.operation != "dot":
         return str(step), result, "", ""
     x, y = (program.types[name] for name in step.arguments)
     cost = counted(_multiplications(step, program), "multiplication")
-    return str(step), result, lower_dot(x.dims, y.dims, step.parameter).subscripts, cost
-
-
-def _dots(program: Program) -> Iterator[Step]:
-    return (step for step in program.steps if step.operation == "dot")
+    return str(step), result, subscripts_of(lower_dot(x.dims, y.dims, step.parameter)), cost
 
 
 def _multiplications(step: Step, program: Program) -> int:

@@ -1,11 +1,18 @@
 """The command explain: what is printed, and one line for operands in another form."""
 
+import json
+
 import pytest
 
 import refdot
+from refdot.cases.codec import case_to_json
+from refdot.cases.notation import dot_case
 from refdot.cli import main
 from refdot.display.explanation import explain
 from refdot.lowering import lower_dot
+from refdot.programs.explanation import explain_program
+from refdot.programs.named import PROGRAMS, named_program
+from refdot.programs.picture import program_svg
 
 OPERANDS = "expected two operands separated by one comma, such as 'a b, b c', got"
 SIZES = "--sizes takes name=size separated by commas or spaces, not"
@@ -18,6 +25,11 @@ BAD_USAGE = {
     "explain|(a b), (b c)": 'names have no brackets unless in quotes: refdot explain "a b, b c"',
     "explain|a b, b c|--dim|['b']": "--dim ['b']: names have no brackets unless in quotes: 'b'",
     "explain|a b, b|--dim|'a": "--dim 'a: a quote has no end: 'a",
+    "explain|attention:layers=2|--dim|time": "--dim is only for the operands of a dot",
+    "explain|attention|--sizes|time=2": "--sizes is only for the operands of a dot",
+    "explain|atention:layers=2": "atention:layers=2: Program 'atention' not found; there are "
+    f"{', '.join(PROGRAMS)}",
+    "explain|missing.json": "missing.json: No such file or directory",
     "explain|a, b|--sizes|=2": f"{SIZES} '=2'",
     "explain|a, b|--sizes|a": f"{SIZES} 'a'",
     "explain|a, b|--sizes|a=-1": f"{SIZES} 'a=-1'",
@@ -130,3 +142,32 @@ def test_names_with_spaces_are_in_quotes(capsys):
     assert main(["explain", "'batch size' k, k", "--dim", "'batch size'"]) == 0
     low = lower_dot(("batch size", "k"), ("k",), "batch size")
     assert capsys.readouterr().out == f"{explain(low)}\n"
+
+
+def test_the_picture_of_a_program_is_written(tmp_path, capsys):
+    picture = tmp_path / "attention.svg"
+    assert main(["explain", "attention:layers=2", "--svg", str(picture)]) == 0
+    model = named_program("attention:layers=2")
+    assert capsys.readouterr().out == f"{explain_program(model)}\n"
+    assert picture.read_text("utf-8") == program_svg(model)
+
+
+def test_the_case_of_a_dot_in_a_file_is_explained(tmp_path, capsys):
+    case = dot_case("a:2 b:3", "b:3 c:4", ("a",))
+    path = tmp_path / "case.json"
+    path.write_text(json.dumps(case_to_json(case)), "utf-8")
+    assert main(["explain", str(path), "--svg", str(tmp_path / "dot.svg")]) == 0
+    low, sizes = lower_dot(("a", "b"), ("b", "c"), "a"), {"a": 2, "b": 3, "c": 4}
+    assert capsys.readouterr().out == f"{explain(low, sizes)}\n"
+    assert (tmp_path / "dot.svg").read_text("utf-8") == low.to_svg(sizes)
+    assert main(["explain", str(path), "--dim", "b"]) == 2
+    assert capsys.readouterr().err == "refdot: --dim is only for the operands of a dot\n"
+
+
+def test_a_case_that_breaks_a_rule_is_bad_usage(tmp_path, capsys):
+    path = tmp_path / "case.json"
+    path.write_text(json.dumps(case_to_json(dot_case("a:2", "a:2", "z"))), "utf-8")
+    assert main(["explain", str(path)]) == 2
+    assert capsys.readouterr().err == (
+        f"refdot: {path}: Dimension z not found in either input; the dims are a\n"
+    )

@@ -32,3 +32,9 @@ def test_the_cost_is_that_of_all_dots():
 def test_a_program_without_steps_is_explained():
     text = explain_program(program("x: float64(a: 2)\nreturn x"))
     assert text.endswith("0 steps, 0 dots, 0 multiplications; the largest result has 0 elements")
+
+
+def test_a_dim_that_is_one_letter_has_this_letter():
+    text = explain_program(program("x: float64(i: 2, j: 3)\ny = dot(x, x, dim='j')\nreturn y"))
+    assert "  ij,ij->i  " in text
+    assert text._repr_html_().startswith("<pre")
