@@ -19,7 +19,7 @@ from refdot.judging.expected import expected_error, unjudged_reason
 from refdot.rules import ASPECTS, KINDS
 from refdot.targets.mismatch import Mismatch
 from refdot.targets.outcome import Outcome, Raised
-from refdot.targets.protocol import Target, deviation_of, unsupported_reason
+from refdot.targets.protocol import Target, TargetError, deviation_of, unsupported_reason
 
 __all__ = [
     "is_fatal",
@@ -70,8 +70,11 @@ def judge_cases(
     def run(case: DotCase) -> Outcome:
         return target.run(case, backend, lowering, until)
 
-    with closing(with_time_limit(cases, timeout)) as limited:
-        outcomes = target.run_all(limited, backend, lowering, until)
+    try:
+        with closing(with_time_limit(cases, timeout)) as limited:
+            outcomes = target.run_all(limited, backend, lowering, until)
+    except Exception as error:  # those of what it judges are in the outcomes
+        raise TargetError(f"the target {target.name} failed: {Raised.at('run', error)}") from error
     if coverage is not None:
         for outcome in outcomes:
             coverage.count(Counter(outcome.kernels), Counter(outcome.rewrites))
@@ -103,6 +106,11 @@ def possible_kinds(case: DotCase) -> set[str]:
     if is_valid and not (case.gradient_order and discrete):
         kinds -= {*ASPECTS["errors"]}
     return kinds
+
+
+def _kinds_of_batch(batch: Batch, case: DotCase) -> set[str]:
+    """Return the kinds of mismatch that a case of a batch can have; its size variants have any."""
+    return {*KINDS} if batch.size_variants else possible_kinds(case)
 
 
 def _kinds(only: Sequence[str]) -> set[str]:
@@ -149,10 +157,15 @@ def _with_size_variants(
 def _supported(
     target: Target, batch: Batch
 ) -> tuple[BatchResult, list[tuple[Configuration, list[DotCase]]]]:
-    """Return the supported part of a batch's work, and a result that counts all of it."""
+    """Return the supported part of a batch's work, and a result that counts all of it.
+
+    Cases that cannot have a mismatch of the aspects to judge are neither judged nor counted.
+    """
+    kinds = _kinds(batch.only) - target.not_checked.keys()
     reasons: dict[str, dict[DotCase, str | None]] = {}
     work = []
-    for configuration, cases in batch.work:
+    for configuration, all_cases in batch.work:
+        cases = [case for case in all_cases if kinds & _kinds_of_batch(batch, case)]
         by_case = reasons.setdefault(configuration.backend, {})
         for case in cases:
             if case not in by_case:

@@ -137,9 +137,20 @@ def _finish(
         with usage_errors(f"--report {folder}"):
             write_report(report, target, folder, arguments.line)
         print_lines([(f"report in {folder}", "")], console)
+    _check_judged(report, target)
     if report.lost or any(arguments.strict or not each.known for each in report.findings):
         return 1
     return INTERRUPTED if report.interrupted else 0
+
+
+def _check_judged(report: Report, target: Target | None) -> None:
+    """Raise a `UsageError` if nothing was judged, since then there is no verdict."""
+    if report.cases or report.lost or report.interrupted or report.shard.of > 1:
+        return
+    not_checked = target.not_checked if target else {}
+    kinds = (kind for aspect in report.only for kind in ASPECTS[aspect])
+    reasons = dict.fromkeys(not_checked[kind] for kind in kinds if kind in not_checked)
+    raise UsageError(": ".join(filter(None, ["nothing was judged", "; ".join(reasons)])))
 
 
 def run_merge(arguments: argparse.Namespace) -> int:
@@ -179,8 +190,7 @@ def run_replay(arguments: argparse.Namespace) -> int:
     target = requested_target(arguments)
     print(case)
     if reason := unsupported_reason(target, case):
-        print(f"not checked on {target.name}: {reason}")
-        return 0
+        raise UsageError(f"not judged on {target.name}: {reason}")
     available = [each.name for each in target.backends() if each.default and not each.absent]
     is_wrong = False
     for backend in arguments.backend or available:

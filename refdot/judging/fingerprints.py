@@ -29,6 +29,7 @@ _FINGERPRINT_PATTERNS = (
     ("…", r"[\[(][^\[\]()]*[\])]"),
     ("<n>", r"-?\d+(\.\d+)?"),
 )
+_LONGEST_LINE = 2000  # The patterns take quadratic time for some lines.
 PLACEHOLDER = re.compile("|".join(["<dim>", *(placeholder for placeholder, _ in _PATTERNS)]))
 
 
@@ -68,7 +69,7 @@ def fingerprint(raised: Raised, case: DotCase) -> str:
     """
     line = next((line for line in raised.message.splitlines() if line.strip()), "")
     names = chain(*NAME_POOLS, case.dims)
-    return _replace(line, names, _FINGERPRINT_PATTERNS)[:120].rstrip()
+    return _replace(line[:_LONGEST_LINE], names, _FINGERPRINT_PATTERNS)[:120].rstrip()
 
 
 def _replace(text: str, names: Iterable[Any], patterns: tuple[tuple[str, str], ...]) -> str:

@@ -9,15 +9,17 @@ from typing import Any
 import numpy as np
 
 from refdot.cases.case import DotCase
+from refdot.targets.containment import attempt
 from refdot.targets.mismatch import Deviation, Mismatch, as_comment
-from refdot.targets.outcome import REPLICATES, Gradient, Outcome, Raised, effects
+from refdot.targets.outcome import REPLICATES, Gradient, Outcome, Raised, effects, has_changed
 from refdot.targets.protocol import Backend, Unsupported
 from refdot.targets.rendering import render
-from refdot.tensor import NamedTensor
+from refdot.tensor import Array, NamedTensor
 
 __all__ = ["CallableTarget"]
 
 _MOST_VECTORS = 1000  # that a gradient is computed from
+_ALWAYS_READ = 1_000_000  # elements of an answer that are copied even if it cannot be right
 
 
 def _breaks_r1(case: DotCase) -> bool:
@@ -74,23 +76,24 @@ class CallableTarget:
         side_effects: list[str] = []
         for replicate in range(REPLICATES):
             x, y = case.tensors(replicate)
+            arrays = x.data, y.data
             before = x.data.copy(), y.data.copy()
-            value = _attempt(self.function, x, y, case.dim.value)
-            if not isinstance(value, Raised | NamedTensor):
-                name = type(value).__name__
-                value = Raised("run", name, f"returned a {name}, not a NamedTensor", False)
-            if isinstance(value, Raised):
-                return Outcome(raised=value, values=tuple(values))
-            side_effects += effects((x.data, y.data), before, value.data)
-            values.append(NamedTensor.trusted(value.data.copy(), value.dims))
+            returned = attempt(self.function, x, y, case.dim.value)
+            if type(returned) is not Raised:  # `isinstance` would look for its attributes
+                returned = _answer(returned, _most_elements(case))
+            if type(returned) is Raised:
+                return Outcome(raised=returned, values=tuple(values))
+            array, value = returned
+            side_effects += effects(arrays, before, array)
+            values.append(value)
             if replicate == 0:
-                first = value.data
+                first = array
             if self.gradients and case.gradient_order:
-                found = _attempt(self._gradients, case, x, y, replicate)
+                found = attempt(self._gradients, case, x, y, replicate)
                 if isinstance(found, Raised):
                     return Outcome(values=tuple(values), gradient_raised=found)
                 gradients += found
-        if not np.array_equal(first, values[0].data, equal_nan=first.dtype.kind in "fc"):
+        if has_changed(first, values[0].data):
             side_effects.append("a second call changed the first answer")
         return Outcome(
             values=tuple(values),
@@ -121,10 +124,11 @@ class CallableTarget:
                 _pull_back(lambda basis: fn(basis, y, dim.value), x, cotangent),
                 _pull_back(lambda basis: fn(x, basis, dim.value), y, cotangent),
             )
-        x_bar, y_bar = (np.asarray(bar.data) for bar in bars)
+        most = _most_elements(case)
+        x_bar, y_bar = (_checked_array(np.asanyarray(bar.data), most) for bar in bars)
         values = {"x": x_bar + y_bar} if case.same_variable else {"x": x_bar, "y": y_bar}
         return [
-            Gradient(1, name, replicate, np.asarray(value))
+            Gradient(1, name, replicate, np.array(value))
             for name, value in values.items()
             if getattr(case, name).origin != "constant"
         ]
@@ -152,15 +156,34 @@ def _has_useful_basis(case: DotCase) -> bool:
     return case.regime != "special" and prod(case.x.shape) + prod(case.y.shape) <= _MOST_VECTORS
 
 
-def _attempt(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Return the result of a function, or a `Raised` if it raises an exception."""
+def _most_elements(case: DotCase) -> int:
+    """Return a number of elements that no correct answer or gradient of a case exceeds."""
+    return max(prod(max(size, 1) for size in case.x.shape + case.y.shape), _ALWAYS_READ)
+
+
+def _answer(returned: Any, most_elements: int) -> tuple[Array, NamedTensor] | Raised:
+    """Return the array that a function returned, and a copy with its dims, or what is wrong."""
+    type_name = type(returned).__name__
     try:
-        with np.errstate(all="ignore"):  # the operands may contain NaN and huge numbers
-            return function(*arguments)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # a target may raise anything
-        return Raised.at("run", error)
+        if not isinstance(returned, NamedTensor):
+            problem = f"a {type_name}, not a NamedTensor"
+        else:
+            array, dims = _checked_array(returned.data, most_elements), returned.dims
+            if type(dims) is not tuple:
+                raise TypeError(f"its dims are a {type(dims).__name__}, not a tuple")
+            return array, NamedTensor(array.copy(), dims)
+    except Exception as error:  # any attribute may be of any class
+        problem = f"an invalid NamedTensor: {Raised.at('run', error).message}"
+    return Raised("run", type_name, f"returned {problem}", expected_type=False)
+
+
+def _checked_array(data: Any, most_elements: int) -> Array:
+    """Return an array, or raise a `TypeError` if it is none, or is too large to be copied."""
+    if type(data) is not np.ndarray:
+        raise TypeError(f"its data is a {type(data).__name__}, not an ndarray")
+    if data.size > most_elements:
+        raise TypeError(f"it has {data.size:,} elements")
+    return data
 
 
 def _pull_back(

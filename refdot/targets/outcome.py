@@ -9,6 +9,7 @@ import numpy as np
 
 from refdot.cases.case import DotCase
 from refdot.tensor import Array, NamedTensor
+from refdot.text import shortened
 
 __all__ = [
     "REPLICATES",
@@ -18,9 +19,12 @@ __all__ = [
     "Outcome",
     "Raised",
     "effects",
+    "has_changed",
     "qualified_name",
 ]
 
+_MOST_WORK = 100_000  # to find out whether two arrays share memory
+_MOST_CHARACTERS = 20_000  # of a message or of a note
 REPLICATES = 2  # how often a case runs, each time with different numbers
 
 
@@ -58,9 +62,9 @@ class Raised:
         return cls(
             stage,
             type(error).__name__,
-            str(error),
-            isinstance(error, ValueError | TypeError),
-            "".join(f"\n{note}" for note in getattr(error, "__notes__", ())),
+            _text_of(error),
+            issubclass(type(error), ValueError | TypeError),
+            "".join(f"\n{note}" for note in _notes_of(error)),
             tuple(map(qualified_name, type(error).__mro__)),
         )
 
@@ -71,6 +75,24 @@ class Raised:
 
     def __str__(self) -> str:
         return f"{self.type} at {self.stage}: {' '.join(self.message.split())}"
+
+
+def _text_of(value: object) -> str:
+    """Return the text of an object, of any class and any length, as a plain `str`."""
+    try:
+        text = str.__str__(str(value))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as failure:
+        return f"<{type(value).__name__} whose text raises {type(failure).__name__}>"
+    return shortened(text, _MOST_CHARACTERS)
+
+
+def _notes_of(error: BaseException) -> list[str]:
+    try:
+        return list(map(_text_of, getattr(error, "__notes__", ())))
+    except Exception:  # not a list of notes
+        return []
 
 
 def qualified_name(class_: type) -> str:
@@ -211,8 +233,24 @@ def effects(inputs: tuple[Array, ...], before: tuple[Array, ...], output: Array)
     names = ["the array of x and y"] if is_shared else "xy"
     found = []
     for name, array, copy in zip(names, inputs, before, strict=False):
-        if not np.array_equal(array, copy, equal_nan=array.dtype.kind in "fc"):
+        if has_changed(array, copy):
             found.append(f"{name} was written to")
-        if np.may_share_memory(array, output) and np.shares_memory(array, output):
+        if _share_memory(array, output):
             found.append(f"the output shares memory with {name}")
     return found
+
+
+def has_changed(array: Array, copy: Array) -> bool:
+    """Return whether an array differs from an earlier copy of it."""
+    if (array.shape, array.dtype) != (copy.shape, copy.dtype):
+        return True
+    if array.dtype.kind not in "biufc":
+        return False
+    return not np.array_equal(array, copy, equal_nan=array.dtype.kind in "fc")
+
+
+def _share_memory(array: Array, other: Array) -> bool:
+    try:
+        return np.shares_memory(array, other, max_work=_MOST_WORK)
+    except np.exceptions.TooHardError:  # strides that no ordinary array has
+        return False

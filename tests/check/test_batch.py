@@ -12,6 +12,7 @@ from refdot.check.plan import Configuration
 from refdot.pytensor.target.target import PyTensorTarget
 from refdot.rules import ASPECTS
 from refdot.targets.callable import CallableTarget
+from refdot.targets.protocol import TargetError
 
 
 @pytest.mark.parametrize(
@@ -41,6 +42,20 @@ def test_a_run_with_only_does_not_run_cases_that_cannot_show_its_aspects():
     target = CallableTarget(dot, "dot")
     assert [*judge_cases(target, cases, Configuration("call", "stock"), ("errors",))] == []
     assert {*called} == {("b",), ("named00",)}
+
+
+def test_a_target_that_fails_ends_the_check_with_its_name():
+    class Failing(CallableTarget):
+        def run_all(self, cases, backend, lowering, until="run"):
+            raise KeyError("no\nanswer")
+
+    found = judge_cases(
+        Failing(rd.dot, "dot"), [dot_case("a", "a")], Configuration("call", "stock")
+    )
+    with pytest.raises(
+        TargetError, match=r"^the target dot failed: KeyError at run: 'no\\nanswer'$"
+    ):
+        next(found)
 
 
 def test_each_aspect_finds_the_same_with_and_without_the_other_ones():

@@ -437,11 +437,34 @@ def test_the_case_of_a_report_can_be_replayed(folder, capsys):
 def test_an_unsupported_case_is_not_checked(folder, capsys):
     case = CASE | {"dim": {"spelling": "object", "items": [5]}}
     (folder / "case.json").write_text(json.dumps(case), encoding="utf-8")
-    assert main(["replay", "case.json", "xarray"]) == 0
-    assert capsys.readouterr().out == (
-        "dot(float64(b: 1?), float64(a: 1?), dim=5)\nnot checked on xarray: "
-        "xarray accepts any hashable as a dim, and arrays and mappings as lists of dims\n"
+    assert main(["replay", "case.json", "xarray"]) == 2
+    assert capsys.readouterr() == (
+        "dot(float64(b: 1?), float64(a: 1?), dim=5)\n",
+        "refdot: not judged on xarray: "
+        "xarray accepts any hashable as a dim, and arrays and mappings as lists of dims\n",
     )
+
+
+@pytest.mark.parametrize(
+    ("aspect", "reason"),
+    {
+        "gradients": "the target has no gradient",
+        "structure": "the target builds no graph",
+        "resources": "the target builds no graph",
+    }.items(),
+)
+def test_a_check_that_judges_nothing_is_bad_usage(aspect, reason, capsys):
+    assert main(["check", "wrong_dot:dot", "--cases", "20", "--only", aspect]) == 2
+    assert capsys.readouterr().err == f"refdot: nothing was judged: {reason}\n"
+
+
+def test_a_check_counts_only_cases_of_the_aspects_that_it_judges(capsys):
+    command = ["check", "xarray", "--cases", "20", "--only", "structure", "--only", "values"]
+    assert main(command) == 0
+    all_of_them = re.search(r": (\d+) cases judged", capsys.readouterr().out)[1]
+    assert main(["check", "xarray", "--cases", "20", "--only", "errors"]) == 0
+    errors = re.search(r": (\d+) cases judged", capsys.readouterr().out)[1]
+    assert 0 < int(errors) < int(all_of_them)
 
 
 UNUSABLE = {

@@ -1,0 +1,85 @@
+"""Calls of functions of a target, which must not end or change the process."""
+
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from threading import current_thread, main_thread
+from typing import Any, NoReturn
+
+import numpy as np
+
+from refdot.targets.outcome import Raised
+
+__all__ = ["attempt"]
+
+_exit_at_once = os._exit
+
+
+def attempt(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Return the result of a function, or a `Raised` if it raises an exception.
+
+    An exit at once is such an exception, too. What else the function does to the process is undone.
+    """
+    state = _State()
+    try:
+        # The operands may contain NaN and huge numbers.
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            os._exit = state.raise_instead
+            sys.stdout, sys.stderr = map(_Unclosable, state.streams)
+            return function(*arguments)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a target may raise anything
+        return Raised.at("run", error)
+    finally:
+        state.restore()
+
+
+class _State:
+    """The state of the process before a call."""
+
+    def __init__(self) -> None:
+        self.process, self.folder = os.getpid(), _working_folder()
+        self.streams = sys.stdout, sys.stderr
+        self.recursion_limit = sys.getrecursionlimit()
+        self.interrupt = signal.getsignal(signal.SIGINT)
+
+    def raise_instead(self, status: int) -> NoReturn:
+        """Raise an exception instead of an exit at once, except in a copy of the process."""
+        if os.getpid() != self.process:
+            _exit_at_once(status)
+        raise SystemExit(f"os._exit({status})")
+
+    def restore(self) -> None:
+        """Bring the state back, or end a copy of the process that the call has made."""
+        if os.getpid() != self.process:
+            _exit_at_once(1)
+        os._exit = _exit_at_once
+        sys.stdout, sys.stderr = self.streams
+        sys.setrecursionlimit(self.recursion_limit)
+        if signal.getsignal(signal.SIGINT) != self.interrupt and current_thread() is main_thread():
+            signal.signal(signal.SIGINT, self.interrupt)
+        if self.folder and self.folder != _working_folder():
+            os.chdir(self.folder)
+
+
+def _working_folder() -> str:
+    with suppress(OSError):  # it may have been removed
+        return os.getcwd()
+    return ""
+
+
+class _Unclosable:
+    """A stream that passes everything on, except that it should close."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def close(self) -> None:
+        """Leave the stream open."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
