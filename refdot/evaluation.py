@@ -1,6 +1,7 @@
 """The dot of two named tensors, and its derivatives, which are dots themselves."""
 
-from math import prod
+from functools import lru_cache
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -11,18 +12,18 @@ from refdot.errors import (
     NoGradientError,
     SizeMismatchError,
 )
-from refdot.lowering import EINSUM_SYMBOLS, Dim, Dims, Lowering, dim_set, lower
-from refdot.tensor import Array, NamedTensor, silent
+from refdot.lowering import Dim, Dims, Lowering, dim_set, lower
+from refdot.readings import Reading, reading, silently
+from refdot.tensor import NamedTensor, silent
 
-__all__ = ["dot", "dot_jvp", "dot_vjp", "evaluate", "pull_back"]
+__all__ = ["dot", "dot_jvp", "dot_vjp", "pull_back"]
 
 _NUMERIC = frozenset("?bhilqBHILQefdgFDG")
 _CONTINUOUS = frozenset("efdgFDG")
-# From this number of multiplications on, BLAS saves more time than aligning the operands costs.
-MATMUL_THRESHOLD = 1 << 15
+# The dims, the shape and the dtype of a tensor.
+_Type: TypeAlias = tuple[Dims, tuple[int, ...], np.dtype[Any]]
 
 
-@silent
 def dot(x: NamedTensor, y: NamedTensor, dim: Dim = None) -> NamedTensor:
     """Multiply two tensors, aligned by the names of their dims, and sum over `dim`.
 
@@ -63,138 +64,36 @@ def dot(x: NamedTensor, y: NamedTensor, dim: Dim = None) -> NamedTensor:
     if not (isinstance(x, NamedTensor) and isinstance(y, NamedTensor)):
         wrong = type(y if isinstance(x, NamedTensor) else x).__name__
         raise TypeError(f"dot takes two NamedTensors, got {wrong}")
-    lowering = checked_lowering(x, y, dim)
-    for name, operand in (("x", x), ("y", y)):
-        if operand.data.dtype.char not in _NUMERIC:
-            raise DTypeError(name, operand.data.dtype)
-    return NamedTensor.trusted(evaluate(lowering, x.data, y.data), lowering.out_dims)
+    one, other = x.data, y.data
+    x_type, y_type = (x.dims, one.shape, one.dtype), (y.dims, other.shape, other.dtype)
+    read, out_dims = _prepared(x_type, y_type, dim_set(dim))
+    return NamedTensor.trusted(silently(read, one, other), out_dims)
 
 
-def checked_lowering(x: NamedTensor, y: NamedTensor, dim: Dim) -> Lowering:
-    """Lower the dot of two tensors, after checking `dim` and the sizes (R2 to R4)."""
+@lru_cache(maxsize=4096)
+def _prepared(x_type: _Type, y_type: _Type, dim: Dim) -> tuple[Reading, Dims]:
+    """Return the function that computes a dot, and the dims of its result, after all checks."""
+    (x_dims, x_shape, x_dtype), (y_dims, y_shape, y_dtype) = x_type, y_type
+    x_sizes = dict(zip(x_dims, x_shape, strict=True))
+    y_sizes = dict(zip(y_dims, y_shape, strict=True))
+    lowering = checked_lowering(x_sizes, y_sizes, dim)
+    for name, dtype in (("x", x_dtype), ("y", y_dtype)):
+        if dtype.char not in _NUMERIC:
+            raise DTypeError(name, dtype)
+    return reading(lowering, x_shape, y_shape, x_dtype, y_dtype), lowering.out_dims
+
+
+def checked_lowering(x_sizes: dict[str, int], y_sizes: dict[str, int], dim: Dim) -> Lowering:
+    """Lower the dot of tensors with these sizes, after checking `dim` and the sizes (R2 to R4)."""
     try:
-        lowering = lower(x.dims, y.dims, dim_set(dim))
+        lowering = lower(tuple(x_sizes), tuple(y_sizes), dim_set(dim))
     except DimNotFoundError as error:
-        error.note_operands(x.sizes, y.sizes)
+        error.note_operands(x_sizes, y_sizes)
         raise
-    x_shape, y_shape = x.data.shape, y.data.shape
-    for x_axis, y_axis in lowering.shared_axes:
-        if x_shape[x_axis] != y_shape[y_axis]:
-            raise SizeMismatchError(x.sizes, y.sizes)
+    x_shape, y_shape = tuple(x_sizes.values()), tuple(y_sizes.values())
+    if any(x_shape[x_axis] != y_shape[y_axis] for x_axis, y_axis in lowering.shared_axes):
+        raise SizeMismatchError(x_sizes, y_sizes)
     return lowering
-
-
-def evaluate(lowering: Lowering, x: Array, y: Array) -> Array:
-    """Evaluate a lowering on arrays whose sizes agree; the axes of the result are `out_dims`.
-
-    The result is that of its einsum. For large floating-point operands, one (batched) matrix
-    product computes it, so that BLAS does the work.
-    """
-    if not (x.size and y.size):
-        # An empty sum is 0, but einsum may multiply it by infinity.
-        sizes = _sizes_of(lowering, x, y)
-        return np.zeros([sizes[dim] for dim in lowering.out_dims], np.result_type(x, y))
-    if len(lowering.x_dims) + len(lowering.y_dims) > EINSUM_SYMBOLS:
-        return _evaluate_without_unit_dims(lowering, x, y)
-    # Einsum sums a dim of one operand first if the other one lacks it, or repeats itself along it.
-    sums_first = lowering.x_summed or lowering.y_summed or 0 in x.strides or 0 in y.strides
-    if sums_first and not _may_sum_first(x, y):
-        return _evaluate_product_first(lowering, x, y)
-    if _is_matmul_faster(lowering, x, y):
-        product = as_matmul(lowering, x, y)
-        # BLAS multiplies a complex sum by 1 + 0j, so that infinity in one component makes both NaN.
-        if x.dtype.kind == "f" or np.isfinite(product).all():
-            return product
-    return np.asarray(np.einsum(lowering.subscripts, x, y))
-
-
-def _sizes_of(lowering: Lowering, x: Array, y: Array) -> dict[str, int]:
-    return dict(zip(lowering.x_dims + lowering.y_dims, x.shape + y.shape, strict=True))
-
-
-def _is_matmul_faster(lowering: Lowering, x: Array, y: Array) -> bool:
-    # First an upper bound on the work, since it is quick to compute.
-    if not lowering.contracted or x.size * y.size < MATMUL_THRESHOLD:
-        return False
-    if x.dtype.char not in "fdFD" or y.dtype.char != x.dtype.char:
-        return False
-    y_free = prod(y.shape[lowering.y_dims.index(dim)] for dim in lowering.y_free)
-    return x.size * y_free >= MATMUL_THRESHOLD
-
-
-def _may_sum_first(x: Array, y: Array) -> bool:
-    """Return whether a dim of one operand may be summed over before multiplying.
-
-    This changes the result if a value is not finite, since (1 - 1) * inf differs from inf - inf,
-    or if a sum of values overflows where the sum of their products does not.
-    """
-    if x.dtype.kind not in "fc" and y.dtype.kind not in "fc":
-        return True
-    return all(bool(np.isfinite(np.abs(operand).sum())) for operand in (x, y))
-
-
-def _evaluate_product_first(lowering: Lowering, x: Array, y: Array) -> Array:
-    """Evaluate a lowering with every product taken before any sum.
-
-    Einsum may sum over a dim of one operand before it multiplies. So this repeats the other operand
-    along each such dim first, which makes it a contracted dim.
-    """
-    sizes = _sizes_of(lowering, x, y)
-
-    def spread(operand: Array, absent: Dims) -> Array:
-        shape = (*operand.shape, *(sizes[dim] for dim in absent))
-        axes = tuple(range(operand.ndim, len(shape)))
-        return np.broadcast_to(np.expand_dims(operand, axes), shape).copy()
-
-    contracting = lower(
-        lowering.x_dims + lowering.y_summed,
-        lowering.y_dims + lowering.x_summed,
-        frozenset(sizes).difference(lowering.out_dims),
-    )
-    return evaluate(contracting, spread(x, lowering.y_summed), spread(y, lowering.x_summed))
-
-
-def as_matmul(lowering: Lowering, x: Array, y: Array) -> Array:
-    """Evaluate as a matrix product: (batch, x free, contracted) by (batch, contracted, y free)."""
-    sizes = _sizes_of(lowering, x, y)
-    x, x_dims = sum_over(x, lowering.x_dims, lowering.x_summed)
-    y, y_dims = sum_over(y, lowering.y_dims, lowering.y_summed)
-    batch, contracted = lowering.batch, lowering.contracted
-
-    def matrices(operand: Array, dims: Dims, rows: Dims, columns: Dims) -> Array:
-        order = [dims.index(dim) for dim in batch + rows + columns]
-        extents = [prod(sizes[dim] for dim in group) for group in (rows, columns)]
-        return operand.transpose(order).reshape(*(sizes[dim] for dim in batch), *extents)
-
-    product: Array = np.matmul(
-        matrices(x, x_dims, lowering.x_free, contracted),
-        matrices(y, y_dims, contracted, lowering.y_free),
-    )
-    dims = batch + lowering.x_free + lowering.y_free
-    order = [dims.index(dim) for dim in lowering.out_dims]
-    return product.reshape([sizes[dim] for dim in dims]).transpose(order)
-
-
-def sum_over(operand: Array, dims: Dims, summed: Dims) -> tuple[Array, Dims]:
-    """Sum over some dims of a floating-point array; return the sums and the remaining dims."""
-    if not summed:
-        return operand, dims
-    axes = tuple(dims.index(dim) for dim in summed)
-    return np.asarray(operand.sum(axis=axes)), tuple(dim for dim in dims if dim not in summed)
-
-
-def _evaluate_without_unit_dims(lowering: Lowering, x: Array, y: Array) -> Array:
-    """Evaluate a lowering without its dims of size 1, since einsum has only 52 symbols (R11).
-
-    An array with more than 52 dims of size 2 or more would not fit into memory.
-    """
-    sizes = _sizes_of(lowering, x, y)
-    x_dims, y_dims = (
-        tuple(dim for dim in dims if sizes[dim] != 1) for dims in (lowering.x_dims, lowering.y_dims)
-    )
-    shorter = lower(x_dims, y_dims, frozenset(x_dims + y_dims).difference(lowering.out_dims))
-    out_shape = [sizes[dim] for dim in lowering.out_dims]
-    return evaluate(shorter, x.squeeze(), y.squeeze()).reshape(out_shape)
 
 
 @silent
@@ -278,7 +177,7 @@ def dot_vjp(
     ([[5.0, 6.0], [50.0, 60.0]], [31.0, 42.0])
     """
     _check_continuous(x, y)
-    lowering = checked_lowering(x, y, dim)
+    lowering = checked_lowering(x.sizes, y.sizes, dim)
     sizes = x.sizes | y.sizes
     out_sizes = {dim: sizes[dim] for dim in lowering.out_dims}
     cotangent = _aligned(cotangent, out_sizes, "the cotangent", "the output")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from refdot import evaluation
+from refdot import evaluation, readings
 from refdot.judging.references import dot_by_definition, dot_by_records
 from refdot.tensor import NamedTensor
 
@@ -15,23 +15,31 @@ DISCRETE = ("bool", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 1
 REAL = ("float16", "float32", "float64")
 CONTINUOUS = (*REAL, "complex64", "complex128")
 ALL = (*DISCRETE, *CONTINUOUS, "longdouble", "clongdouble")
-WITH_A_MATMUL = ("float32", "float64", "complex64", "complex128")
+WITH_BLAS = ("float32", "float64", "complex64", "complex128")
 SIZES = (2, 3, 5, 1, 0)
 
-# Thresholds that use a matmul for every dot with contracted dims, and for no dot.
-ALWAYS, NEVER = 0, 1 << 62
-with_and_without_matmul = pytest.mark.parametrize(
-    "threshold", [ALWAYS, NEVER], ids=["matmul", "einsum"]
-)
+# Limits for which the products of a dot count as many, and as few, however many there are.
+ALL_MANY, ALL_FEW = 0, 1 << 62
+as_many_and_as_few = pytest.mark.parametrize("limit", [ALL_MANY, ALL_FEW], ids=["many", "few"])
 quickly = settings(max_examples=60)
 
 
 @contextmanager
-def matmul_from(threshold):
-    """Use a matmul from this number of multiplications on."""
+def few_up_to(limit):
+    """Read dots of up to this number of products as dots of few."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(evaluation, "MATMUL_THRESHOLD", threshold)
-        yield
+        patch.setattr(readings, "FEW", limit)
+        forget_readings()
+        try:
+            yield
+        finally:
+            forget_readings()
+
+
+def forget_readings():
+    """Clear the caches, after a change of the code or of the limit that they depend on."""
+    evaluation._prepared.cache_clear()
+    readings.reading.cache_clear()
 
 
 def numbers(seed, shape, dtype, wide=False):
@@ -187,11 +195,11 @@ NOT_FINITE = {
 }
 
 
-def assert_not_finite_agrees(x, y, dim, values, threshold):
+def assert_not_finite_agrees(x, y, dim, values, limit):
     """Assert that a dot and the reference by definition give these values."""
     with np.errstate(all="ignore"):
         by_definition = dot_by_definition(x, y, dim)
-    with matmul_from(threshold):
+    with few_up_to(limit):
         answer = evaluation.dot(x, y, dim)
     assert np.array_equal(answer.data, np.array(values, float), equal_nan=True)
     assert answer == by_definition

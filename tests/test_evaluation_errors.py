@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from dots import DISCRETE, MISMATCHES, matmul_from, sized, with_and_without_matmul
+from dots import DISCRETE, MISMATCHES, as_many_and_as_few, few_up_to, sized
 
 from refdot.errors import (
     CotangentError,
@@ -66,12 +66,12 @@ each_kind = pytest.mark.parametrize("take", OF_EACH_KIND.values(), ids=OF_EACH_K
 
 
 @each_kind
-@with_and_without_matmul
+@as_many_and_as_few
 @pytest.mark.parametrize(
     ("x", "y", "dim", "sizes", "message", "note"), MISMATCHES.values(), ids=MISMATCHES
 )
-def test_a_shared_dim_has_one_size(x, y, dim, sizes, message, note, threshold, take):
-    with matmul_from(threshold), pytest.raises(SizeMismatchError) as info:
+def test_a_shared_dim_has_one_size(x, y, dim, sizes, message, note, limit, take):
+    with few_up_to(limit), pytest.raises(SizeMismatchError) as info:
         take(x, y, dim)
     assert str(info.value) == message
     assert info.value.__notes__ == [note]

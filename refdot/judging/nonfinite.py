@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from refdot.evaluation import evaluate
 from refdot.lowering import Dims, Lowering
+from refdot.readings import evaluate
 from refdot.tensor import Array
 
 __all__ = ["early_overflows", "nonfinite_arrays", "one_sided_sums", "summed_alone"]

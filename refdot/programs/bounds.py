@@ -25,11 +25,11 @@ from math import ceil, prod
 import numpy as np
 
 from refdot.cases.case import Operand
-from refdot.evaluation import evaluate
 from refdot.lowering import lower_dot
 from refdot.programs.estimates import Estimate, Precision
 from refdot.programs.moves import MOVES
 from refdot.programs.operations import dims_of
+from refdot.readings import evaluate
 from refdot.tensor import Array
 
 __all__ = ["ESTIMATORS"]

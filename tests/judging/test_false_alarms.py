@@ -33,7 +33,7 @@ def target(way: Way) -> CallableTarget:
     """
 
     def dot(x, y, dim):
-        low = checked_lowering(x, y, dim)
+        low = checked_lowering(x.sizes, y.sizes, dim)
         sizes, dtype = x.sizes | y.sizes, np.result_type(x.data, y.data)
         if not (x.data.size and y.data.size):
             return NamedTensor(np.zeros([sizes[d] for d in low.out_dims], dtype), low.out_dims)

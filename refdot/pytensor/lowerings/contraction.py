@@ -20,8 +20,8 @@ from pytensor.graph.replace import _vectorize_node
 from pytensor.scalar import upcast
 from pytensor.tensor.type import complex_dtypes, discrete_dtypes
 
-from refdot.evaluation import evaluate
 from refdot.lowering import Lowering, lower, symbols
+from refdot.readings import evaluate
 
 __all__ = ["Contraction"]
 

@@ -1,0 +1,351 @@
+"""Readings of a lowering: the ways to compute a dot, and the choice of a fast one.
+
+A reading is a function of the arrays of two operands. First, it sums over the dims that one operand
+has alone. What is left is a matrix product for each index of the batch dims,
+
+    (n, a, b) by (n, b, c) gives (n, a, c),
+
+where n stands for all batch dims, b for all contracted ones, and a and c for the free ones. Nothing
+is ever repeated, so a reading needs little more memory than the operands and the answer.
+"""
+
+from collections.abc import Callable
+from contextvars import Context
+from functools import lru_cache, partial
+from itertools import product
+from math import prod
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from refdot.lowering import Dims, Lowering, lower
+from refdot.tensor import Array
+
+__all__ = ["Reading", "evaluate", "reading", "silently"]
+
+Reading: TypeAlias = Callable[[Array, Array], Array]
+_Shape: TypeAlias = tuple[int, ...]
+_DType: TypeAlias = np.dtype[Any]
+_Sizes: TypeAlias = dict[str, int]
+
+# Up to this number of products, preparing the operands takes longer than multiplying them.
+FEW = 1 << 10
+_MAX_AXES = 64  # of an array
+# In this context overflow, underflow and NaN are silent (R6); it costs less than `np.errstate`.
+_SILENT = Context()
+_SILENT.run(np.seterr, all="ignore")
+
+
+def evaluate(lowering: Lowering, x: Array, y: Array) -> Array:
+    """Evaluate a lowering on arrays whose sizes agree; the axes of the result are `out_dims`."""
+    return silently(reading(lowering, x.shape, y.shape, x.dtype, y.dtype), x, y)
+
+
+def silently(read: Reading, x: Array, y: Array) -> Array:
+    """Return the result of a reading, without warnings whatever `np.errstate` is in force."""
+    return _SILENT.copy().run(read, x, y)
+
+
+@lru_cache(maxsize=4096)
+def reading(
+    lowering: Lowering, x_shape: _Shape, y_shape: _Shape, x_dtype: _DType, y_dtype: _DType
+) -> Reading:
+    """Return a function that evaluates a lowering on arrays of these shapes and dtypes."""
+    sizes = dict(zip(lowering.x_dims + lowering.y_dims, x_shape + y_shape, strict=True))
+    dtype = np.result_type(x_dtype, y_dtype).newbyteorder("=")
+    if 0 in sizes.values():
+        # An empty sum is 0, even beside an infinity.
+        return lambda x, y: np.zeros([sizes[dim] for dim in lowering.out_dims], dtype)
+    read = _with_sums if lowering.x_summed or lowering.y_summed else _without_sums
+    return read(lowering, sizes, x_dtype, y_dtype, dtype)
+
+
+def _without_sums(
+    lowering: Lowering, sizes: _Sizes, x_dtype: _DType, y_dtype: _DType, dtype: _DType
+) -> Reading:
+    """Return a reading of a lowering in which no operand has a dim to sum over alone."""
+    are_few = prod(sizes.values()) <= FEW
+    terms, rows, columns = (
+        prod(sizes[dim] for dim in dims)
+        for dims in (lowering.contracted, lowering.x_free, lowering.y_free)
+    )
+    is_simple = dtype.char in "fd" or (are_few and dtype.kind != "c")
+    if is_simple and terms > 1 and _is_natural(lowering):
+        return np.ndarray.dot if lowering.out_dims else lambda x, y: np.asarray(x.dot(y))
+    working = _accumulator(dtype) if terms > 1 else dtype
+    if x_dtype != working or y_dtype != working:
+        read = _without_sums(lowering, sizes, working, working, working)
+        return _to(dtype, _of(working, read))
+    # BLAS is fast for outer products, too, but it does not multiply by a scalar that is 0.
+    is_outer = not lowering.batch and rows > 1 and columns > 1
+    if terms == 1 and not (is_outer and dtype.char in "fd"):
+        return elementwise(lowering, sizes)
+    multiply = np.matmul if are_few else _multiplication(dtype.kind, bool(lowering.batch))
+    read = matrix_product(lowering, sizes, multiply)
+    if dtype.kind == "c":
+        return _checked(read, matrix_product(lowering, sizes, by_einsum))
+    return read
+
+
+def _with_sums(
+    lowering: Lowering, sizes: _Sizes, x_dtype: _DType, y_dtype: _DType, dtype: _DType
+) -> Reading:
+    """Return a reading of a lowering in which an operand has dims to sum over alone."""
+    if prod(sizes.values()) <= FEW and len(sizes) <= _MAX_AXES:
+        return sums_last(lowering, sizes, x_dtype, y_dtype)
+    working = _accumulator(dtype)
+    read = sums_first(lowering, sizes, x_dtype, y_dtype, working)
+    if dtype.kind in "biu":  # sums and products modulo 2ⁿ, or of truth values, are distributive
+        return read
+    careful = by_components if dtype.kind == "c" else nonfinite_apart
+    return _to(dtype, _checked(read, _of(working, partial(careful, lowering))))
+
+
+def _is_natural(lowering: Lowering) -> bool:
+    """Return whether a lowering is the product of vectors or matrices as they are."""
+    x_free, contracted, y_free = lowering.x_free, lowering.contracted, lowering.y_free
+    are_single = len(x_free) <= 1 and len(contracted) == 1 and len(y_free) <= 1
+    in_order = lowering.x_dims == x_free + contracted and lowering.y_dims == contracted + y_free
+    return are_single and in_order
+
+
+def _accumulator(dtype: _DType) -> _DType:
+    """Return the dtype for sums: BLAS has no float16, and sums in float32 do not overflow (R7)."""
+    return np.dtype(np.float32) if dtype == np.float16 else dtype
+
+
+def _of(dtype: _DType, read: Reading) -> Reading:
+    """Return a reading of operands that are converted first."""
+    return lambda x, y: read(x.astype(dtype, copy=False), y.astype(dtype, copy=False))
+
+
+def _to(dtype: _DType, read: Reading) -> Reading:
+    """Return a reading whose answer is converted."""
+    return lambda x, y: read(x, y).astype(dtype, copy=False)
+
+
+def _checked(read: Reading, careful: Reading) -> Reading:
+    """Return a reading that is careful where a fast one gives an answer that is not finite.
+
+    A number or a sum that is not finite always shows: its products are not finite either.
+    """
+
+    def read_checked(x: Array, y: Array) -> Array:
+        answer = read(x, y)
+        return answer if np.isfinite(answer).all() else careful(x, y)
+
+    return read_checked
+
+
+# Products of elements, and of matrices
+
+
+def elementwise(lowering: Lowering, sizes: _Sizes) -> Reading:
+    """Multiply operands that have nothing to sum over but dims of size 1."""
+
+    def axes_and_shape(dims: Dims) -> tuple[list[int], list[int]]:
+        kept = [dims.index(dim) for dim in lowering.out_dims if dim in dims]
+        others = [axis for axis in range(len(dims)) if axis not in kept]
+        return kept + others, [sizes[dim] if dim in dims else 1 for dim in lowering.out_dims]
+
+    x_axes, x_shape = axes_and_shape(lowering.x_dims)
+    y_axes, y_shape = axes_and_shape(lowering.y_dims)
+
+    def read(x: Array, y: Array) -> Array:
+        one, other = x.transpose(x_axes).reshape(x_shape), y.transpose(y_axes).reshape(y_shape)
+        return np.asarray(np.multiply(one, other))
+
+    return read
+
+
+def matrix_product(lowering: Lowering, sizes: _Sizes, multiply: Reading) -> Reading:
+    """Multiply operands as matrices, or batches of them: merge the dims of each role into one."""
+    batch, contracted = lowering.batch, lowering.contracted
+    x_free, y_free = lowering.x_free, lowering.y_free
+
+    def axes_and_shape(dims: Dims, *groups: Dims) -> tuple[list[int], list[int]]:
+        axes = [dims.index(dim) for group in groups for dim in group]
+        return axes, [prod(sizes[dim] for dim in group) for group in groups]
+
+    batches = [batch] if batch else []
+    x_axes, x_shape = axes_and_shape(lowering.x_dims, *batches, x_free, contracted)
+    y_axes, y_shape = axes_and_shape(lowering.y_dims, *batches, contracted, y_free)
+    dims = batch + x_free + y_free
+    shape, axes = [sizes[dim] for dim in dims], [dims.index(dim) for dim in lowering.out_dims]
+
+    def read(x: Array, y: Array) -> Array:
+        one, other = x.transpose(x_axes).reshape(x_shape), y.transpose(y_axes).reshape(y_shape)
+        return multiply(one, other).reshape(shape).transpose(axes)
+
+    return read
+
+
+def _multiplication(kind: str, is_batched: bool) -> Reading:
+    """Return the function that multiplies matrices, or batches of them, of a kind of dtype."""
+    if kind == "b":
+        return by_bools
+    if kind in "iu":
+        return by_integer_batches if is_batched else by_integers
+    return by_batches if is_batched else np.ndarray.dot
+
+
+def by_bools(x: Array, y: Array) -> Array:
+    """Multiply matrices of bools, or batches of them: find out where there is a pair of Trues.
+
+    Matmul stops at the first pair. Where pairs are rare, it is faster to count them with BLAS.
+    """
+    if min(x.shape[-2], y.shape[-1]) >= 8:
+        density = np.count_nonzero(x) / x.size * np.count_nonzero(y) / y.size
+        if density * x.shape[-1] < 32:
+            return np.asarray(np.matmul(x.astype(np.float32), y.astype(np.float32)) > 0)
+    return np.asarray(np.matmul(x, y))
+
+
+def by_integers(x: Array, y: Array) -> Array:
+    """Multiply two matrices of integers: BLAS has none, and einsum is faster than matmul.
+
+    Its innermost loop is fast if it is long, and runs along a contiguous axis of both operands.
+    """
+    longest = max(x.shape[0], *y.shape)
+    x_order = np.ascontiguousarray if longest in y.shape else np.asfortranarray
+    y_order = np.ascontiguousarray if longest == y.shape[1] else np.asfortranarray
+    return np.asarray(np.einsum("ab,bc->ac", x_order(x), y_order(y)))
+
+
+def by_integer_batches(x: Array, y: Array) -> Array:
+    """Multiply batches of matrices of integers: by matmul if they are small, or by einsum."""
+    products, are_thin = prod(x.shape[1:]) * y.shape[2], 1 in (x.shape[1], y.shape[2])
+    if products > FEW or are_thin or _is_batch_innermost(x):
+        return np.asarray(np.einsum("nab,nbc->nac", x, y))
+    return np.asarray(np.matmul(x, y))
+
+
+def by_batches(x: Array, y: Array) -> Array:
+    """Multiply batches of matrices: by matmul, or by einsum if they are too small for it."""
+    products, are_thin = prod(x.shape) * y.shape[2], 1 in (x.shape[1], y.shape[2])
+    if _is_batch_innermost(x):  # matmul copies the operands
+        are_small = products < 4 * (x.size + y.size + products // x.shape[2])
+    else:
+        are_small = are_thin and products < 100 * x.shape[0]
+    # Where one operand repeats itself, einsum sums the other one first.
+    repeats = 0 in (x.strides[2], y.strides[1])
+    if are_small and not repeats:
+        return np.asarray(np.einsum("nab,nbc->nac", x, y))
+    return np.asarray(np.matmul(x, y))
+
+
+def _is_batch_innermost(x: Array) -> bool:
+    return abs(x.strides[0]) < min(map(abs, x.strides[1:]))
+
+
+def by_einsum(x: Array, y: Array) -> Array:
+    """Multiply complex matrices, or batches of them, product by product.
+
+    BLAS multiplies a complex sum by 1 + 0j, so that infinity in one component makes both NaN.
+    Einsum does not; but where one operand repeats itself, it sums the other one first.
+    """
+    x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
+    return np.asarray(np.einsum("...ab,...bc->...ac", x, y))
+
+
+# Sums over the dims that one operand has alone
+
+
+def sums_last(lowering: Lowering, sizes: _Sizes, x_dtype: _DType, y_dtype: _DType) -> Reading:
+    """Multiply, then sum over the dims that one operand has alone: quick for few products."""
+    longer = lower(lowering.x_dims, lowering.y_dims, frozenset(lowering.contracted))
+    read = _reading_of(longer, sizes, x_dtype, y_dtype)
+    axes = tuple(map(longer.out_dims.index, lowering.x_summed + lowering.y_summed))
+
+    def read_and_sum(x: Array, y: Array) -> Array:
+        products = read(x, y)
+        return np.asarray(products.sum(axes, dtype=products.dtype))
+
+    return read_and_sum
+
+
+def sums_first(
+    lowering: Lowering, sizes: _Sizes, x_dtype: _DType, y_dtype: _DType, working: _DType
+) -> Reading:
+    """Sum over the dims that one operand has alone, then multiply; the sums may overflow."""
+    x_axes = tuple(map(lowering.x_dims.index, lowering.x_summed))
+    y_axes = tuple(map(lowering.y_dims.index, lowering.y_summed))
+    x_dims = tuple(dim for dim in lowering.x_dims if dim not in lowering.x_summed)
+    y_dims = tuple(dim for dim in lowering.y_dims if dim not in lowering.y_summed)
+    shorter = lower(x_dims, y_dims, frozenset(lowering.contracted))
+    dtypes = working if x_axes else x_dtype, working if y_axes else y_dtype
+    read = _reading_of(shorter, sizes, *dtypes)
+
+    def summed(operand: Array, axes: tuple[int, ...]) -> Array:
+        return np.asarray(operand.sum(axes, dtype=working)) if axes else operand
+
+    return lambda x, y: read(summed(x, x_axes), summed(y, y_axes))
+
+
+def _reading_of(lowering: Lowering, sizes: _Sizes, x_dtype: _DType, y_dtype: _DType) -> Reading:
+    shapes = (tuple(sizes[dim] for dim in dims) for dims in (lowering.x_dims, lowering.y_dims))
+    return reading(lowering, *shapes, x_dtype, y_dtype)
+
+
+def by_components(lowering: Lowering, x: Array, y: Array) -> Array:
+    """Evaluate a lowering on complex numbers as four real dots."""
+    real = evaluate(lowering, x.real, y.real) - evaluate(lowering, x.imag, y.imag)
+    answer = np.empty(real.shape, x.dtype)
+    answer.real = real
+    answer.imag = evaluate(lowering, x.real, y.imag) + evaluate(lowering, x.imag, y.real)
+    return answer
+
+
+def nonfinite_apart(lowering: Lowering, x: Array, y: Array) -> Array:
+    """Evaluate a lowering on real numbers that are not all finite, or whose sums are not.
+
+    Sums come first here, but (2 - 1) * inf differs from 2 * inf - 1 * inf. So the finite numbers
+    are summed alone, and then two questions about the products are asked for each element. These
+    are dots of bools, in which sums may come first.
+    """
+    finite_x, finite_y = (np.where(np.isfinite(data), data, 0) for data in (x, y))
+    answer = finite_dot(lowering, finite_x, finite_y)
+    has_plus, has_minus = has_infinity(lowering, x, y), has_infinity(lowering, -x, y)
+    np.copyto(answer, np.inf, where=has_plus)
+    np.copyto(answer, -np.inf, where=has_minus)
+    np.copyto(answer, np.nan, where=has_plus & has_minus)
+    return answer
+
+
+def has_infinity(lowering: Lowering, x: Array, y: Array) -> Array:
+    """Return which elements have a product that is +inf, or NaN."""
+
+    def masks(data: Array) -> tuple[Array, Array, Array, Array]:
+        # NaN is in all of them, and 0 in the last two.
+        is_nan = np.isnan(data)
+        return is_nan | (data == np.inf), is_nan | (data == -np.inf), ~(data < 0), ~(data > 0)
+
+    x_plus, x_minus, x_nonnegative, x_nonpositive = masks(x)
+    y_plus, y_minus, y_nonnegative, y_nonpositive = masks(y)
+    return (
+        evaluate(lowering, x_plus, y_nonnegative)
+        | evaluate(lowering, x_minus, y_nonpositive)
+        | evaluate(lowering, x_nonnegative, y_plus)
+        | evaluate(lowering, x_nonpositive, y_minus)
+    )
+
+
+def finite_dot(lowering: Lowering, x: Array, y: Array) -> Array:
+    """Evaluate a lowering on finite real numbers, of which sums may overflow, but no products.
+
+    The large numbers are summed apart, scaled by a power of two, which rounds none of them.
+    """
+    sizes = dict(zip(lowering.x_dims + lowering.y_dims, x.shape + y.shape, strict=True))
+    read = sums_first(lowering, sizes, x.dtype, y.dtype, x.dtype)
+    parts = product(_summable(x), _summable(y))
+    terms = (read(one, other) * (scale * more) for (one, scale), (other, more) in parts)
+    return np.asarray(sum(terms))
+
+
+def _summable(data: Array) -> list[tuple[Array, float]]:
+    """Return arrays whose sums do not overflow, with the factors by which they add up to `data`."""
+    large = np.abs(data) > np.sqrt(np.finfo(data.dtype).max)
+    if not large.any():
+        return [(data, 1.0)]
+    scale = 2.0 ** data.size.bit_length()
+    return [(np.where(large, 0, data), 1.0), (np.where(large, data, 0) / scale, scale)]
