@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Collection, Iterable, Set
 from math import prod
 from typing import Annotated, Any, TypeAlias
 
@@ -19,10 +19,20 @@ from refdot.cases.case import (
     DimArgument,
     DotCase,
 )
+from refdot.errors import DotError
 
-__all__ = ["CaseRecord", "OperandRecord", "case_from_json", "case_to_json", "check_choice"]
+__all__ = [
+    "CaseRecord",
+    "OperandRecord",
+    "case_from_json",
+    "case_to_json",
+    "check_choice",
+    "check_elements",
+]
 
-_MOST_ELEMENTS = 10_000_000  # in an operand that is read
+# The largest arrays and dots that are read. The judge needs about 150 bytes for each element.
+_MOST_ELEMENTS = 10_000_000
+_MOST_PRODUCTS = 1_000_000_000
 _MOST_AXES = 64  # of an array in NumPy 2
 
 _Dim: TypeAlias = str | int
@@ -50,8 +60,7 @@ class OperandRecord(Struct, forbid_unknown_fields=True, rename={"static": "known
             raise ValueError("dims, shape and known differ in length")
         if self.origin == "constant" and not all(self.static):
             raise ValueError("the sizes of a constant are known")
-        if prod(self.shape) > _MOST_ELEMENTS:
-            raise ValueError(f"more than {_MOST_ELEMENTS:,} elements: {self.shape}")
+        check_elements("an operand", self.shape)
 
 
 class _DimRecord(Struct, forbid_unknown_fields=True):
@@ -96,6 +105,7 @@ class CaseRecord(Struct, forbid_unknown_fields=True, rename={"regime": "tier"}):
             raise ValueError("same_array requires two inputs")
         if self.same_array and self._differ_beyond({"dims", "static"}):
             raise ValueError("same_array requires y to equal x, except for its dims and known")
+        _check_answer(self.case)
 
     def _differ_beyond(self, ignored: Set[str]) -> bool:
         """Whether a field of x other than those ignored differs from that of y."""
@@ -111,6 +121,23 @@ class CaseRecord(Struct, forbid_unknown_fields=True, rename={"regime": "tier"}):
     def case(self) -> DotCase:
         """The case that has this record."""
         return msgspec.convert(self, DotCase, from_attributes=True)
+
+
+def check_elements(what: str, shape: Collection[int]) -> None:
+    """Raise an error if an array of a shape is too large to be computed and judged."""
+    if prod(shape) > _MOST_ELEMENTS:
+        raise ValueError(f"{what} has more than {_MOST_ELEMENTS:,} elements: {list(shape)}")
+
+
+def _check_answer(case: DotCase) -> None:
+    """Raise an error if the dot of a valid case is too large to be computed and judged."""
+    try:
+        check_elements("the answer", case.out_sizes.values())
+    except DotError:
+        return
+    sizes = case.x.sizes | case.y.sizes
+    if prod(sizes.values()) > _MOST_PRODUCTS:
+        raise ValueError(f"the dot has more than {_MOST_PRODUCTS:,} products: {sizes}")
 
 
 def check_choice(name: str, value: str, choices: Iterable[str]) -> None:

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from refdot.cases.case import Operand
-from refdot.cases.codec import OperandRecord, check_choice
+from refdot.cases.codec import OperandRecord, check_choice, check_elements
 from refdot.errors import DotError
 from refdot.programs.case import BUILDS, PROGRAM_REGIMES, ProgramCase
 from refdot.programs.notation import step
@@ -37,9 +37,11 @@ class ProgramCaseRecord(Struct, forbid_unknown_fields=True):
         check_choice("regime", self.regime, PROGRAM_REGIMES)
         check_choice("built", self.built, BUILDS)
         try:
-            self.case  # noqa: B018  # the program is checked when it is made
+            types = self.case.program.types  # the program is checked when it is made
         except DotError as error:
             raise ValueError("; ".join([str(error), *error.__notes__])) from None
+        for name, value in types.items():
+            check_elements(name, value.shape)
 
     @classmethod
     def of(cls, case: ProgramCase) -> ProgramCaseRecord:

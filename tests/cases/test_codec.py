@@ -80,6 +80,12 @@ def test_only_dims_and_shapes_are_required_in_json():
     assert case_from_json({"x": x, "y": y}) == CASE
 
 
+def large(x_dims, x_shape, y_dims, y_shape):
+    """Return the JSON of a case of zeros."""
+    x, y = {"dims": list(x_dims), "shape": x_shape}, {"dims": list(y_dims), "shape": y_shape}
+    return {"x": x, "y": y}
+
+
 INVALID_JSON = {
     "malformed": ("nothing", "JSON is malformed: invalid character (byte 4)"),
     "a list": ([], "Expected `object`, got `array`"),
@@ -196,6 +202,18 @@ INVALID_JSON |= {
         JSON | {"x": JSON["x"] | {"shape": [2]}},
         "dims, shape and known differ in length - at `$.x`",
     ),
+    "an operand that is too large": (
+        large("a", [10_000_001], "a", [10_000_001]),
+        "an operand has more than 10,000,000 elements: [10000001] - at `$.x`",
+    ),
+    "an answer that is too large": (
+        large("a", [10_000], "b", [10_000]),
+        "the answer has more than 10,000,000 elements: [10000, 10000]",
+    ),
+    "too many products": (
+        large("ab", [1000, 10_000], "bc", [10_000, 1000]),
+        "the dot has more than 1,000,000,000 products: {'a': 1000, 'b': 10000, 'c': 1000}",
+    ),
 }
 
 
@@ -254,3 +272,8 @@ def test_changed_json_is_rejected_or_gives_a_usable_case(case, changes):
     assert read.dim.spelling in ("none", "object") or read.dim.value is not None
     for array, operand in zip(read.arrays(), (read.x, read.y), strict=True):
         assert array.shape == (read.x if read.same_variable else operand).shape
+
+
+def test_the_largest_cases_are_read():
+    assert case_from_json(large("a", [10_000_000], "a", [10_000_000]))
+    assert case_from_json(large("a", [10_000], "b", [1000]))

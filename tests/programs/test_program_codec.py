@@ -44,6 +44,10 @@ ERRORS = {
     "uint32, uint64, bool, complex128, complex64, got 'real' - at `$.inputs[...]`": {
         "inputs": {"x": {"dims": [], "shape": [], "dtype": "real"}}
     },
+    "y has more than 10,000,000 elements: [10000, 10000]": {
+        "inputs": {name: {"dims": [name], "shape": [10_000]} for name in "xw"},
+        "steps": ["y = dot(x, w)"],
+    },
 }
 
 
