@@ -75,7 +75,7 @@ def run(
         A folder of counterexamples. Those of this target are judged first, and new ones are saved.
     executor : concurrent.futures.Executor, optional
         Where to judge; by default in this process. Other processes import the target again, and
-        do not see what is patched in this one.
+        do not see what is patched in this one. An executor of threads is rejected.
     progress : callable, optional
         Called with the stage, how much of it is done, and how much there is.
 

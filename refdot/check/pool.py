@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from functools import cache, partial
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection
-from threading import TIMEOUT_MAX, Thread
+from threading import TIMEOUT_MAX, Lock, Thread
 from typing import Any, TypeVar
+from uuid import uuid4
 
 from refdot.targets.protocol import Target, TargetError
 
@@ -28,6 +29,9 @@ _MAX_PENDING = 1000
 _ALARM = getattr(signal, "SIGALRM", None)
 _SPAWN = get_context("spawn")
 _exit_at_once = os._exit  # a target cannot end its process by `os._exit`
+_IMPORT = uuid4().hex  # copies of this process have the same one, but another number
+# A worker of a cluster may have several threads.
+_ONE_TASK = Lock()
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -54,6 +58,8 @@ def run_tasks(
     ------
     TargetError
         The target cannot be sent to another process.
+    ValueError
+        The executor runs tasks in this process.
     """
     if executor is None:
         yield from ((item, task(target, item)) for item in items)
@@ -88,7 +94,7 @@ def _pickled(target: Target) -> bytes:
 
 
 def _submit(executor: Executor, task: Any, target: bytes, item: Any) -> Future[bytes]:
-    call = pickle.dumps(partial(_run_task, task, target, item))
+    call = pickle.dumps(partial(_run_task, task, target, item, _this_process()))
     try:
         return executor.submit(_outcome_of, call)
     except RuntimeError as error:  # the executor is broken
@@ -108,8 +114,21 @@ def _result_of(future: Future[bytes], resubmit: Callable[[], Future[bytes]] | No
     return _result_in(outcome)
 
 
-def _run_task(task: Callable[[Target, Any], Any], target: bytes, item: Any) -> Any:
-    return task(_unpickled(target), item)
+def _run_task(
+    task: Callable[[Target, Any], Any], target: bytes, item: Any, submitted_by: tuple[str, int]
+) -> Any:
+    if submitted_by == _this_process():
+        raise ValueError(
+            "the executor runs tasks in threads of this process, which share PyTensor's "
+            "configuration and the streams: use one that runs them in other processes"
+        )
+    with _ONE_TASK:
+        return task(_unpickled(target), item)
+
+
+def _this_process() -> tuple[str, int]:
+    """Return what only this process has, on all machines."""
+    return _IMPORT, os.getpid()
 
 
 @cache

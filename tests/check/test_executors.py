@@ -79,9 +79,16 @@ def report_of(name: str, **options) -> Report:
 
 
 @pytest.mark.usefixtures("_importable")
-def test_threads_give_the_same_report_as_one_process():
-    with ThreadPoolExecutor(3) as executor:
-        assert report_of("wrong", executor=executor) == report_of("wrong")
+def test_threads_of_this_process_are_rejected():
+    message = (
+        "the executor runs tasks in threads of this process, which share PyTensor's "
+        "configuration and the streams: use one that runs them in other processes"
+    )
+    with (
+        ThreadPoolExecutor(3) as executor,
+        pytest.raises(ValueError, match=f"^{message}\n"),
+    ):
+        report_of("wrong", executor=executor)
 
 
 def test_processes_give_the_same_report_as_one(pool):
@@ -99,7 +106,7 @@ def test_merged_shards_give_the_same_report_as_one_process(of):
 def test_a_dask_cluster_gives_the_same_report_as_one_process():
     with (
         LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
+            n_workers=2, threads_per_worker=2, dashboard_address=None, host="127.0.0.1"
         ) as cluster,
         Client(cluster) as client,
     ):

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from itertools import permutations
+
 import pytensor
 import pytensor.tensor as pt
 import pytest
@@ -85,6 +91,78 @@ def test_blocks_can_be_nested():
         with use_lowering("inlined"):
             assert installed().original is STOCK
         assert installed() is outer
+    assert installed() is STOCK
+
+
+def test_blocks_of_generators_may_end_in_any_order():
+    def block(name):
+        with use_lowering(name):
+            yield
+
+    for order in permutations(range(3)):
+        blocks = [block(name) for name in ("inlined", "direct", "inlined")]
+        for each in blocks:
+            next(each)
+        for number in order:
+            blocks[number].close()
+        assert installed() is STOCK
+        assert lower_xtensor_db["lower_elemwise"].fn.__module__.startswith("pytensor.")
+
+
+def test_a_block_that_outlives_another_one_keeps_its_lowering():
+    outer = use_lowering("inlined")
+    outer.__enter__()
+    with use_lowering("direct"):
+        inner = installed()
+        outer.__exit__(None, None, None)
+        assert installed() is inner
+    assert installed() is STOCK
+
+
+IN_USE = "^cannot use the lowering 'direct': another thread or task uses 'inlined'$"
+
+
+def test_another_lowering_in_another_thread_is_rejected():
+    def other(name):
+        with use_lowering(name):
+            return installed().original
+
+    with ThreadPoolExecutor(1) as thread:
+        with use_lowering("inlined"):
+            assert thread.submit(other, "inlined").result() is STOCK
+            with pytest.raises(RuntimeError, match=IN_USE):
+                thread.submit(other, "direct").result()
+        assert thread.submit(other, "direct").result() is STOCK
+    assert installed() is STOCK
+
+
+def test_another_lowering_in_another_task_is_rejected():
+    async def task(name, seconds):
+        with use_lowering(name):
+            await asyncio.sleep(seconds)
+
+    async def both():
+        first = asyncio.create_task(task("inlined", 0.05))
+        await asyncio.sleep(0)
+        with pytest.raises(RuntimeError, match=IN_USE):
+            await asyncio.create_task(task("direct", 0.01))
+        with use_lowering("inlined"):
+            await asyncio.create_task(task("inlined", 0))
+        await first
+        with use_lowering("inlined"):
+            await asyncio.create_task(task("direct", 0))
+
+    asyncio.run(both())
+    assert installed() is STOCK
+
+
+def test_many_threads_leave_the_stock_lowering():
+    def attempt(number):
+        with suppress(RuntimeError), use_lowering([*LOWERINGS][number % 3]):
+            time.sleep(1e-4)
+
+    with ThreadPoolExecutor(8) as threads:
+        assert len([*threads.map(attempt, range(300))]) == 300
     assert installed() is STOCK
 
 

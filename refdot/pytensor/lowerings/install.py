@@ -7,10 +7,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
+from threading import RLock
 from typing import Any
 
 from pytensor.compile.builders import OpFromGraph
@@ -62,7 +65,8 @@ def use_lowering(name: str) -> Iterator[None]:
     """Install a lowering of xtensor's dot until the `with` block ends.
 
     Blocks can be nested. The end of a block, also by an exception, brings back the lowering that
-    was installed before. Compilation modes that exist already use the new lowering too.
+    was installed before. Blocks of generators may end in another order: when the last one ends,
+    PyTensor's own lowering is back. Compilation modes that exist already use the new lowering too.
 
     Parameters
     ----------
@@ -73,6 +77,8 @@ def use_lowering(name: str) -> Iterator[None]:
     ------
     ValueError
         There is no lowering of that name.
+    RuntimeError
+        Another lowering is in use in another thread or task: there is one for the whole process.
 
     Examples
     --------
@@ -86,19 +92,69 @@ def use_lowering(name: str) -> Iterator[None]:
     """
     if name not in LOWERINGS:
         raise ValueError(f"unknown lowering {name!r}: choose from {', '.join(LOWERINGS)}")
-    # Those that only other lowerings replace are installed in their original form.
-    replaceable = {rewrite for replaced in LOWERINGS.values() for rewrite in replaced}
-    with ExitStack() as restore:
-        for rewrite in replaceable:
-            rewriter = lower_xtensor_db[rewrite]
-            restore.callback(setattr, rewriter, "fn", rewriter.fn)
-            # An outer block may have replaced PyTensor's own rewrite, which is kept in `original`.
-            original = getattr(rewriter.fn, "original", rewriter.fn)
-            rewriter.fn = original
-            if replace := LOWERINGS[name].get(rewrite):
-                rewriter.fn = replace(original)
-                rewriter.fn.original = original
+    block = _begin(name)
+    try:
         yield
+    finally:
+        _end(block)
+
+
+@dataclass(eq=False)
+class _Block:
+    """A `with` block in which a lowering is in use, and the rewrites that were there before."""
+
+    name: str
+    before: dict[str, _Rewrite]
+
+
+_LOCK = RLock()
+_BLOCKS: list[_Block] = []  # those that have not ended, in the order in which they began
+# Those of them that began in this thread or task, or in one that started it.
+_OWN: ContextVar[tuple[_Block, ...]] = ContextVar("_OWN", default=())
+
+
+def _begin(name: str) -> _Block:
+    with _LOCK:
+        for other in _BLOCKS:
+            if other.name != name and other not in _OWN.get():
+                raise RuntimeError(
+                    f"cannot use the lowering {name!r}: another thread or task uses {other.name!r}"
+                )
+        # Those that only other lowerings replace are installed in their original form.
+        replaceable = {rewrite for replaced in LOWERINGS.values() for rewrite in replaced}
+        block = _Block(name, {rewrite: lower_xtensor_db[rewrite].fn for rewrite in replaceable})
+        _install({rewrite: _replaced(name, rewrite, fn) for rewrite, fn in block.before.items()})
+        _BLOCKS.append(block)
+        _OWN.set((*_OWN.get(), block))
+        return block
+
+
+def _replaced(name: str, rewrite: str, fn: Any) -> Any:
+    """Return what takes the place of a rewrite of PyTensor in a lowering."""
+    # An outer block may have replaced PyTensor's own rewrite, which is kept in `original`.
+    original = getattr(fn, "original", fn)
+    replace = LOWERINGS[name].get(rewrite)
+    if replace is None:
+        return original
+    replacement: Any = replace(original)
+    replacement.original = original
+    return replacement
+
+
+def _end(block: _Block) -> None:
+    with _LOCK:
+        later = _BLOCKS[_BLOCKS.index(block) + 1 :]
+        if later:
+            later[0].before = block.before
+        else:
+            _install(block.before)
+        _BLOCKS.remove(block)
+        _OWN.set(tuple(own for own in _OWN.get() if own is not block))
+
+
+def _install(rewrites: Mapping[str, _Rewrite]) -> None:
+    for rewrite, fn in rewrites.items():
+        lower_xtensor_db[rewrite].fn = fn
 
 
 def without_inner_graphs(outputs: Sequence[Any], inputs: Sequence[Any]) -> list[Variable]:
