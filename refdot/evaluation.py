@@ -1,7 +1,7 @@
 """The dot of two named tensors, and its derivatives, which are dots themselves."""
 
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
@@ -20,8 +20,6 @@ __all__ = ["dot", "dot_jvp", "dot_vjp", "pull_back"]
 
 _NUMERIC = frozenset("?bhilqBHILQefdgFDG")
 _CONTINUOUS = frozenset("efdgFDG")
-# The dims, the shape and the dtype of a tensor.
-_Type: TypeAlias = tuple[Dims, tuple[int, ...], np.dtype[Any]]
 
 
 def dot(x: NamedTensor, y: NamedTensor, dim: Dim = None) -> NamedTensor:
@@ -65,15 +63,23 @@ def dot(x: NamedTensor, y: NamedTensor, dim: Dim = None) -> NamedTensor:
         wrong = type(y if isinstance(x, NamedTensor) else x).__name__
         raise TypeError(f"dot takes two NamedTensors, got {wrong}")
     one, other = x.data, y.data
-    x_type, y_type = (x.dims, one.shape, one.dtype), (y.dims, other.shape, other.dtype)
-    read, out_dims = _prepared(x_type, y_type, dim_set(dim))
+    read, out_dims = _prepared(
+        x.dims, one.shape, one.dtype, y.dims, other.shape, other.dtype, dim_set(dim)
+    )
     return NamedTensor.trusted(silently(read, one, other), out_dims)
 
 
 @lru_cache(maxsize=4096)
-def _prepared(x_type: _Type, y_type: _Type, dim: Dim) -> tuple[Reading, Dims]:
+def _prepared(
+    x_dims: Dims,
+    x_shape: tuple[int, ...],
+    x_dtype: np.dtype[Any],
+    y_dims: Dims,
+    y_shape: tuple[int, ...],
+    y_dtype: np.dtype[Any],
+    dim: Dim,
+) -> tuple[Reading, Dims]:
     """Return the function that computes a dot, and the dims of its result, after all checks."""
-    (x_dims, x_shape, x_dtype), (y_dims, y_shape, y_dtype) = x_type, y_type
     x_sizes = dict(zip(x_dims, x_shape, strict=True))
     y_sizes = dict(zip(y_dims, y_shape, strict=True))
     lowering = checked_lowering(x_sizes, y_sizes, dim)

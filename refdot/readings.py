@@ -24,6 +24,7 @@ from refdot.tensor import Array
 __all__ = ["Reading", "evaluate", "reading", "silently"]
 
 Reading: TypeAlias = Callable[[Array, Array], Array]
+_View: TypeAlias = Callable[[Array], Array]
 _Shape: TypeAlias = tuple[int, ...]
 _DType: TypeAlias = np.dtype[Any]
 _Sizes: TypeAlias = dict[str, int]
@@ -43,7 +44,7 @@ def evaluate(lowering: Lowering, x: Array, y: Array) -> Array:
 
 def silently(read: Reading, x: Array, y: Array) -> Array:
     """Return the result of a reading, without warnings whatever `np.errstate` is in force."""
-    return _SILENT.copy().run(read, x, y)
+    return np.asarray(_SILENT.copy().run(read, x, y))
 
 
 @lru_cache(maxsize=4096)
@@ -71,7 +72,7 @@ def _without_sums(
     )
     is_simple = dtype.char in "fd" or (are_few and dtype.kind != "c")
     if is_simple and terms > 1 and _is_natural(lowering):
-        return np.ndarray.dot if lowering.out_dims else lambda x, y: np.asarray(x.dot(y))
+        return np.ndarray.dot
     working = _accumulator(dtype) if terms > 1 else dtype
     if x_dtype != working or y_dtype != working:
         read = _without_sums(lowering, sizes, working, working, working)
@@ -143,41 +144,40 @@ def _checked(read: Reading, careful: Reading) -> Reading:
 def elementwise(lowering: Lowering, sizes: _Sizes) -> Reading:
     """Multiply operands that have nothing to sum over but dims of size 1."""
 
-    def axes_and_shape(dims: Dims) -> tuple[list[int], list[int]]:
+    def aligned(dims: Dims) -> _View:
         kept = [dims.index(dim) for dim in lowering.out_dims if dim in dims]
         others = [axis for axis in range(len(dims)) if axis not in kept]
-        return kept + others, [sizes[dim] if dim in dims else 1 for dim in lowering.out_dims]
+        shape = [sizes[dim] if dim in dims else 1 for dim in lowering.out_dims]
+        return _view([sizes[dim] for dim in dims], kept + others, shape)
 
-    x_axes, x_shape = axes_and_shape(lowering.x_dims)
-    y_axes, y_shape = axes_and_shape(lowering.y_dims)
-
-    def read(x: Array, y: Array) -> Array:
-        one, other = x.transpose(x_axes).reshape(x_shape), y.transpose(y_axes).reshape(y_shape)
-        return np.asarray(np.multiply(one, other))
-
-    return read
+    of_x, of_y = aligned(lowering.x_dims), aligned(lowering.y_dims)
+    return lambda x, y: np.multiply(of_x(x), of_y(y))
 
 
 def matrix_product(lowering: Lowering, sizes: _Sizes, multiply: Reading) -> Reading:
     """Multiply operands as matrices, or batches of them: merge the dims of each role into one."""
-    batch, contracted = lowering.batch, lowering.contracted
-    x_free, y_free = lowering.x_free, lowering.y_free
 
-    def axes_and_shape(dims: Dims, *groups: Dims) -> tuple[list[int], list[int]]:
+    def matrices(dims: Dims, *groups: Dims) -> _View:
         axes = [dims.index(dim) for group in groups for dim in group]
-        return axes, [prod(sizes[dim] for dim in group) for group in groups]
+        merged = [prod(sizes[dim] for dim in group) for group in groups]
+        return _view([sizes[dim] for dim in dims], axes, merged)
 
+    batch, contracted = lowering.batch, lowering.contracted
     batches = [batch] if batch else []
-    x_axes, x_shape = axes_and_shape(lowering.x_dims, *batches, x_free, contracted)
-    y_axes, y_shape = axes_and_shape(lowering.y_dims, *batches, contracted, y_free)
-    dims = batch + x_free + y_free
+    of_x = matrices(lowering.x_dims, *batches, lowering.x_free, contracted)
+    of_y = matrices(lowering.y_dims, *batches, contracted, lowering.y_free)
+    dims = batch + lowering.x_free + lowering.y_free
     shape, axes = [sizes[dim] for dim in dims], [dims.index(dim) for dim in lowering.out_dims]
+    if axes == sorted(axes):
+        return lambda x, y: multiply(of_x(x), of_y(y)).reshape(shape)
+    return lambda x, y: multiply(of_x(x), of_y(y)).reshape(shape).transpose(axes)
 
-    def read(x: Array, y: Array) -> Array:
-        one, other = x.transpose(x_axes).reshape(x_shape), y.transpose(y_axes).reshape(y_shape)
-        return multiply(one, other).reshape(shape).transpose(axes)
 
-    return read
+def _view(shape: list[int], axes: list[int], new_shape: list[int]) -> _View:
+    """Return a function that transposes and reshapes arrays of a shape, if they need it."""
+    if shape == new_shape and axes == sorted(axes):
+        return lambda array: array
+    return lambda array: array.transpose(axes).reshape(new_shape)
 
 
 def _multiplication(kind: str, is_batched: bool) -> Reading:
@@ -259,7 +259,9 @@ def sums_last(lowering: Lowering, sizes: _Sizes, x_dtype: _DType, y_dtype: _DTyp
 
     def read_and_sum(x: Array, y: Array) -> Array:
         products = read(x, y)
-        return np.asarray(products.sum(axes, dtype=products.dtype))
+        # The method `sum` takes longer.
+        total: Array = np.add.reduce(products, axes, products.dtype)  # type: ignore[call-overload]
+        return total
 
     return read_and_sum
 
