@@ -26,6 +26,7 @@ ALLOWED = {
     "check": CORE | {"hypothesis", "msgspec"},
     "messages": CORE | {"msgspec"},
     "reporting": CHECK,
+    "testing": CORE | {"hypothesis", "rich"},  # the extra `testing`
     "cli": CORE,
     # PyTensor installs numba and scipy.
     "pytensor": CHECK | {"pytensor", "packaging", "numba", "scipy"},

@@ -74,7 +74,7 @@ class DimArgument:
         """The argument as an expression for `dot_case`: its value, or else a `DimArgument`."""
         # The order of a set of several names depends on the process.
         is_plain = self.spelling in _PLAIN or (self.spelling in _SETS and len(self.items) == 1)
-        return repr(self.value) if is_plain and DimArgument.of(self.value) == self else repr(self)
+        return str(self) if is_plain and DimArgument.of(self.value) == self else repr(self)
 
     @property
     def names(self) -> frozenset[str] | EllipsisType | None:

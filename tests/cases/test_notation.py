@@ -1,9 +1,13 @@
-"""The notation for cases."""
+"""The notation for cases, in which they are printed."""
 
 import pytest
+from hypothesis import given
+from hypothesis.vendor.pretty import pretty
 
 from refdot.cases import DimArgument, DotCase, Operand
 from refdot.cases.notation import dot_case, operand
+from refdot.cases.smoke import smoke_cases
+from refdot.cases.strategies import dot_cases
 
 
 @pytest.mark.parametrize(
@@ -39,3 +43,46 @@ def test_a_property_of_the_operands_is_one_value_or_a_pair():
 def test_a_dim_argument_keeps_the_value_and_type(value):
     assert DimArgument.of(value).value == value
     assert type(DimArgument.of(value).value) is type(value)
+
+
+def test_names_with_spaces_are_in_a_list():
+    case = dot_case(["dim 0:2?", "a:b:3", ":4"], [])
+    assert case.x == Operand(("dim 0", "a:b", ""), (2, 3, 4), static=(False, True, True))
+    assert case.y == Operand((), ())
+
+
+PRINTED = {
+    'dot_case("", "")': DotCase(Operand((), ()), Operand((), ())),
+    'dot_case("a:2 b:3?", "b:3?", dim=(\'b\',))': dot_case("a b?", "b:3?", ("b",)),
+    'dot_case("a:2", "a:2", dim=...)': dot_case("a", "a", ...),
+    "dot_case(\"a:2\", \"a:2\", dim=DimArgument(spelling='set', items=('a', 'b')))": dot_case(
+        "a", "a", DimArgument("set", ("a", "b"))
+    ),
+    "dot_case(\"a:2\", \"a:2\", dtypes='int8', layout=('c', 'slice'), seed=3)": dot_case(
+        "a", "a", dtypes="int8", layout=("c", "slice"), seed=3
+    ),
+    "dot_case(['dim 0:2'], \"a:2\")": dot_case(["dim 0"], "a"),
+    """dot_case('":2', "\'é:2")""": dot_case('"', "'é"),
+}
+
+
+@pytest.mark.parametrize(("text", "case"), PRINTED.items(), ids=PRINTED)
+def test_a_case_is_printed_as_an_expression(text, case):
+    assert repr(case) == pretty(case) == text
+    assert eval(text) == case
+
+
+@given(dot_cases())
+def test_every_case_is_printed_as_an_expression_on_one_line(case):
+    text = repr(case)
+    assert eval(text) == case
+    assert len(text.splitlines()) == 1
+
+
+def test_smoke_cases_are_printed_as_expressions():
+    for case in smoke_cases():
+        assert eval(repr(case)) == case
+
+
+def test_a_dim_argument_is_printed_without_the_table_of_spellings():
+    assert pretty(DimArgument("str", ("a",))) == "DimArgument(spelling='str', items=('a',))"
