@@ -24,7 +24,7 @@ DEVIATIONS_HEAD = """\
 PyTensor's dot breaks some of the rules. `refdot/pytensor/deviations/` has {count} known deviations,
 each with its cause and the smallest case that shows it. The answers come from PyTensor {version}.
 `refdot check` reports mismatches with these causes as known, and all others as NEW. The command
-`refdot check --list` prints this list.
+`refdot check --list ID` prints one of them.
 
 """
 

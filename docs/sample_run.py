@@ -33,7 +33,7 @@ LINE_LENGTH = 98
 def sample_run(report_text: str) -> str:
     """Return the printed report, reduced to the findings in `SHOWN` and the last lines."""
     console = Console(file=StringIO(), width=1000)
-    print_report(report_from_json(json.loads(report_text)), console)
+    print_report(report_from_json(json.loads(report_text)), console, verbosity=1)
     findings, _, summary = console.file.getvalue().rpartition("\n\n")
     parts = [
         next(text for text in findings.split("\n\n") if text.endswith(f"; {deviation}"))

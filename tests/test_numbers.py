@@ -33,7 +33,7 @@ FINDING = re.compile(
     r"   seen (once|\d+ times) on .+; .+; (?P<known>.+)"
 )
 SUMMARY = re.compile(
-    r".+ on Python .+: [\d,]+ cases judged, .+\n"
+    r".+ on Python .+: [\d,]+ cases( and [\d,]+ programs)? judged, .+\n"
     r"(backend \S+: [\d,]+ cases.*\n)+"
     r"((not judged|backend) .+\n)*"
     r"environment: .+\n"

@@ -112,7 +112,17 @@ def test_an_edited_contraction_that_is_not_expanded_is_right_without_refdot(edit
 
 
 def test_all_mismatches_of_the_edited_dot_come_before_the_lowering(edited, tmp_path):
-    options = ["--backend", "python", "--lowering", "stock", "--cases", "40", "--seed", "4"]
+    options = [
+        "--backend",
+        "python",
+        "--lowering",
+        "stock",
+        "--quick",
+        "--cases",
+        "40",
+        "--seed",
+        "4",
+    ]
     options += ["--strict", "--report", str(tmp_path)]
     ran = run_python("-m", "refdot", "check", *options, folder=edited)
     assert ran.returncode == 1, ran.stderr

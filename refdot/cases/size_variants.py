@@ -71,9 +71,9 @@ def _variants(case: DotCase) -> Iterator[DotCase]:
     sizes = y_sizes | x_sizes
     for turn, size in enumerate(_SIZES):
         dim = dynamic[(case.seed + turn) % len(dynamic)]
-        elements = prod((x_sizes | y_sizes | {dim: size}).values())
-        if size != sizes[dim] and elements <= _PRODUCT_LIMIT:
-            yield with_sizes(variant, {dim: size}, {dim: size})
+        changed = with_sizes(variant, {dim: size}, {dim: size})
+        if size != sizes[dim] and _products(changed) <= _PRODUCT_LIMIT:
+            yield changed
     yield from _with_a_large_size(variant, dynamic)
     if shared and not case.gradient_order and not case.share_memory:
         dim = shared[case.seed % len(shared)]
@@ -87,5 +87,11 @@ def _with_a_large_size(case: DotCase, dynamic: list[Any]) -> Iterator[DotCase]:
     large = _LARGE_SIZES[case.seed // len(dynamic) % len(_LARGE_SIZES)]
     changed = {dim: min(sizes[dim], 2) for dim in dynamic}
     changed[dynamic[case.seed % len(dynamic)]] = large
-    if prod((sizes | changed).values()) <= _LARGE_PRODUCT_LIMIT:
-        yield with_sizes(case, changed, changed)
+    variant = with_sizes(case, changed, changed)
+    if _products(variant) <= _LARGE_PRODUCT_LIMIT:
+        yield variant
+
+
+def _products(case: DotCase) -> int:
+    """Return the number of products of a case; a variable with two names has one size for both."""
+    return prod((case.x.sizes | case.y.sizes).values())

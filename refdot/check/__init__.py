@@ -3,9 +3,10 @@
 from refdot.check.batch import judge, judge_batch
 from refdot.check.campaign import run
 from refdot.check.findings import Counts, Coverage, Finding, Report
-from refdot.check.plan import PROFILES, Configuration, Profile, Shard
+from refdot.check.plan import LOOK, PROFILES, Configuration, Profile, Shard
 
 __all__ = [
+    "LOOK",
     "PROFILES",
     "Configuration",
     "Counts",

@@ -13,13 +13,23 @@ from refdot.cases.size_variants import size_variants
 from refdot.check.findings import BatchResult, Coverage, Finding
 from refdot.check.plan import Batch, Configuration
 from refdot.check.pool import ProcessDied, WorkerPool, run_tasks, with_time_limit
+from refdot.check.programs import judge_programs
 from refdot.errors import SizeMismatchError
 from refdot.judging.comparison import every_mismatch
 from refdot.judging.expected import expected_error, unjudged_reason
+from refdot.programs.case import ProgramCase
+from refdot.programs.findings import Observation, ProgramFinding
+from refdot.programs.judgement import Difference
 from refdot.rules import ASPECTS, KINDS
 from refdot.targets.mismatch import Mismatch
 from refdot.targets.outcome import Outcome, Raised
-from refdot.targets.protocol import Target, TargetError, deviation_of, unsupported_reason
+from refdot.targets.protocol import (
+    ProgramTarget,
+    Target,
+    TargetError,
+    deviation_of,
+    unsupported_reason,
+)
 
 __all__ = [
     "is_fatal",
@@ -31,6 +41,7 @@ __all__ = [
 ]
 
 
+_ANSWER = "an answer or an error"
 _DIED = "the process died"
 _TIMED_OUT = "no answer within"
 # The number of fatal cases after which the rest of a batch is given up: each costs two processes.
@@ -140,6 +151,11 @@ def judge_batch(target: Target, batch: Batch, timeout: float | None = None) -> B
             timeout=timeout,
             coverage=result.coverage[configuration.backend],
         )
+    if isinstance(target, ProgramTarget):
+        for configuration, programs in batch.programs:
+            kinds = _kinds(batch.only)
+            found = judge_programs(target, programs, configuration, kinds, timeout)
+            result.program_findings += found
     return result
 
 
@@ -173,7 +189,11 @@ def _supported(
         if supported := [case for case in cases if by_case[case] is None]:
             work.append((configuration, supported))
     judged = {case for _, cases in work for case in cases}
-    result = BatchResult(cases=len(judged), skipped=len(set().union(*reasons.values()) - judged))
+    result = BatchResult(
+        cases=len(judged),
+        programs=len({program for _, programs in batch.programs for program in programs}),
+        skipped=len(set().union(*reasons.values()) - judged),
+    )
     for backend, by_case in reasons.items():
         count = list(by_case.values()).count(None)
         result.coverage[backend] = Coverage(count, batch.pattern_counts if count else [])
@@ -188,10 +208,16 @@ def judge_individually(target: Target, batch: Batch, timeout: float | None = Non
     A case that does so is a finding.
     """
     result, work = _supported(target, batch)
+    alone = replace(batch, work=(), programs=())
     parts = [
-        replace(batch, work=((configuration, (case,)),))
+        replace(alone, work=((configuration, (case,)),))
         for configuration, cases in work
         for case in cases
+    ]
+    parts += [
+        replace(alone, programs=((configuration, (program,)),))
+        for configuration, programs in batch.programs
+        for program in programs
     ]
     judge_part = partial(judge_batch, timeout=timeout)
     fatal_cases = 0
@@ -199,21 +225,44 @@ def judge_individually(target: Target, batch: Batch, timeout: float | None = Non
         for done, (part, judged) in enumerate(run_tasks(judge_part, target, parts, pool), 1):
             if not isinstance(judged, ProcessDied):
                 result.findings += judged.findings
+                result.program_findings += judged.program_findings
                 continue
             fatal_cases += 1
             if "rejected-valid" in _kinds(batch.only):
-                ((configuration, (case,)),) = part.work
                 got = f"{_TIMED_OUT} {timeout:g} s" if judged.timed_out else _DIED
-                expected = "an answer or an error"
-                mismatch = Mismatch("R6", "rejected-valid", "run", got, expected, got, case)
-                outcome = Outcome(raised=Raised("run", "", got, expected_type=False))
-                result.findings.append(_finding(target, mismatch, outcome, configuration))
+                result.findings += [
+                    _fatal_finding(target, case, configuration, got)
+                    for configuration, (case,) in part.work
+                ]
+                result.program_findings += [
+                    _fatal_program(program, configuration, got)
+                    for configuration, (program,) in part.programs
+                ]
             if fatal_cases == _MAX_FATAL_CASES:
-                result.lost = len({case for part in parts[done:] for _, (case,) in part.work})
+                left = parts[done:]
+                result.lost = len({each for part in left for _, (each,) in _all_work(part)})
                 break
     return result
 
 
-def is_fatal(mismatch: Mismatch) -> bool:
-    """Return whether the mismatch is that its process died or ran out of time."""
-    return mismatch.detail == _DIED or mismatch.detail.startswith(_TIMED_OUT)
+def _all_work(batch: Batch) -> tuple[tuple[Configuration, tuple[DotCase | ProgramCase, ...]], ...]:
+    return batch.work + batch.programs
+
+
+def _fatal_finding(
+    target: Target, case: DotCase, configuration: Configuration, got: str
+) -> Finding:
+    mismatch = Mismatch("R6", "rejected-valid", "run", got, _ANSWER, got, case)
+    outcome = Outcome(raised=Raised("run", "", got, expected_type=False))
+    return _finding(target, mismatch, outcome, configuration)
+
+
+def _fatal_program(program: ProgramCase, configuration: Configuration, got: str) -> ProgramFinding:
+    difference = Difference("run", "R11", "rejected-valid", _ANSWER, got)
+    backend, lowering = configuration.backend, configuration.lowering
+    return ProgramFinding(Observation(program, difference, backend, lowering))
+
+
+def is_fatal(text: str) -> bool:
+    """Return whether the text of a mismatch is that its process died or ran out of time."""
+    return text == _DIED or text.startswith(_TIMED_OUT)

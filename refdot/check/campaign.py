@@ -1,22 +1,27 @@
 """Runs a campaign: judges batches of cases, groups the mismatches, and shrinks them."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from functools import partial
 from itertools import chain, takewhile
 from pathlib import Path
 
 from refdot.check.batch import judge_batch, judge_individually
+from refdot.check.confirmation import Confirmations
 from refdot.check.database import load_cases, save_case
-from refdot.check.findings import Coverage, Report
-from refdot.check.plan import PROFILES, WHOLE, Campaign, Profile, Shard, pattern_counts
+from refdot.check.findings import Coverage, Finding, Report
+from refdot.check.plan import PROFILES, WHOLE, Batch, Campaign, Profile, Shard, pattern_counts
 from refdot.check.pool import ProcessDied, run_tasks
-from refdot.check.shrink import Progress, shrink_findings
+from refdot.programs.case import ProgramCase
+from refdot.programs.findings import ProgramFinding
 from refdot.targets.environment import environment_of
 from refdot.targets.protocol import Target
 
 __all__ = ["run"]
+
+Progress = Callable[[str, int, int], None]
+Listener = Callable[[Report, Finding | ProgramFinding], None]
 
 
 def run(
@@ -27,16 +32,23 @@ def run(
     thorough: bool = True,
     sample: int | None = PROFILES["quick"].sample,
     fixed: bool = True,
+    programs: int = 0,
+    sample_cases: int | None = None,
+    look: bool = False,
+    named_programs: Sequence[ProgramCase] = (),
+    program_backends: Sequence[str] = (),
     seed: int = 0,
     backends: Sequence[str] = (),
     lowerings: Sequence[str] = (),
     only: Sequence[str] = (),
     shard: Shard = WHOLE,
+    maxfail: int | None = None,
     hours: float | None = None,
     timeout: float | None = 300.0,
     database: Path | None = None,
     executor: Executor | None = None,
     progress: Progress = lambda stage, done, total: None,
+    listener: Listener = lambda report, finding: None,
 ) -> Report:
     """Test a target against the oracle.
 
@@ -55,7 +67,17 @@ def run(
         PyTensor's default backend judges twice as many.
     fixed : bool, optional
         Whether to judge the cases that do not depend on the number of random cases: smoke cases,
-        kernel cases and boundary cases.
+        kernel cases and boundary cases, and the smoke programs if the target can run programs.
+    programs : int, optional
+        Number of random programs.
+    sample_cases : int, optional
+        The number of random cases for a backend that compiles slowly, instead of `sample`.
+    look : bool, optional
+        Whether to judge only the smoke cases of those that `fixed` selects.
+    named_programs : sequence of ProgramCase, optional
+        Other programs to judge.
+    program_backends : sequence of str, optional
+        The backends that run programs. By default the first of `backends` that compiles fast.
     seed : int, optional
         The same seed gives the same cases on every interpreter and with every hash seed.
     backends, lowerings : sequence of str, optional
@@ -64,6 +86,8 @@ def run(
         Aspects to judge, from `refdot.rules.ASPECTS`; by default all.
     shard : Shard, optional
         The part of the campaign to judge.
+    maxfail : int, optional
+        Stop after this many distinct mismatches that are not known.
     hours : float, optional
         Duration: stop after it, and judge further random cases until then. By default the other
         options determine the end.
@@ -78,6 +102,8 @@ def run(
         do not see what is patched in this one. An executor of threads is rejected.
     progress : callable, optional
         Called with the stage, how much of it is done, and how much there is.
+    listener : callable, optional
+        Called with the report so far and each mismatch that is not known, as soon as it is shrunk.
 
     Returns
     -------
@@ -91,52 +117,26 @@ def run(
         The target cannot be sent to the executor's processes.
     """
     started = time.monotonic()
-    known_backends = target.backends()
-    by_name = {backend.name: backend for backend in known_backends}
-    profile = Profile(cases, exhaustive, thorough, sample, fixed)
+    by_name = {backend.name: backend for backend in target.backends()}
+    profile = Profile(cases, exhaustive, thorough, sample, fixed, programs, sample_cases, look)
     backends = tuple(backends) or tuple(
-        b.name for b in known_backends if b.default and not b.absent
+        b.name for b in by_name.values() if b.default and not b.absent
     )
-    lowerings = tuple(lowerings) or target.default_lowerings
-    campaign = Campaign(profile, seed, backends, lowerings, tuple(only))
-    sampled = campaign.samples(target)
-    patterns = [] if exhaustive is None else [(0, total) for total in pattern_counts(exhaustive)]
-    report = Report(
-        target=target.name,
-        target_version=target.version,
-        seed=seed,
-        backends=backends,
-        lowerings=lowerings,
-        absent_backends={b.name: b.absent for b in known_backends if b.absent},
-        environment=environment_of(target),
-        other_backends=tuple(
-            b.name for b in known_backends if not b.absent and b.name not in backends
-        ),
-        other_lowerings=tuple(name for name in target.lowerings if name not in lowerings),
-        profile=profile,
-        only=campaign.only,
-        shard=shard,
-        coverage={
-            name: Coverage(
-                patterns=[*patterns],
-                thorough=thorough and name not in sampled,
-                kernels=dict.fromkeys(by_name[name].kernels, 0),
-                rewrites=dict.fromkeys(by_name[name].rewrites, 0),
-            )
-            for name in backends
-        },
+    campaign = Campaign(
+        profile,
+        seed,
+        backends,
+        tuple(lowerings) or target.default_lowerings,
+        tuple(only),
+        tuple(named_programs),
+        tuple(program_backends),
     )
-    batches = campaign.batches(target, shard)
-    if hours is not None:
-        end = started + 3600 * hours
-        endless = chain(batches, campaign.further_batches(target, shard))
-        batches = takewhile(lambda _: time.monotonic() < end, endless)
-    if database is not None and (saved := load_cases(database, target.name)):
-        count = len(saved)
-        more = {"stage": "judging saved counterexamples", "number": count, "total": count}
-        batches = chain([campaign.batch(backends, saved, **more)], batches)
+    report = _empty_report(target, campaign, shard)
+    end = None if hours is None else started + 3600 * hours
+    batches = _batches(target, campaign, shard, database, end)
     # In this process a time limit would end the campaign.
     timeout = None if executor is None else timeout
+    confirmations = Confirmations(target, report, executor, timeout)
     judge = partial(judge_batch, timeout=timeout)
     try:
         for batch, result in run_tasks(judge, target, batches, executor):
@@ -144,13 +144,68 @@ def run(
                 result = judge_individually(target, batch, timeout)
             report.add(result)
             report.collect(result.findings)
+            report.collect_programs(result.program_findings)
             progress(batch.stage, batch.number, batch.total)
-        shrink_findings(report, target, executor, progress, timeout)
+            for finding in confirmations.add():
+                if database is not None and isinstance(finding, Finding):
+                    save_case(database, target.name, finding.mismatch.case)
+                if finding.known is None:
+                    report.seconds = time.monotonic() - started
+                    listener(confirmations.report(), finding)
+            if maxfail is not None and confirmations.new >= maxfail:
+                report.stopped = True
+                break
     except KeyboardInterrupt:
         report.interrupted = True
-    report.sort()
-    if database is not None:
-        for finding in report.findings:
-            save_case(database, target.name, finding.mismatch.case)
     report.seconds = time.monotonic() - started
+    report = confirmations.report()
+    if database is not None:
+        for found in report.findings:
+            save_case(database, target.name, found.mismatch.case)
     return report
+
+
+def _empty_report(target: Target, campaign: Campaign, shard: Shard) -> Report:
+    by_name = {backend.name: backend for backend in target.backends()}
+    profile, backends = campaign.profile, campaign.backends
+    sampled, rank = campaign.samples(target), profile.exhaustive
+    return Report(
+        target=target.name,
+        target_version=target.version,
+        seed=campaign.seed,
+        backends=backends,
+        lowerings=campaign.lowerings,
+        absent_backends={name: b.absent for name, b in by_name.items() if b.absent},
+        environment=environment_of(target),
+        other_backends=tuple(
+            name for name, b in by_name.items() if not b.absent and name not in backends
+        ),
+        other_lowerings=tuple(name for name in target.lowerings if name not in campaign.lowerings),
+        profile=profile,
+        only=campaign.only,
+        shard=shard,
+        coverage={
+            name: Coverage(
+                patterns=[] if rank is None else [(0, total) for total in pattern_counts(rank)],
+                thorough=profile.thorough and name not in sampled,
+                kernels=dict.fromkeys(by_name[name].kernels, 0),
+                rewrites=dict.fromkeys(by_name[name].rewrites, 0),
+            )
+            for name in backends
+        },
+    )
+
+
+def _batches(
+    target: Target, campaign: Campaign, shard: Shard, database: Path | None, end: float | None
+) -> Iterator[Batch]:
+    """Return the batches: saved counterexamples first; until a time, with further random cases."""
+    batches = campaign.batches(target, shard)
+    if end is not None:
+        endless = chain(batches, campaign.further_batches(target, shard))
+        batches = takewhile(lambda _: time.monotonic() < end, endless)
+    if database is not None and (saved := load_cases(database, target.name)):
+        count = len(saved)
+        more = {"stage": "judging saved counterexamples", "number": count, "total": count}
+        batches = chain([campaign.batch(campaign.backends, saved, **more)], batches)
+    return batches

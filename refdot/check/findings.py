@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import platform
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
+from typing import Any, TypeVar
 
+from refdot.cases.case import DotCase
 from refdot.check.plan import PROFILES, WHOLE, Configuration, Profile, Shard
+from refdot.programs.findings import ProgramFinding
 from refdot.targets.mismatch import Mismatch
 
 __all__ = ["BatchResult", "Counts", "Coverage", "Finding", "Report"]
+
+_Found = TypeVar("_Found", "Finding", ProgramFinding)
 
 
 @dataclass
@@ -44,9 +49,19 @@ class Finding:
         self.lowerings = self.lowerings or [self.configuration.lowering]
 
     @property
+    def signature(self) -> str:
+        """The text that all mismatches with the same cause share."""
+        return self.mismatch.signature
+
+    @property
+    def case(self) -> DotCase:
+        """The smallest case."""
+        return self.mismatch.case
+
+    @property
     def key(self) -> tuple[str, str | None]:
         """What makes it distinct: a known deviation does not hide a new one that looks the same."""
-        return self.mismatch.signature, self.known
+        return self.signature, self.known
 
 
 @dataclass
@@ -90,6 +105,8 @@ class Counts:
     ----------
     cases : int
         Distinct cases that some backend judged.
+    programs : int
+        Distinct programs that some backend judged.
     skipped : int
         Distinct cases that no backend supports.
     lost : int
@@ -101,6 +118,7 @@ class Counts:
     """
 
     cases: int = 0
+    programs: int = 0
     skipped: int = 0
     lost: int = 0
     unsupported: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -109,6 +127,7 @@ class Counts:
     def add(self, other: Counts) -> None:
         """Add the counts of another part of the campaign."""
         self.cases += other.cases
+        self.programs += other.programs
         self.skipped += other.skipped
         self.lost += other.lost
         for backend, reasons in other.unsupported.items():
@@ -123,6 +142,7 @@ class BatchResult(Counts):
     """The counts and the findings of one batch."""
 
     findings: list[Finding] = field(default_factory=list)
+    program_findings: list[ProgramFinding] = field(default_factory=list)
 
 
 @dataclass(kw_only=True)
@@ -140,7 +160,13 @@ class Report(Counts):
     only : tuple of str
         The aspects that were judged; all if empty.
     findings : list of Finding
-        Sorted by rule.
+        Of dots, sorted by rule.
+    program_findings : list of ProgramFinding
+        Of programs, new ones first.
+    interrupted : bool
+        Whether the user ended the run.
+    stopped : bool
+        Whether it ended at the number of new mismatches that the user asked for.
     """
 
     target: str
@@ -158,45 +184,76 @@ class Report(Counts):
     shard: Shard = WHOLE
     seconds: float = 0.0
     findings: list[Finding] = field(default_factory=list)
+    program_findings: list[ProgramFinding] = field(default_factory=list)
     interrupted: bool = False
+    stopped: bool = False
+
+    @property
+    def all_findings(self) -> list[Finding | ProgramFinding]:
+        """The findings of dots, and then those of programs."""
+        return [*self.findings, *self.program_findings]
 
     def collect(self, found: Iterable[Finding]) -> None:
         """Merge each finding into the one with its key.
 
-        The representative is the smallest case on the first configuration that shows the mismatch.
-        If the stock lowering does, the reproducer need not install another one.
+        The representative is the smallest case on the first configuration that shows the mismatch:
+        if the stock lowering does, the reproducer need not install another one.
         """
-        findings = {finding.key: finding for finding in self.findings}
+        self.findings = self._merged(self.findings, found, self.representative_key)
+
+    def collect_programs(self, found: Iterable[ProgramFinding]) -> None:
+        """Merge each finding of a program into the one with its key, as `collect` does."""
+        own = self.program_findings
+        self.program_findings = self._merged(own, found, self._representative_program_key)
+
+    def _merged(
+        self,
+        own: Iterable[_Found],
+        found: Iterable[_Found],
+        representative_key: Callable[[_Found], tuple[Any, ...]],
+    ) -> list[_Found]:
+        findings = {finding.key: finding for finding in own}
         for finding in found:
             merged = findings.setdefault(finding.key, finding)
             if merged is finding:
                 continue
-            if self._representative_key(finding) < self._representative_key(merged):
-                merged.mismatch, merged.configuration = finding.mismatch, finding.configuration
-            merged.count += finding.count
-            merged.backends = [b for b in self.backends if b in merged.backends + finding.backends]
-            merged.lowerings = [
-                x for x in self.lowerings if x in merged.lowerings + finding.lowerings
-            ]
-        self.findings = list(findings.values())
+            first, _ = sorted((merged, finding), key=representative_key)
+            findings[finding.key] = replace(
+                first,
+                count=merged.count + finding.count,
+                backends=_both(self.backends, merged.backends, finding.backends),
+                lowerings=_both(self.lowerings, merged.lowerings, finding.lowerings),
+            )
+        return list(findings.values())
 
-    def _representative_key(self, finding: Finding) -> tuple[int, int, int, int, int, str]:
+    def representative_key(self, finding: Finding) -> tuple[Any, ...]:
         """Return a sort key that no two cases share, so that their order does not matter."""
-        case, configuration = finding.mismatch.case, finding.configuration
-        backend = self.backends.index(configuration.backend)
-        lowering = self.lowerings.index(configuration.lowering)
+        case = finding.mismatch.case
         shapes, text = case.x.shape + case.y.shape, str(case)
-        return backend, lowering, len(shapes), sum(shapes), len(text), text
+        return (*self.place(finding), len(shapes), sum(shapes), len(text), text)
+
+    def _representative_program_key(self, finding: ProgramFinding) -> tuple[Any, ...]:
+        case = finding.observation.case
+        text = str(case)
+        return (*self.place(finding), len(case.program.steps), len(text), text, case.seed)
+
+    def place(self, finding: Finding | ProgramFinding) -> tuple[int, int]:
+        """Return the place of the configuration of a finding among those of the run."""
+        if isinstance(finding, ProgramFinding):
+            backend, lowering = finding.observation.backend, finding.observation.lowering
+        else:
+            backend, lowering = finding.configuration.backend, finding.configuration.lowering
+        return self.backends.index(backend), self.lowerings.index(lowering)
 
     def merge_many_dims(self) -> None:
         """Count each finding about many dims (R11) with the same one about few dims, if found."""
         by_key = {finding.key: finding for finding in self.findings}
-        for finding in by_key.values():
-            signature, known = finding.key
-            few = by_key.get((signature.replace("R11 ", "R6 ", 1), known), finding)
-            if few is not finding:
-                few.count += finding.count
-                self.findings.remove(finding)
+        for (signature, known), finding in list(by_key.items()):
+            few = signature.replace("R11 ", "R6 ", 1), known
+            if few != finding.key and few in by_key:
+                del by_key[finding.key]
+                by_key[few] = replace(by_key[few], count=by_key[few].count + finding.count)
+        self.findings = list(by_key.values())
 
     def sort(self) -> None:
         """Sort the findings by rule and signature, new ones before known ones."""
@@ -205,3 +262,9 @@ class Report(Counts):
             return int(finding.mismatch.rule[1:]), finding.mismatch.signature, finding.known or ""
 
         self.findings.sort(key=key)
+        self.program_findings.sort(key=lambda each: (each.known is not None, each.signature))
+
+
+def _both(order: Sequence[str], some: Sequence[str], others: Sequence[str]) -> list[str]:
+    """Return the names in either of two lists, in a given order."""
+    return [name for name in order if name in some or name in others]

@@ -24,9 +24,13 @@ from refdot.cases.patterns import (
 )
 from refdot.cases.random_cases import case_at
 from refdot.cases.smoke import smoke_cases
-from refdot.targets.protocol import Target, unsupported_reason
+from refdot.programs.case import ProgramCase
+from refdot.programs.random_programs import program_at
+from refdot.programs.smoke import smoke_programs
+from refdot.targets.protocol import ProgramTarget, Target, unsupported_reason
 
 __all__ = [
+    "LOOK",
     "PROFILES",
     "WHOLE",
     "Batch",
@@ -57,6 +61,9 @@ class Profile:
     thorough: bool = True
     sample: int | None = None
     fixed: bool = True
+    programs: int = 0
+    sample_cases: int | None = None
+    look: bool = False
 
     def for_target(self, target: Target) -> Profile:
         """Return the profile with 20 times as many cases if the target builds no graphs.
@@ -66,10 +73,12 @@ class Profile:
         return self if "build" in target.stages else replace(self, cases=20 * self.cases)
 
 
+# What `refdot check --quick` judges: seconds for a first answer.
+LOOK = Profile(0, thorough=False, sample=0, look=True)
 PROFILES = {
-    "quick": Profile(100, 2, thorough=False, sample=3),
-    "standard": Profile(1000, 2, sample=20),
-    "deep": Profile(20_000, 3, sample=300),
+    "quick": Profile(100, 2, thorough=False, sample=3, programs=6),
+    "standard": Profile(1000, 2, sample=20, programs=60),
+    "deep": Profile(20_000, 3, sample=300, programs=600),
 }
 
 
@@ -104,7 +113,8 @@ class Batch:
     """Cases that are judged together, in one process."""
 
     # The distinct cases for each configuration.
-    work: tuple[tuple[Configuration, tuple[DotCase, ...]], ...]
+    work: tuple[tuple[Configuration, tuple[DotCase, ...]], ...] = ()
+    programs: tuple[tuple[Configuration, tuple[ProgramCase, ...]], ...] = ()
     only: tuple[str, ...] = ()  # aspects to judge; all if empty
     pattern: Pattern | None = None  # the dim pattern of the cases
     size_variants: bool = False  # whether to judge them as well, without counting them
@@ -130,9 +140,13 @@ class Campaign:
     backends: tuple[str, ...]
     lowerings: tuple[str, ...]
     only: tuple[str, ...] = ()
+    # Programs beside the smoke programs and the random ones, and the backends that run programs; by
+    # default the first backend, unless it compiles slowly.
+    programs: tuple[ProgramCase, ...] = ()
+    program_backends: tuple[str, ...] = ()
 
     def batches(self, target: Target, shard: Shard = WHOLE) -> Iterator[Batch]:
-        """Yield the batches of a shard in order: fixed cases, random cases, dim patterns.
+        """Yield the batches of a shard: fixed cases, programs, random cases, dim patterns.
 
         Examples
         --------
@@ -146,7 +160,11 @@ class Campaign:
         True
         """
         samples = self.samples(target)
-        first = chain(self._fixed_batches(target, samples), self._random_batches(target, samples))
+        first = chain(
+            self._fixed_batches(target, samples),
+            self._program_batches(target, samples),
+            self._random_batches(target, self._case_samples(target)),
+        )
         yield from islice(first, shard.number - 1, None, shard.of)
         yield from self._pattern_batches(samples, shard)
 
@@ -154,15 +172,25 @@ class Campaign:
         """Yield batches of more random cases, without end."""
         profile = replace(self.profile, exhaustive=None, fixed=False)
         for number in count(1):
-            further = replace(self, seed=self.seed + number * _SEED_STRIDE, profile=profile)
+            seed = self.seed + number * _SEED_STRIDE
+            further = replace(self, seed=seed, profile=profile, programs=())
             yield from further.batches(target, shard)
 
     def samples(self, target: Target) -> dict[str, int]:
-        """Return the sizes of the samples of the backends that compile slowly."""
-        if self.profile.sample is None:
+        """Return the numbers of patterns for the backends that compile slowly."""
+        return self._samples(target, self.profile.sample)
+
+    def _case_samples(self, target: Target) -> dict[str, int]:
+        """Return the numbers of random cases for the backends that compile slowly."""
+        sample = self.profile.sample
+        more = self.profile.sample_cases
+        return self._samples(target, sample if more is None or sample is None else more)
+
+    def _samples(self, target: Target, size: int | None) -> dict[str, int]:
+        if size is None:
             return {}
         return {
-            b.name: b.share * self.profile.sample
+            b.name: b.share * size
             for b in target.backends()
             if b.slow_to_compile and b.name in self.backends
         }
@@ -174,7 +202,8 @@ class Campaign:
     def _batch(
         self, configurations: Iterable[Configuration], cases: Iterable[DotCase], **more: Any
     ) -> Batch:
-        return Batch(tuple(product(configurations, [tuple(cases)])), self.only, **more)
+        work = tuple(product(configurations, [tuple(cases)]))
+        return Batch(work, only=self.only, **more)
 
     def _configurations(
         self, backends: Iterable[str], samples: Collection[str] = (), turn: int = -1
@@ -201,6 +230,8 @@ class Campaign:
         smoke = smoke_cases() if fast else filter(_shares_a_graph, smoke_cases())
         shared = self._configurations(fast or self.backends, samples)
         yield self._batch(shared, smoke, stage="judging smoke cases")
+        if self.profile.look:
+            return
         kernels = self._configurations(self.backends, samples)
         for number, name in enumerate(KERNELS, 1):
             cases = kernel_cases_of(name, self.seed, thorough)
@@ -214,6 +245,23 @@ class Campaign:
         for number, cases in enumerate(boundaries if fast else (), 1):
             progress = {"number": number, "total": len(boundaries)}
             yield self.batch(fast, cases, stage="judging boundary cases", **progress)
+
+    def _program_batches(self, target: Target, samples: Collection[str]) -> Iterator[Batch]:
+        """Yield a batch for each program: smoke programs, requested ones, and random ones."""
+        fast = [name for name in self.backends if name not in samples]
+        backends = self.program_backends or fast[:1]
+        if not (isinstance(target, ProgramTarget) and backends):
+            return
+        # A quick look has programs only if the user adds some.
+        has_smoke = self.profile.fixed and (self.profile.programs > 0 or not self.profile.look)
+        smoke = smoke_programs() if has_smoke else ()
+        drawn = (program_at(self.seed, index) for index in range(self.profile.programs))
+        total = len(smoke) + len(self.programs) + self.profile.programs
+        configurations = self._configurations(backends)
+        for number, case in enumerate(chain(smoke, self.programs, drawn), 1):
+            work = tuple((configuration, (case,)) for configuration in configurations)
+            progress = {"number": number, "total": total}
+            yield self._batch((), (), programs=work, stage="judging programs", **progress)
 
     def _random_batches(self, target: Target, samples: Mapping[str, int]) -> Iterator[Batch]:
         """Draw distinct cases until the backends support as many as the profile requests.
@@ -278,9 +326,7 @@ class Campaign:
                     cases = self._sampled_pattern_cases(pattern, lowering, turns[backend][pattern])
                 if distinct := tuple(dict.fromkeys(cases)):
                     work.append((Configuration(backend, lowering), distinct))
-            yield Batch(
-                tuple(work), self.only, pattern, stage=stage, number=number, total=len(chosen)
-            )
+            yield Batch(tuple(work), (), self.only, pattern, False, stage, number, len(chosen))
 
     def _pattern_cases(self, pattern: Pattern, lowering: str) -> Iterator[DotCase]:
         """Yield the cases of a pattern for one lowering.

@@ -1,21 +1,22 @@
-"""Shrinks the case of each finding."""
+"""Confirms findings: shrinks a new one, and holds a known one to its deviation's example."""
 
 import os
 import time
-from collections.abc import Callable
-from concurrent.futures import Executor
 from dataclasses import replace
-from functools import cache, partial
+from functools import cache
 
 from refdot.cases.case import DotCase
 from refdot.cases.shrinking import shrink_case
 from refdot.check.batch import is_fatal, judge_cases
-from refdot.check.findings import Finding, Report
+from refdot.check.findings import Finding
 from refdot.check.plan import Configuration
-from refdot.check.pool import ProcessDied, run_tasks
-from refdot.targets.protocol import Target, unsupported_reason
+from refdot.check.programs import judge_programs
+from refdot.programs.case import ProgramCase
+from refdot.programs.findings import ProgramFinding
+from refdot.programs.shrinking import shrink_program
+from refdot.targets.protocol import ProgramTarget, Target, unsupported_reason
 
-__all__ = ["Progress", "shrink_findings"]
+__all__ = ["confirmed", "confirmed_program"]
 
 
 def _processor_time() -> float:
@@ -26,42 +27,22 @@ def _processor_time() -> float:
 # The clocks that limit the shrinking of one counterexample, and their seconds. Only very slow cases
 # reach a limit before the minimum. On a busy machine, the second one leaves enough time.
 _LIMITS = ((_processor_time, 10.0), (time.monotonic, 60.0))
-Progress = Callable[[str, int, int], None]
+_MOST_PROGRAM_SECONDS = 60.0
 
 
-def shrink_findings(
-    report: Report,
-    target: Target,
-    executor: Executor | None,
-    progress: Progress,
-    timeout: float | None,
-) -> None:
-    """Replace the case of each finding by the smallest one with the same signature."""
-    report.merge_many_dims()
-    found = list(report.findings)
-    tasks = run_tasks(partial(_shrink, timeout=timeout), target, found, executor)
-    for number, (_, shrunk) in enumerate(tasks, 1):
-        if not isinstance(shrunk, ProcessDied):
-            report.findings[number - 1] = shrunk
-        progress("shrinking counterexamples", number, len(found))
-    # Findings of deviations that the target does not have may be the same one.
-    report.findings, shrunk_findings = [], report.findings
-    report.collect(shrunk_findings)
-
-
-def _shrink(target: Target, finding: Finding, timeout: float | None) -> Finding:
+def confirmed(target: Target, finding: Finding, timeout: float | None = None) -> Finding:
     """Return the finding with the smallest case that has its signature, and is as new.
 
-    A known deviation has an example already.
+    A known deviation has an example already. A finding whose deviation the target does not have is
+    new: something else looks like it.
     """
-    if is_fatal(finding.mismatch):
+    if is_fatal(finding.mismatch.detail):
         return finding
     if finding.known is None:
         return _with_smallest_case(target, finding, timeout)
     shown = _by_example(target, finding, timeout)
     if shown is not None:
         return shown
-    # The target does not have the deviation: something else looks like it.
     return replace(_with_smallest_case(target, finding, timeout), known=None)
 
 
@@ -113,3 +94,29 @@ def _with_smallest_case(target: Target, finding: Finding, timeout: float | None)
         still_fails(replace(smallest.case, gradient_order=0))
     shrink_case(smallest.case, still_fails)
     return replace(finding, mismatch=smallest)
+
+
+def confirmed_program(
+    target: ProgramTarget, finding: ProgramFinding, timeout: float | None = None
+) -> ProgramFinding:
+    """Return a new finding with the smallest program that has its signature, and is as new."""
+    smallest = finding.observation
+    if finding.known is not None or is_fatal(smallest.difference.got):
+        return finding
+    end = time.monotonic() + _MOST_PROGRAM_SECONDS
+    configuration = Configuration(smallest.backend, smallest.lowering)
+    kinds = {smallest.difference.kind}
+
+    @cache
+    def still_fails(case: ProgramCase) -> bool:
+        nonlocal smallest
+        if time.monotonic() > end:
+            return False
+        for found in judge_programs(target, [case], configuration, kinds, timeout):
+            if found.key == finding.key:
+                smallest = found.observation
+                return True
+        return False
+
+    shrink_program(smallest.case, still_fails)
+    return replace(finding, observation=smallest)

@@ -3,6 +3,7 @@
 import os
 import shlex
 import sys
+import traceback
 from collections.abc import Sequence
 
 from refdot.cli.arguments import UsageError
@@ -10,10 +11,12 @@ from refdot.cli.check import INTERRUPTED
 from refdot.cli.parser import parser
 from refdot.cli.targets import check_installed, needed_packages
 from refdot.targets import TargetError
+from refdot.targets.protocol import TargetNameError
 from refdot.text import printable
 
-__all__ = ["main"]
+__all__ = ["FAILED", "main"]
 
+FAILED = 3
 OUTPUT_CLOSED = 141
 
 
@@ -29,8 +32,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     int
         0 if there are only known deviations, 1 if there are other mismatches (for `errors --diff`:
-        if a message changed), 2 for bad usage, 130 if interrupted before a mismatch was found, 141
-        if nobody reads the output any more, as for `refdot check --list | head`.
+        if a message changed), 2 for bad usage or if there is nothing to judge, 3 if the target
+        cannot be imported or refdot itself failed, 130 if interrupted before a mismatch was found,
+        141 if nobody reads the output any more, as for `refdot check --list | head`.
     """
     try:
         arguments = parser().parse_args(argv)
@@ -44,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return OUTPUT_CLOSED
     except (UsageError, TargetError) as error:
         print("\n".join(map(printable, f"refdot: {error}".splitlines())), file=sys.stderr)
-        return 2
+        return 2 if isinstance(error, UsageError | TargetNameError) else FAILED
     except KeyboardInterrupt:
         print("refdot: interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -52,4 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(leaving.__context__, BrokenPipeError):  # rich leaves after one
             return OUTPUT_CLOSED
         return int(leaving.code or 0)
+    except Exception:
+        traceback.print_exc()
+        print("refdot: an internal error; please report it with the lines above", file=sys.stderr)
+        return FAILED
     return result

@@ -1,4 +1,4 @@
-"""The commands check, merge and replay."""
+"""The commands check and merge."""
 
 from __future__ import annotations
 
@@ -7,32 +7,30 @@ import gc
 import json
 from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from refdot.cli.arguments import UsageError, check_choices
-from refdot.cli.files import make_folder, read_text, usage_errors
-from refdot.cli.programs import (
-    has_programs,
-    is_program,
-    print_program_deviations,
-    print_program_statistics,
-    replay_program,
-    run_programs,
-    run_programs_of_profile,
-)
+from refdot.cli.files import make_folder, read_text, usage_errors, write_text
+from refdot.cli.listing import list_deviations, print_statistics
 from refdot.cli.progress import ProgressDisplay
 from refdot.cli.targets import requested_target, target_of_report
 from refdot.rules import ASPECTS
-from refdot.targets import Target
+from refdot.targets import ProgramTarget, Target
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from refdot.check import Profile, Report
+    from refdot.check import Finding, Profile, Report
+    from refdot.check.baseline import Comparison, Expectation
+    from refdot.programs.case import ProgramCase
+    from refdot.programs.findings import ProgramFinding
 
-__all__ = ["INTERRUPTED", "run_check", "run_merge", "run_replay"]
+__all__ = ["INTERRUPTED", "run_check", "run_merge"]
 
 INTERRUPTED = 130
+# Without `--backend`, `--quick` runs the first backends that compile fast, at most so many.
+_LOOK_BACKENDS = 2
 
 
 def run_check(arguments: argparse.Namespace) -> int:
@@ -44,108 +42,186 @@ def run_check(arguments: argparse.Namespace) -> int:
     from refdot.check.pool import WorkerPool
 
     target = requested_target(arguments)
-    if arguments.list:
-        return _list_deviations(target)
+    if arguments.list is not None:
+        return list_deviations(target, arguments.list)
     if arguments.statistics:
-        return _print_statistics(arguments)
-    if arguments.programs or arguments.program:
-        return run_programs(arguments, target)
+        return print_statistics(arguments)
     check_choices("--only", arguments.only, ASPECTS)
-    check_choices("--profile", [arguments.profile], check.PROFILES)
+    check_choices("--effort", [arguments.effort], check.PROFILES)
+    named = _named_programs(arguments, target)
+    excuses = _Excuses(arguments)
     make_folder(arguments.report)
     make_folder(arguments.database, "--database")
     console = Console()
+    output = _Output(arguments, target, console, excuses)
     # A target loads many objects that stay. Searching them for garbage takes an eighth of the time.
     gc.freeze()
     try:
         with (
-            ProgressDisplay(console) as progress,
+            ProgressDisplay(console, hidden=arguments.verbosity < 0) as progress,
             WorkerPool(arguments.jobs) if arguments.jobs else nullcontext() as executor,
         ):
             report = check.run(
                 target,
                 **vars(_profile(arguments, target)),
+                named_programs=named,
+                program_backends=arguments.backend if named or arguments.programs else (),
                 seed=arguments.seed,
-                backends=arguments.backend,
+                backends=arguments.backend or _look_backends(arguments, target),
                 lowerings=arguments.lowering,
                 only=arguments.only,
                 shard=arguments.shard or WHOLE,
+                maxfail=arguments.maxfail,
                 hours=arguments.hours,
                 timeout=arguments.timeout,
                 database=arguments.database,
                 executor=executor,
                 progress=progress,
+                listener=output.add,
             )
     finally:
         gc.unfreeze()
-    code = _finish(report, target, arguments, console)
-    if code != INTERRUPTED and has_programs(arguments, target):
-        code = max(code, run_programs_of_profile(arguments, target))
-    return code
+    return output.finish(report)
 
 
-def _list_deviations(target: Target) -> int:
-    from refdot.reporting.deviations import deviation_markdown
+def _named_programs(arguments: argparse.Namespace, target: Target) -> list[ProgramCase]:
+    """Return the named programs, each with small and with large numbers."""
+    from refdot.programs.case import ProgramCase
+    from refdot.programs.named import named_program
 
-    for deviation in target.deviations:
-        print(deviation_markdown(deviation, target))
-    if target.name == "pytensor":
-        print_program_deviations(target)
-    return 0
+    if (arguments.programs or arguments.program) and not isinstance(target, ProgramTarget):
+        raise UsageError(f"{target.name} cannot run programs")
+    cases = []
+    for text in arguments.program:
+        with usage_errors(f"--program {text}"):
+            program = named_program(text)
+        cases += [ProgramCase(program, regime, gradient_order=1) for regime in ("unit", "large")]
+    return cases
 
 
-def _print_statistics(arguments: argparse.Namespace) -> int:
-    from rich.console import Console
-
-    from refdot.cases.random_cases import case_at
-    from refdot.reporting.terminal import print_statistics
-
-    if arguments.programs:
-        print_program_statistics(arguments.seed, arguments.programs)
-        return 0
-    count = arguments.cases or 1000
-    print_statistics([case_at(arguments.seed, number) for number in range(count)], Console())
-    return 0
+def _look_backends(arguments: argparse.Namespace, target: Target) -> tuple[str, ...]:
+    if not arguments.quick:
+        return ()
+    backends = [b for b in target.backends() if b.default and not b.absent]
+    fast = [b.name for b in backends if not b.slow_to_compile]
+    return tuple(fast[:_LOOK_BACKENDS])
 
 
 def _profile(arguments: argparse.Namespace, target: Target) -> Profile:
-    """Return the profile; the more specific options replace parts of it."""
-    from refdot.check import PROFILES
+    """Return the profile with what the more specific options add to it."""
+    from refdot.check import LOOK, PROFILES
 
-    profile = PROFILES[arguments.profile].for_target(target)
-    if arguments.cases is not None:
-        # Backends that compile slowly run the same share of the cases as in `standard`.
-        sample = max(profile.sample or 0, arguments.cases // 50)
-        profile = replace(profile, cases=arguments.cases, exhaustive=None, sample=sample)
+    profile = LOOK if arguments.quick else PROFILES[arguments.effort].for_target(target)
+    if more := arguments.cases:
+        # Backends that compile slowly run a share of these, unless the user names them.
+        share = more if arguments.backend else more // 50
+        sample = (profile.sample or 0) + share
+        profile = replace(profile, cases=profile.cases + more, sample_cases=sample)
+    if arguments.programs:
+        profile = replace(profile, programs=profile.programs + arguments.programs)
     if arguments.exhaustive is not None:
-        profile = replace(profile, exhaustive=arguments.exhaustive, thorough=True)
-    if arguments.backend and (arguments.cases, arguments.exhaustive) != (None, None):
-        profile = replace(profile, sample=None)
+        rank = max(arguments.exhaustive, profile.exhaustive or 0)
+        sample = None if arguments.backend else profile.sample
+        profile = replace(profile, exhaustive=rank, thorough=True, sample=sample)
     return profile
 
 
-def _finish(
-    report: Report, target: Target | None, arguments: argparse.Namespace, console: Console
-) -> int:
-    """Print a report, write it if requested, and return the exit code."""
-    from refdot.reporting.files import write_report
-    from refdot.reporting.terminal import print_lines, print_report
+class _Excuses:
+    """What does not fail a check: the mismatches of a baseline, and those that a user expects."""
 
-    print_report(report, console)
-    folder = arguments.report
-    if folder is not None and target is not None:
-        with usage_errors(f"--report {folder}"):
-            write_report(report, target, folder, arguments.line)
-        print_lines([(f"report in {folder}", "")], console)
-    _check_judged(report, target)
-    if report.lost or any(arguments.strict or not each.known for each in report.findings):
-        return 1
-    return INTERRUPTED if report.interrupted else 0
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self.baseline = None
+        self.expectations: tuple[Expectation, ...] = ()
+        if arguments.baseline is not None:
+            self.baseline = _read_report(arguments.baseline)
+        if arguments.expect is not None:
+            from refdot.check.baseline import read_expectations
+
+            with usage_errors(arguments.expect):
+                self.expectations = read_expectations(read_text(arguments.expect))
+
+    def compare(self, report: Report) -> Comparison:
+        """Return the states of the findings of a report."""
+        from refdot.check.baseline import compare
+
+        return compare(report, self.baseline, self.expectations)
+
+
+class _Output:
+    """Prints and writes the report of a command."""
+
+    def __init__(
+        self,
+        arguments: argparse.Namespace,
+        target: Target | None,
+        console: Console,
+        excuses: _Excuses,
+    ) -> None:
+        self._arguments = arguments
+        self._target = target
+        self._console = console
+        self._excuses = excuses
+        self._printed = 0
+
+    def add(self, report: Report, finding: Finding | ProgramFinding) -> None:
+        """Print a new mismatch and write the report so far, during a run."""
+        from refdot.reporting.entries import entry_of
+        from refdot.reporting.terminal import print_new
+
+        comparison = self._excuses.compare(report)
+        if comparison.states.get(finding.key) != "new":
+            return
+        self._write(replace(report, interrupted=True), comparison)
+        self._printed += 1
+        if self._arguments.verbosity >= 0:
+            folder = self._arguments.report
+            print_new(entry_of(finding), self._printed, folder, self._console)
+
+    def finish(self, report: Report) -> int:
+        """Write and print a report, and return the exit code."""
+        from refdot.reporting.annotations import github_annotations, junit_xml
+        from refdot.reporting.terminal import print_lines, print_report
+
+        comparison = self._excuses.compare(report)
+        self._write(report, comparison)
+        if path := self._arguments.junitxml:
+            write_text(path, junit_xml(report, comparison), "--junitxml")
+        print_report(
+            report,
+            self._console,
+            comparison,
+            verbosity=self._arguments.verbosity,
+            new_is_printed=self._printed > 0,
+        )
+        if self._arguments.format == "github":
+            for line in github_annotations(report, comparison):
+                print(line)
+        if self._arguments.report is not None and self._target is not None:
+            print_lines([(f"report in {self._arguments.report}", "")], self._console)
+        _check_judged(report, self._target)
+        if report.lost or comparison.count("new") or (self._arguments.strict and comparison.states):
+            return 1
+        return INTERRUPTED if report.interrupted else 0
+
+    def _write(self, report: Report, comparison: Comparison) -> None:
+        from refdot.reporting.files import write_report
+
+        folder = self._arguments.report
+        if folder is not None and self._target is not None:
+            with usage_errors(f"--report {folder}"):
+                write_report(report, self._target, folder, self._arguments.line, comparison)
+
+
+def _read_report(path: Path) -> Report:
+    from refdot.reporting.codec import report_from_json
+
+    with usage_errors(path):
+        return report_from_json(json.loads(read_text(path)))
 
 
 def _check_judged(report: Report, target: Target | None) -> None:
     """Raise a `UsageError` if nothing was judged, since then there is no verdict."""
-    if report.cases or report.lost or report.interrupted or report.shard.of > 1:
+    if report.cases or report.programs or report.lost or report.interrupted or report.shard.of > 1:
         return
     not_checked = target.not_checked if target else {}
     kinds = (kind for aspect in report.only for kind in ASPECTS[aspect])
@@ -158,12 +234,9 @@ def run_merge(arguments: argparse.Namespace) -> int:
     from rich.console import Console
 
     from refdot.check.merge import MergeError, merge_reports
-    from refdot.reporting.codec import report_from_json
 
-    shards = []
-    for path in arguments.reports:
-        with usage_errors(path):
-            shards.append(report_from_json(json.loads(read_text(path))))
+    shards = [_read_report(path) for path in arguments.reports]
+    excuses = _Excuses(arguments)
     try:
         report = merge_reports(shards)
     except MergeError as error:
@@ -173,33 +246,4 @@ def run_merge(arguments: argparse.Namespace) -> int:
     if arguments.report is not None:
         target = target_of_report(report.target, arguments.target)
     make_folder(arguments.report)
-    return _finish(report, target, arguments, Console())
-
-
-def run_replay(arguments: argparse.Namespace) -> int:
-    """Run `refdot replay`."""
-    from refdot.cases.codec import case_from_json
-    from refdot.check import Configuration, judge
-    from refdot.targets.protocol import unsupported_reason
-
-    text = read_text(arguments.case)
-    if is_program(text):
-        return replay_program(arguments, requested_target(arguments), text)
-    with usage_errors(arguments.case):
-        case = case_from_json(text)
-    target = requested_target(arguments)
-    print(case)
-    if reason := unsupported_reason(target, case):
-        raise UsageError(f"not judged on {target.name}: {reason}")
-    available = [each.name for each in target.backends() if each.default and not each.absent]
-    is_wrong = False
-    for backend in arguments.backend or available:
-        for lowering in arguments.lowering or target.default_lowerings:
-            mismatches = judge(target, case, Configuration(backend, lowering))
-            is_wrong = is_wrong or bool(mismatches)
-            print(f"{target.name}, {backend}, {lowering}: {'wrong' if mismatches else 'right'}")
-            for mismatch in mismatches:
-                print(f"  {mismatch.signature}")
-                print(f"    expected  {mismatch.expected}")
-                print(f"    got       {mismatch.got}")
-    return 1 if is_wrong else 0
+    return _Output(arguments, target, Console(), excuses).finish(report)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from refdot.cli.arguments import UsageError, read_dim, read_sizes
-from refdot.cli.files import read_text, usage_errors, write_text
-from refdot.cli.programs import is_program
+from refdot.cli.files import case_in, read_text, usage_errors, write_text
 from refdot.cli.targets import check_installed
 from refdot.display.explanation import explain
 from refdot.display.operands import message_with_underline, parse_operands
 from refdot.errors import DotError
 from refdot.lowering import Lowering, lower_dot
+from refdot.programs.case import ProgramCase
 from refdot.programs.explanation import explain_program
 from refdot.programs.named import PROGRAMS, named_program
 from refdot.programs.picture import program_svg
@@ -71,15 +72,11 @@ def _show_lowering(
 def _explain_file(path: Path, arguments: argparse.Namespace) -> None:
     """Explain the case in a JSON file, of a program or of a dot."""
     check_installed("msgspec")
-    from refdot.cases.codec import case_from_json
-    from refdot.programs.codec import program_case_from_json
-
-    text = read_text(path)
     with usage_errors(path):
-        if is_program(text):
-            _explain_program(program_case_from_json(text).program, arguments)
-            return
-        case = case_from_json(text)
+        case = case_in(json.loads(read_text(path)))
+    if isinstance(case, ProgramCase):
+        _explain_program(case.program, arguments)
+        return
     _refuse_options(arguments)
     try:
         lowering = lower_dot(case.x.dims, case.y.dims, case.dim.value)

@@ -1,13 +1,20 @@
 """Files that the command line reads and writes."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from refdot.cli.arguments import UsageError
 from refdot.text import printable
 
-__all__ = ["make_folder", "read_text", "usage_errors", "write_text"]
+if TYPE_CHECKING:
+    from refdot.cases.case import DotCase
+    from refdot.programs.case import ProgramCase
+
+__all__ = ["case_in", "make_folder", "read_text", "usage_errors", "write_text"]
 
 
 @contextmanager
@@ -27,6 +34,16 @@ def read_text(path: Path) -> str:
     """Return the text of a file in UTF-8."""
     with usage_errors(path):
         return path.read_text(encoding="utf-8")
+
+
+def case_in(data: object) -> DotCase | ProgramCase:
+    """Return the case, of a dot or of a program, in what `json.loads` returns."""
+    from refdot.cases.codec import case_from_json
+    from refdot.programs.codec import program_case_from_json
+
+    if isinstance(data, dict) and "steps" in data:
+        return program_case_from_json(data)
+    return case_from_json(data)
 
 
 def write_text(path: Path, text: str, option: str) -> None:

@@ -8,10 +8,11 @@ from typing import Any, NoReturn
 
 from refdot import __version__
 from refdot.cli import arguments as read
-from refdot.cli.check import run_check, run_merge, run_replay
+from refdot.cli.check import run_check, run_merge
 from refdot.cli.compile_time import run_compile_time
 from refdot.cli.explain import run_explain
 from refdot.cli.messages import run_errors, run_regex
+from refdot.cli.replay import run_replay
 from refdot.cli.targets import CHECK_PACKAGES, JUDGING_PACKAGES
 from refdot.messages.scenarios import SCENARIOS
 from refdot.text import listed
@@ -81,7 +82,8 @@ def parser() -> _Parser:
         "check an implementation against the oracle",
         "Judges cases on every backend and lowering, groups the mismatches by cause, and shrinks "
         "each to its smallest case. Exit code: 0 if there are only known deviations, 1 if there "
-        "are other mismatches, 2 for bad usage.",
+        "are other mismatches, 2 for bad usage or if nothing was judged, 3 if the target cannot be "
+        "imported or refdot failed.",
     )
     _add_check_options(check)
 
@@ -91,10 +93,10 @@ def parser() -> _Parser:
         "join the reports of the shards of a check",
         "Joins the report.json of every shard into one report. Exit code: as for check.",
     )
+    _add_output(merge)
     merge.add_argument(
         "reports", type=Path, nargs="+", metavar="REPORT.json", help="report of a shard"
     )
-    _add_report(merge)
     merge.option(
         "--target TARGET",
         "the target of the reports, which writes the reproducers; a built-in one needs no name",
@@ -104,13 +106,20 @@ def parser() -> _Parser:
         "replay",
         run_replay,
         "judge one case again",
-        "Judges the case of a dot or of a program in a JSON file. Exit code: 0 if every answer is "
-        "right, 1 if not, 2 for bad usage.",
+        "Judges the case of a dot or of a program in a JSON file, or the case of a mismatch of a "
+        "report. Exit code: 0 if there are only known deviations, 1 if there are other mismatches, "
+        "2 for bad usage.",
     )
     replay.add_argument(
-        "case", type=Path, metavar="CASE.json", help="a case, as in report.json or programs.json"
+        "case", type=Path, metavar="CASE.json", help="a case, or a report.json of refdot check"
     )
-    _add_target(replay)
+    replay.add_argument(
+        "words",
+        nargs="*",
+        metavar="[NUMBER] [TARGET]",
+        help="the number of a mismatch of the report; and the target, as for check",
+    )
+    _add_configurations(replay)
 
     errors = command(
         "errors",
@@ -173,29 +182,36 @@ def parser() -> _Parser:
 
 def _add_check_options(check: _Parser) -> None:
     _add_target(check)
-    check.option(
-        "--profile NAME",
-        "quick, standard or deep: the number of random cases, and the highest rank of the dim "
-        "patterns",
+    amount = check.add_mutually_exclusive_group()
+    amount.add_argument("--quick", action="store_true", help="a look of seconds: smoke cases only")
+    amount.add_argument(
+        "--effort",
+        metavar="NAME",
         default="quick",
+        help="quick, standard or deep: the number of random cases and programs, and the highest "
+        "rank of the dim patterns (default: %(default)s)",
     )
-    check.option(
-        "--cases N",
-        "number of random cases, instead of the cases of a profile",
-        read.whole_number(1),
-    )
+    check.option("--cases N", "add this many random cases", read.whole_number(1))
     check.option(
         "--exhaustive RANK", "check every dim pattern up to this rank", read.whole_number(0)
     )
     check.option(
         "--programs N",
-        "judge this many random programs of several dots instead, on the backend python unless "
-        "--backend names others",
+        "add this many random programs of several dots, on the backend python unless --backend "
+        "names others",
         read.whole_number(1),
     )
-    check.repeatable("--program NAME", "judge a named program instead, such as attention:layers=2")
+    check.repeatable("--program NAME", "add a named program, such as attention:layers=2")
     check.option("--seed N", "seed of the random cases", read.whole_number(0), "0")
-    check.repeatable("--only ASPECT", "values, gradients, errors or structure")
+    check.repeatable("--only ASPECT", "values, gradients, errors, structure or resources")
+    check.add_argument(
+        "-x",
+        dest="maxfail",
+        action="store_const",
+        const=1,
+        help="stop at the first mismatch that is not known",
+    )
+    check.option("--maxfail N", "stop after N mismatches that are not known", read.whole_number(1))
     check.option(
         "--hours HOURS",
         "check for this long: stop early, or add random cases",
@@ -215,13 +231,20 @@ def _add_check_options(check: _Parser) -> None:
     )
     check.option("--shard I/N", "check part I of N; refdot merge joins the parts", read.shard)
     check.option("--database DIR", "folder that keeps failing cases; they are checked first", Path)
-    _add_report(check)
+    _add_output(check)
     check.flag(
         "--statistics",
         "print the share of each category among random cases (1000, or --cases), or programs "
         "(--programs), and exit",
     )
-    check.flag("--list", "print the known deviations of the target, and exit")
+    check.add_argument(
+        "--list",
+        nargs="?",
+        const="",
+        metavar="ID",
+        help="print the known deviations of the target on a line each, or one of them in full, "
+        "and exit",
+    )
 
 
 def _add_compile_time_options(timed: _Parser) -> None:
@@ -264,6 +287,12 @@ def _add_target(command: _Parser, backends: str = "all that can run, except mlx 
         help="pytensor (default if installed), xarray, xarray-dask or haliax; or module:object or "
         "path/to/file.py:object, a function or a target",
     )
+    _add_configurations(command, backends)
+
+
+def _add_configurations(
+    command: _Parser, backends: str = "all that can run, except mlx and torch"
+) -> None:
     command.repeatable("--backend NAME", f"backend (default: {backends})")
     _add_lowering(command)
 
@@ -274,8 +303,31 @@ def _add_lowering(command: _Parser) -> None:
     )
 
 
-def _add_report(command: _Parser) -> None:
+def _add_output(command: _Parser) -> None:
     command.option("--report DIR", "write the report and reproducers to a folder", Path)
+    command.option(
+        "--baseline REPORT.json", "an earlier report: only what is not in it exits with 1", Path
+    )
+    command.option(
+        "--expect FILE",
+        "file of expected mismatches, a line each: SIGNATURE # REASON; they do not exit with 1",
+        Path,
+    )
+    command.add_argument(
+        "--format",
+        choices=("text", "github"),
+        default="text",
+        help="github: print an annotation of GitHub Actions for each new mismatch too",
+    )
+    command.option("--junitxml FILE", "write a report in the XML of JUnit", Path)
+    amount = command.add_mutually_exclusive_group()
+    amount.add_argument(
+        "-q", dest="verbosity", action="store_const", const=-1, help="print only the verdict"
+    )
+    amount.add_argument(
+        "-v", dest="verbosity", action="store_const", const=1, help="print known mismatches in full"
+    )
+    command.set_defaults(verbosity=0)
     command.flag("--strict", "exit with 1 for known deviations too")
 
 

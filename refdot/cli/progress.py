@@ -13,19 +13,21 @@ __all__ = ["ProgressDisplay"]
 class ProgressDisplay:
     """A progress bar on a terminal; elsewhere a line for each fifth of a stage."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, hidden: bool = False) -> None:
         from rich import progress
 
         self._tasks: dict[str, progress.TaskID] = {}
         self._fifths: dict[str, int] = {}
+        self._hidden = hidden
         self._bar = progress.Progress(
             progress.TextColumn("{task.description}"),
             progress.BarColumn(),
             progress.MofNCompleteColumn(),
             progress.TimeElapsedColumn(),
+            progress.TimeRemainingColumn(),
             console=console,
             transient=True,
-            disable=not console.is_terminal,
+            disable=hidden or not console.is_terminal,
         )
 
     def __enter__(self) -> ProgressDisplay:
@@ -34,6 +36,8 @@ class ProgressDisplay:
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         """Show how much of a stage is done."""
+        if self._hidden:
+            return
         fifth = 5 * done // total
         if self._bar.disable and fifth > self._fifths.get(stage, 0):
             self._fifths[stage] = fifth

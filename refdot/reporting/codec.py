@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from hashlib import sha256
 from typing import Annotated, Any, TypeAlias, TypeVar
 
 from msgspec import Meta, MsgspecError, Struct, convert, field, to_builtins
@@ -13,9 +11,13 @@ from refdot import __version__
 from refdot.cases.codec import CaseRecord
 from refdot.check.findings import Coverage, Finding, Report
 from refdot.check.plan import Shard
+from refdot.programs.codec import ProgramCaseRecord
+from refdot.programs.findings import Observation, ProgramFinding
+from refdot.programs.judgement import Difference
+from refdot.reporting.names import program_script_name, reproducer_name
 from refdot.rules import ASPECTS, KINDS, RULES, STAGES
 
-__all__ = ["report_from_json", "report_to_json", "reproducer_name", "script_name"]
+__all__ = ["report_from_json", "report_to_json"]
 
 
 def _one_of(words: Iterable[str]) -> Meta:
@@ -38,6 +40,9 @@ class _ProfileRecord(_Record):
     thorough: bool
     sample: _Count | None
     fixed: bool = True
+    programs: _Count = 0
+    sample_cases: _Count | None = None
+    look: bool = False
 
 
 class _ConfigurationRecord(_Record):
@@ -92,6 +97,38 @@ class _FindingRecord(_Record):
         return self
 
 
+class _ProgramFindingRecord(_Record):
+    signature: str
+    name: str
+    rule: Annotated[str, _one_of(RULES)]
+    kind: Annotated[str, _one_of(KINDS)]
+    stage: Annotated[str, _one_of(STAGES)]
+    backends: Annotated[list[str], Meta(min_length=1)]
+    lowerings: Annotated[list[str], Meta(min_length=1)]
+    count: Annotated[int, Meta(ge=1)]
+    known: str | None
+    configuration: _ConfigurationRecord
+    case: ProgramCaseRecord
+    expected: str
+    got: str
+    replicate: _Count
+    reproducer: str
+
+    @property
+    def observation(self) -> Observation:
+        difference = Difference(
+            self.name,
+            self.rule,
+            self.kind,
+            self.expected,
+            self.got,
+            self.stage,
+            self.replicate,
+        )
+        where = self.configuration
+        return Observation(self.case.case, difference, where.backend, where.lowering)
+
+
 class _ReportRecord(_Record):
     refdot: str
     target: str
@@ -115,6 +152,16 @@ class _ReportRecord(_Record):
     environment: dict[str, str] = {}
     other_backends: list[str] = []
     other_lowerings: list[str] = []
+    stopped: bool = False
+    programs: _Count = 0
+    program_records: list[_ProgramFindingRecord] = field(name="program_mismatches", default=[])
+
+    @property
+    def program_findings(self) -> list[ProgramFinding]:
+        return [
+            ProgramFinding(each.observation, each.known, each.backends, each.lowerings, each.count)
+            for each in self.program_records
+        ]
 
     def __post_init__(self) -> None:
         _shard(self.shard_text)  # `convert` takes a property that raises for one that is absent
@@ -143,6 +190,7 @@ def report_to_json(report: Report) -> dict[str, Any]:
         coverage={name: _coverage_record(each) for name, each in report.coverage.items()},
         seconds=round(report.seconds, 3),
         findings=[_finding_record(finding) for finding in report.findings],
+        program_records=[_program_record(finding) for finding in report.program_findings],
     )
     data: dict[str, Any] = to_builtins(record)
     return data
@@ -160,6 +208,18 @@ def _finding_record(finding: Finding) -> _FindingRecord:
         finding,
         case=CaseRecord.of(finding.mismatch.case),
         reproducer=reproducer_name(finding),
+    )
+
+
+def _program_record(finding: ProgramFinding) -> _ProgramFindingRecord:
+    seen = finding.observation
+    return _build(
+        _ProgramFindingRecord,
+        seen.difference,
+        finding,
+        case=ProgramCaseRecord.of(seen.case),
+        configuration=_ConfigurationRecord(seen.backend, seen.lowering),
+        reproducer=program_script_name(finding),
     )
 
 
@@ -195,27 +255,13 @@ def _check_consistency(report: Report) -> None:
             raise ValueError(f"the ranks of backend {backend!r} are not those of the profile")
         if any(judged > total for judged, total in coverage.patterns):
             raise ValueError(f"backend {backend!r} covers more patterns than exist")
-    for finding in report.findings:
-        backends = {finding.configuration.backend, *finding.backends}
-        lowerings = {finding.configuration.lowering, *finding.lowerings}
-        if not (backends <= {*report.backends} and lowerings <= {*report.lowerings}):
+    for finding in report.all_findings:
+        try:
+            report.place(finding)
+        except ValueError:
+            known_here = False
+        else:
+            known_here = {*finding.backends} <= {*report.backends}
+            known_here &= {*finding.lowerings} <= {*report.lowerings}
+        if not known_here:
             raise ValueError("a mismatch on a backend or lowering that the report does not have")
-
-
-def reproducer_name(finding: Finding) -> str:
-    """Return the file name of a finding's script: readable, and different for each finding."""
-    mismatch = finding.mismatch
-    return script_name(mismatch.rule, mismatch.kind, mismatch.signature + (finding.known or ""))
-
-
-def script_name(rule: str, kind: str, key: str) -> str:
-    """Return the file name of a script: it has the rule, the kind and a hash of the key.
-
-    Examples
-    --------
-    >>> script_name("R6", "wrong-value", "R6 wrong-value: NaN")
-    'reproducer_r6_wrong_value_839ec4.py'
-    """
-    digest = sha256(key.encode(errors="backslashreplace")).hexdigest()[:6]
-    words = re.sub(r"\W+", "_", f"{rule} {kind} {digest}".lower())
-    return f"reproducer_{words}.py"

@@ -5,7 +5,7 @@ escape every value, because a dim can have any name.
 """
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,10 +19,13 @@ from markupsafe import Markup, escape
 from refdot import __version__
 from refdot.cases.case import REGIMES, DotCase
 from refdot.cases.layouts import layout_description
-from refdot.check.findings import Finding, Report
+from refdot.check.baseline import STATES, Comparison, compare
+from refdot.check.findings import Coverage, Finding, Report
 from refdot.display import svg
 from refdot.errors import DotError
 from refdot.messages.survey import Message, Survey, group_by_summary
+from refdot.programs.findings import ProgramDeviation
+from refdot.reporting.entries import Entry, entry_of
 from refdot.reporting.messages import (
     LEGEND,
     configurations_text,
@@ -31,15 +34,22 @@ from refdot.reporting.messages import (
 )
 from refdot.reporting.terminal import coverage_texts, environment_text, lost_text, unsupported_lines
 from refdot.rules import ASPECTS, RULES
-from refdot.targets.mismatch import Deviation, picture_of
-from refdot.targets.protocol import Target
+from refdot.targets.mismatch import Deviation, Mismatch, picture_of
+from refdot.targets.protocol import ProgramTarget, Target
 from refdot.targets.rendering import environment
 from refdot.text import counted, listed, printable
 
 __all__ = ["SIGNS", "case_description", "errors_html", "report_html"]
 
 # Each state has a sign as well as a colour, for readers who cannot tell the colours apart.
-SIGNS = {"new": "✗", "known": "●", "passed": "✓", "not-judged": "−"}
+SIGNS = {
+    "new": "✗",
+    "unchanged": "◐",
+    "expected": "○",
+    "known": "●",
+    "passed": "✓",
+    "not-judged": "−",
+}
 
 
 @cache
@@ -70,63 +80,90 @@ def _render(template: str, **values: Any) -> str:
 
 
 @dataclass(frozen=True)
-class _Entry:
-    """A finding with its script, and its known deviation if the target has it on record."""
+class _Article:
+    """A finding as the page shows it: with its script, and its known deviation if there is one."""
 
-    finding: Finding
-    file: str
+    entry: Entry
+    mismatch: Mismatch | None  # of a dot
+    state: str
     script: str
-    deviation: Deviation | None
-
-    @property
-    def state(self) -> str:
-        return "new" if self.finding.known is None else "known"
+    deviation: Deviation | ProgramDeviation | None
 
     @property
     def anchor(self) -> str:
-        return self.file.removeprefix("reproducer_").removesuffix(".py")
+        return self.entry.script.removeprefix("reproducer_").removesuffix(".py")
 
 
 def report_html(
-    report: Report, target: Target, scripts: Mapping[str, str], command: str = ""
+    report: Report,
+    target: Target,
+    scripts: Mapping[str, str],
+    command: str = "",
+    comparison: Comparison | None = None,
 ) -> str:
     """Return a report as a page of HTML.
 
-    `scripts` has the reproducer of each finding, in their order, by file name; `command` is the
-    command line that produces the page.
+    `scripts` has the reproducer of each finding, by file name; `command` is the command line that
+    produces the page.
     """
-    on_record = {deviation.id: deviation for deviation in target.deviations}
-    entries = [
-        _Entry(finding, file, script, on_record.get(finding.known or ""))
-        for finding, (file, script) in zip(report.findings, scripts.items(), strict=True)
-    ]
-    entries.sort(key=lambda entry: entry.state == "known")
+    comparison = comparison or compare(report)
+    articles = _articles(report, target, scripts, comparison)
     return _render(
         "report.html.jinja",
         title=f"refdot report: {report.target} {report.target_version}".strip(),
         report=report,
-        verdict=_verdict(report, entries),
+        verdict=_verdict(report, articles),
         command=command,
         numpy=np.__version__,
         coverage=coverage_texts(report),
         rules=RULES,
         judged_rules=_judged_rules(report, target),
-        cells=_cells(entries),
+        cells=_cells(articles),
+        passed={backend: _passed(each) for backend, each in report.coverage.items()},
         not_judged=_not_judged(report, target),
         used={kind: _used(report, kind) for kind in ("kernels", "rewrites")},
-        entries=entries,
+        comparison=comparison,
+        articles=articles,
     )
 
 
-def _verdict(report: Report, entries: Sequence[_Entry]) -> str:
-    known = sum(entry.state == "known" for entry in entries)
-    new = len(entries) - known
+def _articles(
+    report: Report, target: Target, scripts: Mapping[str, str], comparison: Comparison
+) -> list[_Article]:
+    """Return the articles of a page, new mismatches first."""
+    on_record: dict[str, Deviation | ProgramDeviation] = {}
+    if isinstance(target, ProgramTarget):
+        on_record |= {deviation.id: deviation for deviation in target.program_deviations}
+    on_record |= {deviation.id: deviation for deviation in target.deviations}
+    articles = []
+    for finding in report.all_findings:
+        entry = entry_of(finding)
+        mismatch = finding.mismatch if isinstance(finding, Finding) else None
+        state, known = comparison.states[entry.key], on_record.get(entry.known or "")
+        articles.append(_Article(entry, mismatch, state, scripts[entry.script], known))
+    return sorted(articles, key=lambda article: STATES.index(article.state))
+
+
+def _verdict(report: Report, articles: Sequence[_Article]) -> str:
+    states = Counter(article.state for article in articles)
     cases = counted(report.cases, "case")
-    deviations = counted(known, "known deviation")
-    if new:
-        mismatches = "1 new mismatch" if new == 1 else f"{new} new mismatches"
-        return f"{mismatches}{f' and {deviations}' if known else ''} in {cases}."
-    return f"Only {deviations} in {cases}." if known else f"No mismatch in {cases}."
+    if report.programs:
+        cases += f" and {counted(report.programs, 'program')}"
+    parts = []
+    if new := states["new"]:
+        parts.append("1 new mismatch" if new == 1 else f"{new} new mismatches")
+    parts += [f"{states[state]} {state}" for state in ("unchanged", "expected") if states[state]]
+    if known := states["known"]:
+        parts.append(counted(known, "known deviation"))
+    if not parts:
+        return f"No mismatch in {cases}."
+    return f"{'' if new else 'Only '}{listed(parts)} in {cases}."
+
+
+def _passed(coverage: Coverage) -> str:
+    """Return the words for a rule without a mismatch: whether it was judged on a sample only."""
+    left_out = any(judged < total for judged, total in coverage.patterns)
+    return f"{coverage.cases:,} sampled" if left_out else "passed"
 
 
 def _used(report: Report, kind: str) -> dict[str, dict[str, int | None]]:
@@ -142,12 +179,12 @@ def _judged_rules(report: Report, target: Target) -> set[str]:
     return {number for number, rule in RULES.items() if not judged.isdisjoint(rule.kinds)}
 
 
-def _cells(entries: Sequence[_Entry]) -> dict[tuple[str, str], list[_Entry]]:
-    """Return the entries of each rule and backend."""
+def _cells(articles: Sequence[_Article]) -> dict[tuple[str, str], list[_Article]]:
+    """Return the articles of each rule and backend."""
     cells = defaultdict(list)
-    for entry in entries:
-        for backend in entry.finding.backends:
-            cells[entry.finding.mismatch.rule, backend].append(entry)
+    for article in articles:
+        for backend in article.entry.backends:
+            cells[article.entry.rule, backend].append(article)
     return cells
 
 

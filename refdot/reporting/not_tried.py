@@ -42,6 +42,8 @@ def never_used(coverage: Mapping[str, Coverage], kind: str) -> dict[str, list[st
 
 
 def _parts(report: Report) -> Iterator[str]:
+    if report.profile.look:
+        yield "quick look only: kernels, boundary cases, random cases, dim patterns"
     for name, reason in report.absent_backends.items():
         yield f"backend {name} ({reason})"
     for backend in report.other_backends:

@@ -1,17 +1,17 @@
 """Reports on the terminal."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from operator import itemgetter
+from pathlib import Path
 from typing import TypeAlias
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from refdot.cases.case import DotCase
-from refdot.check.categories import count_by_category
+from refdot.check.baseline import STATES, Comparison, compare
 from refdot.check.findings import Coverage, Report
 from refdot.check.plan import WHOLE
+from refdot.reporting.entries import Entry, entries_of
 from refdot.reporting.not_tried import not_tried
 from refdot.text import counted, printable, shortened
 
@@ -21,10 +21,11 @@ __all__ = [
     "environment_text",
     "lost_text",
     "print_lines",
+    "print_new",
     "print_report",
     "print_shares",
-    "print_statistics",
     "unsupported_lines",
+    "verdict",
 ]
 
 StyledLines: TypeAlias = Iterable[tuple[str, str]]  # each line with its rich style
@@ -36,16 +37,44 @@ def print_lines(lines: StyledLines, console: Console) -> None:
         console.print(Text(printable(line), style=style), soft_wrap=True)
 
 
-def print_report(report: Report, console: Console) -> None:
-    """Print the findings, what was judged and a summary; on a terminal, a table comes first."""
-    if report.findings and console.is_terminal:
-        console.print(_table(report))
-    print_lines(_report_lines(report), console)
+def print_new(entry: Entry, number: int, folder: Path | None, console: Console) -> None:
+    """Print a new mismatch, and the path of its reproducer if there is one."""
+    print_lines(_entry_lines(entry, number, "new"), console)
+    if folder is not None:
+        print_lines([(f"   reproducer {folder / entry.script}", "")], console)
+    print_lines([("", "")], console)
 
 
-def print_statistics(cases: Sequence[DotCase], console: Console) -> None:
-    """Print the share of the cases in each category, the smallest first."""
-    print_shares(count_by_category(cases), len(cases), "case", console)
+def print_report(
+    report: Report,
+    console: Console,
+    comparison: Comparison | None = None,
+    *,
+    verbosity: int = 0,
+    new_is_printed: bool = False,
+) -> None:
+    """Print the mismatches, what was judged, and the verdict.
+
+    Parameters
+    ----------
+    report : Report
+    console : rich.console.Console
+    comparison : Comparison, optional
+        The states of the findings; by default, those that are not known are new.
+    verbosity : int, optional
+        -1 for the verdict alone; 1 for every mismatch, also those that are not new.
+    new_is_printed : bool, optional
+        Whether `print_new` has printed the new mismatches; then they are listed by signature.
+    """
+    comparison = comparison or compare(report)
+    if verbosity >= 0:
+        print_lines(_finding_lines(report, comparison, verbosity, new_is_printed), console)
+        print_lines(_run_lines(report), console)
+    style = "bold red" if comparison.count("new") or report.lost else "bold green"
+    print_lines([(verdict(report, comparison), style)], console)
+    print_lines(((line, "") for line in _change_lines(comparison)), console)
+    if left_out := not_tried(report):
+        print_lines([(left_out, "")], console)
 
 
 def print_shares(counts: Mapping[str, int], total: int, noun: str, console: Console) -> None:
@@ -55,34 +84,49 @@ def print_shares(counts: Mapping[str, int], total: int, noun: str, console: Cons
     print_lines([(f"of {counted(total, noun)}", "bold")], console)
 
 
-def _table(report: Report) -> Table:
-    table = Table(title="mismatches")
-    for heading in ("", "rule", "kind", "stage", "cause", "backends", "lowerings", "count", ""):
-        table.add_column(heading, justify="right" if heading in ("", "count") else "left")
-    for number, finding in enumerate(report.findings, 1):
-        mismatch = finding.mismatch
-        signature = mismatch.rule, mismatch.kind, mismatch.stage, mismatch.detail
-        configurations = ", ".join(finding.backends), ", ".join(finding.lowerings)
-        verdict = str(finding.count), finding.known or "NEW"
-        cells = (str(number), *signature, *configurations, *verdict)
-        table.add_row(*(Text(printable(cell)) for cell in cells))
-    return table
+def _finding_lines(
+    report: Report, comparison: Comparison, verbosity: int, new_is_printed: bool
+) -> StyledLines:
+    """Yield the new mismatches, and then the others: each known deviation on one line."""
+    entries = sorted(entries_of(report), key=lambda each: STATES.index(comparison.states[each.key]))
+    others: dict[str, list[Entry]] = {}
+    for number, entry in enumerate(entries, 1):
+        state = comparison.states[entry.key]
+        if state == "new":
+            if new_is_printed:
+                yield f"NEW: {entry.signature}, {entry.times} on {entry.where}", "red"
+            else:
+                yield from _entry_lines(entry, number, state)
+                yield "", ""
+        elif verbosity > 0:
+            yield from _entry_lines(entry, number, state)
+            yield "", ""
+        else:
+            others.setdefault(f"{state}: {entry.known or entry.signature}", []).append(entry)
+    for label, same in others.items():
+        times = counted(sum(each.count for each in same), "time")
+        backends = [b for b in report.backends if any(b in each.backends for each in same)]
+        yield f"{label}, {times} on {', '.join(backends)}", "dim"
 
 
-def _report_lines(report: Report) -> StyledLines:
-    for number, finding in enumerate(report.findings, 1):
-        mismatch = finding.mismatch
-        times = "once" if finding.count == 1 else f"{finding.count} times"
-        configurations = f"{', '.join(finding.backends)}; {', '.join(finding.lowerings)}"
-        yield f"{number}. {mismatch.signature}", ""
-        yield f"   {shortened(str(mismatch.case))}", ""
-        yield f"   expected  {mismatch.expected}", ""
-        yield f"   got       {shortened(mismatch.got)}", ""
-        yield f"   seen {times} on {configurations}; {finding.known or 'NEW'}", ""
-        yield "", ""
+def _entry_lines(entry: Entry, number: int, state: str) -> StyledLines:
+    is_new = state == "new"
+    yield f"{number}. {entry.signature}", "bold red" if is_new else ""
+    for line in entry.case.splitlines():
+        yield f"   {shortened(line)}", ""
+    if entry.about:
+        yield f"   {entry.about}", ""
+    yield f"   expected  {shortened(entry.expected)}", ""
+    yield f"   got       {shortened(entry.got)}", ""
+    verdict = "NEW" if is_new else entry.known or state
+    yield f"   seen {entry.times} on {entry.where}; {verdict}", "red" if is_new else ""
+
+
+def _run_lines(report: Report) -> StyledLines:
     target = f"{report.target} {report.target_version}".strip()
+    programs = f" and {counted(report.programs, 'program')}" if report.programs else ""
     yield (
-        f"{target} on Python {report.python}: {counted(report.cases, 'case')} judged, "
+        f"{target} on Python {report.python}: {counted(report.cases, 'case')}{programs} judged, "
         f"seed {report.seed}, backends {', '.join(report.backends)}, "
         f"lowerings {', '.join(report.lowerings)}, {report.seconds:.0f} s",
         "",
@@ -99,18 +143,32 @@ def _report_lines(report: Report) -> StyledLines:
         yield f"LOST: {lost_text(report)}", ""
     if report.interrupted:
         yield "interrupted: the results are incomplete", ""
-    yield _summary(report), "bold"
-    if left_out := not_tried(report):
-        yield left_out, ""
+    if report.stopped:
+        yield "stopped at the number of new mismatches of --maxfail: the rest was not judged", ""
 
 
-def _summary(report: Report) -> str:
-    count = len(report.findings)
-    known = sum(finding.known is not None for finding in report.findings)
+def verdict(report: Report, comparison: Comparison) -> str:
+    """Return in one line how many mismatches there are in each state."""
+    count = len(comparison.states)
     if not count:
         return "no mismatch"
+    states = [
+        f"{comparison.count(state)} {state}"
+        for state in STATES
+        if state in ("new", "known") or comparison.count(state)
+    ]
     mismatches = "mismatch" if count == 1 else "mismatches"
-    return f"{count} distinct {mismatches}: {count - known} new, {known} known"
+    return f"{count} distinct {mismatches}: {', '.join(states)}"
+
+
+def _change_lines(comparison: Comparison) -> Iterator[str]:
+    """Yield what is not there any more, and why the baseline may have judged other cases."""
+    for signature in comparison.fixed:
+        yield f"fixed: {signature}"
+    for expectation in comparison.unseen:
+        yield f"expected, but not seen: {expectation.name} ({expectation.reason})"
+    if comparison.differences:
+        yield f"the baseline has other options: {'; '.join(comparison.differences)}"
 
 
 def environment_text(environment: Mapping[str, str]) -> str:

@@ -3,7 +3,13 @@
 from refdot.targets.callable import CallableTarget
 from refdot.targets.mismatch import Deviation, Mismatch
 from refdot.targets.outcome import Declared, Gradient, Outcome, Raised
-from refdot.targets.protocol import Backend, Target, TargetError, Unsupported
+from refdot.targets.protocol import (
+    Backend,
+    ProgramTarget,
+    Target,
+    TargetError,
+    Unsupported,
+)
 from refdot.targets.registry import find_target
 
 __all__ = [
@@ -14,6 +20,7 @@ __all__ = [
     "Gradient",
     "Mismatch",
     "Outcome",
+    "ProgramTarget",
     "Raised",
     "Target",
     "TargetError",

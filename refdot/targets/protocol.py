@@ -1,16 +1,19 @@
 """The protocol of targets."""
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from refdot.cases.case import DotCase
+from refdot.programs.case import ProgramCase
+from refdot.programs.findings import ProgramDeviation, ProgramFinding
 from refdot.targets.mismatch import Deviation, Mismatch
 from refdot.targets.outcome import Outcome
 
 __all__ = [
     "Backend",
+    "ProgramTarget",
     "Target",
     "TargetError",
     "TargetNameError",
@@ -103,6 +106,27 @@ class Target(Protocol):
 
     def reproducer(self, mismatch: Mismatch, backend: str, lowering: str) -> str:
         """Return a standalone script that shows a mismatch, and exits 1 as long as it exists."""
+
+
+@runtime_checkable
+class ProgramTarget(Target, Protocol):
+    """A target that can also run programs of several dots.
+
+    Attributes
+    ----------
+    program_deviations : tuple of ProgramDeviation
+        The known deviations of this version that only programs show.
+    """
+
+    program_deviations: tuple[ProgramDeviation, ...]
+
+    def judge_program(
+        self, case: ProgramCase, backend: str, lowering: str
+    ) -> Sequence[ProgramFinding]:
+        """Return what is wrong with a program, with the known deviations that explain it."""
+
+    def program_reproducer(self, finding: ProgramFinding) -> str:
+        """Return a standalone script that shows a finding, and exits 1 as long as it exists."""
 
 
 class TargetError(Exception):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import prod
 
 import pytest
 from hypothesis import example, given
@@ -69,3 +70,10 @@ def test_size_variants_survive_a_round_trip_through_json() -> None:
     variants = [variant for case in with_r1 for variant in size_variants(case)]
     assert any(variant.same_variable for variant in variants)
     assert [case_from_json(json.dumps(case_to_json(each))) for each in variants] == variants
+
+
+def test_no_variant_of_a_variable_under_two_names_is_too_large():
+    for seed in range(20):
+        case = dot_case("a?", "b?", (), same_variable=True, seed=seed)
+        for variant in size_variants(case):
+            assert prod((variant.x.sizes | variant.y.sizes).values()) <= 200_000

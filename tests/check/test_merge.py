@@ -104,10 +104,10 @@ DIFFERENT = {
     "the reports have different versions of Python: 3.11.9 and 3.13.0": {"python": "3.13.0"},
     "the reports have different seeds: 5 and 6": {"seed": 6},
     "the reports have different profiles: "
-    "Profile(cases=30, exhaustive=1, thorough=False, sample=5, fixed=True) and "
-    "Profile(cases=9, exhaustive=None, thorough=True, sample=None, fixed=True)": {
-        "profile": Profile(9)
-    },
+    "Profile(cases=30, exhaustive=1, thorough=False, sample=5, fixed=True, programs=0, "
+    "sample_cases=None, look=False) and "
+    "Profile(cases=9, exhaustive=None, thorough=True, sample=None, fixed=True, programs=0, "
+    "sample_cases=None, look=False)": {"profile": Profile(9)},
     "the reports have different aspects: () and ('values',)": {"only": ("values",)},
     "the reports have different backends: ('c', 'numba') and ('c',)": {"backends": ("c",)},
     "the reports have different lowerings: ('stock', 'inlined') and ('stock',)": {

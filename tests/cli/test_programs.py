@@ -5,63 +5,95 @@ import re
 
 import pytest
 
-from refdot.cli import main, programs
-from refdot.cli.parser import parser
-from refdot.cli.programs import has_programs, print_program_deviations, run_programs_of_profile
-from refdot.programs import smoke
+from refdot.check import plan
+from refdot.cli import main
 from refdot.programs.case import ProgramCase
 from refdot.programs.codec import program_case_to_json
 from refdot.programs.notation import program
+from refdot.programs.smoke import smoke_programs
 from refdot.pytensor.programs import graph as graphs
-from refdot.targets import Target, find_target
 
 SOFTMAX = ProgramCase(
     program("x: float64(a: 3)\ny = scale(x, 10)\nz = softmax(y)\nreturn z"), "large", 0, 1
 )
-WRONG = "gradient of x: R8 wrong-gradient: expected a=0: 0.0, got a=0: nan"
+WRONG = """\
+  R8 wrong-gradient: NaN; softmax-overflows
+    gradient of x
+    expected  a=0: 0.0
+    got       a=0: nan
+"""
+
+
+@pytest.fixture(autouse=True)
+def _only_programs(monkeypatch):
+    """Leave out the smoke cases, which are dots."""
+    monkeypatch.setattr(plan, "smoke_cases", tuple)
+
+
+def check(*options: str) -> int:
+    return main(["check", "--quick", "--backend", "python", *options])
 
 
 def test_named_programs_are_judged(capsys):
-    named = ["--program", "gram", "--program", "chain:layers=2"]
-    assert main(["check", *named, "--lowering", "inlined"]) == 0
-    assert capsys.readouterr().out.endswith("4 programs: 0 new and 0 known kinds of mismatch\n")
+    assert check("--program", "gram", "--program", "chain:layers=2", "--lowering", "inlined") == 0
+    out = capsys.readouterr().out
+    assert ": 0 cases and 4 programs judged, seed 0, backends python, lowerings inlined, " in out
+    assert "\nno mismatch\n" in out
 
 
 def test_known_mismatches_exit_1_only_if_strict(capsys):
-    arguments = ["check", "--program", "gram", "--lowering", "stock"]
-    assert main(arguments) == 0
+    arguments = ["--program", "gram", "--lowering", "stock"]
+    assert check(*arguments) == 0
     out = capsys.readouterr().out
-    assert out.endswith("2 programs: 0 new and 1 known kinds of mismatch\n")
-    assert "[known: gradients-in-an-inner-graph]\n   2 times on python; stock\n   x: float" in out
-    assert main([*arguments, "--strict"]) == 1
+    assert "\nknown: gradients-in-an-inner-graph, 2 times on python\n" in out
+    assert "\n1 distinct mismatch: 0 new, 1 known\n" in out
+    assert check(*arguments, "--strict") == 1
 
 
-def test_a_finding_is_printed_and_its_program_can_be_replayed(tmp_path, capsys):
-    arguments = ["check", "--programs", "2", "--lowering", "inlined", "--report", str(tmp_path)]
-    assert main([*arguments, "--strict"]) == 1
-    out = capsys.readouterr().out
-    assert ". R8 wrong-gradient: NaN  [known: softmax-overflows]\n" in out
-    assert f"report in {tmp_path / 'programs.json'}\n" in out
-    findings = json.loads((tmp_path / "programs.json").read_text("utf-8"))
-    [found] = [each for each in findings if each["signature"] == "R8 wrong-gradient: NaN"]
+def test_a_finding_is_in_the_report_and_its_program_can_be_replayed(tmp_path, capsys):
+    folder = ["--report", str(tmp_path)]
+    assert check("--programs", "2", "--lowering", "inlined", *folder, "--strict") == 1
+    report = json.loads((tmp_path / "report.json").read_text("utf-8"))
+    assert report["programs"] == 2 + len(smoke_programs())
+    [found] = [
+        each
+        for each in report["program_mismatches"]
+        if each["signature"] == "R8 wrong-gradient: NaN"
+    ]
     assert (found["backends"], found["lowerings"]) == (["python"], ["inlined"])
     assert found["known"] == "softmax-overflows"
     script = (tmp_path / found["reproducer"]).read_text("utf-8")
-    assert re.match("# gradient of .*: R8 wrong-gradient: expected ", script.splitlines()[3])
-    (tmp_path / "case.json").write_text(json.dumps(found["case"]), encoding="utf-8")
-    assert main(["replay", str(tmp_path / "case.json"), "--lowering", "inlined"]) == 1
+    assert re.search("^# gradient of .*: R8 wrong-gradient: expected ", script, re.MULTILINE)
+    page = (tmp_path / "report.html").read_text("utf-8")
+    assert "known: softmax-overflows" in page
+    assert "A softmax of numbers above some 700, " in page
+    number = str(1 + report["program_mismatches"].index(found))
+    capsys.readouterr()
+    words = [str(tmp_path / "report.json"), number, "--lowering", "inlined", "--backend", "python"]
+    assert main(["replay", *words]) == 0
+    assert "R8 wrong-gradient: NaN; softmax-overflows\n" in capsys.readouterr().out
 
 
 def test_a_new_finding_is_shrunk_and_exits_1(monkeypatch, capsys):
     monkeypatch.setitem(graphs._XTENSOR, "negative", lambda x: x)
-    assert main(["check", "--program", "mlp:layers=1", "--lowering", "direct"]) == 1
-    assert "v0 = negative(x0)\n   return v0\n" in capsys.readouterr().out
+    assert check("--program", "mlp:layers=1", "--lowering", "direct") == 1
+    out = capsys.readouterr().out
+    assert "\n1. R6 wrong-value: a number\n" in out
+    assert "v0 = negative(x0)\n   return v0\n" in out
 
 
-def test_parts_of_the_programs_can_be_judged_in_other_processes(capsys):
-    arguments = ["check", "--program", "gram", "--program", "chain", "--lowering", "inlined"]
-    assert main([*arguments, "--jobs", "1", "--shard", "2/3"]) == 0
-    assert capsys.readouterr().out.endswith("1 program: 0 new and 0 known kinds of mismatch\n")
+def test_shards_of_programs_are_judged_in_other_processes_and_merged(tmp_path, capsys):
+    arguments = ["--program", "gram", "--program", "chain", "--lowering", "stock", "--jobs", "1"]
+    paths = []
+    for number in (1, 2):
+        part = tmp_path / str(number)
+        assert check(*arguments, "--shard", f"{number}/2", "--report", str(part)) == 0
+        paths.append(str(part / "report.json"))
+    capsys.readouterr()
+    assert main(["merge", *paths]) == 0
+    out = capsys.readouterr().out
+    assert ": 0 cases and 4 programs judged, seed 0" in out
+    assert "known: gradients-in-an-inner-graph, 2 times on python\n" in out
 
 
 def test_the_statistics_of_programs_are_printed(capsys):
@@ -71,38 +103,14 @@ def test_the_statistics_of_programs_are_printed(capsys):
     assert any(line.endswith("%  operation: dot") for line in lines)
 
 
-def test_a_check_of_a_profile_judges_programs_too():
-    pytensor = find_target("pytensor")
-
-    def judges_programs(*options: str, target: Target = pytensor) -> bool:
-        return has_programs(parser().parse_args(["check", *options]), target)
-
-    assert judges_programs()
-    assert judges_programs("--profile", "deep", "--backend", "python")
-    assert not judges_programs("--backend", "numba")
-    assert not judges_programs("--cases", "30")
-    assert not judges_programs("--only", "errors")
-    assert not judges_programs("--shard", "1/2")
-    assert not judges_programs(target=find_target("xarray"))
-
-
-def test_the_programs_of_a_profile_come_first_and_on_python(monkeypatch, capsys):
-    monkeypatch.setattr(smoke, "smoke_programs", lambda: (SOFTMAX,))
-    monkeypatch.setitem(programs._IN_PROFILE, "quick", 0)
-    arguments = parser().parse_args(["check", "--lowering", "inlined"])
-    assert run_programs_of_profile(arguments, find_target("pytensor")) == 0
-    out = capsys.readouterr().out
-    assert "[known: softmax-overflows]\n   1 time on python; inlined\n" in out
-
-
 def test_a_program_is_replayed_with_each_lowering(tmp_path, capsys):
     path = tmp_path / "case.json"
     path.write_text(json.dumps(program_case_to_json(SOFTMAX)), encoding="utf-8")
-    assert main(["replay", str(path), "--lowering", "inlined", "--lowering", "direct"]) == 1
+    words = ["replay", str(path), "--backend", "python", "--lowering"]
+    assert main([*words, "inlined", "--lowering", "direct"]) == 0
     assert capsys.readouterr().out == (
-        f"{SOFTMAX}\npytensor, python, inlined: wrong\n  {WRONG}\npytensor, python, direct: right\n"
+        f"{SOFTMAX}\npytensor, python, inlined: wrong\n{WRONG}pytensor, python, direct: right\n"
     )
-    assert main(["replay", str(path), "--lowering", "direct"]) == 0
 
 
 def test_a_program_is_explained(tmp_path, capsys):
@@ -113,14 +121,6 @@ def test_a_program_is_explained(tmp_path, capsys):
     path.write_text(json.dumps(program_case_to_json(SOFTMAX)), encoding="utf-8")
     assert main(["explain", str(path)]) == 0
     assert "z = softmax(y)    float64(a: 3)" in capsys.readouterr().out
-
-
-def test_the_deviations_that_only_programs_show_are_listed(capsys):
-    print_program_deviations(find_target("pytensor"))
-    out = capsys.readouterr().out
-    assert "## softmax-overflows\n\n**A softmax of numbers above some 700, " in out
-    assert "z = softmax(y)\nreturn z  [large, gradient]\n```\n" in out
-    assert "## reshape-of-nothing-dropped" not in out  # a dot shows it too
 
 
 def test_the_phases_of_a_program_are_timed(capsys):
@@ -136,10 +136,8 @@ def test_the_phases_of_a_program_are_timed(capsys):
 
 
 BAD_USAGE = {
-    "check xarray --programs 3": "programs need the target pytensor, not xarray",
+    "check xarray --programs 3": "xarray cannot run programs",
     "check --programs 0": "argument --programs: expected a whole number from 1, got '0'",
-    "check --programs 3 --cases 2": "--cases is not for programs",
-    "check --programs 3 --hours 2": "--hours is not for programs",
     "compile-time --program gramm": "--program gramm: Program 'gramm' not found; there are chain, "
     "gram, quadratic-form, normal, mlp, attention, transformer",
     "explain gram:row=2": "gram:row=2: gram has no size 'row', only rows, columns, static",

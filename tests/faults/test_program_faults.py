@@ -8,25 +8,31 @@ import warnings
 from pathlib import Path
 
 import pytest
-from catching import TARGET
 from planted.programs import FAULTS, ProgramFault
 from planting import planted
 
+from refdot import check
+from refdot.programs.findings import ProgramFinding
 from refdot.programs.smoke import smoke_programs
 from refdot.pytensor.lowerings.install import use_lowering
-from refdot.pytensor.programs.campaign import check_programs
-from refdot.pytensor.programs.findings import ProgramFinding
-from refdot.pytensor.programs.reproducer import program_reproducer
+from refdot.pytensor.programs.target import PyTensorProgramTarget
 
+TARGET = PyTensorProgramTarget()
 BY_NAME = {fault.name: fault for fault in FAULTS}
 
 
 def first_new_finding(lowering: str) -> ProgramFinding | None:
-    for case in smoke_programs():
-        for finding in check_programs(TARGET, [case], ["python"], [lowering]):
-            if finding.known is None:
-                return finding
-    return None
+    """Return the first mismatch of the smoke programs that is not known, shrunk."""
+    report = check.run(
+        TARGET,
+        cases=0,
+        fixed=False,
+        named_programs=smoke_programs(),
+        backends=["python"],
+        lowerings=[lowering],
+        maxfail=1,
+    )
+    return next((each for each in report.program_findings if each.known is None), None)
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=BY_NAME)
@@ -34,9 +40,9 @@ def test_the_first_programs_catch_a_fault_and_shrink_it(fault: ProgramFault, tmp
     with planted(fault):
         finding = first_new_finding(fault.lowering)
     assert finding is not None
-    assert len(finding.first.case.program.steps) <= fault.steps, finding.first.case
+    assert len(finding.case.program.steps) <= fault.steps, finding.case
     path = tmp_path / "reproducer.py"
-    path.write_text(program_reproducer(finding.first), encoding="utf-8")
+    path.write_text(TARGET.program_reproducer(finding), encoding="utf-8")
     with planted(fault):
         assert exit_code(path) == 1
     assert exit_code(path) == 0

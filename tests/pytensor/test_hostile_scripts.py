@@ -9,6 +9,7 @@ import pytest
 from hostile import HOSTILE
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from refdot.pytensor.programs.findings import Observation
 from test_program_campaign import TARGET
 from test_programs import case_of
 from test_reproducer import run_script
@@ -18,7 +19,6 @@ from refdot.cases.case import DotCase
 from refdot.cases.notation import dot_case
 from refdot.programs.case import ProgramCase
 from refdot.programs.judgement import Difference
-from refdot.pytensor.programs.findings import Observation
 from refdot.pytensor.programs.reproducer import program_reproducer
 from refdot.targets.callable import CallableTarget
 from refdot.targets.mismatch import Mismatch

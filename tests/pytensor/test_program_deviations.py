@@ -15,15 +15,14 @@ from pytensor.graph.op import Op
 from test_programs import case_of
 
 from refdot.programs.case import ProgramCase
+from refdot.programs.findings import Observation, ProgramDeviation
 from refdot.programs.judgement import Difference
 from refdot.pytensor.deviations import DEVIATIONS
 from refdot.pytensor.programs import graph as graphs
 from refdot.pytensor.programs.deviations import (
     PROGRAM_DEVIATIONS,
-    ProgramDeviation,
     known_cause,
 )
-from refdot.pytensor.programs.findings import Observation
 from refdot.pytensor.programs.judge import judge_program
 from refdot.pytensor.target import PyTensorTarget
 

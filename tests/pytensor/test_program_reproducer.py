@@ -9,12 +9,12 @@ from test_programs import case_of
 from test_reproducer import run_script
 
 from refdot.programs.case import ProgramCase
+from refdot.programs.findings import Observation
 from refdot.programs.judgement import Difference
 from refdot.programs.named import named_program
 from refdot.pytensor.programs import graph as graphs
 from refdot.pytensor.programs.answers import answers_of
 from refdot.pytensor.programs.deviations import PROGRAM_DEVIATIONS
-from refdot.pytensor.programs.findings import Observation
 from refdot.pytensor.programs.judge import judge_program
 from refdot.pytensor.programs.reproducer import _CODE, program_reproducer
 

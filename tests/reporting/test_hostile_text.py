@@ -44,7 +44,7 @@ def report_with(text: str) -> Report:
 
 def printed(text: str, **options) -> str:
     stream = io.StringIO()
-    print_report(report_with(text), Console(file=stream, color_system=None, **options))
+    print_report(report_with(text), Console(file=stream, color_system=None, **options), verbosity=1)
     return stream.getvalue()
 
 
@@ -56,7 +56,7 @@ def test_report_on_the_terminal_has_the_lines_of_a_harmless_one(text):
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_table_on_the_terminal_reads_no_markup(text):
+def test_terminal_reads_no_markup(text):
     def commands(text):
         return re.findall(r"\x1b[^m]*m", printed(text, force_terminal=True, width=1000))
 

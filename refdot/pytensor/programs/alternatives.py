@@ -14,11 +14,11 @@ from typing import TypeAlias
 import numpy as np
 
 from refdot.programs.case import ProgramCase
+from refdot.programs.findings import Observation
 from refdot.programs.gradients import gradient
 from refdot.programs.interpretation import NUMPY, interpret
 from refdot.programs.program import Program, Step
 from refdot.pytensor.programs.answers import Answer, answers_of, estimates_of
-from refdot.pytensor.programs.findings import Observation
 from refdot.tensor import Array, NamedTensor
 
 __all__ = [

@@ -8,7 +8,6 @@ program, so that any other mismatch of that program is still new.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from inspect import cleandoc
 from typing import Any
 
@@ -19,6 +18,7 @@ from refdot.cases.case import REGIMES, DimArgument, DotCase
 from refdot.judging.comparison import every_mismatch
 from refdot.judging.fingerprints import fingerprint
 from refdot.programs.case import ProgramCase
+from refdot.programs.findings import Observation, ProgramDeviation
 from refdot.programs.interpretation import NUMPY, interpret
 from refdot.programs.judgement import Difference
 from refdot.programs.notation import program
@@ -33,7 +33,6 @@ from refdot.pytensor.programs.alternatives import (
     with_integer_powers,
     with_lost_tangents,
 )
-from refdot.pytensor.programs.findings import Observation
 from refdot.pytensor.programs.judge import judge_program
 from refdot.pytensor.target import PyTensorTarget
 from refdot.targets.mismatch import Mismatch
@@ -41,24 +40,9 @@ from refdot.targets.outcome import REPLICATES, Raised
 from refdot.targets.protocol import deviation_of
 from refdot.tensor import NamedTensor
 
-__all__ = ["PROGRAM_DEVIATIONS", "ProgramDeviation", "known_cause"]
+__all__ = ["PROGRAM_DEVIATIONS", "known_cause"]
 
 _Matcher = Callable[[Observation, PyTensorTarget], bool]
-
-
-@dataclass(frozen=True)
-class ProgramDeviation:
-    """A known deviation of programs; see `refdot.targets.mismatch.Deviation`."""
-
-    id: str
-    title: str
-    kinds: tuple[str, ...]
-    versions: str
-    backends: tuple[str, ...]
-    lowerings: tuple[str, ...]
-    matches: _Matcher
-    example: ProgramCase
-    cause: str
 
 
 PROGRAM_DEVIATIONS: list[ProgramDeviation] = []

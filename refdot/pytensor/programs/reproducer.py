@@ -18,11 +18,11 @@ import numpy as np
 from refdot.cases.case import Operand
 from refdot.cases.layouts import LAYOUTS, layout_function
 from refdot.programs.case import ProgramCase
+from refdot.programs.findings import Observation
 from refdot.programs.judgement import Difference
 from refdot.programs.operations import OPERATIONS
 from refdot.programs.program import Program, Step
 from refdot.pytensor.programs.answers import answers_of, estimates_of
-from refdot.pytensor.programs.findings import Observation
 from refdot.pytensor.target.backends import BACKENDS
 from refdot.pytensor.target.scripts import (
     complete_script,

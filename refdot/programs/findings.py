@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from refdot.programs.case import ProgramCase
 from refdot.programs.judgement import Difference
 
-__all__ = ["Observation", "ProgramFinding", "signature"]
+__all__ = ["Observation", "ProgramDeviation", "ProgramFinding", "signature"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class ProgramFinding:
 
     Attributes
     ----------
-    first : Observation
+    observation : Observation
         Of the smallest program that shows it.
     known : str, optional
         The id of the known deviation that explains it; None if it is new.
@@ -36,22 +38,46 @@ class ProgramFinding:
         How often it was found, on all of these.
     """
 
-    first: Observation
+    observation: Observation
     known: str | None = None
     backends: list[str] = field(default_factory=list)
     lowerings: list[str] = field(default_factory=list)
-    count: int = 0
+    count: int = 1
 
-    def add(self, seen: Observation) -> None:
-        """Count one more observation."""
-        self.backends = list(dict.fromkeys([*self.backends, seen.backend]))
-        self.lowerings = list(dict.fromkeys([*self.lowerings, seen.lowering]))
-        self.count += 1
+    def __post_init__(self) -> None:
+        self.backends = self.backends or [self.observation.backend]
+        self.lowerings = self.lowerings or [self.observation.lowering]
+
+    @property
+    def case(self) -> ProgramCase:
+        """The smallest program."""
+        return self.observation.case
 
     @property
     def signature(self) -> str:
         """The text that findings of the same kind share."""
-        return signature(self.first.difference)
+        return signature(self.observation.difference)
+
+    @property
+    def key(self) -> tuple[str, str | None]:
+        """What makes it distinct: a known deviation does not hide a new one that looks the same."""
+        return self.signature, self.known
+
+
+@dataclass(frozen=True)
+class ProgramDeviation:
+    """A known deviation of programs; see `refdot.targets.mismatch.Deviation`."""
+
+    id: str
+    title: str
+    kinds: tuple[str, ...]
+    versions: str
+    backends: tuple[str, ...]
+    lowerings: tuple[str, ...]
+    matches: Callable[[Observation, Any], bool]  # called with the target too
+    example: ProgramCase
+    cause: str
+    upstream: str = ""
 
 
 def signature(difference: Difference) -> str:

@@ -1,0 +1,111 @@
+"""Confirms each finding of a run when it is first seen, so that a user can read it at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from dataclasses import replace
+from functools import partial
+from typing import Any, TypeVar
+
+from refdot.check.findings import Finding, Report
+from refdot.check.pool import ProcessDied, run_tasks
+from refdot.check.shrink import confirmed, confirmed_program
+from refdot.programs.findings import ProgramFinding
+from refdot.targets.protocol import Target
+
+__all__ = ["Confirmations"]
+
+_Found = TypeVar("_Found", Finding, ProgramFinding)
+_Key = tuple[str, str | None]
+
+
+class Confirmations:
+    """The confirmed findings of a run.
+
+    A finding is confirmed once: with a smaller case if it is new, and with the example of its known
+    deviation if it is not. If the target does not have that deviation, it is new after all.
+    """
+
+    def __init__(
+        self, target: Target, report: Report, executor: Executor | None, timeout: float | None
+    ) -> None:
+        self._target = target
+        self._report = report
+        self._executor = executor
+        self._timeout = timeout
+        # By the key that each had before; of dots and of programs, whose signatures differ.
+        self._dots: dict[_Key, Finding] = {}
+        self._programs: dict[_Key, ProgramFinding] = {}
+
+    def add(self) -> Iterator[Finding | ProgramFinding]:
+        """Confirm the report's findings that are not confirmed yet, and yield these."""
+        report = self._report
+        few_dims = {finding.key for finding in report.findings if finding.mismatch.rule == "R6"}
+        dots = [each for each in report.findings if _with_few_dims(each) not in few_dims]
+        yield from self._confirm(confirmed, self._dots, dots)
+        yield from self._confirm(confirmed_program, self._programs, report.program_findings)
+
+    @property
+    def new(self) -> int:
+        """The number of distinct new findings."""
+        keys = {each.key for each in self._dots.values()}
+        keys |= {each.key for each in self._programs.values()}
+        return sum(known is None for _, known in keys)
+
+    def report(self) -> Report:
+        """Return the report so far, with the confirmed cases."""
+        shown = replace(self._report, findings=[], program_findings=[])
+        shown.collect(map(self._as_confirmed, self._report.findings))
+        shown.collect_programs(map(self._as_confirmed_program, self._report.program_findings))
+        shown.merge_many_dims()
+        shown.sort()
+        return shown
+
+    def _as_confirmed(self, finding: Finding) -> Finding:
+        found = self._dots.get(finding.key, finding)
+        # A later case can be smaller than one that was shrunk.
+        if found.known is None and finding.known is None:
+            found = min(found, finding, key=self._report.representative_key)
+        mismatch, where = found.mismatch, found.configuration
+        return replace(finding, mismatch=mismatch, configuration=where, known=found.known)
+
+    def _as_confirmed_program(self, finding: ProgramFinding) -> ProgramFinding:
+        found = self._programs.get(finding.key, finding)
+        return replace(finding, observation=found.observation)
+
+    def _confirm(
+        self,
+        confirm: Callable[[Any, _Found, float | None], _Found],
+        so_far: dict[_Key, _Found],
+        findings: list[_Found],
+    ) -> Iterator[_Found]:
+        """Confirm findings that are new here, or that are now seen on an earlier configuration."""
+        left = [each for each in findings if self._is_first(each, so_far.get(each.key))]
+        task = partial(_task, confirm, self._timeout)
+        for finding, result in run_tasks(task, self._target, left, self._executor):
+            seen_before = finding.key in so_far
+            shown = finding if isinstance(result, ProcessDied) else result
+            so_far[finding.key] = shown
+            if not seen_before:
+                yield shown
+
+    def _is_first(self, finding: _Found, so_far: _Found | None) -> bool:
+        return so_far is None or self._report.place(finding) < self._report.place(so_far)
+
+
+def _task(
+    confirm: Callable[[Any, _Found, float | None], _Found],
+    timeout: float | None,
+    target: Target,
+    finding: _Found,
+) -> _Found:
+    return confirm(target, finding, timeout)
+
+
+def _with_few_dims(finding: Finding) -> _Key:
+    """Return the key that a finding about many dims (R11) would have with few dims."""
+    signature, known = finding.key
+    if finding.mismatch.rule != "R11":
+        return "", known
+    return signature.replace("R11 ", "R6 ", 1), known

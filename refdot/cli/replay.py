@@ -1,0 +1,113 @@
+"""The command replay: one case again, of a dot or of a program."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from refdot.cli.arguments import UsageError
+from refdot.cli.files import case_in, read_text, usage_errors
+from refdot.cli.targets import requested_target
+from refdot.targets import ProgramTarget, Target
+
+if TYPE_CHECKING:
+    from refdot.cases.case import DotCase
+    from refdot.check import Configuration
+    from refdot.programs.case import ProgramCase
+    from refdot.reporting.entries import Entry
+
+__all__ = ["run_replay"]
+
+
+def run_replay(arguments: argparse.Namespace) -> int:
+    """Run `refdot replay`."""
+    number = _read_words(arguments)
+    case = _read_case(arguments, number)
+    target = requested_target(arguments)
+    print(case)
+    if reason := _unsupported(target, case):
+        raise UsageError(f"not judged on {target.name}: {reason}")
+    is_new = False
+    for where in _configurations(arguments, target):
+        found = list(_judge(target, case, where))
+        is_new = is_new or any(each.known is None for each in found)
+        verdict = "wrong" if found else "right"
+        print(f"{target.name}, {where.backend}, {where.lowering}: {verdict}")
+        for each in found:
+            print(f"  {each.signature}; {each.known or 'NEW'}")
+            if each.about:
+                print(f"    {each.about}")
+            print(f"    expected  {each.expected}")
+            print(f"    got       {each.got}")
+    return 1 if is_new else 0
+
+
+def _read_words(arguments: argparse.Namespace) -> int | None:
+    """Return the number among the words after the file, and make the other one the target."""
+    words = list(arguments.words)
+    number = int(words.pop(0)) if words and words[0].isdecimal() else None
+    arguments.target = words.pop(0) if words else None
+    if words:
+        raise UsageError(f"unrecognized arguments: {' '.join(words)}")
+    return number
+
+
+def _read_case(arguments: argparse.Namespace, number: int | None) -> DotCase | ProgramCase:
+    """Read the case in a file, or the one that has a number in a report."""
+    text = read_text(arguments.case)
+    with usage_errors(arguments.case):
+        data = json.loads(text)
+        if isinstance(data, dict) and "mismatches" in data:
+            return _case_of_report(data, number)
+        if number is not None:
+            raise ValueError("a number is for a report, and this is a case")
+        return case_in(data)
+
+
+def _case_of_report(data: object, number: int | None) -> DotCase | ProgramCase:
+    from refdot.reporting.codec import report_from_json
+
+    findings = report_from_json(data).all_findings
+    if number is None and len(findings) == 1:
+        number = 1
+    if number is None or not 1 <= number <= len(findings):
+        raise ValueError(f"add the number of one of its mismatches, from 1 to {len(findings)}")
+    return findings[number - 1].case
+
+
+def _unsupported(target: Target, case: DotCase | ProgramCase) -> str | None:
+    from refdot.programs.case import ProgramCase
+    from refdot.targets.protocol import unsupported_reason
+
+    if not isinstance(case, ProgramCase):
+        return unsupported_reason(target, case)
+    if not isinstance(target, ProgramTarget):
+        raise UsageError(f"{target.name} cannot run programs")
+    return None
+
+
+def _configurations(arguments: argparse.Namespace, target: Target) -> Iterator[Configuration]:
+    from refdot.check import Configuration
+
+    available = [each.name for each in target.backends() if each.default and not each.absent]
+    for backend in arguments.backend or available:
+        for lowering in arguments.lowering or target.default_lowerings:
+            yield Configuration(backend, lowering)
+
+
+def _judge(
+    target: Target, case: DotCase | ProgramCase, configuration: Configuration
+) -> Iterator[Entry]:
+    """Judge a case on one configuration, and yield the entries of its mismatches."""
+    from refdot.check.batch import judge_cases
+    from refdot.programs.case import ProgramCase
+    from refdot.reporting.entries import entry_of
+
+    if isinstance(case, ProgramCase):
+        assert isinstance(target, ProgramTarget)
+        backend, lowering = configuration.backend, configuration.lowering
+        yield from map(entry_of, target.judge_program(case, backend, lowering))
+    else:
+        yield from map(entry_of, judge_cases(target, [case], configuration))
