@@ -1,7 +1,8 @@
 """Hooks of mkdocs: pages that are generated.
 
 Each example becomes a page with its output: it is run as a notebook. The specification and the
-changelog come from the project's root, and the page of the command line shows `--help`.
+changelog come from the project's root, the home page has a section of README.md, and the page of
+the command line shows `--help`.
 """
 
 from __future__ import annotations
@@ -51,12 +52,21 @@ def on_files(files: Any, config: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Append the help of each command to the page of the command line."""
+    """Append the help of each command to its page, and a section of README.md to the home page."""
     if page.file.src_uri == "command-line.md":
         markdown += command_help()
+    if page.file.src_uri == "index.md":
+        markdown += readme_section("With a working copy of PyTensor")
     if "\n## " not in markdown:  # the table of contents would be empty
         page.meta["hide"] = ["toc"]
     return markdown
+
+
+def readme_section(title: str) -> str:
+    """Return a section of README.md, with links that are right in the folder of the pages."""
+    sections = (ROOT / "README.md").read_text("utf-8").split("\n## ")
+    (section,) = (each for each in sections if each.startswith(f"{title}\n"))
+    return f"\n\n## {section}".replace("](docs/", "](")
 
 
 def command_help() -> str:

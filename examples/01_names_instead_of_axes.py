@@ -53,3 +53,38 @@ assert by_day.dims == ("city",)
 assert np.array_equal(by_day.data, [17.5, 11.75, 3.75])
 assert by_day == transposed @ weight == weight @ temperature
 assert not np.array_equal(readings @ day_weights, day_weights @ readings)
+
+# %% [markdown]
+# ## Exercises
+#
+# **1.** Which dims does `rd.dot(temperature, temperature)` have, and what is its value? Decide
+# before you run it.
+#
+# <details markdown="1"><summary>Answer</summary>
+#
+# None: both dims are in both operands, so the dot sums over both. The value is the sum of the
+# squares.
+#
+# ```python
+# squares = rd.dot(temperature, temperature)
+# assert squares.dims == ()
+# assert squares.data == (readings**2).sum()
+# ```
+#
+# </details>
+#
+# **2.** By mistake, someone names the dim of the weights `city`. What is the result of
+# `temperature @ weight` then, and why is there no error?
+#
+# <details markdown="1"><summary>Answer</summary>
+#
+# It is a weighted sum over the cities for each day. Both names exist and the sizes agree, so the
+# dot is valid. But the mistake shows in the dims of the result, and an array without names has
+# none to show.
+#
+# ```python
+# mistaken = rd.NamedTensor(day_weights, "city")
+# assert (temperature @ mistaken).dims == ("day",)
+# ```
+#
+# </details>

@@ -84,3 +84,37 @@ assert np.array_equal(rd.dot(sold, price, dim="fruit").data, by_loops)
 assert np.array_equal(rd.dot(sold, price, dim=("fruit", "town")).data, by_loops.sum(axis=1))
 assert [takings.role(dim) for dim in takings.all_dims] == ["batch", "free", "contracted", "free"]
 assert all_towns.role("town") == "summed"
+
+# %% [markdown]
+# ## Exercises
+#
+# **1.** What does `dim=("fruit", "currency")` compute? Which role does each dim have, and does
+# the result make sense?
+#
+# <details markdown="1"><summary>Answer</summary>
+#
+# `fruit` is contracted, `currency` is summed, `day` is batch and `town` is free. The result adds
+# amounts in two currencies, which makes no sense. A role says how a dim is treated, not whether
+# that is right.
+#
+# ```python
+# low = rd.lower_dot(sold.dims, price.dims, dim=("fruit", "currency"))
+# roles = {name: low.role(name) for name in low.all_dims}
+# assert roles == {"day": "batch", "town": "free", "fruit": "contracted", "currency": "summed"}
+# ```
+#
+# </details>
+#
+# **2.** How many pieces of fruit were sold in all? Compute it with a dot whose other operand has
+# no dims.
+#
+# <details markdown="1"><summary>Answer</summary>
+#
+# Sum over every dim. All three are in one operand only, so their role is summed.
+#
+# ```python
+# one = rd.NamedTensor(1, ())
+# assert rd.dot(sold, one, dim=...).data == sold.data.sum()
+# ```
+#
+# </details>

@@ -70,3 +70,36 @@ assert low.subscripts == subscripts == "abc,cd->abd"
 assert low.out_dims == tuple(out_dims)
 assert np.array_equal(by_einsum, by_name.data)
 assert rd.lower_dot(("p", "q", "r"), ("r", "s"), "r").subscripts == subscripts
+
+# %% [markdown]
+# ## Exercises
+#
+# **1.** Lower this dot by hand: x has the dims `head`, `time` and `key`, y has `time_k`, `key`
+# and `head`, and `dim` is `key`.
+#
+# <details markdown="1"><summary>Answer</summary>
+#
+# The dims in order are `head`, `time`, `key` and `time_k`, so their letters are a, b, c and d.
+# `key` is summed over. `head` is in both operands and is kept: it is a batch dim.
+#
+# ```python
+# low = rd.lower_dot(("head", "time", "key"), ("time_k", "key", "head"), "key")
+# assert low.subscripts == "abc,dca->abd"
+# ```
+#
+# </details>
+#
+# **2.** Which operands and which `dim` have the subscripts `"ab,ba->ab"`? What does this dot
+# compute?
+#
+# <details markdown="1"><summary>Answer</summary>
+#
+# Both operands have the same two dims, in another order, and nothing is summed over. The dot
+# multiplies each element of x by the element of y with the same names: y is transposed first.
+#
+# ```python
+# low = rd.lower_dot(("time", "embd"), ("embd", "time"), dim=())
+# assert low.subscripts == "ab,ba->ab"
+# ```
+#
+# </details>

@@ -80,3 +80,45 @@ assert np.array_equal(out.data.squeeze(), x_data.squeeze() @ y_data.squeeze().T)
 assert out.dims == tuple(x_dims[:-1] + y_dims[:-1])
 assert len(set(low.symbol.values())) == 61 > len(string.ascii_letters)
 assert by_initial(bad.x_dims, bad.y_dims, bad.out_dims) == "tk,tk->tt"
+
+# %% [markdown]
+# ## Exercises
+#
+# **1.** Improve `by_initial`: use the first letter of each name that no other dim has yet. Is
+# this always correct?
+#
+# <details markdown="1"><summary>Answer</summary>
+#
+# No. All letters of a name may be taken. And the names `a`, `ab` and `b` fail in this order,
+# although another choice of letters would do.
+#
+# ```python
+# def by_unused(names):
+#     """Return a letter for each name."""
+#     letters = {}
+#     for name in names:
+#         letters[name] = next(a for a in name if a not in letters.values())
+#     return letters
+#
+#
+# assert by_unused(["time", "key", "time_k"]) == {"time": "t", "key": "k", "time_k": "i"}
+# try:
+#     by_unused(["a", "ab", "b"])
+# except StopIteration:
+#     print("no letter left")
+# ```
+#
+# </details>
+#
+# **2.** refdot removes only dims of size 1 when the letters run out. Why is this enough?
+#
+# <details markdown="1"><summary>Answer</summary>
+#
+# Without dims of size 1, an array that is not empty has only dims of size 2 or more. With 53 of
+# them, it has at least 2⁵³ elements, which take 64 PiB in float64: more than any memory has.
+#
+# ```python
+# assert 2**53 * 8 == 64 * 1024**5
+# ```
+#
+# </details>

@@ -79,3 +79,42 @@ assert np.array_equal(np.einsum("ct,t->c", recording, cut_too_short), [5, 13])
 assert message("tiem").endswith("did you mean time?")
 assert message(1).startswith("DimTypeError: dim must be")
 assert message(("time", "time")) == message({"time"}) == "no error"
+
+# %% [markdown]
+# ## Exercises
+#
+# **1.** The filter is cut to three seconds instead of one. What do `np.einsum` and `rd.dot` do now?
+#
+# <details markdown="1"><summary>Answer</summary>
+#
+# Both raise an error, since only an axis of size 1 is stretched. So this mistake is noticed at
+# once, unless the wrong size is 1.
+#
+# ```python
+# def raises(call):
+#     """Return whether a call raises a ValueError."""
+#     try:
+#         call()
+#     except ValueError:
+#         return True
+#     return False
+#
+#
+# assert raises(lambda: np.einsum("ct,t->c", recording, np.ones(3)))
+# assert raises(lambda: rd.dot(x, rd.NamedTensor(np.ones(3), "time")))
+# ```
+#
+# </details>
+#
+# **2.** A filter of one second is to be applied to every second. Write this as a dot that is valid.
+#
+# <details markdown="1"><summary>Answer</summary>
+#
+# Remove the dim `time` of the filter. Then `time` is only in `x`, and the dot sums over it alone.
+#
+# ```python
+# applied = rd.dot(x, short.isel(time=0), dim="time")
+# assert np.array_equal(applied.data, 0.5 * recording.sum(axis=1))
+# ```
+#
+# </details>

@@ -54,17 +54,19 @@ output.mkdir(exist_ok=True)
 low
 
 # %% [markdown]
-# A step may only attend to itself and to earlier steps, and a softmax over `time_k` turns the
-# scores into weights. Neither operation is a dot, but both use a dim by name.
+# A score is a sum over `key`, so it grows with the size of `key`. It is divided by the square
+# root of this size, so that the softmax does not become a choice of one step. A step may only
+# attend to itself and to earlier steps, and a softmax over `time_k` turns the scores into
+# weights. None of these operations is a dot, but they use dims by name.
 
 
 # %%
 def causal_softmax(scores):
-    """Return weights that are 0 for later steps and add up to 1."""
+    """Return weights of scaled scores that are 0 for later steps and add up to 1."""
     times = np.arange(sizes["time"])
     later = times[None, :] > times[:, None]
     scores = scores.transpose(..., "time", "time_k")
-    masked = np.where(later, -np.inf, scores.data)
+    masked = np.where(later, -np.inf, scores.data / np.sqrt(sizes["key"]))
     weights = np.exp(masked - masked.max(axis=-1, keepdims=True))
     return rd.NamedTensor(weights / weights.sum(axis=-1, keepdims=True), scores.dims)
 
@@ -95,7 +97,7 @@ rd.lower_dot(mixed.dims, weights["merge"].dims, dim=("head", "key"))
 
 # %%
 q, k, v = np.einsum("bte,epnd->pbtnd", x.data, weights["project"].data)
-by_letters = np.einsum("btnd,bsnd->bnts", q, k)
+by_letters = np.einsum("btnd,bsnd->bnts", q, k) / np.sqrt(sizes["key"])
 later = np.triu(np.ones((6, 6), bool), 1)
 by_letters = np.exp(np.where(later, -np.inf, by_letters))
 by_letters /= by_letters.sum(axis=-1, keepdims=True)
@@ -119,7 +121,7 @@ if find_spec("pytensor"):
     parts = px.dot(x_symbol, project, dim="embd")
     query, key, value = (parts.isel(part=part) for part in range(3))
     key, value = key.rename(time="time_k"), value.rename(time="time_k")
-    scores = px.dot(query, key, dim="key")
+    scores = px.dot(query, key, dim="key") / np.sqrt(sizes["key"])
     not_later = px.as_xtensor(~later, dims=("time", "time_k"))
     attention = px.math.softmax(px.where(not_later, scores, -np.inf), dim="time_k")
     mixed = px.dot(attention, value, dim="time_k")

@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 from doctest import ELLIPSIS, OutputChecker
+from html import unescape
 from html.parser import HTMLParser
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,6 +12,7 @@ from pkgutil import resolve_name
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from browsers import needs_browser, started_browser
 from processes import run_python
 
 ROOT = Path(__file__).parent.parent
@@ -115,7 +117,7 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     """Build the site, with warnings as errors, and read every page."""
-    folder = tmp_path_factory.mktemp("site")
+    folder = tmp_path_factory.mktemp("pages") / "site"
     command = ["-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", folder]
     # Otherwise Material for MkDocs prints a note about its own future.
     built = run_python(*command, folder=ROOT, NO_MKDOCS_2_WARNING="1")
@@ -146,6 +148,34 @@ def test_no_link_is_dead(site):
 def test_pages_load_nothing_from_the_network(site):
     loaded = re.compile(r"""(?:src=|rel="?stylesheet"? href=|@import |url\()["']?(?:https?:)?//""")
     assert not [path.name for path in site if loaded.search(path.read_text("utf-8"))]
+
+
+@needs_docs
+def test_the_home_page_says_how_to_install_and_to_check_a_working_copy(site):
+    (home,) = (path for path in site if path.name == "index.html" and path.parent.name == "site")
+    text = home.read_text("utf-8")
+    assert 'pip install "path/to/refdot[check]"' in unescape(re.sub(r"<.*?>", "", text))
+    assert '<h2 id="with-a-working-copy-of-pytensor">' in text
+
+
+@needs_docs
+@needs_browser
+def test_the_search_works_on_a_disk(site, tmp_path):
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.wait import WebDriverWait
+
+    (gallery,) = (path for path in site if path.parts[-2:] == ("examples", "index.html"))
+    with started_browser(tmp_path) as browser:
+        browser.get(gallery.as_uri())
+        box = browser.find_element(By.CSS_SELECTOR, "[data-md-component=search-query]")
+        browser.execute_script("arguments[0].focus()", box)
+        box.send_keys("cotangent")
+        links = WebDriverWait(browser, 60).until(
+            lambda _: browser.find_elements(By.CSS_SELECTOR, ".md-search-result__link")
+        )
+        found = {link.get_attribute("href") for link in links}
+        assert f"{(gallery.parents[1] / 'api.html').as_uri()}#refdot.dot_vjp" in found
+        assert browser.get_log("browser") == []
 
 
 @needs_docs

@@ -1,5 +1,7 @@
 """Each example runs in a separate process, without warnings, and its assertions hold."""
 
+import re
+import runpy
 from importlib import import_module
 from pathlib import Path
 
@@ -64,9 +66,24 @@ def test_an_example_begins_with_a_title_and_ends_with_assertions(path):
     before, *cells = path.read_text("utf-8").split("# %%")
     assert before == ""
     assert cells[0].startswith(" [markdown]\n# # ")
-    assert "assert " in cells[-1]
+    assert "assert " in [cell for cell in cells if not cell.startswith(" [markdown]")][-1]
     words = sum(len(cell.split()) for cell in cells if cell.startswith(" [markdown]"))
     assert words >= 100
+
+
+@pytest.mark.parametrize("path", EXAMPLES[:5], ids=lambda path: path.stem)
+def test_the_first_examples_have_two_exercises_whose_answers_run(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    *_, last = path.read_text("utf-8").split("# %% [markdown]\n")
+    text = "\n".join(line.removeprefix("#").removeprefix(" ") for line in last.splitlines())
+    assert text.startswith("## Exercises\n")
+    answers = re.findall(r"<summary>Answer</summary>\n(.*?)</details>", text, re.DOTALL)
+    assert len(answers) == 2
+    names = runpy.run_path(str(path))
+    for answer in answers:
+        (code,) = re.findall(r"```python\n(.*?)```", answer, re.DOTALL)
+        assert "assert" in code
+        exec(code, names)
 
 
 def test_examples_are_numbered_consecutively_from_1():

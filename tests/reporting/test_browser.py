@@ -1,12 +1,12 @@
 """The page of a report in a browser."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from browsers import needs_browser, started_browser
 
 from refdot import check
 from refdot.reporting.files import write_report
@@ -14,9 +14,6 @@ from refdot.rules import RULES
 from refdot.targets.registry import find_target
 
 ROOT = Path(__file__).parents[2]
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-CHROMIUM_ARGUMENTS = """--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run
---disable-background-networking --disable-component-update --disable-sync"""
 MODULE = '''\
 import refdot
 
@@ -45,19 +42,11 @@ def report_page(tmp_path, monkeypatch):
 @pytest.fixture
 def browser(tmp_path):
     """Start a browser with a new profile."""
-    from selenium.webdriver import Chrome, ChromeOptions
-    from selenium.webdriver.chrome.service import Service
-
-    options = ChromeOptions()
-    options.binary_location = CHROMIUM
-    for argument in (*CHROMIUM_ARGUMENTS.split(), f"--user-data-dir={tmp_path / 'profile'}"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    with Chrome(options=options, service=Service(DRIVER)) as started:
+    with started_browser(tmp_path / "profile") as started:
         yield started
 
 
-@pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="there is no chromium with its driver here")
+@needs_browser
 def test_page_fits_a_browser_and_copies_a_failing_reproducer(report_page, browser):
     from selenium.webdriver.common.by import By
     from selenium.webdriver.common.keys import Keys
