@@ -13,6 +13,7 @@ from refdot.cases.boundaries import DIM_COUNTS, dim_count_cases, static_size_cas
 from refdot.cases.case import DotCase
 from refdot.cases.kernels import KERNELS, kernel_cases_of
 from refdot.cases.operands import operand_cases
+from refdot.cases.pairs import pairwise_cases
 from refdot.cases.patterns import (
     Pattern,
     disagreeing_cases_of,
@@ -152,7 +153,7 @@ class Campaign:
         --------
         >>> from refdot.targets.registry import find_target
         >>> target = find_target("xarray")
-        >>> campaign = Campaign(Profile(5, exhaustive=1), 0, ("call",), ("stock",))
+        >>> campaign = Campaign(Profile(4, exhaustive=1), 0, ("call",), ("stock",))
         >>> whole = list(campaign.batches(target))
         >>> len(whole)
         37
@@ -241,6 +242,7 @@ class Campaign:
             *map(dim_count_cases, DIM_COUNTS),
             static_size_cases(self.seed, thorough),
             operand_cases(),
+            pairwise_cases(self.seed),
         ]
         for number, cases in enumerate(boundaries if fast else (), 1):
             progress = {"number": number, "total": len(boundaries)}
