@@ -228,10 +228,13 @@ class Campaign:
             return
         thorough = self.profile.thorough or "build" not in target.stages
         fast = [name for name in self.backends if name not in samples]
-        smoke = smoke_cases() if fast else filter(_shares_a_graph, smoke_cases())
+        smoke = [case for case in smoke_cases() if fast or _shares_a_graph(case)]
         shared = self._configurations(fast or self.backends, samples)
         yield self._batch(shared, smoke, stage="judging smoke cases")
         if self.profile.look:
+            slow = self._configurations(samples, samples) if fast else []
+            few = (case for case in smoke_cases() if _shares_a_graph(case) and _is_plain(case))
+            yield self._batch(slow, few, stage="judging smoke cases that share a graph")
             return
         kernels = self._configurations(self.backends, samples)
         for number, name in enumerate(KERNELS, 1):
@@ -372,6 +375,12 @@ def _shares_a_graph(case: DotCase) -> bool:
     """Whether several of the smoke cases, or cases of other sizes, have the graph of this one."""
     has_static = any(case.x.static + case.y.static)
     return not has_static and case.gradient_order == 0 and len(case.dims) <= _MAX_SLOW_DIMS
+
+
+def _is_plain(case: DotCase) -> bool:
+    """Whether a case has the dtype and the layouts of most cases: these decide its graph too."""
+    operands = case.x, case.y
+    return all(each.dtype == "float64" and each.layout == "c" for each in operands)
 
 
 def _rank(pattern: Pattern) -> int:

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["INTERRUPTED", "run_check", "run_merge"]
 
 INTERRUPTED = 130
-# Without `--backend`, `--quick` runs the first backends that compile fast, at most so many.
-_LOOK_BACKENDS = 2
 
 
 def run_check(arguments: argparse.Namespace) -> int:
@@ -68,7 +66,7 @@ def run_check(arguments: argparse.Namespace) -> int:
                 program_backends=arguments.backend if named or arguments.programs else (),
                 seed=arguments.seed,
                 backends=arguments.backend or _look_backends(arguments, target),
-                lowerings=arguments.lowering,
+                lowerings=arguments.lowering or _look_lowerings(arguments, target),
                 only=arguments.only,
                 shard=arguments.shard or WHOLE,
                 maxfail=arguments.maxfail,
@@ -102,9 +100,12 @@ def _named_programs(arguments: argparse.Namespace, target: Target) -> list[Progr
 def _look_backends(arguments: argparse.Namespace, target: Target) -> tuple[str, ...]:
     if not arguments.quick:
         return ()
-    backends = [b for b in target.backends() if b.default and not b.absent]
-    fast = [b.name for b in backends if not b.slow_to_compile]
-    return tuple(fast[:_LOOK_BACKENDS])
+    backends = target.backends()
+    return tuple(b.name for b in backends if b.in_look and b.default and not b.absent)
+
+
+def _look_lowerings(arguments: argparse.Namespace, target: Target) -> tuple[str, ...]:
+    return target.default_lowerings[:1] if arguments.quick else ()
 
 
 def _profile(arguments: argparse.Namespace, target: Target) -> Profile:

@@ -45,6 +45,8 @@ class Backend:
         Whether it runs only a sample of the cases.
     share : int
         How many times as large that sample is as for most backends.
+    in_look : bool
+        Whether a quick look runs it if no backend is named.
     has_own_messages : bool
         Whether its code raises errors of its own, so that a survey of messages needs it.
     unsupported : tuple of Unsupported
@@ -62,6 +64,7 @@ class Backend:
     rewrites: tuple[str, ...] = ()
     has_own_messages: bool = False
     share: int = 1
+    in_look: bool = True
 
 
 class Target(Protocol):

@@ -52,6 +52,10 @@ _UNSUPPORTED = (
 )
 
 
+# Compiled backends, the one that takes least time first.
+_CHEAP_TO_COMPILE = ("c", "numba")
+
+
 class PyTensorTarget:
     """The PyTensor that is installed, or patched, in this process."""
 
@@ -90,7 +94,9 @@ class PyTensorTarget:
 
     @cached_property
     def _backends(self) -> tuple[Backend, ...]:
-        return tuple(_backend(name, entry) for name, entry in BACKENDS.items())
+        compiled = next((name for name in _CHEAP_TO_COMPILE if not BACKENDS[name].absent), "")
+        in_look = {"python", compiled}
+        return tuple(_backend(name, entry, name in in_look) for name, entry in BACKENDS.items())
 
     def run(self, case: DotCase, backend: str, lowering: str, until: str = "run") -> Outcome:
         """Build, lower, compile and run a case, up to the stage `until`."""
@@ -129,7 +135,7 @@ class PyTensorTarget:
         return reproducer(mismatch, entry.mode, lowering, entry.blas_flags)
 
 
-def _backend(name: str, entry: PyTensorBackend) -> Backend:
+def _backend(name: str, entry: PyTensorBackend, in_look: bool) -> Backend:
     """Return a backend of the table as the protocol describes it."""
     absent = entry.absent
     return Backend(
@@ -142,6 +148,7 @@ def _backend(name: str, entry: PyTensorBackend) -> Backend:
         () if absent else rewrites(entry),
         has_own_messages=entry.links_blas,
         share=entry.share,
+        in_look=in_look,
     )
 
 
