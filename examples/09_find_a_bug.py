@@ -50,13 +50,15 @@ for x_dims, y_dims in (("ab", "bc"), ("zab", "zbc"), ("abc", "bcd")):
 #
 # For each kind of mismatch, this prints the number of cases that show it, and four lines: the
 # rule that is broken with the kind of mismatch and its stage, the smallest case, the answer of
-# the oracle, and that of `dot`. The 200 random cases are not all: others are part of every check.
+# the oracle, and that of `dot`. The 200 random cases are not all: others are part of every check. A
+# notebook also shows the report itself, as a list to unfold.
 
 # %%
 report = check.run(CallableTarget(dot, "dot"), cases=200, seed=1)
 for finding in report.findings:
     print(f"seen in {finding.count} of {report.cases} cases:")
     print(finding.mismatch)
+report
 
 # %% [markdown]
 # The bug shows in two ways. Often the sizes do not fit, and einsum rejects valid input: this is

@@ -186,7 +186,8 @@ class NamedTensor:
         )
         table = f"<table>{sizes}</table>" if sizes else ""
         dtype, values = escape(str(self.dtype)), escape(str(self.data))
-        return f"<b>NamedTensor</b> of {dtype}{table}<pre>{values}</pre>"
+        shown = f'<pre style="font-family: monospace">{values}</pre>'
+        return f"<b>NamedTensor</b> of {dtype}{table}{shown}"
 
     @classmethod
     def from_xarray(cls, array: xarray.DataArray) -> NamedTensor:

@@ -192,7 +192,7 @@ def test_examples_are_shown_with_their_output_and_pictures(site):
 
 
 @needs_docs
-def test_a_notebook_displays_tensors_lowerings_and_mismatches():
+def test_a_notebook_displays_what_has_a_picture_or_a_table():
     import nbformat
     from nbclient import NotebookClient
 
@@ -201,13 +201,19 @@ def test_a_notebook_displays_tensors_lowerings_and_mismatches():
         "rd.lower_dot(('time', 'embd'), ('embd',))",
         "from refdot import check\nfrom refdot.targets import CallableTarget\n"
         "twice = CallableTarget(lambda x, y, dim=None: rd.dot(x, rd.dot(y, y, ()), dim), 'twice')\n"
-        "check.run(twice, cases=20, only=['values']).findings[0].mismatch",
+        "report = check.run(twice, cases=20, only=['values'])\nreport.findings[0].mismatch",
+        "report",
+        "from refdot.display.explanation import explain\nexplain(rd.lower_dot('a', 'a'))",
     ]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     client = NotebookClient(notebook, kernel_name="python3", extra_arguments=["--log-level=ERROR"])
     client.execute(env=os.environ | {"PYTHONPATH": str(ROOT)})
-    tensor, lowering, mismatch = (cell.outputs[-1].data["text/html"] for cell in notebook.cells)
+    tensor, lowering, mismatch, report, explanation = (
+        cell.outputs[-1].data["text/html"] for cell in notebook.cells
+    )
     assert "<th>time</th><td>1</td>" in tensor
     assert lowering.startswith("<svg")
     assert "<th" in mismatch
     assert "<svg" in mismatch
+    assert "<details open>" in report
+    assert explanation.startswith("<pre")

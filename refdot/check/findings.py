@@ -13,6 +13,8 @@ from refdot.cases.case import DotCase
 from refdot.check.plan import PROFILES, WHOLE, Configuration, Profile, Shard
 from refdot.programs.findings import ProgramFinding
 from refdot.targets.mismatch import Mismatch
+from refdot.targets.rendering import environment
+from refdot.text import counted
 
 __all__ = ["BatchResult", "Counts", "Coverage", "Finding", "Report"]
 
@@ -192,6 +194,11 @@ class Report(Counts):
     def all_findings(self) -> list[Finding | ProgramFinding]:
         """The findings of dots, and then those of programs."""
         return [*self.findings, *self.program_findings]
+
+    def _repr_html_(self) -> str:
+        new = [finding for finding in self.all_findings if not finding.known]
+        template = environment("refdot.check").get_template("report.html.jinja")
+        return template.render(report=self, new=new, counted=counted)
 
     def collect(self, found: Iterable[Finding]) -> None:
         """Merge each finding into the one with its key.

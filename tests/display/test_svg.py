@@ -152,14 +152,17 @@ def test_html_of_a_lowering_is_its_picture():
     assert EVERY_ROLE._repr_html_() == EVERY_ROLE.to_svg()
 
 
+VALUES = '<pre style="font-family: monospace">'
+
+
 @pytest.mark.parametrize(
     ("tensor", "html"),
     [
-        (rd.NamedTensor(3, ()), "<b>NamedTensor</b> of int64<pre>3</pre>"),
+        (rd.NamedTensor(3, ()), f"<b>NamedTensor</b> of int64{VALUES}3</pre>"),
         (
             rd.NamedTensor([1.5], "<a\n>"),
             r"<b>NamedTensor</b> of float64<table><tr><th>&lt;a\n&gt;</th><td>1</td></tr></table>"
-            "<pre>[1.5]</pre>",
+            f"{VALUES}[1.5]</pre>",
         ),
     ],
     ids=["no dims", "a name to escape"],
