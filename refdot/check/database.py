@@ -29,6 +29,6 @@ def load_cases(folder: Path, target: str) -> tuple[DotCase, ...]:
     for value in sorted(DirectoryBasedExampleDatabase(folder).fetch(target.encode())):
         try:
             cases.append(case_from_json(value.decode()))
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
     return tuple(cases)

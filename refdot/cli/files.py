@@ -26,6 +26,8 @@ def usage_errors(label: object) -> Iterator[None]:
         raise UsageError(f"{label}: not a folder") from None
     except OSError as error:
         raise UsageError(f"{label}: {error.strerror}") from None
+    except RecursionError:
+        raise UsageError(f"{label}: nested too deeply") from None
     except ValueError as error:
         raise UsageError(printable(f"{label}: {error}")) from None
 

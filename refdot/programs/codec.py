@@ -39,7 +39,7 @@ class ProgramCaseRecord(Struct, forbid_unknown_fields=True):
         try:
             types = self.case.program.types  # the program is checked when it is made
         except DotError as error:
-            raise ValueError("; ".join([str(error), *error.__notes__])) from None
+            raise ValueError("; ".join([str(error), *getattr(error, "__notes__", ())])) from None
         for name, value in types.items():
             check_elements(name, value.shape)
 
