@@ -80,14 +80,15 @@ def expanded(lowering: Lowering, x: Any, y: Any, sizes: Mapping[str, Any]) -> An
     >>> expanded(low, x, y, {"a": 2, "b": 3, "c": 5}).owner.op
     Dot()
     """
+    # Backends do not agree on the dtype of a product of two dtypes (R7).
     dtype = upcast(x.dtype, y.dtype)
-    left = Operand(x, lowering.x_dims).sum(lowering.x_summed, dtype)
-    right = Operand(y, lowering.y_dims).sum(lowering.y_summed, dtype)
+    left = Operand(x.astype(dtype), lowering.x_dims).sum(lowering.x_summed)
+    right = Operand(y.astype(dtype), lowering.y_dims).sum(lowering.y_summed)
     if not lowering.contracted:
         product = elementwise_product(left, right, lowering.out_dims)
     elif lowering.batch and not (lowering.x_free or lowering.y_free):
         product = elementwise_product(left, right, left.dims)
-        product = Operand(product, left.dims).sum(lowering.contracted, dtype).tensor
+        product = Operand(product, left.dims).sum(lowering.contracted).tensor
     else:
         product = matrix_product(lowering, left, right, sizes)
     return zero_if_empty(product, [sizes[dim] for dim in lowering.x_summed + lowering.y_summed])
@@ -100,15 +101,16 @@ class Operand:
     tensor: Any
     dims: Dims
 
-    def sum(self, dims: Dims, dtype: str) -> Operand:
-        """Sum over dims in a dtype (R7). A sum of bools is `any`."""
+    def sum(self, dims: Dims) -> Operand:
+        """Sum over dims in the dtype of the tensor (R7). A sum of bools is `any`."""
         if not dims:
             return self
-        axes = [self.dims.index(dim) for dim in dims]
+        axes, dtype = [self.dims.index(dim) for dim in dims], self.tensor.dtype
         if dtype == "bool":
             total = pt.any(self.tensor, axis=axes)
         else:
-            total = pt.sum(self.tensor.astype(dtype), axis=axes, dtype=dtype)
+            # On JAX, the result has the dtype in which it was accumulated.
+            total = pt.sum(self.tensor, axis=axes, dtype=dtype, acc_dtype=dtype)
         return Operand(total, tuple(dim for dim in self.dims if dim not in dims))
 
     def aligned(self, dims: Sequence[str | None]) -> Any:
@@ -146,9 +148,8 @@ def matrix_product(
     batch = [lowering.batch] if lowering.batch else []
     x = left.grouped([*batch, x_free, contracted], sizes)
     y = right.grouped([*batch, contracted, y_free], sizes)
-    dtype = upcast(x.dtype, y.dtype)
-    if dtype in discrete_dtypes:
-        product = discrete_matmul(x.astype(dtype), y.astype(dtype))
+    if x.dtype in discrete_dtypes:
+        product = discrete_matmul(x, y)
     else:
         product = pt.matmul(x, y) if batch else pt.dot(x, y)
     return ungrouped(product, [*batch, x_free, y_free], sizes).aligned(lowering.out_dims)
@@ -157,7 +158,7 @@ def matrix_product(
 def elementwise_product(left: Operand, right: Operand, dims: Dims) -> Any:
     """Align both operands to these dims and multiply them. A product of bools is `and` (R7)."""
     x, y = left.aligned(dims), right.aligned(dims)
-    return x & y if x.dtype == y.dtype == "bool" else x * y
+    return x & y if x.dtype == "bool" else x * y
 
 
 def zero_if_empty(product: Any, summed_sizes: Sequence[Any]) -> Any:

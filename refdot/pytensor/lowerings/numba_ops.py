@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -12,24 +13,26 @@ from pytensor.link.utils import compile_function_src
 
 from refdot.pytensor.lowerings.ops import DiscreteDot, EqualSizes
 
-VERSION = 2  # of the code below: Numba's cache on disk does not notice edits
+# Of the code of `product` below: Numba's cache on disk does not notice edits.
+VERSION = 2
 
 
 @register_funcify_default_op_cache_key(EqualSizes)  # type: ignore[untyped-decorator]  # PyTensor has no types
 def funcify_equal_sizes(op: EqualSizes, **_: Any) -> tuple[Callable[..., Any], int]:
-    """Compare the sizes one after the other.
+    """Compare the sizes one after the other. Also return the version of the code for Numba's cache.
 
     The message lacks the sizes, since a function from Numba's cache on disk can only raise constant
-    messages.
+    messages. The version is that of the whole code, since the names of the dims are in no property.
     """
     comparisons = [
-        f"    if x.shape[{i}] != y.shape[{j}]:\n"
-        f"        raise ValueError({'Size of dim ' + repr(str(dim)) + ' does not match'!r})"
+        f"    if x.shape[{i}] != y.shape[{j}]:\n        raise ValueError({message!r})"
         for dim, (i, j) in zip(op.dims, op.axes, strict=True)
+        for message in [f"Size of dim '{dim}' does not match"]
     ]
     source = "\n".join(["def equal_sizes(x, y):", *comparisons, "    return x, y"])
     function = compile_function_src(source, "equal_sizes", {})
-    return numba_basic.numba_njit(function), VERSION
+    version = int(sha256(source.encode("utf-8", "backslashreplace")).hexdigest(), 16)
+    return numba_basic.numba_njit(function), version
 
 
 @register_funcify_default_op_cache_key(DiscreteDot)  # type: ignore[untyped-decorator]  # as above

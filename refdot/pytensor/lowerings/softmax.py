@@ -2,7 +2,8 @@
 
 PyTensor recognizes exp(x) / exp(x).sum(dim) as a softmax, but no longer if a rewrite moves a
 transposition from the quotient to the numerator. The quotient then overflows if x exceeds some 700.
-docs/upstream/pull-request.md has the details.
+docs/upstream/pull-request.md has the details. The softmax of PyTensor raises if x is empty, since
+nothing has no maximum; here the maximum of nothing is -inf.
 """
 
 from __future__ import annotations
@@ -10,9 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import pytensor.scalar as ps
 import pytensor.tensor as pt
 from pytensor.gradient import disconnected_grad
+from pytensor.tensor.math import FixedOpCAReduce, Max
+from pytensor.tensor.special import Softmax
 from pytensor.xtensor.basic import tensor_from_xtensor, xtensor_from_tensor
 from pytensor.xtensor.reduction import XReduce
 from pytensor.xtensor.vectorization import XElemwise
@@ -50,9 +54,28 @@ def stable_softmax(tensor: Any, axes: Sequence[int]) -> Any:
     """Subtract the maximum first, which does not change the result."""
     if FusibleSymbolicOp is not None:
         # PyTensor would recognize the quotient below, and subtract the maximum once more.
-        return pt.special.softmax(tensor, axis=tuple(axes))
+        return SoftmaxOfAnySize(axis=tuple(axes))(tensor)
     # Here PyTensor's own is an `OpFromGraph` to the end, and the time that `ShapeFeature` spends on
     # these grows steeply with their number.
-    largest = disconnected_grad(pt.max(tensor, axis=axes, keepdims=True))
+    largest = disconnected_grad(pt.expand_dims(MaxOfAnySize(axis=tuple(axes))(tensor), axes))
     powers = pt.exp(tensor - largest)
     return powers / powers.sum(axis=axes, keepdims=True)
+
+
+class SoftmaxOfAnySize(Softmax):  # type: ignore[misc]  # PyTensor has no types
+    """PyTensor's softmax, but also of nothing."""
+
+    def build_inner_graph(self, x: Any) -> list[Any]:
+        """Return the softmax, which later becomes a part of the graph."""
+        powers = pt.exp(x - pt.max(x, axis=self.axis, keepdims=True, initial=-np.inf))
+        return [powers / powers.sum(axis=self.axis, keepdims=True)]
+
+
+class MaxOfAnySize(Max):  # type: ignore[misc]  # as above
+    """PyTensor's maximum, but -inf of nothing, for versions whose `max` has no `initial`."""
+
+    _c_all = FixedOpCAReduce._c_all  # without the check that `Max` adds
+
+    def perform(self, node: Any, inputs: Sequence[Any], outputs: Sequence[Any]) -> None:
+        """Use NumPy's maximum."""
+        outputs[0][0] = np.asarray(np.max(inputs[0], axis=self.axis, initial=-np.inf))

@@ -26,16 +26,22 @@ def unlowered_nodes(outputs: Sequence[Any], where: str, inner_graphs: bool) -> t
         for op in with_inner_operations(variable.owner.op if variable.owner else None):
             if isinstance(op, XOp | XTypeCastOp):
                 found.add(f"the xtensor op {type(op).__name__} is left in {where}")
-            # A softmax, or elementwise operations that were fused, are classes of PyTensor for
-            # which backends have code. They are inner graphs too, but not those of a dot.
-            is_of_pytensor = type(op).__module__.startswith("pytensor.")
-            is_of_dot = type(op) in {OpFromGraph, Einsum} or not is_of_pytensor
-            if isinstance(op, OpFromGraph) and is_of_dot and not inner_graphs:
+            if is_inner_graph(op) and not inner_graphs:
                 found.add(f"the inner graph of {type(op).__name__} is left in {where}")
             if (graph := getattr(op, "fgraph", None)) is not None:
                 inside = f"an inner graph of {where}"
                 found.update(unlowered_nodes(graph.outputs, inside, inner_graphs))
     return tuple(sorted(found))
+
+
+def is_inner_graph(op: Any) -> bool:
+    """Return whether an operation is an inner graph that may be that of a dot.
+
+    A softmax, or elementwise operations that were fused, are inner graphs too; but these are
+    classes of PyTensor for which backends have code.
+    """
+    bases = (base for base in type(op).__mro__ if base.__module__.startswith("pytensor."))
+    return next(bases, None) in {OpFromGraph, Einsum}
 
 
 def with_inner_operations(op: Any) -> Iterator[Any]:
