@@ -1,4 +1,4 @@
-"""The edit of PyTensor in docs/upstream: it applies, and the edited PyTensor works as claimed."""
+"""The edits of PyTensor in docs/upstream: they apply, and the edited PyTensor works as claimed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from processes import run_python
 
 ROOT = Path(__file__).parent.parent
-SCRIPT = ROOT / "docs" / "upstream" / "apply.py"
+UPSTREAM = ROOT / "docs" / "upstream"
 NEW = (
     "xtensor/rewriting/contraction.py",
     "xtensor/rewriting/ops.py",
@@ -25,6 +25,22 @@ CHANGED = (
     "link/numba/dispatch/__init__.py",
     "link/jax/dispatch/__init__.py",
 )
+
+SIZES = """
+import pytest
+from pytensor.xtensor import dot, xtensor
+
+x, y = xtensor("x", dims=("a", "b"), shape=(2, None)), xtensor("y", dims=("a", "b"))
+assert dot(x, y, dim="b").type.shape == dot(y, x, dim="b").type.shape == (2,)
+assert dot(x, y, dim=...).type.shape == ()
+z = xtensor("z", dims=("c", "a"), shape=(4, 3))
+assert dot(y, z).type.dims == ("b", "c")
+with pytest.raises(ValueError, match="^Dimension a has conflicting shapes$"):
+    dot(x, z, dim="b")
+with pytest.raises(ValueError, match="^Size of dim 'a' does not match$"):
+    dot(x, z)
+"""
+
 
 SOFTMAX = """
 import sys
@@ -80,17 +96,43 @@ assert performed(f"{letters},{letters}->{letters}", x, x).shape == x.shape
 """
 
 
+def copy_of_pytensor(folder: Path) -> Path:
+    """Copy the installed PyTensor into a folder, and return the package."""
+    installed, package = Path(pytensor.__file__).parent, folder / "pytensor"
+    shutil.copytree(installed, package, ignore=shutil.ignore_patterns("__pycache__"))
+    return package
+
+
 @pytest.fixture(scope="module")
 def edited(tmp_path_factory) -> Path:
-    """Return the folder of a copy of PyTensor with the edit."""
+    """Return the folder of a copy of PyTensor with the contraction."""
     folder = tmp_path_factory.mktemp("edited")
-    package = folder / "pytensor"
-    installed = Path(pytensor.__file__).parent
-    shutil.copytree(installed, package, ignore=shutil.ignore_patterns("__pycache__"))
+    package = copy_of_pytensor(folder)
     assert not any((package / path).exists() for path in NEW)
-    written = runpy.run_path(str(SCRIPT))["apply"](package)
+    written = runpy.run_path(str(UPSTREAM / "apply_contraction.py"))["apply"](package)
     assert {path.relative_to(package).as_posix() for path in written} == {*NEW, *CHANGED}
     return folder
+
+
+def test_the_edited_dot_declares_each_size_that_an_operand_knows(tmp_path):
+    package = copy_of_pytensor(tmp_path)
+    apply_sizes = runpy.run_path(str(UPSTREAM / "apply_sizes.py"))["apply"]
+    assert apply_sizes(package) == [package / "xtensor" / "math.py"]
+    ran = run_python("-c", SIZES, folder=tmp_path)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    with pytest.raises(SystemExit, match="has not exactly one passage"):
+        apply_sizes(package)
+
+
+def test_scripts_of_defects_fail_while_the_defects_are_there(tmp_path):
+    text = (UPSTREAM / "defects.md").read_text("utf-8")
+    scripts = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert len(scripts) == text.count("\n## ")
+    for script in scripts:
+        ran = run_python("-c", script, folder=tmp_path)
+        last = ran.stderr.splitlines()[-1]
+        assert ran.returncode == 1
+        assert last == "AssertionError" or last.startswith("TypeError: The type of the replacement")
 
 
 def test_the_edited_files_do_not_mention_refdot(edited):
@@ -138,9 +180,13 @@ def test_all_mismatches_of_the_edited_dot_come_before_the_lowering(edited, tmp_p
     assert [signature for signature in found if not any(text in signature for text in known)] == []
 
 
-def test_a_wrong_argument_prints_the_usage():
-    ran = run_python(SCRIPT, "nowhere")
+@pytest.mark.parametrize(
+    ("script", "contains"),
+    [("apply_contraction.py", "xtensor/rewriting"), ("apply_sizes.py", "xtensor/math.py")],
+)
+def test_a_wrong_argument_prints_the_usage(script, contains):
+    ran = run_python(UPSTREAM / script, "nowhere")
     assert ran.returncode == 1
     assert ran.stderr == (
-        "usage: apply.py path/to/pytensor, the folder that contains xtensor/rewriting\n"
+        f"usage: {script} path/to/pytensor, the folder that contains {contains}\n"
     )

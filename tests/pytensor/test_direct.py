@@ -254,6 +254,19 @@ def test_an_empty_sum_times_a_nonfinite_number_is_0(value, static):
     assert function(np.zeros((0, 0)), np.full(2, value))[0].tolist() == [0.0, 0.0]
 
 
+def test_a_sum_over_256_terms_on_jax_is_not_empty():
+    pytest.importorskip("jax")
+    x, y = pt.vector("x"), pt.vector("y")
+    with use_lowering("direct"):
+        out = xtensor_dot(as_xtensor(x, dims=("a",)), as_xtensor(y, dims=("b",)), dim="a").values
+        try:
+            function = compiled([x, y], out, get_mode("JAX"))
+        except ImportError as error:  # the installed JAX is too new for this PyTensor
+            pytest.skip(str(error))
+    for size in (0, 255, 256, 2**16):
+        assert function(np.ones(size), np.ones(1)).tolist() == [size]
+
+
 def test_dots_of_many_dims():
     for count in (27, 60):
         names = tuple(f"d{n}" for n in range(count))

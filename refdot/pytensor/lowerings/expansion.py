@@ -167,7 +167,9 @@ def zero_if_empty(product: Any, summed_sizes: Sequence[Any]) -> Any:
         isinstance(size, int) and size > 0 for size in summed_sizes
     ):
         return product
-    return pt.switch(pt.eq(total_size(summed_sizes), 0), np.zeros((), product.dtype), product)
+    # A plain 0 would be an int8, to which JAX converts the size before it compares them.
+    is_empty = pt.eq(total_size(summed_sizes), np.int64(0))
+    return pt.switch(is_empty, np.zeros((), product.dtype), product)
 
 
 def total_size(sizes: Iterable[Any]) -> Any:

@@ -2,7 +2,7 @@
 
 PyTensor recognizes exp(x) / exp(x).sum(dim) as a softmax, but no longer if a rewrite moves a
 transposition from the quotient to the numerator. The quotient then overflows if x exceeds some 700.
-docs/upstream/pull-request.md has the details. The softmax of PyTensor raises if x is empty, since
+docs/upstream/contraction.md has the details. The softmax of PyTensor raises if x is empty, since
 nothing has no maximum; here the maximum of nothing is -inf.
 """
 

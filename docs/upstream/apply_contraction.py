@@ -1,6 +1,6 @@
-"""Apply the edit that pull-request.md proposes to a copy of PyTensor's sources.
+"""Apply the edit that contraction.md proposes to a copy of PyTensor's sources.
 
-    python docs/upstream/apply.py path/to/pytensor
+    python docs/upstream/apply_contraction.py path/to/pytensor
 
 `path/to/pytensor` is the package, the folder that contains `xtensor/`. The code comes from refdot's
 own modules, so refdot tests the same code. The edited PyTensor does not need refdot.
@@ -16,9 +16,10 @@ from __future__ import annotations
 import inspect
 import re
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+from pytensor.graph.rewriting.basic import NodeRewriter
 
 from refdot import lowering
 from refdot.pytensor.lowerings import (
@@ -37,10 +38,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 import pytensor.scalar as ps
 import pytensor.tensor as pt
 from pytensor.gradient import disconnected_grad
 from pytensor.graph import node_rewriter
+from pytensor.tensor.math import FixedOpCAReduce, Max
+from pytensor.tensor.special import Softmax
 from pytensor.xtensor.basic import tensor_from_xtensor, xtensor_from_tensor
 from pytensor.xtensor.math import Dot
 from pytensor.xtensor.reduction import XReduce
@@ -219,9 +224,8 @@ def without_examples(text: str) -> str:
 
 def lowering_module() -> str:
     """Return the lowerings of dot and softmax."""
-    return module(
-        LOWERING, direct.with_equal_sizes, softmax.softmax_replacement, softmax.stable_softmax
-    )
+    parts = [each for each in definitions_of(softmax) if each.__name__ not in softmax.__all__]
+    return module(LOWERING, direct.with_equal_sizes, *parts)
 
 
 def contraction_module() -> str:
@@ -229,20 +233,20 @@ def contraction_module() -> str:
     head = CONTRACTION.replace("{max_factors}", str(expansion.MAX_FACTORS))
     parts = (
         lowering.symbols,
-        contraction.Contraction,
-        *functions_of(contraction),
-        expansion.Operand,
-        *functions_of(expansion),
+        *definitions_of(contraction),
+        *definitions_of(expansion),
     )
     register = next(line for line in source(expansion).split("\n") if line.startswith("optdb."))
     head = head.replace("{position}", str(expansion.POSITION))
     return module(head, *parts) + f"\n\n{register}\n"
 
 
-def functions_of(of: Any) -> Iterable[Any]:
-    """Return the functions that a module defines, in order; a rewriter is its function."""
-    found = (getattr(value, "fn", value) for value in vars(of).values())
-    return [each for each in found if inspect.isfunction(each) and each.__module__ == of.__name__]
+def definitions_of(of: Any) -> list[Any]:
+    """Return the functions and classes that a module defines, in order."""
+    own = [each for each in vars(of).values() if getattr(each, "__module__", "") == of.__name__]
+    functions = [each.fn for each in vars(of).values() if isinstance(each, NodeRewriter)]
+    parts = functions + [each for each in own if inspect.isfunction(each) or inspect.isclass(each)]
+    return sorted(parts, key=lambda part: inspect.getsourcelines(part)[1])
 
 
 def dispatch_module(backend: str) -> str:
@@ -262,6 +266,7 @@ def without_rules(text: str) -> str:
 
 if __name__ == "__main__":
     if len(sys.argv) != 2 or not (Path(sys.argv[1]) / "xtensor" / "rewriting").is_dir():
-        sys.exit("usage: apply.py path/to/pytensor, the folder that contains xtensor/rewriting")
+        name = Path(__file__).name
+        sys.exit(f"usage: {name} path/to/pytensor, the folder that contains xtensor/rewriting")
     for file in apply(Path(sys.argv[1])):
         print(file)
