@@ -13,6 +13,7 @@ from refdot.check.database import load_cases, save_case
 from refdot.check.findings import Coverage, Finding, Report
 from refdot.check.plan import PROFILES, WHOLE, Batch, Campaign, Profile, Shard, pattern_counts
 from refdot.check.pool import ProcessDied, run_tasks
+from refdot.check.replays import deviations_that_are_gone, with_other_backends
 from refdot.programs.case import ProgramCase
 from refdot.programs.findings import ProgramFinding
 from refdot.targets.environment import environment_of
@@ -159,6 +160,12 @@ def run(
         report.interrupted = True
     report.seconds = time.monotonic() - started
     report = confirmations.report()
+    is_complete = not (report.interrupted or report.stopped or profile.look)
+    if is_complete and campaign.profile.fixed:
+        report.findings = with_other_backends(report, target)
+        if shard == WHOLE and not only:
+            report.gone = list(deviations_that_are_gone(report, target))
+        report.seconds = time.monotonic() - started
     if database is not None:
         for found in report.findings:
             save_case(database, target.name, found.mismatch.case)

@@ -37,6 +37,8 @@ class Finding:
         Number of occurrences, over all cases and configurations.
     known : str, optional
         The id of its known deviation; None if it is new.
+    also_on : list of str
+        Other backends on which its case, replayed at the end of the run, has the mismatch too.
     """
 
     mismatch: Mismatch
@@ -45,6 +47,7 @@ class Finding:
     lowerings: list[str] = field(default_factory=list)
     count: int = 1
     known: str | None = None
+    also_on: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.backends = self.backends or [self.configuration.backend]
@@ -167,6 +170,8 @@ class Report(Counts):
         Of programs, new ones first.
     interrupted : bool
         Whether the user ended the run.
+    gone : list of str
+        The ids of known deviations that the target does not have any more.
     stopped : bool
         Whether it ended at the number of new mismatches that the user asked for.
     """
@@ -189,6 +194,7 @@ class Report(Counts):
     program_findings: list[ProgramFinding] = field(default_factory=list)
     interrupted: bool = False
     stopped: bool = False
+    gone: list[str] = field(default_factory=list)
 
     @property
     def all_findings(self) -> list[Finding | ProgramFinding]:

@@ -59,6 +59,7 @@ def merge_reports(reports: Sequence[Report]) -> Report:
         whole.add(shard)
         whole.seconds += shard.seconds
         whole.interrupted |= shard.interrupted
+        whole.stopped |= shard.stopped
     for shard in (first, *others):
         whole.collect(replace(finding) for finding in shard.findings)
     whole.environment = _joined(report.environment for report in (first, *others))

@@ -91,6 +91,7 @@ class _FindingRecord(_Record):
     order: Annotated[int, Meta(ge=0, le=2)]
     operand: Annotated[str, _one_of(("", "x", "y"))]
     reproducer: str
+    also_on: list[str] = []
 
     @property
     def mismatch(self) -> _FindingRecord:
@@ -153,6 +154,7 @@ class _ReportRecord(_Record):
     other_backends: list[str] = []
     other_lowerings: list[str] = []
     stopped: bool = False
+    gone: list[str] = []
     programs: _Count = 0
     program_records: list[_ProgramFindingRecord] = field(name="program_mismatches", default=[])
 

@@ -35,6 +35,7 @@ class Entry:
     count: int
     known: str | None
     script: str
+    also_on: tuple[str, ...] = ()
 
     @property
     def key(self) -> tuple[str, str | None]:
@@ -44,7 +45,8 @@ class Entry:
     @property
     def where(self) -> str:
         """The backends and the lowerings that show it."""
-        return f"{', '.join(self.backends)}; {', '.join(self.lowerings)}"
+        also = f" (also on {', '.join(self.also_on)})" if self.also_on else ""
+        return f"{', '.join(self.backends)}{also}; {', '.join(self.lowerings)}"
 
     @property
     def times(self) -> str:
@@ -78,6 +80,7 @@ def entry_of(finding: Finding | ProgramFinding) -> Entry:
         finding.count,
         finding.known,
         script,
+        () if isinstance(finding, ProgramFinding) else tuple(finding.also_on),
     )
 
 

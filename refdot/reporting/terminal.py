@@ -72,7 +72,7 @@ def print_report(
         print_lines(_run_lines(report), console)
     style = "bold red" if comparison.count("new") or report.lost else "bold green"
     print_lines([(verdict(report, comparison), style)], console)
-    print_lines(((line, "") for line in _change_lines(comparison)), console)
+    print_lines(((line, "") for line in _change_lines(report, comparison)), console)
     if left_out := not_tried(report):
         print_lines([(left_out, "")], console)
 
@@ -161,8 +161,10 @@ def verdict(report: Report, comparison: Comparison) -> str:
     return f"{count} distinct {mismatches}: {', '.join(states)}"
 
 
-def _change_lines(comparison: Comparison) -> Iterator[str]:
+def _change_lines(report: Report, comparison: Comparison) -> Iterator[str]:
     """Yield what is not there any more, and why the baseline may have judged other cases."""
+    for name in report.gone:
+        yield f"known, but not there any more: {name}"
     for signature in comparison.fixed:
         yield f"fixed: {signature}"
     for expectation in comparison.unseen:

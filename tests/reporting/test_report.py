@@ -146,12 +146,14 @@ def test_json_has_exactly_these_fields():
                 "order": 0,
                 "operand": "",
                 "reproducer": reproducer_name(report_of(WRONG_DIMS).findings[0]),
+                "also_on": [],
             }
         ],
         "environment": {"numpy": "2.5", "BLAS": "none"},
         "other_backends": ["mlx"],
         "other_lowerings": ["direct"],
         "stopped": False,
+        "gone": [],
         "programs": 0,
         "program_mismatches": [],
     }
@@ -165,7 +167,7 @@ def test_json_is_equal_after_reading():
 
 NEWER = (
     *("environment", "other_backends", "other_lowerings"),
-    *("stopped", "programs", "program_mismatches"),
+    *("stopped", "gone", "programs", "program_mismatches"),
 )
 
 
@@ -426,6 +428,14 @@ def test_known_deviations_are_named_and_counted_separately():
     assert lines[6] == "known: dims-of-y-first, 3 times on c, py"
     assert lines[-2] == "2 distinct mismatches: 1 new, 1 known"
     assert report_to_json(report)["mismatches"][0]["known"] == "dims-of-y-first"
+
+
+def test_what_is_gone_and_what_other_backends_show_is_printed():
+    report = report_of(WRONG_DIMS, gone=["dims-of-y-first"])
+    report.findings[0].also_on = ["numba", "jax"]
+    lines = printed(report).splitlines()
+    assert lines[4] == "   seen 3 times on c, py (also on numba, jax); stock, inlined; NEW"
+    assert lines[-2] == "known, but not there any more: dims-of-y-first"
 
 
 def test_long_lines_are_shortened_in_the_middle():
