@@ -77,6 +77,11 @@ def test_the_second_gradient_of_a_softmax_is_a_wrong_number_from_177_on():
     assert {cause for _, cause in found} == {"softmax-overflows"}
 
 
+def test_a_dot_of_a_program_is_explained_although_it_does_not_accept_the_layout_alone():
+    case = case_of("x: int64 unaligned(a: 2, b: 3?); y = dot(x, x, dim='b'); return y")
+    assert {cause for _, cause in causes(case, "stock", "numba")} == {"integer-batches-in-numba"}
+
+
 class Impostor(NamedTuple):
     """A mistake in an operation that looks like a known deviation."""
 

@@ -8,13 +8,14 @@ program, so that any other mismatch of that program is still new.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from inspect import cleandoc
 from typing import Any
 
 import numpy as np
 from packaging.specifiers import SpecifierSet
 
-from refdot.cases.case import REGIMES, DimArgument, DotCase
+from refdot.cases.case import REGIMES, DimArgument, DotCase, Operand
 from refdot.judging.comparison import every_mismatch
 from refdot.judging.fingerprints import fingerprint
 from refdot.programs.case import ProgramCase
@@ -33,6 +34,7 @@ from refdot.pytensor.programs.alternatives import (
     with_integer_powers,
     with_lost_tangents,
 )
+from refdot.pytensor.programs.graph import NOT_ACCEPTED
 from refdot.pytensor.programs.judge import judge_program
 from refdot.pytensor.target import PyTensorTarget
 from refdot.targets.mismatch import Mismatch
@@ -355,11 +357,16 @@ def _is_same(difference: Difference, name: str, mismatch: Mismatch) -> bool:
     return mismatch.stage == raised.stage and mismatch.detail.endswith(message)
 
 
+def _accepted(operand: Operand) -> Operand:
+    """Return the operand as the program passes it to PyTensor."""
+    return replace(operand, layout="c") if operand.layout in NOT_ACCEPTED else operand
+
+
 def _dots(case: ProgramCase) -> Iterator[tuple[str, DotCase]]:
     """Yield each dot of a program with its name, as a case of its own."""
     for step in case.program.steps:
         if step.operation == "dot":
-            x, y = (case.program.types[name] for name in step.arguments)
+            x, y = (_accepted(case.program.types[name]) for name in step.arguments)
             dot = DotCase(
                 x,
                 y,

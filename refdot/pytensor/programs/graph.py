@@ -23,6 +23,7 @@ from refdot.pytensor.target.graph import is_input, variable_of
 from refdot.tensor import Array
 
 __all__ = [
+    "NOT_ACCEPTED",
     "Derivative",
     "ProgramGraph",
     "build",
@@ -31,6 +32,9 @@ __all__ = [
     "lower",
     "readable",
 ]
+
+# Layouts that PyTensor does not accept: such operands of programs are copied.
+NOT_ACCEPTED = ("unaligned", "byte-swapped")
 
 
 def _scalar(number: float, dtype: str) -> Any:

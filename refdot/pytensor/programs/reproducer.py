@@ -23,6 +23,7 @@ from refdot.programs.judgement import Difference
 from refdot.programs.operations import OPERATIONS
 from refdot.programs.program import Program, Step
 from refdot.pytensor.programs.answers import answers_of, estimates_of
+from refdot.pytensor.programs.graph import NOT_ACCEPTED
 from refdot.pytensor.target.backends import BACKENDS
 from refdot.pytensor.target.scripts import (
     complete_script,
@@ -36,9 +37,6 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 __all__ = ["program_reproducer"]
-
-# PyTensor does not accept these, so the script has the array in C order.
-_NOT_ACCEPTED = ("unaligned", "byte-swapped")
 
 
 def program_reproducer(seen: Observation) -> str:
@@ -76,7 +74,7 @@ def _entries(names: Iterable[str], mapping: str) -> str:
 def _layout(operand: Operand) -> str:
     """Return the name of the function that gives an input its layout; empty for C order."""
     function = layout_function(operand.layout)
-    return function.__name__ if function and operand.layout not in _NOT_ACCEPTED else ""
+    return function.__name__ if function and operand.layout not in NOT_ACCEPTED else ""
 
 
 def _python_name(name: str) -> str:
