@@ -195,7 +195,10 @@ class NamedTensor:
         import xarray
 
         if not isinstance(array, xarray.DataArray):
-            raise TypeError(f"from_xarray takes a DataArray, got {type(array).__name__}")
+            hint = "write NamedTensor(array, dims) for an array"
+            if isinstance(array, xarray.Dataset):
+                hint = "take one of its variables, such as dataset['name']"
+            raise TypeError(f"from_xarray takes a DataArray, got {type(array).__name__}; {hint}")
         return cls(array.values, array.dims)
 
     def to_xarray(self) -> xarray.DataArray:

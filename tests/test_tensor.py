@@ -319,14 +319,18 @@ def test_from_xarray_ignores_coordinates():
     assert NamedTensor.from_xarray(xarray.DataArray(5)) == NamedTensor(5, ())
 
 
-@pytest.mark.parametrize(
-    ("wrong", "name"),
-    [(NUMBERS, "ndarray"), (xarray.Dataset(), "Dataset"), (NamedTensor(1, ()), "NamedTensor")],
-)
-def test_from_xarray_rejects_what_is_not_a_dataarray(wrong, name):
+WRONG_ARRAYS = {
+    "ndarray": (NUMBERS, "write NamedTensor(array, dims) for an array"),
+    "Dataset": (xarray.Dataset(), "take one of its variables, such as dataset['name']"),
+    "NamedTensor": (NamedTensor(1, ()), "write NamedTensor(array, dims) for an array"),
+}
+
+
+@pytest.mark.parametrize(("name", "wrong", "hint"), [(k, *v) for k, v in WRONG_ARRAYS.items()])
+def test_from_xarray_rejects_what_is_not_a_dataarray(name, wrong, hint):
     with pytest.raises(TypeError) as info:
         NamedTensor.from_xarray(wrong)
-    assert str(info.value) == f"from_xarray takes a DataArray, got {name}"
+    assert str(info.value) == f"from_xarray takes a DataArray, got {name}; {hint}"
 
 
 def test_a_masked_array_is_rejected():

@@ -103,12 +103,14 @@ def check_choices(option: str, names: Iterable[str], choices: Iterable[str]) -> 
             raise UsageError(f"{option} {name}: choose from {shown}{_hint(name, accepted)}")
 
 
-def read_dim(text: str | None) -> Any:
-    """Read the `dim` argument: names separated by commas or spaces, or `...`."""
+def read_dim(text: str | None, dims: Iterable[str] = ()) -> Any:
+    """Read the `dim` argument: names separated by commas or spaces, one of `dims`, or `...`."""
     if text is None:
         return None
     if text.strip() == "...":
         return ...
+    if text in dims:  # it may have spaces
+        return text
     try:
         return read_names(text)
     except ValueError as error:
@@ -134,15 +136,14 @@ def read_sizes(text: str, lowering: Lowering) -> dict[str, int]:
 
 
 def _names_and_sizes(text: str) -> Iterator[tuple[str, int]]:
-    words = [word.name for word in split_words(text, ",=") if word.name != ","]
+    words = [word for word in split_words(text, ",=") if word.name != ","]
     while words:
-        name, *equals_and_size = words[:3]
-        words = words[3:]
-        match equals_and_size:
-            case ["=", size] if name != "=" and size.isdecimal():
+        part, words = words[:3], words[3:]
+        match [word.name for word in part]:
+            case [name, "=", size] if name != "=" and size.isdecimal():
                 yield name, int(size)
             case _:
+                shown = text[part[0].start : part[-1].end]
                 raise UsageError(
-                    "--sizes takes name=size separated by commas or spaces, "
-                    f"not {''.join([name, *equals_and_size])!r}"
+                    f"--sizes takes name=size separated by commas or spaces, not {shown!r}"
                 )

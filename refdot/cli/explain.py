@@ -53,7 +53,7 @@ def _explain_dot(operands: str, arguments: argparse.Namespace) -> None:
     texts = {"operands": operands, "--dim": arguments.dim or "", "--sizes": arguments.sizes}
     try:
         x_dims, y_dims = parse_operands(operands)
-        lowering = lower_dot(x_dims, y_dims, read_dim(arguments.dim))
+        lowering = lower_dot(x_dims, y_dims, read_dim(arguments.dim, x_dims + y_dims))
         sizes = read_sizes(arguments.sizes, lowering)
     except DotError as error:
         raise UsageError(message_with_underline(error, texts)) from None

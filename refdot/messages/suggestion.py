@@ -3,7 +3,7 @@
 A fragment is a run of whole words of a message that no other error contains, none with a size or
 another part that varies between cases (a number, an array or an address). If possible, it has three
 words or more, and no name of a dim. Choosing the fragments that cover all messages in the shortest
-pattern is a minimal set cover, which is solved exactly.
+pattern is a minimal set cover, which is solved exactly unless there are very many choices.
 
 A suggestion is correct for one survey: other backends or versions may have other messages.
 """
@@ -11,7 +11,8 @@ A suggestion is correct for one survey: other backends or versions may have othe
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from itertools import groupby
+from itertools import count, groupby
+from typing import TypeAlias
 
 from refdot.judging.fingerprints import PLACEHOLDER, without_sizes
 from refdot.messages.scenarios import check_scenarios
@@ -22,6 +23,9 @@ __all__ = ["split_by_scenario", "suggest_pattern"]
 _MIN_WORDS = 3
 # A long message, such as a printed graph, has too many longer runs.
 _MAX_WORDS = 12
+# A second of work. PyTensor's messages take a few hundred.
+_MAX_CHOICES = 100_000
+_Covers: TypeAlias = dict[frozenset[str], str]  # the shortest fragment in all of some texts
 
 
 def split_by_scenario(
@@ -129,7 +133,8 @@ def escaped(fragment: str) -> str:
 def shortest_cover(covers: Mapping[str, frozenset[str]], wanted: frozenset[str]) -> tuple[str, ...]:
     """Return the fragments that cover all wanted texts in the shortest pattern.
 
-    `covers` has for each fragment the texts that contain it.
+    `covers` has for each fragment the texts that contain it. If there are too many choices to try,
+    the pattern is short, but another one may be shorter.
 
     Examples
     --------
@@ -137,21 +142,52 @@ def shortest_cover(covers: Mapping[str, frozenset[str]], wanted: frozenset[str])
     >>> shortest_cover(covers, frozenset("abc"))
     ('of a', 'of b')
     """
-    shortest: dict[frozenset[str], str] = {}
+    shortest: _Covers = {}
     for fragment in sorted(covers, key=lambda fragment: (len(escaped(fragment)), fragment)):
         shortest.setdefault(covers[fragment], fragment)
+    try:
+        return _exact_cover(shortest, wanted)
+    except _TooManyChoicesError:
+        return _greedy_cover(shortest, wanted)
+
+
+class _TooManyChoicesError(Exception):
+    """There are more choices than `_MAX_CHOICES`."""
+
+
+def _exact_cover(shortest: _Covers, wanted: frozenset[str]) -> tuple[str, ...]:
+    containing = {
+        text: [(covered, fragment) for covered, fragment in shortest.items() if text in covered]
+        for text in wanted
+    }
+    choices = count(1)
 
     @cache
     def cheapest(uncovered: frozenset[str]) -> tuple[int, tuple[str, ...]]:
         if not uncovered:
             return 0, ()
         # Some fragment has to cover the first uncovered text: try all that do.
-        first = min(uncovered)
         costs = []
-        for covered, fragment in shortest.items():
-            if first in covered:
-                cost, rest = cheapest(uncovered - covered)
-                costs.append((cost + len(escaped(fragment)) + len("|"), (fragment, *rest)))
+        for covered, fragment in containing[min(uncovered)]:
+            if next(choices) > _MAX_CHOICES:
+                raise _TooManyChoicesError
+            cost, rest = cheapest(uncovered - covered)
+            costs.append((cost + len(escaped(fragment)) + len("|"), (fragment, *rest)))
         return min(costs)
 
     return tuple(sorted(cheapest(wanted)[1]))
+
+
+def _greedy_cover(
+    shortest: Mapping[frozenset[str], str], wanted: frozenset[str]
+) -> tuple[str, ...]:
+    """Take the fragment with the fewest characters for each text that it adds, again and again."""
+    chosen: list[str] = []
+    while wanted:
+        useful = ((covered, text) for covered, text in shortest.items() if covered & wanted)
+        covered, fragment = min(
+            useful, key=lambda each: (len(escaped(each[1])) / len(each[0] & wanted), each[1])
+        )
+        chosen.append(fragment)
+        wanted = wanted - covered
+    return tuple(sorted(chosen))

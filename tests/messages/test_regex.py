@@ -4,6 +4,7 @@ import re
 import signal
 import subprocess
 from itertools import chain, combinations
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -470,6 +471,16 @@ def test_cover_is_the_shortest_of_all(covers):
     ]
     assert frozenset(chain.from_iterable(covers[fragment] for fragment in chosen)) == wanted
     assert len("|".join(chosen)) == min(covering)
+
+
+def test_a_cover_of_very_many_choices_is_found_without_trying_them_all(monkeypatch):
+    monkeypatch.setattr("refdot.messages.suggestion._MAX_CHOICES", 2000)
+    texts = [f"text{number}" for number in range(60)]
+    random = Random(0)
+    covers = {f"f{number:04}": frozenset(random.sample(texts, 4)) for number in range(2000)}
+    chosen = shortest_cover(covers, frozenset(texts))
+    assert frozenset(texts) == frozenset().union(*(covers[fragment] for fragment in chosen))
+    assert 15 <= len(chosen) <= 25
 
 
 @pytest.mark.parametrize(
