@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from refdot.lowering import Dims, Lowering, lower
+from refdot.lowering import EINSUM_SYMBOLS, Dims, Lowering, lower
 from refdot.tensor import Array
 
 __all__ = ["Reading", "evaluate", "reading", "silently"]
@@ -155,7 +155,7 @@ def elementwise(lowering: Lowering, sizes: _Sizes) -> Reading:
 
 
 def matrix_product(lowering: Lowering, sizes: _Sizes, multiply: Reading) -> Reading:
-    """Multiply operands as matrices, or batches of them: merge the dims of each role into one."""
+    """Multiply operands as matrices, or batches of them: merge the dims of each other role."""
 
     def matrices(dims: Dims, *groups: Dims) -> _View:
         axes = [dims.index(dim) for group in groups for dim in group]
@@ -163,7 +163,7 @@ def matrix_product(lowering: Lowering, sizes: _Sizes, multiply: Reading) -> Read
         return _view([sizes[dim] for dim in dims], axes, merged)
 
     batch, contracted = lowering.batch, lowering.contracted
-    batches = [batch] if batch else []
+    batches = [(dim,) for dim in batch]  # merging them could take a copy
     of_x = matrices(lowering.x_dims, *batches, lowering.x_free, contracted)
     of_y = matrices(lowering.y_dims, *batches, contracted, lowering.y_free)
     dims = batch + lowering.x_free + lowering.y_free
@@ -214,28 +214,34 @@ def by_integers(x: Array, y: Array) -> Array:
 
 def by_integer_batches(x: Array, y: Array) -> Array:
     """Multiply batches of matrices of integers: by matmul if they are small, or by einsum."""
-    products, are_thin = prod(x.shape[1:]) * y.shape[2], 1 in (x.shape[1], y.shape[2])
-    if products > FEW or are_thin or _is_batch_innermost(x):
-        return np.asarray(np.einsum("nab,nbc->nac", x, y))
-    return np.asarray(np.matmul(x, y))
+    rows, terms, columns = *x.shape[-2:], y.shape[-1]
+    if 1 in (rows, columns) or _is_batch_innermost(max(x, y, key=np.size)):
+        return np.asarray(np.einsum("...ab,...bc->...ac", x, y))
+    if rows * terms * columns <= 8 * FEW:
+        return np.asarray(np.matmul(x, y))
+    answer = np.empty((*x.shape[:-1], columns), x.dtype)
+    for index in np.ndindex(x.shape[:-2]):
+        answer[index] = by_integers(x[index], y[index])
+    return answer
 
 
 def by_batches(x: Array, y: Array) -> Array:
     """Multiply batches of matrices: by matmul, or by einsum if they are too small for it."""
-    products, are_thin = prod(x.shape) * y.shape[2], 1 in (x.shape[1], y.shape[2])
-    if _is_batch_innermost(x):  # matmul copies the operands
-        are_small = products < 4 * (x.size + y.size + products // x.shape[2])
-    else:
-        are_small = are_thin and products < 100 * x.shape[0]
+    rows, terms, columns = *x.shape[-2:], y.shape[-1]
+    copied = sum(data.size for data in (x, y) if _is_batch_innermost(data))  # by matmul
+    are_small = 1 in (rows, columns) and rows * terms * columns <= 100
     # Where one operand repeats itself, einsum sums the other one first.
-    repeats = 0 in (x.strides[2], y.strides[1])
-    if are_small and not repeats:
-        return np.asarray(np.einsum("nab,nbc->nac", x, y))
+    repeats = 0 in (x.strides[-1], y.strides[-2])
+    if (are_small or x.size * columns < 4 * copied) and not repeats:
+        return np.asarray(np.einsum("...ab,...bc->...ac", x, y))
     return np.asarray(np.matmul(x, y))
 
 
-def _is_batch_innermost(x: Array) -> bool:
-    return abs(x.strides[0]) < min(map(abs, x.strides[1:]))
+def _is_batch_innermost(data: Array) -> bool:
+    """Return whether the shortest stride of a batch of matrices is that of a batch dim."""
+    pairs = zip(data.strides, data.shape, strict=True)
+    strides = [abs(stride) if size > 1 else data.nbytes for stride, size in pairs]
+    return min(strides[:-2]) < min(strides[-2:])
 
 
 def by_einsum(x: Array, y: Array) -> Array:
@@ -278,10 +284,22 @@ def sums_first(
     dtypes = working if x_axes else x_dtype, working if y_axes else y_dtype
     read = _reading_of(shorter, sizes, *dtypes)
 
-    def summed(operand: Array, axes: tuple[int, ...]) -> Array:
-        return np.asarray(operand.sum(axes, dtype=working)) if axes else operand
+    return lambda x, y: read(_sum(x, x_axes, working), _sum(y, y_axes, working))
 
-    return lambda x, y: read(summed(x, x_axes), summed(y, y_axes))
+
+def _sum(data: Array, axes: tuple[int, ...], dtype: _DType) -> Array:
+    """Sum over some axes: einsum takes less time for short innermost loops, and for integers.
+
+    For long ones, `np.sum` rounds less.
+    """
+    if not axes:
+        return data
+    innermost = min(range(data.ndim), key=lambda axis: abs(data.strides[axis]))
+    is_long = data.shape[innermost] >= 100 or len(axes) == data.ndim
+    if (is_long and dtype.kind not in "iu") or data.ndim > EINSUM_SYMBOLS:
+        return np.asarray(data.sum(axes, dtype=dtype))
+    kept = [axis for axis in range(data.ndim) if axis not in axes]
+    return np.asarray(np.einsum(data, range(data.ndim), kept, dtype=dtype, casting="unsafe"))
 
 
 def _reading_of(lowering: Lowering, sizes: _Sizes, x_dtype: _DType, y_dtype: _DType) -> Reading:

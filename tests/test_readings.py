@@ -165,16 +165,26 @@ LAYOUTS = {
     "strided": lambda array: np.repeat(array, 3, axis=-1)[..., ::3],
     "batch innermost": lambda array: np.moveaxis(np.moveaxis(array, 0, -1).copy(), -1, 0),
 }
-SHAPES = [(2, 3, 5), (1, 3, 5), (2, 3, 1), (1, 7, 1), (11, 2, 3), (2, 11, 3), (2, 3, 11), (9, 2, 9)]
+SHAPES = [
+    (2, 3, 5),
+    (1, 3, 5),
+    (2, 3, 1),
+    (1, 7, 1),
+    (11, 2, 3),
+    (2, 11, 3),
+    (2, 3, 11),
+    (9, 2, 9),
+    (21, 19, 23),
+]
 
 
 # For each multiplication, its dtypes, and the shapes of the batches that it takes.
 MULTIPLICATIONS = {
-    readings.by_bools: (["bool"], [(), (2,)]),
+    readings.by_bools: (["bool"], [(), (2,), (2, 3)]),
     readings.by_integers: (["int8", "uint64"], [()]),
-    readings.by_integer_batches: (["int8", "uint64"], [(2,), (150,)]),
-    readings.by_batches: (["float64", "complex64", "longdouble"], [(2,), (150,)]),
-    readings.by_einsum: (["complex64"], [(), (2,)]),
+    readings.by_integer_batches: (["int8", "uint64"], [(2,), (150,), (2, 3)]),
+    readings.by_batches: (["float64", "complex64", "longdouble"], [(2,), (150,), (2, 3)]),
+    readings.by_einsum: (["complex64"], [(), (2,), (2, 3)]),
 }
 
 
@@ -193,6 +203,25 @@ def test_bools_are_any_of_alls_however_many_are_true(share):
     random = np.random.default_rng(3)
     x, y = random.random((2, 50, 50)) < share
     assert np.array_equal(readings.by_bools(x, y), x.astype(int) @ y.astype(int) > 0)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int8", "float16", "float32", "complex64"])
+@pytest.mark.parametrize("shape", [(2, 300, 3), (2, 3, 300), (300, 2, 3), (1, 1, 1)])
+def test_sums_are_right_for_long_and_short_innermost_loops(dtype, shape):
+    dims = ("a", "b", "c")
+    for order in ((0, 1, 2), (2, 1, 0)):
+        array = numbers(1, shape, dtype).transpose(order).copy().transpose(order)
+        x, y = NamedTensor(array, dims), NamedTensor(numbers(2, (5,), dtype), "y")
+        for dim in ("a", "b", "c", ("a", "c"), dims):
+            with few_up_to(ALL_MANY):
+                assert dot(x, y, dim) == dot_by_definition(x, y, dim)
+
+
+def test_a_dim_of_53_is_summed_alone():
+    x = NamedTensor(numbers(1, (2, 3, *[1] * 51), "int8"), [f"dim {i}" for i in range(53)])
+    y = NamedTensor(np.arange(5, dtype="int8"), "y")
+    with few_up_to(ALL_MANY):
+        assert dot(x, y, x.dims[1:]) == dot_by_definition(x, y, x.dims[1:])
 
 
 # Memory

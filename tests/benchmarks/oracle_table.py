@@ -10,7 +10,7 @@ Only the rows with every WORD in their names are run.
 
 import sys
 from math import prod
-from time import perf_counter
+from time import process_time
 
 import numpy as np
 
@@ -170,25 +170,25 @@ def seconds(calls, budget=0.25):
     """Return the least time of each call, of alternating measurements."""
     counts, best = {}, {}
     for name, call in calls.items():
-        start = perf_counter()
+        start = process_time()
         call()
-        start = perf_counter()
+        start = process_time()
         call()
-        once = perf_counter() - start
+        once = process_time() - start
         best[name] = once
         counts[name] = max(1, int(1e-3 / max(once, 1e-7)))
     slowest = 50 * min(best.values())  # those are measured once
-    deadline = perf_counter() + budget * len(calls)
+    deadline = process_time() + budget * len(calls)
     for round_number in range(1000):
-        if round_number > 2 and perf_counter() > deadline:
+        if round_number > 2 and process_time() > deadline:
             break
         for name, call in calls.items():
             if best[name] > max(slowest, 1e-2):
                 continue
-            start = perf_counter()
+            start = process_time()
             for _ in range(counts[name]):
                 call()
-            best[name] = min(best[name], (perf_counter() - start) / counts[name])
+            best[name] = min(best[name], (process_time() - start) / counts[name])
     return best
 
 
