@@ -145,9 +145,13 @@ def check_pattern(pattern: str) -> None:
             marked = f"{pattern[: error.pos]}>>>{pattern[error.pos :]}"
         shown = marked.replace("\n", "\\n")
         raise PatternError(f"malformed pattern, {error.msg}{place}: {shown}") from None
-    except (OverflowError, RecursionError) as error:
+    except OverflowError as error:
         raise PatternError(f"malformed pattern, {error}") from None
-    if not _is_small(pattern):
+    except RecursionError:
+        is_small = False
+    else:
+        is_small = _is_small(pattern)
+    if not is_small:
         raise PatternError(
             f"not judged: too large; at most {MAX_LENGTH:,} characters and {MAX_ALTERNATIVES} "
             "alternatives are judged"

@@ -42,7 +42,7 @@ def assert_error_pattern(
     AssertionError
         The pattern is wrong; the message shows why, and suggests another.
     PatternError
-        The pattern is malformed.
+        The pattern is malformed or too large.
 
     Examples
     --------

@@ -282,9 +282,10 @@ TOO_LARGE = "not judged: too large; at most 4,000 characters and 100 alternative
         f"[{''.join(map(chr, range(1000, 31_000)))}]",
         "|".join("ab" * 51),
         "(" * 50_000,
+        "(?:" * 900 + ")" * 900,
         "a" * 4001,
     ],
-    ids=["2000 words", "20000 words", "a set", "alternatives", "groups", "letters"],
+    ids=["2000 words", "20000 words", "a set", "alternatives", "groups", "nested", "letters"],
 )
 def test_large_pattern_is_not_judged(pattern):
     for call in (lambda: check_pattern(pattern), lambda: judge(pattern, FOUND, [UNKNOWN])):
