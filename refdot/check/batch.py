@@ -12,7 +12,7 @@ from refdot.cases.case import DotCase
 from refdot.cases.size_variants import size_variants
 from refdot.check.findings import BatchResult, Coverage, Finding
 from refdot.check.plan import Batch, Configuration
-from refdot.check.pool import ProcessDied, WorkerPool, run_tasks, with_time_limit
+from refdot.check.pool import OutOfTimeError, ProcessDied, WorkerPool, run_tasks, with_time_limit
 from refdot.check.programs import judge_programs
 from refdot.errors import SizeMismatchError
 from refdot.judging.comparison import every_mismatch
@@ -71,7 +71,7 @@ def judge_cases(
 ) -> Iterator[Finding]:
     """Run cases on one configuration, and yield the distinct mismatches, new or known.
 
-    In a worker process, `timeout` limits the seconds that one case may take. The kernels and
+    `timeout` limits the seconds that one case may take, see `with_time_limit`. The kernels and
     rewrites that the target uses are counted in `coverage`.
     """
     kinds = _kinds(only)
@@ -84,6 +84,14 @@ def judge_cases(
     try:
         with closing(with_time_limit(cases, timeout)) as limited:
             outcomes = target.run_all(limited, backend, lowering, until)
+    except OutOfTimeError as stopped:
+        # The target has no outcome for the cases before this one either.
+        number = cases.index(stopped.item)
+        for others in (cases[:number], cases[number + 1 :]):
+            yield from judge_cases(target, others, configuration, only, until, timeout, coverage)
+        if "rejected-valid" in kinds:
+            yield _fatal_finding(target, stopped.item, configuration, str(stopped))
+        return
     except Exception as error:  # those of what it judges are in the outcomes
         raise TargetError(f"the target {target.name} failed: {Raised.at('run', error)}") from error
     if coverage is not None:

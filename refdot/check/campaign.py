@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from functools import partial
-from itertools import chain, takewhile
+from itertools import chain
 from pathlib import Path
 
 from refdot.check.batch import judge_batch, judge_individually
@@ -94,8 +94,8 @@ def run(
         options determine the end.
     timeout : float, optional
         The number of seconds that one case may take; None: no limit. A case that takes longer is
-        a finding. The limit is in force in processes that `multiprocessing` starts, such as the
-        workers of an executor, but not in this process and not on Windows.
+        a finding. In worker processes the limit ends even loops in C code; in this process it ends
+        Python code, in the main thread. There is no limit on Windows.
     database : Path, optional
         A folder of counterexamples. Those of this target are judged first, and new ones are saved.
     executor : concurrent.futures.Executor, optional
@@ -134,9 +134,7 @@ def run(
     )
     report = _empty_report(target, campaign, shard)
     end = None if hours is None else started + 3600 * hours
-    batches = _batches(target, campaign, shard, database, end)
-    # In this process a time limit would end the campaign.
-    timeout = None if executor is None else timeout
+    batches = _batches(target, campaign, shard, database, endless=hours is not None)
     confirmations = Confirmations(target, report, executor, timeout)
     judge = partial(judge_batch, timeout=timeout)
     try:
@@ -153,6 +151,8 @@ def run(
                 if finding.known is None:
                     report.seconds = time.monotonic() - started
                     listener(confirmations.report(), finding)
+            if end is not None and time.monotonic() >= end:
+                break
             if maxfail is not None and confirmations.new >= maxfail:
                 report.stopped = True
                 break
@@ -204,13 +204,12 @@ def _empty_report(target: Target, campaign: Campaign, shard: Shard) -> Report:
 
 
 def _batches(
-    target: Target, campaign: Campaign, shard: Shard, database: Path | None, end: float | None
+    target: Target, campaign: Campaign, shard: Shard, database: Path | None, endless: bool
 ) -> Iterator[Batch]:
-    """Return the batches: saved counterexamples first; until a time, with further random cases."""
+    """Return the batches: saved counterexamples first, and further random cases without end."""
     batches = campaign.batches(target, shard)
-    if end is not None:
-        endless = chain(batches, campaign.further_batches(target, shard))
-        batches = takewhile(lambda _: time.monotonic() < end, endless)
+    if endless:
+        batches = chain(batches, campaign.further_batches(target, shard))
     if database is not None and (saved := load_cases(database, target.name)):
         count = len(saved)
         more = {"stage": "judging saved counterexamples", "number": count, "total": count}

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from functools import cache, partial
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection
-from threading import TIMEOUT_MAX, Lock, Thread
-from typing import Any, TypeVar
+from threading import TIMEOUT_MAX, Lock, Thread, current_thread, main_thread
+from typing import Any, NoReturn, TypeVar
 from uuid import uuid4
 
 from refdot.targets.protocol import Target, TargetError
 
-__all__ = ["ProcessDied", "WorkerPool", "run_tasks", "with_time_limit"]
+__all__ = ["OutOfTimeError", "ProcessDied", "WorkerPool", "run_tasks", "with_time_limit"]
 
 
 # The number of tasks submitted ahead: enough for any cluster, and few enough for memory.
@@ -165,21 +165,42 @@ def _result_in(outcome: bytes) -> Any:
 
 
 def with_time_limit(items: Iterable[Item], seconds: float | None) -> Generator[Item, None, None]:
-    """Yield the items, and kill this process if one of them takes longer than `seconds`.
+    """Yield the items, and stop if one of them takes longer than `seconds`.
 
-    The timer restarts with each item, and stops when the generator ends or is closed. The system
-    kills the process, even in a loop in C code. Without `seconds`, on Windows, and in a process
-    that `multiprocessing` did not start, there is no limit.
+    The timer restarts with each item, and ends with the generator. In a process that
+    `multiprocessing` started, the system kills the process, even in a loop in C code. Elsewhere, an
+    `OutOfTimeError` is raised in the main thread as soon as Python code runs there, and again each
+    second in which the code goes on. Without `seconds`, on Windows, and in another thread of such a
+    process, there is no limit.
     """
-    if seconds is None or _ALARM is None or parent_process() is None:
+    is_worker = parent_process() is not None
+    is_able = is_worker or current_thread() is main_thread()
+    if seconds is None or _ALARM is None or not is_able:
         yield from items
         return
+    before = signal.getsignal(_ALARM)
     try:
         for item in items:
-            signal.setitimer(signal.ITIMER_REAL, min(seconds, TIMEOUT_MAX))
+            if not is_worker:
+                signal.signal(_ALARM, partial(_raise_out_of_time, item, seconds))
+            signal.setitimer(signal.ITIMER_REAL, min(seconds, TIMEOUT_MAX), 1.0)
             yield item
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
+        if not is_worker:
+            signal.signal(_ALARM, before)
+
+
+class OutOfTimeError(BaseException):
+    """An item takes too long; code that catches every `Exception` does not stop it."""
+
+    def __init__(self, item: Any, seconds: float) -> None:
+        super().__init__(f"no answer within {seconds:g} s")
+        self.item = item
+
+
+def _raise_out_of_time(item: Any, seconds: float, *_: object) -> NoReturn:
+    raise OutOfTimeError(item, seconds)
 
 
 class WorkerPool(ThreadPoolExecutor):

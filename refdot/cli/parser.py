@@ -219,7 +219,7 @@ def _add_check_options(check: _Parser) -> None:
     )
     check.option(
         "--timeout SECONDS",
-        "time limit of one case, only with --jobs and not on Windows",
+        "time limit of one case, not on Windows; only with --jobs it also ends loops in C code",
         read.positive_number,
         "300",
     )

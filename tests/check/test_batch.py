@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import time
+
 import pytest
 
 import refdot as rd
@@ -69,3 +72,26 @@ def test_each_aspect_finds_the_same_with_and_without_the_other_ones():
     alone = [found((aspect,)) for aspect in ASPECTS]
     assert set().union(*alone) == found(())
     assert sum(map(len, alone)) == len(found(()))
+
+
+class Sleeping(CallableTarget):
+    """A target that sleeps before it runs a case with a dim "b"."""
+
+    def run(self, case, *rest):
+        if "b" in case.x.dims:
+            time.sleep(60)
+        return super().run(case, *rest)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="there is no such signal")
+def test_a_case_without_an_answer_is_a_mismatch_in_this_process_too():
+    cases = [dot_case("a", "a"), dot_case("b", "b"), dot_case("c", "c")]
+
+    def dot(x, y, dim=None):
+        return rd.dot(x, y, () if "c" in x.dims else dim)
+
+    found = [*judge_cases(Sleeping(dot, "fn"), cases, Configuration("call", "stock"), timeout=0.2)]
+    assert {each.signature for each in found if "b" in each.case.x.dims} == {
+        "R6 rejected-valid at run: no answer within 0.2 s"
+    }
+    assert any("c" in each.case.x.dims for each in found)

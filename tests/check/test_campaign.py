@@ -333,9 +333,9 @@ def test_hours_end_the_campaign_or_prolong_it(monkeypatch):
     seconds = count()
     monkeypatch.setattr(campaign_module, "time", SimpleNamespace(monotonic=lambda: next(seconds)))
     assert campaign(rd.dot, cases=2).cases == 2
-    assert campaign(rd.dot, cases=2, hours=10 / 3600).cases == 9
-    assert campaign(rd.dot, cases=20, hours=10 / 3600).cases == 9
-    assert campaign(rd.dot, cases=2, hours=1e-9).cases == 0
+    assert campaign(rd.dot, cases=2, hours=10 / 3600).cases == 10
+    assert campaign(rd.dot, cases=20, hours=10 / 3600).cases == 10
+    assert campaign(rd.dot, cases=2, hours=1e-9).cases == 1
 
 
 def test_a_known_deviation_that_does_not_show_any_more_is_listed():

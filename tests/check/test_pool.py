@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import closing, nullcontext, suppress
 from itertools import count, repeat
 from multiprocessing import active_children, get_context
 from pathlib import Path
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import refdot as rd
-from refdot.check.pool import ProcessDied, WorkerPool, run_tasks, with_time_limit
+from refdot.check.pool import OutOfTimeError, ProcessDied, WorkerPool, run_tasks, with_time_limit
 from refdot.targets.callable import CallableTarget
 from refdot.targets.protocol import TargetError
 from refdot.targets.registry import find_target
@@ -337,9 +338,32 @@ def test_the_time_limit_restarts_with_each_item_and_ends_with_the_last(pool):
     assert after == 0
 
 
-def test_there_is_no_time_limit_in_this_process():
-    for _ in with_time_limit(range(2), 1e-3):
-        time.sleep(0.05)
+def sleeps_at(name: str, caught: list[str]) -> None:
+    """Sleep at an item; the first error at "b" does not stop it."""
+    with closing(with_time_limit("ab", 0.01)) as items:
+        for item in items:
+            if item == name:
+                with suppress(OutOfTimeError) if item == "b" else nullcontext():
+                    time.sleep(10)
+                caught.append(item)
+                time.sleep(10)
+
+
+@needs_alarm
+@pytest.mark.parametrize(("name", "caught_first"), [("a", []), ("b", ["b"])])
+def test_in_this_process_an_item_that_exceeds_the_time_limit_raises_an_error(name, caught_first):
+    before, caught = signal.getsignal(signal.SIGALRM), []
+    with pytest.raises(OutOfTimeError, match=r"^no answer within 0\.01 s$") as stopped:
+        sleeps_at(name, caught)
+    assert (stopped.value.item, caught) == (name, caught_first)
+    assert signal.getsignal(signal.SIGALRM) == before
+    assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
+
+
+def test_in_another_thread_of_this_process_there_is_no_time_limit():
+    with ThreadPoolExecutor(1) as threads:
+        task = threads.submit(lambda: [time.sleep(0.05) for _ in with_time_limit("ab", 1e-3)])
+        assert task.result() == [None, None]
 
 
 # Targets
