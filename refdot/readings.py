@@ -163,7 +163,8 @@ def matrix_product(lowering: Lowering, sizes: _Sizes, multiply: Reading) -> Read
         return _view([sizes[dim] for dim in dims], axes, merged)
 
     batch, contracted = lowering.batch, lowering.contracted
-    batches = [(dim,) for dim in batch]  # merging them could take a copy
+    # Merging batch dims may take a copy, but einsum needs an axis for each, and for a, b and c.
+    batches = [(dim,) for dim in batch] if len(batch) + 3 <= _MAX_AXES else [batch]
     of_x = matrices(lowering.x_dims, *batches, lowering.x_free, contracted)
     of_y = matrices(lowering.y_dims, *batches, contracted, lowering.y_free)
     dims = batch + lowering.x_free + lowering.y_free

@@ -217,6 +217,18 @@ def test_sums_are_right_for_long_and_short_innermost_loops(dtype, shape):
                 assert dot(x, y, dim) == dot_by_definition(x, y, dim)
 
 
+@pytest.mark.parametrize("dtype", ["float64", "int64", "bool", "complex128"])
+@pytest.mark.parametrize("ndim", [52, 60, 61, 62, 63, 64])
+@pytest.mark.parametrize("limit", [ALL_FEW, ALL_MANY])
+def test_both_operands_have_as_many_dims_as_an_array_can_have(dtype, ndim, limit):
+    dims = [f"dim {number}" for number in range(ndim)]
+    x = NamedTensor(numbers(1, (2, 3, *[1] * (ndim - 2)), dtype), dims)
+    y = NamedTensor(numbers(2, (2, 3, *[1] * (ndim - 2)), dtype), dims)
+    with few_up_to(limit):
+        for dim in ((), dims[1], dims[2], dims[2:], ...):
+            assert dot(x, y, dim) == dot_by_definition(x, y, dim)
+
+
 def test_a_dim_of_53_is_summed_alone():
     x = NamedTensor(numbers(1, (2, 3, *[1] * 51), "int8"), [f"dim {i}" for i in range(53)])
     y = NamedTensor(np.arange(5, dtype="int8"), "y")
