@@ -3,8 +3,10 @@
 import argparse
 from importlib.util import find_spec
 
+from refdot.cases.notation import dot_case
 from refdot.cli.arguments import UsageError, check_choices
-from refdot.targets import Target, find_target
+from refdot.targets import CallableTarget, Target, find_target
+from refdot.targets.protocol import TargetNameError
 from refdot.targets.registry import is_built_in
 from refdot.text import listed
 
@@ -58,4 +60,14 @@ def requested_target(arguments: argparse.Namespace) -> Target:
         if absent[backend]:
             raise UsageError(f"--backend {backend}: {absent[backend]}")
     check_choices("--lowering", arguments.lowering, target.lowerings)
+    if not getattr(arguments, "jobs", None):  # a function that hangs must do so in a worker
+        _check_that_it_returns_tensors(target)
     return target
+
+
+def _check_that_it_returns_tensors(target: Target) -> None:
+    """Raise a `TargetNameError` for a function that returns something else for two numbers."""
+    if isinstance(target, CallableTarget):
+        raised = target.run(dot_case("", ""), "call", "stock").raised
+        if raised is not None and not raised.bases:  # no exception was raised
+            raise TargetNameError(f"{target.name} {raised.message}")

@@ -29,6 +29,9 @@ def _breaks_r1(case: DotCase) -> bool:
     )
 
 
+_BREAKS_R1 = Unsupported("NamedTensor does not accept dims that break R1", _breaks_r1)
+
+
 @dataclass(eq=False)
 class CallableTarget:
     """Any callable `fn(x: NamedTensor, y: NamedTensor, dim) -> NamedTensor` as a target.
@@ -53,13 +56,13 @@ class CallableTarget:
     stages: tuple[str, ...] = ("run",)
     lowerings: tuple[str, ...] = ("stock",)
     default_lowerings: tuple[str, ...] = ("stock",)
-    unsupported: tuple[Unsupported, ...] = (
-        Unsupported("NamedTensor does not accept dims that break R1", _breaks_r1),
-    )
+    unsupported: tuple[Unsupported, ...] = (_BREAKS_R1,)
     not_checked: Mapping[str, str] = field(default_factory=dict)
     deviations: tuple[Deviation, ...] = ()
 
     def __post_init__(self) -> None:
+        if _BREAKS_R1 not in self.unsupported:  # as in a tuple of the target's own limits
+            self.unsupported = (_BREAKS_R1, *self.unsupported)
         kinds = () if "build" in self.stages else ("nondeterminism", "structure", "resources")
         no_graph = dict.fromkeys(kinds, "the target builds no graph")
         no_gradient = {} if self.gradients else {"wrong-gradient": "the target has no gradient"}
@@ -166,7 +169,8 @@ def _answer(returned: Any, most_elements: int) -> tuple[Array, NamedTensor] | Ra
     type_name = type(returned).__name__
     try:
         if not isinstance(returned, NamedTensor):
-            problem = f"a {type_name}, not a NamedTensor"
+            hint = ": write NamedTensor(array, dims)" if isinstance(returned, np.ndarray) else ""
+            problem = f"a {type_name}, not a NamedTensor{hint}"
         else:
             array, dims = _checked_array(returned.data, most_elements), returned.dims
             if type(dims) is not tuple:

@@ -74,7 +74,7 @@ class HaliaxTarget(CallableTarget):
             "haliax",
             gradients=True,
             version=versions,
-            unsupported=(*CallableTarget.unsupported, *_UNSUPPORTED),
+            unsupported=_UNSUPPORTED,
             deviations=_DEVIATIONS,
         )
 

@@ -37,7 +37,7 @@ class XarrayTarget(CallableTarget):
         settings = {
             "name": "xarray",
             "version": version("xarray"),
-            "unsupported": (*CallableTarget.unsupported, *_UNSUPPORTED),
+            "unsupported": _UNSUPPORTED,
             "not_checked": {"wrong-error": "xarray raises its own exception types"},
         }
         super().__init__(function or _xarray_dot, **settings | more)

@@ -100,7 +100,8 @@ def test_a_keyboard_interrupt_is_not_caught():
 @pytest.mark.parametrize("returned", [None, 3, np.array([1.5]), NamedTensor, "text"])
 def test_a_result_that_is_not_a_named_tensor_counts_as_an_error(returned):
     name = type(returned).__name__
-    message = f"returned a {name}, not a NamedTensor"
+    hint = ": write NamedTensor(array, dims)" if name == "ndarray" else ""
+    message = f"returned a {name}, not a NamedTensor{hint}"
     raised = outcome_of(lambda x, y, dim=None: returned).raised
     assert raised == Raised("run", name, message, False)
 
@@ -310,6 +311,13 @@ UNSUPPORTED = {
 def test_unsupported_cases_have_a_reason(case, plain, xarray):
     assert unsupported_reason(CallableTarget(rd.dot, "dot"), case) == plain
     assert unsupported_reason(XarrayTarget(), case) == xarray
+
+
+def test_a_target_with_limits_of_its_own_does_not_support_repeated_dims_either():
+    limit = Unsupported("never", lambda case: False)
+    target = CallableTarget(rd.dot, "dot", unsupported=(limit,))
+    assert unsupported_reason(target, dot_case("a a", "")) == R1
+    assert target.unsupported[1:] == (limit,)
 
 
 class TwoBackends(CallableTarget):
