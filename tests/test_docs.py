@@ -18,7 +18,7 @@ from processes import run_python
 ROOT = Path(__file__).parent.parent
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*.md")]
 EXTENDING = sorted((ROOT / "docs" / "extending").glob("*.md"))
-FOLLOWED = [*EXTENDING, ROOT / "docs" / "scale.md"]
+FOLLOWED = [*EXTENDING, ROOT / "docs" / "scale.md", ROOT / "docs" / "testing.md"]
 BLOCK = re.compile(r'^```(python|console)(?: title="(.*?)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:)(.*?)\)")
 PATH_NAME = re.compile(r"(?<![\w/])(?:refdot|tests|docs|examples)/[\w./-]*\w")

@@ -33,8 +33,8 @@ ALLOWED = {
 }
 # fmt: off
 OPTIONAL = {
-    "dask", "hypothesis", "jax", "jinja2", "matplotlib", "mlx", "msgspec", "numba", "numpy",
-    "packaging", "pytensor", "pytest", "rich", "scipy", "torch", "xarray",
+    "dask", "haliax", "hypothesis", "jax", "jinja2", "matplotlib", "mlx", "msgspec", "numba",
+    "numpy", "packaging", "pytensor", "pytest", "rich", "scipy", "torch", "xarray",
 }
 # fmt: on
 
