@@ -45,8 +45,8 @@ def my_dot(tmp_path, monkeypatch):
 
 
 def check(*arguments):
-    """Run `refdot check` with few cases, and return its exit code."""
-    return main(["check", *arguments, "--cases", "1", "--only", "values"])
+    """Run `refdot check` with the smoke cases, and return its exit code."""
+    return main(["check", *arguments, "--quick", "--only", "values"])
 
 
 def test_a_target_in_a_file_brings_its_limits_and_known_deviations(my_dot, tmp_path, capsys):
