@@ -162,7 +162,7 @@ class _Output:
         self._target = target
         self._console = console
         self._excuses = excuses
-        self._printed = 0
+        self._has_printed = False
 
     def add(self, report: Report, finding: Finding | ProgramFinding) -> None:
         """Print a new mismatch and write the report so far, during a run."""
@@ -173,10 +173,10 @@ class _Output:
         if comparison.states.get(finding.key) != "new":
             return
         self._write(replace(report, interrupted=True), comparison)
-        self._printed += 1
         if self._arguments.verbosity >= 0:
+            self._has_printed = True
             folder = self._arguments.report
-            print_new(entry_of(finding), self._printed, folder, self._console)
+            print_new(entry_of(finding), folder, self._console)
 
     def finish(self, report: Report) -> int:
         """Write and print a report, and return the exit code."""
@@ -192,7 +192,7 @@ class _Output:
             self._console,
             comparison,
             verbosity=self._arguments.verbosity,
-            new_is_printed=self._printed > 0,
+            new_is_printed=self._has_printed,
         )
         if self._arguments.format == "github":
             for line in github_annotations(report, comparison):

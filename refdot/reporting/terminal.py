@@ -37,9 +37,9 @@ def print_lines(lines: StyledLines, console: Console) -> None:
         console.print(Text(printable(line), style=style), soft_wrap=True)
 
 
-def print_new(entry: Entry, number: int, folder: Path | None, console: Console) -> None:
+def print_new(entry: Entry, folder: Path | None, console: Console) -> None:
     """Print a new mismatch, and the path of its reproducer if there is one."""
-    print_lines(_entry_lines(entry, number, "new"), console)
+    print_lines(_entry_lines(entry, f"NEW: {entry.signature}", "new"), console)
     if folder is not None:
         print_lines([(f"   reproducer {folder / entry.script}", "")], console)
     print_lines([("", "")], console)
@@ -64,7 +64,7 @@ def print_report(
     verbosity : int, optional
         -1 for the verdict alone; 1 for every mismatch, also those that are not new.
     new_is_printed : bool, optional
-        Whether `print_new` has printed the new mismatches; then they are listed by signature.
+        Whether `print_new` has printed the new mismatches; then they take a line each.
     """
     comparison = comparison or compare(report)
     if verbosity >= 0:
@@ -88,18 +88,22 @@ def _finding_lines(
     report: Report, comparison: Comparison, verbosity: int, new_is_printed: bool
 ) -> StyledLines:
     """Yield the new mismatches, and then the others: each known deviation on one line."""
-    entries = sorted(entries_of(report), key=lambda each: STATES.index(comparison.states[each.key]))
+    # The numbers are those of the report, which `refdot replay` takes.
+    numbered = [
+        (entry, number, comparison.states[entry.key])
+        for number, entry in enumerate(entries_of(report), 1)
+    ]
     others: dict[str, list[Entry]] = {}
-    for number, entry in enumerate(entries, 1):
-        state = comparison.states[entry.key]
+    for entry, number, state in sorted(numbered, key=lambda each: STATES.index(each[2])):
+        title = f"{number}. {entry.signature}"
         if state == "new":
             if new_is_printed:
-                yield f"NEW: {entry.signature}, {entry.times} on {entry.where}", "red"
+                yield f"{title}, {entry.times} on {entry.where}; NEW", "red"
             else:
-                yield from _entry_lines(entry, number, state)
+                yield from _entry_lines(entry, title, state)
                 yield "", ""
         elif verbosity > 0:
-            yield from _entry_lines(entry, number, state)
+            yield from _entry_lines(entry, title, state)
             yield "", ""
         else:
             others.setdefault(f"{state}: {entry.known or entry.signature}", []).append(entry)
@@ -109,9 +113,9 @@ def _finding_lines(
         yield f"{label}, {times} on {', '.join(backends)}", "dim"
 
 
-def _entry_lines(entry: Entry, number: int, state: str) -> StyledLines:
+def _entry_lines(entry: Entry, title: str, state: str) -> StyledLines:
     is_new = state == "new"
-    yield f"{number}. {entry.signature}", "bold red" if is_new else ""
+    yield title, "bold red" if is_new else ""
     for line in entry.case.splitlines():
         yield f"   {shortened(line)}", ""
     if entry.about:

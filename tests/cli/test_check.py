@@ -36,7 +36,7 @@ def test_piped_output_is_plain_text(capsys):
         out
         == """\
 judging smoke cases: 1 of 1
-1. R5 wrong-dims at run: dims
+NEW: R5 wrong-dims at run: dims
    dot(float64(a: 1?), float64(b: 1?), dim=None)
    expected  ('a', 'b')
    got       ('b', 'a')
@@ -47,7 +47,7 @@ judging random cases: 8 of 20
 judging random cases: 12 of 20
 judging random cases: 16 of 20
 judging random cases: 20 of 20
-NEW: R5 wrong-dims at run: dims,  times on call; stock
+1. R5 wrong-dims at run: dims,  times on call; stock; NEW
 wrong_dot:dot on Python 3:  cases judged, seed 3, backends call, lowerings stock,  s
 backend call:  cases
 1 distinct mismatch: 1 new, 0 known
@@ -65,7 +65,7 @@ def test_the_quiet_output_is_the_verdict(capsys):
 def test_a_run_stops_at_the_first_new_mismatch(capsys):
     assert main(["check", "wrong_dot:dot", "-x"]) == 1
     out = capsys.readouterr().out
-    assert "\n1. R5 wrong-dims at run: dims\n" in out
+    assert "\nNEW: R5 wrong-dims at run: dims\n" in out
     assert "judging kernels" not in out
     assert (
         "\nstopped at the number of new mismatches of --maxfail: the rest was not judged\n" in out
@@ -200,7 +200,7 @@ def test_an_interrupt_prints_the_findings_so_far(target, code, monkeypatch, caps
 def test_merged_shards_equal_the_report_of_one_run(folder, capsys):
     command = ["check", "wrong_dot:dot", "--quick", "--exhaustive", "1", "--report"]
     assert main([*command, "whole"]) == 1
-    whole = capsys.readouterr().out.partition("\nNEW: ")[2].partition("\n")[2]
+    whole = capsys.readouterr().out.partition("\n1. R5 ")[2].partition("\n")[2]
     parts = [f"part{number}/report.json" for number in (1, 2, 3)]
     for number in (1, 2, 3):
         assert main([*command, f"part{number}", "--shard", f"{number}/3"]) in (0, 1)

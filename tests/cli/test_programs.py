@@ -78,7 +78,7 @@ def test_a_new_finding_is_shrunk_and_exits_1(monkeypatch, capsys):
     monkeypatch.setitem(graphs._XTENSOR, "negative", lambda x: x)
     assert check("--program", "mlp:layers=1", "--lowering", "direct") == 1
     out = capsys.readouterr().out
-    assert "\n1. R6 wrong-value: a number\n" in out
+    assert "\nNEW: R6 wrong-value: a number\n" in out
     assert "v0 = negative(x0)\n   return v0\n" in out
 
 

@@ -341,7 +341,7 @@ fn 1.2 on Python 3.11.9: 20 cases and 7 programs judged"""
 
 def test_new_mismatches_that_are_printed_already_are_listed_on_a_line():
     lines = printed(report_of(WRONG_DIMS), new_is_printed=True).splitlines()
-    assert lines[0] == "NEW: R5 wrong-dims at run: dims, 3 times on c, py; stock, inlined"
+    assert lines[0] == "1. R5 wrong-dims at run: dims, 3 times on c, py; stock, inlined; NEW"
     assert lines[1].startswith("fn 1.2 on Python")
 
 
@@ -424,7 +424,7 @@ def test_known_deviations_are_named_and_counted_separately():
     report = report_of(WRONG_DIMS, WRONG_VALUE)
     report.findings[0].known = "dims-of-y-first"
     lines = printed(report).splitlines()
-    assert lines[0] == "1. R6 wrong-value at run: float [wrong]"
+    assert lines[0] == "2. R6 wrong-value at run: float [wrong]"
     assert lines[6] == "known: dims-of-y-first, 3 times on c, py"
     assert lines[-2] == "2 distinct mismatches: 1 new, 1 known"
     assert report_to_json(report)["mismatches"][0]["known"] == "dims-of-y-first"
