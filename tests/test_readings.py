@@ -222,8 +222,10 @@ def test_sums_are_right_for_long_and_short_innermost_loops(dtype, shape):
 @pytest.mark.parametrize("limit", [ALL_FEW, ALL_MANY])
 def test_both_operands_have_as_many_dims_as_an_array_can_have(dtype, ndim, limit):
     dims = [f"dim {number}" for number in range(ndim)]
-    x = NamedTensor(numbers(1, (2, 3, *[1] * (ndim - 2)), dtype), dims)
-    y = NamedTensor(numbers(2, (2, 3, *[1] * (ndim - 2)), dtype), dims)
+    x, y = (
+        NamedTensor(numbers(seed, (2, 3), dtype).reshape(2, 3, *[1] * (ndim - 2)), dims)
+        for seed in (1, 2)
+    )
     with few_up_to(limit):
         for dim in ((), dims[1], dims[2], dims[2:], ...):
             assert dot(x, y, dim) == dot_by_definition(x, y, dim)
