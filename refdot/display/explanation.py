@@ -1,6 +1,7 @@
 """Explain a lowering as text."""
 
 from collections.abc import Mapping, Sequence
+from keyword import iskeyword
 from math import prod
 
 from refdot.display.hints import hints
@@ -152,11 +153,12 @@ def _loops(lowering: Lowering) -> list[str]:
 
 
 def _indices(dims: Dims) -> dict[str, str]:
-    """Return the name of the index of each dim: the dim's, if no array has it."""
+    """Return the name of the index of each dim: the dim's, unless an array or a keyword has it."""
     index = {dim: quoted(dim) for dim in dims}
-    for dim in {"x", "y", "out"}.intersection(dims):
-        while index[dim] in ("x", "y", "out") or index[dim] in dims:
-            index[dim] += "_"
+    for dim in dims:
+        if dim in ("x", "y", "out") or iskeyword(dim):
+            while index[dim] in dims:
+                index[dim] += "_"
     return index
 
 

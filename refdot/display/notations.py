@@ -41,10 +41,13 @@ def command_for_einsum(text: str) -> str:
     >>> command_for_einsum("b t d, b s d -> b t s")
     ': refdot explain "b t d, b s d" --dim d'
     """
-    parts = [part.strip() for part in re.split(",|->|→", text)]
+    outside = rf"[^'\"{_BRACKETS}]*"
+    found = re.search(rf"({outside})(?:->|→)({outside})", text)
+    inputs, output = found.groups() if found else ("", "")
+    parts = [part.strip() for part in (*inputs.split(","), output)]
     has_names = any(len(part.split()) > 1 for part in parts)
     dims = [tuple(part.split() if has_names else part) for part in parts]
-    if len(dims) != 3 or re.search(rf"[.'\"{_BRACKETS}]", text):
+    if len(dims) != 3:
         return ""
     x, y, out = dims
     if any(len(set(each)) < len(each) for each in dims) or not {*out} <= {*x, *y}:

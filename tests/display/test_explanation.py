@@ -292,6 +292,12 @@ for x__:
     )
 
 
+def test_dims_with_the_names_of_keywords_have_other_indices_in_the_loops():
+    loops = explain(lower_dot(("class", "lambda"), ("lambda", "lambda_"))).split("\n\n")[3]
+    assert loops.splitlines()[0] == "for class_:"
+    assert loops.endswith("out[class_, lambda_] += x[class_, lambda__] * y[lambda__, lambda_]")
+
+
 def test_names_with_spaces_are_in_quotes_everywhere():
     explanation = explain(lower_dot(("batch size", "k"), ("k", "a, b")), {"batch size": 2})
     assert (
