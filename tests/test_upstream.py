@@ -180,6 +180,27 @@ def test_all_mismatches_of_the_edited_dot_come_before_the_lowering(edited, tmp_p
     assert [signature for signature in found if not any(text in signature for text in known)] == []
 
 
+def test_tables_of_measurements_have_multiples_of_plain_and_what_was_stopped():
+    measure = runpy.run_path(str(UPSTREAM / "measure.py"))
+    seconds = dict.fromkeys(measure["PHASES"], 0.25)
+    plain = {"backend": "python", "layers": 1, "variant": "plain", "seconds": seconds}
+    plain |= {"ratios": dict.fromkeys(seconds, 1.0), "compile": 0.5, "compile_ratio": 1.0}
+    plain["memory"] = 2_500_000
+    direct = plain | {"variant": "direct", "compile": 0.55, "compile_ratio": 1.1}
+    stopped = {"layers": 1, "variant": "stock", "stopped": "over 60 s at 1 layer"}
+    run = {"results": [plain, stopped, direct]}
+    assert measure["compile_table"](run) == [
+        "| layers | plain | stock | direct |",
+        "| --- | --- | --- | --- |",
+        "| 1 | 0.5 | over 60 s at 1 layer | 0.55 (1.10) |",
+    ]
+    head, _, first, second = measure["phase_table"](run, 1)
+    assert head.startswith("| variant | lower | grad | rewrite |")
+    assert head.endswith("| steady call | memory (MB) |")
+    assert first == "| plain |" + " 0.25 |" * 6 + " 2.5 |"
+    assert second == "| direct |" + " 0.25 (1.00) |" * 6 + " 2.5 |"
+
+
 @pytest.mark.parametrize(
     ("script", "contains"),
     [("apply_contraction.py", "xtensor/rewriting"), ("apply_sizes.py", "xtensor/math.py")],

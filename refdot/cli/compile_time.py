@@ -55,7 +55,7 @@ def run_compile_time(arguments: argparse.Namespace) -> int:
     lowerings = tuple(arguments.lowering) or target.lowerings
     settings = [
         compile_time.Setting(
-            backend, arguments.weights == "static", arguments.gradient, arguments.limit
+            backend, arguments.weights, arguments.gradient, arguments.limit, arguments.memory
         )
         for backend in arguments.backend or ["python"]
     ]

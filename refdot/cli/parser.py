@@ -256,9 +256,9 @@ def _add_compile_time_options(timed: _Parser) -> None:
     timed.repeatable("--backend NAME", "backend of PyTensor (default: python)")
     _add_lowering(timed)
     timed.option(
-        "--weights static|unknown",
-        "whether the shapes of the weights are static",
-        choices=("static", "unknown"),
+        "--weights unknown|static|mixed",
+        "whether the shapes of the weights are static; mixed: of one of the two of each layer",
+        choices=("unknown", "static", "mixed"),
         default="unknown",
     )
     timed.option(
@@ -276,6 +276,7 @@ def _add_compile_time_options(timed: _Parser) -> None:
     )
     timed.option("--plot FILE", "plot the times, as PNG, SVG or PDF", Path)
     timed.option("--json FILE", "write all measurements", Path)
+    timed.flag("--memory", "also measure the memory, once, which takes several times as long")
     timed.flag("--profile", "list the slowest functions")
     timed.flag("--dprint", "print the graphs before and after")
 

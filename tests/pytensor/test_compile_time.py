@@ -54,9 +54,11 @@ def test_every_phase_is_measured(variant):
     assert (measured.inner_graphs["lower"] > 1) is (variant == "stock")
 
 
-@pytest.mark.parametrize(("gradient", "static"), [("input", False), ("weights", True)])
-def test_all_variants_agree_with_each_other_and_the_oracle(gradient, static):
-    setting = Setting(static=static, gradient=gradient)
+@pytest.mark.parametrize(
+    ("gradient", "shape"), [("input", "unknown"), ("weights", "static"), ("input", "mixed")]
+)
+def test_all_variants_agree_with_each_other_and_the_oracle(gradient, shape):
+    setting = Setting(weights_shape=shape, gradient=gradient)
     comparison = compare_lowerings([1], ["stock", "inlined", "direct"], [setting], 1)
     assert [result.variant for result in comparison.results] == [
         "plain",
@@ -68,6 +70,14 @@ def test_all_variants_agree_with_each_other_and_the_oracle(gradient, static):
         assert len(result.measurements[0].answers) == (2 if gradient == "input" else 3)
         assert result.difference < 1e-13
         assert result.difference_from_plain < 1e-13
+
+
+def test_the_memory_is_measured_on_request():
+    comparison = compare_lowerings([1], ["direct"], [Setting(memory=True)], 1)
+    for result in comparison.results:
+        assert result.memory > 10_000
+    head, *_ = compile_report.as_json(comparison)["results"]
+    assert head["memory"] == comparison.results[0].memory
 
 
 def test_the_oracles_gradient_is_the_slope_of_the_loss():

@@ -21,7 +21,7 @@ from refdot.programs.interpretation import NUMPY, interpret
 from refdot.programs.named import attention
 from refdot.tensor import Array, NamedTensor
 
-__all__ = ["Values", "draw_values", "oracle_loss", "tensor_model", "xtensor_model"]
+__all__ = ["STATIC", "Values", "draw_values", "oracle_loss", "tensor_model", "xtensor_model"]
 
 
 BATCH, BLOCK, EMBD, HEADS, HEAD_DIM = 4, 32, 64, 4, 16
@@ -56,20 +56,25 @@ def draw_values(layers: int) -> Values:
     )
 
 
+# Whether the shapes of the two weights of a layer are static.
+STATIC = {"unknown": (False, False), "static": (True, True), "mixed": (True, False)}
+
+
 def _shared(value: Array, static: bool) -> Any:
     return pytensor.shared(value, shape=value.shape if static else (None,) * value.ndim)
 
 
-def tensor_model(values: Values, static: bool) -> tuple[Any, list[Any], Any]:
+def tensor_model(values: Values, weights_shape: str) -> tuple[Any, list[Any], Any]:
     """Build the stack in hand-written tensor code, where each projection is a matrix.
 
-    Return the input, the weights (shared variables) and the loss.
+    `weights_shape` is a key of `STATIC`. Return the input, the weights (shared variables) and the
+    loss.
     """
     x = out = pt.tensor("x", shape=values.x.shape)
     weights = []
     for into, back in values.layers:
-        into_matrix = _shared(into.reshape(EMBD, -1), static)
-        back_matrix = _shared(back.reshape(-1, EMBD), static)
+        matrices = into.reshape(EMBD, -1), back.reshape(-1, EMBD)
+        into_matrix, back_matrix = map(_shared, matrices, STATIC[weights_shape])
         weights += [into_matrix, back_matrix]
         qkv = (out @ into_matrix).reshape((BATCH, BLOCK, 3, HEADS, HEAD_DIM))
         q, k, v = (qkv[:, :, i].transpose(0, 2, 1, 3) for i in range(3))
@@ -79,14 +84,14 @@ def tensor_model(values: Values, static: bool) -> tuple[Any, list[Any], Any]:
     return x, weights, (out**2).mean()
 
 
-def xtensor_model(values: Values, static: bool) -> tuple[Any, list[Any], Any]:
+def xtensor_model(values: Values, weights_shape: str) -> tuple[Any, list[Any], Any]:
     """Build the same stack in xtensor, with named dims."""
     x = pt.tensor("x", shape=values.x.shape)
     causal = as_xtensor(CAUSAL, dims=("time", "time_k"))
     out = as_xtensor(x, dims=INPUT_DIMS)
     weights = []
-    for into, back in values.layers:
-        pair = [_shared(into, static), _shared(back, static)]
+    for layer in values.layers:
+        pair = list(map(_shared, layer, STATIC[weights_shape]))
         weights += pair
         into_named, back_named = map(as_xtensor, pair, (IN_DIMS, OUT_DIMS))
         qkv = dot(out, into_named, dim="embd")

@@ -29,6 +29,7 @@ total         compile, code generation and first call
 nodes         their number after lower, grad and rewrite
 inner graphs  the number of nodes that are an OpFromGraph, after lower, grad and rewrite
 difference    the largest difference of loss and gradients from the oracle's, and from plain's
+memory        with --memory: the most that Python holds in lower, grad and rewrite, in megabytes
 """
 
 
@@ -45,13 +46,14 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
 
 
 def _weights(comparison: Comparison) -> str:
-    return f"weights of {'static' if comparison.setting.static else 'unknown'} shape"
+    return f"weights of {comparison.setting.weights_shape} shape"
 
 
 def _table(comparison: Comparison, backend: str) -> Table:
     table = Table()
     headings = ["layers", "variant", *PHASES, "compile", "total"]
     headings += ["nodes", "inner graphs", "difference"]
+    headings += ["memory"] if comparison.setting.memory else []
     for heading in headings:
         table.add_column(heading, justify="left" if heading == "variant" else "right")
     for result in comparison.results:
@@ -72,6 +74,7 @@ def _cells(comparison: Comparison, result: Result) -> list[str]:
         " ".join(map(str, last.nodes.values())),
         " ".join(map(str, last.inner_graphs.values())),
         " ".join("?" if value is None else f"{value:.2e}" for value in differences),
+        *([f"{result.memory / 1e6:.1f}"] if result.memory is not None else []),
     ]
 
 
@@ -88,7 +91,7 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
     return {
         "pytensor": comparison.version,
         "python": platform.python_version(),
-        "weights": "static" if comparison.setting.static else "unknown",
+        "weights": comparison.setting.weights_shape,
         "gradient": comparison.setting.gradient,
         "limit": comparison.setting.limit,
         "repeats": comparison.repeats,
@@ -112,6 +115,7 @@ def _result_as_json(comparison: Comparison, result: Result) -> dict[str, Any]:
         "passes": result.passes,
         "nodes": last.nodes,
         "inner_graphs": last.inner_graphs,
+        "memory": result.memory,
         "difference_from_oracle": result.difference,
         "difference_from_plain": result.difference_from_plain,
     }
@@ -146,7 +150,7 @@ def plot_backend(axes: Any, comparison: Comparison, backend: str) -> None:
     axes.set_title(f"PyTensor {comparison.version}, {backend}, {_weights(comparison)}")
     if any(result.stopped for result in results):
         axes.plot([], [], "^", color="gray", label=f"stopped at {comparison.setting.limit:g} s")
-    if not comparison.setting.static:
+    if comparison.setting.weights_shape == "unknown":
         axes.plot([], [], "o", color="gray", fillstyle="none", label="published with #2164")
     axes.legend(loc="upper left")  # "best" takes long
 
@@ -159,6 +163,6 @@ def _plot_variant(axes: Any, comparison: Comparison, results: list[Result], colo
         axes.plot(*end, marker="^", markersize=10, color=color)
         points.append(end)
     axes.plot(*zip(*points, strict=True), marker=".", color=color, label=variant)
-    if variant in _PUBLISHED and not setting.static:
+    if variant in _PUBLISHED and setting.weights_shape == "unknown":
         published = _PUBLISHED[variant]
         axes.plot(published.keys(), published.values(), "o", color=color, fillstyle="none")

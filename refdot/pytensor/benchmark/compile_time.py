@@ -29,6 +29,7 @@ from refdot.pytensor.benchmark.measurement import (
     configured_for,
     differentiated_loss,
     measure,
+    peak_memory,
     time_limit,
 )
 from refdot.tensor import Array
@@ -46,6 +47,7 @@ class Result:
     variant: str  # "plain" or the name of a lowering
     measurements: list[Measurement] = field(default_factory=list)
     stopped: str = ""  # the reason why there are no measurements, if there are none
+    memory: int | None = None  # the most bytes held before code generation
     # The largest difference of its loss and gradients from the oracle's, and from plain's.
     difference: float | None = None
     difference_from_plain: float | None = None
@@ -111,6 +113,10 @@ def compare_lowerings(
                     done += 1
                     progress("measuring", done, total)
             if count:
+                for result in results if setting.memory else ():
+                    if not result.stopped:
+                        gc.collect()
+                        result.memory = peak_memory(result.variant, result.layers, setting)
                 _set_differences(results, setting)
                 comparison.results += results
     return comparison

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import tracemalloc
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -25,7 +26,16 @@ from refdot.pytensor.target.backends import BACKENDS
 from refdot.pytensor.target.configuration import configured
 from refdot.tensor import Array
 
-__all__ = ["PHASES", "PLAIN", "Measurement", "Setting", "configured_for", "measure", "time_limit"]
+__all__ = [
+    "PHASES",
+    "PLAIN",
+    "Measurement",
+    "Setting",
+    "configured_for",
+    "measure",
+    "peak_memory",
+    "time_limit",
+]
 
 PHASES = ("build", "lower", "grad", "rewrite", "code generation", "first call", "steady call")
 PLAIN = "plain"  # the variant in hand-written tensor code; the others are named by their lowering
@@ -41,9 +51,12 @@ class Setting:
     """The options of a measurement, except the number of layers and the variant."""
 
     backend: str = "python"
-    static: bool = False  # whether the shapes of the weights are static
+    weights_shape: str = (
+        "unknown"  # or "static", or "mixed": only the first weight of a layer is static
+    )
     gradient: str = "input"  # with respect to the "input" or the "weights"
     limit: float = 120.0  # in seconds
+    memory: bool = False  # whether to measure memory too
 
 
 @dataclass
@@ -118,13 +131,26 @@ def measure(variant: str, layers: int, setting: Setting) -> Measurement:
     return measurement
 
 
+def peak_memory(variant: str, layers: int, setting: Setting) -> int:
+    """Return the most bytes that Python holds while a variant is lowered, derived and rewritten."""
+    values = draw_values(layers)
+    with configured_for(variant, setting) as mode:
+        tracemalloc.start()
+        try:
+            _, outputs = differentiated_loss(variant, values, setting, Measurement())
+            mode.optimizer.rewrite(FunctionGraph(outputs=outputs, clone=True))
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+
 def differentiated_loss(
     variant: str, values: Values, setting: Setting, measurement: Measurement
 ) -> tuple[Any, list[Any]]:
     """Build, lower and differentiate the loss. Return the input; and the loss and gradients."""
     with measurement.phase("build"):
         build = tensor_model if variant == PLAIN else xtensor_model
-        x, weights, loss = build(values, setting.static)
+        x, weights, loss = build(values, setting.weights_shape)
     measurement.seconds["lower"] = 0.0
     if variant != PLAIN:
         with measurement.phase("lower"):
