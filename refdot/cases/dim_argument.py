@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from math import isfinite
 from types import EllipsisType
 from typing import Any, ClassVar
 
@@ -16,7 +17,7 @@ _PLAIN = ("none", "ellipsis", "str", "tuple", "list", "object")
 _SETS = ("set", "frozenset")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class DimArgument:
     """The `dim` argument of a call, and how it is written.
 
@@ -74,7 +75,9 @@ class DimArgument:
         """The argument as an expression for `dot_case`: its value, or else a `DimArgument`."""
         # The order of a set of several names depends on the process.
         is_plain = self.spelling in _PLAIN or (self.spelling in _SETS and len(self.items) == 1)
-        return str(self) if is_plain and DimArgument.of(self.value) == self else repr(self)
+        is_literal = all(_expression(item) == repr(item) for item in self.items)
+        is_same = is_plain and is_literal and DimArgument.of(self.value) == self
+        return str(self) if is_same else repr(self)
 
     @property
     def names(self) -> frozenset[str] | EllipsisType | None:
@@ -87,6 +90,10 @@ class DimArgument:
         """Return the argument with its names replaced according to a mapping."""
         return replace(self, items=tuple(names.get(item, item) for item in self.items))
 
+    def __repr__(self) -> str:
+        items = ", ".join(map(_expression, self.items))
+        return f"DimArgument({self.spelling!r}, ({items}{',' if len(self.items) == 1 else ''}))"
+
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         # Hypothesis would print the table of spellings, too.
         printer.text(repr(self))
@@ -94,3 +101,9 @@ class DimArgument:
     def __str__(self) -> str:
         template = self.SPELLINGS[self.spelling][0]
         return template.format(*self.items, tuple=self.items, list=list(self.items))
+
+
+def _expression(item: Any) -> str:
+    """Return the `repr` of an item, or an expression for a float that has none."""
+    is_number = not isinstance(item, float) or isfinite(item)
+    return repr(item) if is_number else f"float({str(item)!r})"

@@ -205,10 +205,10 @@ class _Output:
         return INTERRUPTED if report.interrupted else 0
 
     def _write(self, report: Report, comparison: Comparison) -> None:
-        from refdot.reporting.files import write_report
-
         folder = self._arguments.report
         if folder is not None and self._target is not None:
+            from refdot.reporting.files import write_report  # it needs more packages
+
             with usage_errors(f"--report {folder}"):
                 write_report(report, self._target, folder, self._arguments.line, comparison)
 

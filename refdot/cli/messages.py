@@ -36,24 +36,29 @@ def run_errors(arguments: argparse.Namespace) -> int:
             json_path.open("a").close()
     from rich.console import Console
 
-    from refdot.messages.codec import survey_to_json
-    from refdot.reporting.html import errors_html
     from refdot.reporting.messages import survey_lines
     from refdot.reporting.terminal import print_lines
 
     console = Console(stderr=to_stdout)
     survey = _survey(arguments, _scenario_names(arguments.situation), console)
-    text = json.dumps(survey_to_json(survey), indent=2, ensure_ascii=False) + "\n"
     if to_stdout:
-        sys.stdout.write(text)
+        sys.stdout.write(_json_text(survey))
     else:
         print_lines(survey_lines(survey), console)
     if json_path is not None:
-        write_text(json_path, text, "--json")
+        write_text(json_path, _json_text(survey), "--json")
     if arguments.report is not None:
+        from refdot.reporting.html import errors_html  # it needs Jinja
+
         write_text(arguments.report / "errors.html", errors_html(survey), "--report")
         print_lines([(f"report in {arguments.report}", "")], console)
     return 0
+
+
+def _json_text(survey: Survey) -> str:
+    from refdot.messages.codec import survey_to_json  # it needs msgspec
+
+    return json.dumps(survey_to_json(survey), indent=2, ensure_ascii=False) + "\n"
 
 
 def _run_diff(arguments: argparse.Namespace) -> int:

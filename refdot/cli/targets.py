@@ -23,8 +23,8 @@ __all__ = [
 JUDGING_PACKAGES = ("hypothesis", "rich")
 # What the commands need that read or write cases and reports, of the extra `check`.
 CHECK_PACKAGES = ("hypothesis", "jinja2", "msgspec", "rich")
-# The options with which a command that judges does so.
-_FILE_OPTIONS = ("report", "baseline", "database", "json", "diff")
+# The options with which a command that judges does so; `--list ID` writes a script.
+_FILE_OPTIONS = ("report", "baseline", "database", "json", "diff", "list")
 
 
 def needed_packages(arguments: argparse.Namespace) -> tuple[str, ...]:

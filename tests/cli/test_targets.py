@@ -84,3 +84,30 @@ WRONG = {
 def test_a_wrong_target_gets_one_line_that_says_what_to_write(command, line, my_dot, capsys):
     assert main(command.split()) == 2
     assert capsys.readouterr().err == f"refdot: {line}\n"
+
+
+# Import each module anew, as if the packages that the extra `testing` lacks were not installed.
+WITHOUT_PACKAGES = """
+import sys
+sys.modules |= dict.fromkeys(["jinja2", "msgspec", "numba", "packaging", "pytensor", "xarray"])
+from refdot.cli import main
+for command in {commands!r}:
+    print(main(command.split()), file=sys.stderr)
+"""
+COMMANDS = {
+    "check my_dot.py:dot --quick": 1,
+    "check my_dot.py:target --quick --format github -v": 0,
+    "check my_dot.py:target --quick --junitxml out.xml --list": 0,
+    "check my_dot.py:target --list y-first": 2,
+    "errors my_dot.py:dot": 0,
+    "regex does.not my_dot.py:dot": 0,
+    "regex --suggest my_dot.py:dot": 0,
+    "explain a,b": 0,
+}
+
+
+def test_to_judge_a_function_needs_only_the_extra_testing(my_dot, tmp_path):
+    script = WITHOUT_PACKAGES.format(commands=[*COMMANDS])
+    completed = run_python("-c", script, folder=tmp_path)
+    codes = [line for line in completed.stderr.splitlines() if line.isdecimal()]
+    assert codes == [str(code) for code in COMMANDS.values()], completed.stderr
