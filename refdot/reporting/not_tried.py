@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from refdot.check.findings import Coverage, Report
+from refdot.check.plan import Profile
 from refdot.text import counted
 
 __all__ = ["never_used", "not_tried"]
@@ -43,7 +44,7 @@ def never_used(coverage: Mapping[str, Coverage], kind: str) -> dict[str, list[st
 
 def _parts(report: Report) -> Iterator[str]:
     if report.profile.look:
-        yield "quick look only: kernels, boundary cases, random cases, dim patterns"
+        yield f"quick look only: {', '.join(_left_out_of_a_look(report.profile))}"
     for name, reason in report.absent_backends.items():
         yield f"backend {name} ({reason})"
     for backend in report.other_backends:
@@ -68,6 +69,17 @@ def _parts(report: Report) -> Iterator[str]:
         yield f"{counted(report.skipped, 'case')} that no backend supports"
     if report.lost:
         yield f"{counted(report.lost, 'case')} that were lost"
+
+
+def _left_out_of_a_look(profile: Profile) -> Iterator[str]:
+    yield from ("kernels", "boundary cases")
+    for name, amount in (
+        ("random cases", profile.cases),
+        ("dim patterns", profile.exhaustive),
+        ("programs", profile.programs),
+    ):
+        if not amount:
+            yield name
 
 
 def _patterns_left_out(report: Report) -> Iterator[str]:

@@ -137,7 +137,7 @@ def test_a_report_for_junit_is_written(folder, capsys):
 def test_the_quick_look_says_what_it_leaves_out(capsys):
     assert main(["check", "right_dot:dot", "--quick"]) == 0
     *_, last = capsys.readouterr().out.splitlines()
-    left_out = "quick look only: kernels, boundary cases, random cases, dim patterns"
+    left_out = "quick look only: kernels, boundary cases, random cases, dim patterns, programs"
     assert last == f"not tried: {left_out}; 1 case that no backend supports"
 
 
