@@ -37,7 +37,8 @@ def _split_dims(x: NamedTensor, y: NamedTensor, dim: Dim) -> tuple[list[str], li
 def dot_by_definition(x: NamedTensor, y: NamedTensor, dim: Dim = None) -> NamedTensor:
     """Compute a dot as it is defined: align by name, multiply, sum.
 
-    The parameters and the result are those of `refdot.dot`, for valid input with up to 64 dims.
+    The parameters and the result are those of `refdot.dot`, for valid input with up to 64 dims. All
+    products are in memory at once.
 
     Examples
     --------

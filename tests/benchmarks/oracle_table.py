@@ -1,7 +1,8 @@
 """Compare the oracle with the fastest way to compute the same dot in NumPy, as a table.
 
 The ways are `np.einsum`, with and without `optimize`, `np.tensordot` and `np.matmul`; the last two
-get operands that are summed, transposed and reshaped as they need it. Run it on one thread:
+get operands that are summed, transposed and reshaped as they need it. The times are those of the
+process, which other processes do not disturb. Run it on one thread:
 
     OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python tests/benchmarks/oracle_table.py [WORD]...
 
@@ -149,9 +150,6 @@ def in_numpy(low, x, y):
     def plain_matmul():
         return np.matmul(x, y)
 
-    def multiply():
-        return np.multiply(x, y)
-
     ways = {
         "einsum": lambda: np.einsum(low.subscripts, x, y),
         "einsum optimize": lambda: np.einsum(low.subscripts, x, y, optimize=True),
@@ -161,8 +159,6 @@ def in_numpy(low, x, y):
         ways["tensordot"] = tensordot
     if low.subscripts in ("ab,b->a", "ab,bc->ac", "a,a->", "a,ab->b", "abc,acd->abd"):
         ways["matmul"] = plain_matmul
-    if low.subscripts in (",->", "ab,->ab", "ab,ab->ab"):
-        ways["multiply"] = multiply
     return ways
 
 

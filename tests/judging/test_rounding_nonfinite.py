@@ -1,9 +1,12 @@
 """Answers that are not finite: only those that some order of summation gives are accepted."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from summation import DTYPES, is_wrong, vectors
 
+from refdot.evaluation import dot
 from refdot.judging.rounding import correct_answers
 from refdot.tensor import NamedTensor
 
@@ -267,3 +270,20 @@ def test_long_doubles_have_a_tight_bound(dtype):
         assert is_wrong(answer * factor, x, y) == wrong
     for nonfinite in (INF, -INF, NAN):
         assert is_wrong(nonfinite, x, y)
+
+
+@pytest.mark.parametrize("first", [1.0, INF, MOST])
+@pytest.mark.parametrize("dtype", [*DTYPES, "complex128", "longdouble"])
+def test_judging_a_dim_summed_alone_takes_no_more_memory_than_its_operands(dtype, first):
+    size = 20_000
+    values = np.ones(size, dtype)
+    values[0] = np.finfo(dtype).max if first is MOST else first
+    x, y = NamedTensor(values, "a"), NamedTensor(values, "b")
+    answer = dot(x, y, "a").data
+    tracemalloc.start()
+    try:
+        assert not correct_answers(x, y, "a").wrong(answer).any()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 120 * 3 * size  # 120 bytes for each element
