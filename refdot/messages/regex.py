@@ -22,6 +22,10 @@ __all__ = ["PatternError", "Unmatched", "Verdict", "check_pattern", "judge", "su
 
 # The time to judge a pattern grows with both. A regex for error messages is far below.
 MAX_LENGTH, MAX_ALTERNATIVES = 4000, 100
+_TOO_LARGE = (
+    f"not judged: too large; at most {MAX_LENGTH:,} characters and {MAX_ALTERNATIVES} alternatives "
+    "are judged"
+)
 
 
 class PatternError(ValueError):
@@ -133,11 +137,12 @@ def _unmatched(
 
 def check_pattern(pattern: str) -> None:
     """Raise a `PatternError` if a pattern is malformed or too large to be judged."""
+    if len(pattern) > MAX_LENGTH:
+        raise PatternError(_TOO_LARGE)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            # The beginning of a long pattern may be malformed where the whole is not.
-            re.compile(pattern if len(pattern) <= MAX_LENGTH else "")
+            re.compile(pattern)
     except re.error as error:
         place, marked = "", pattern
         if error.pos is not None:
@@ -148,14 +153,9 @@ def check_pattern(pattern: str) -> None:
     except OverflowError as error:
         raise PatternError(f"malformed pattern, {error}") from None
     except RecursionError:
-        is_small = False
-    else:
-        is_small = _is_small(pattern)
-    if not is_small:
-        raise PatternError(
-            f"not judged: too large; at most {MAX_LENGTH:,} characters and {MAX_ALTERNATIVES} "
-            "alternatives are judged"
-        )
+        raise PatternError(_TOO_LARGE) from None
+    if not _is_small(pattern):
+        raise PatternError(_TOO_LARGE)
 
 
 def _is_small(pattern: str) -> bool:
