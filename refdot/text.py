@@ -60,7 +60,7 @@ def told_apart(name: str, other: str) -> tuple[str, str]:
     Examples
     --------
     >>> told_apart("é", "e"), told_apart("é", "e\N{COMBINING ACUTE ACCENT}")
-    (('é', 'e'), ("'\xe9'", "'e\u0301'"))
+    (('é', 'e'), ("'\\xe9'", "'e\\u0301'"))
     """
     from unicodedata import normalize
 
