@@ -69,9 +69,10 @@ class Profile:
     def for_target(self, target: Target) -> Profile:
         """Return the profile with 20 times as many cases if the target builds no graphs.
 
-        Judging these takes about the same time.
+        Judging these takes about the same time, unless the target says that it is slow.
         """
-        return self if "build" in target.stages else replace(self, cases=20 * self.cases)
+        is_slow = "build" in target.stages or getattr(target, "is_slow", False)
+        return self if is_slow else replace(self, cases=20 * self.cases)
 
 
 # What `refdot check --quick` judges: seconds for a first answer.

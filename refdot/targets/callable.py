@@ -47,6 +47,8 @@ class CallableTarget:
     name : str
     gradients : bool, optional
         Whether to judge gradients.
+    is_slow : bool, optional
+        Whether a call takes much longer than a millisecond, so that a check has fewer random cases.
     """
 
     function: Callable[..., Any]
@@ -59,6 +61,7 @@ class CallableTarget:
     unsupported: tuple[Unsupported, ...] = (_BREAKS_R1,)
     not_checked: Mapping[str, str] = field(default_factory=dict)
     deviations: tuple[Deviation, ...] = ()
+    is_slow: bool = False
 
     def __post_init__(self) -> None:
         if _BREAKS_R1 not in self.unsupported:  # as in a tuple of the target's own limits

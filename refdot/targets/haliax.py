@@ -76,6 +76,7 @@ class HaliaxTarget(CallableTarget):
             version=versions,
             unsupported=_UNSUPPORTED,
             deviations=_DEVIATIONS,
+            is_slow=True,
         )
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -46,6 +46,7 @@ class XarrayDaskTarget(XarrayTarget):
             name="xarray-dask",
             version=f"{version('xarray')} with dask {version('dask')}",
             deviations=_DEVIATIONS,
+            is_slow=True,
         )
 
 

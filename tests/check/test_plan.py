@@ -245,3 +245,10 @@ def test_cases_are_distinct_and_so_are_those_of_other_seeds():
 def test_xarray_gets_as_many_supported_cases_as_requested():
     requested = Campaign(Profile(20, fixed=False), 0, ("call",), ("stock",))
     assert len(list(requested.batches(find_target("xarray")))) == 20
+
+
+@pytest.mark.parametrize(("is_slow", "cases"), [(False, 2000), (True, 100)])
+def test_a_function_has_more_random_cases_unless_it_is_slow(is_slow, cases):
+    target = CallableTarget(rd.dot, "dot", is_slow=is_slow)
+    assert PROFILES["quick"].for_target(target).cases == cases
+    assert PROFILES["quick"].for_target(find_target("pytensor")).cases == 100
