@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -21,6 +22,7 @@ from refdot.targets.protocol import Target
 
 __all__ = ["run"]
 
+_CHECKPOINT_SECONDS = 10.0  # at least, from one call of `checkpoint` to the next
 Progress = Callable[[str, int, int], None]
 Listener = Callable[[Report, Finding | ProgramFinding], None]
 
@@ -50,6 +52,7 @@ def run(
     executor: Executor | None = None,
     progress: Progress = lambda stage, done, total: None,
     listener: Listener = lambda report, finding: None,
+    checkpoint: Callable[[Report], None] | None = None,
 ) -> Report:
     """Test a target against the oracle.
 
@@ -105,6 +108,8 @@ def run(
         Called with the stage, how much of it is done, and how much there is.
     listener : callable, optional
         Called with the report so far and each mismatch that is not known, as soon as it is shrunk.
+    checkpoint : callable, optional
+        Called with the report so far at the start, and then about every ten seconds.
 
     Returns
     -------
@@ -137,7 +142,9 @@ def run(
     batches = _batches(target, campaign, shard, database, endless=hours is not None)
     confirmations = Confirmations(target, report, executor, timeout)
     judge = partial(judge_batch, timeout=timeout)
+    checkpoints = _Checkpoints(checkpoint, started)
     try:
+        checkpoints.reach(confirmations)
         for batch, result in run_tasks(judge, target, batches, executor):
             if isinstance(result, ProcessDied):
                 result = judge_individually(target, batch, timeout)
@@ -151,6 +158,7 @@ def run(
                 if finding.known is None:
                     report.seconds = time.monotonic() - started
                     listener(confirmations.report(), finding)
+            checkpoints.reach(confirmations)
             if end is not None and time.monotonic() >= end:
                 break
             if maxfail is not None and confirmations.new >= maxfail:
@@ -170,6 +178,23 @@ def run(
         for found in report.findings:
             save_case(database, target.name, found.mismatch.case)
     return report
+
+
+class _Checkpoints:
+    """Gives the report so far to a function, seldom enough to take little of the time."""
+
+    def __init__(self, function: Callable[[Report], None] | None, started: float) -> None:
+        self._function = function
+        self._started = self._next = started
+
+    def reach(self, confirmations: Confirmations) -> None:
+        """Call the function, if there is one, and enough time has passed since the last call."""
+        if self._function is None or (start := time.monotonic()) < self._next:
+            return
+        report = confirmations.report()
+        self._function(replace(report, seconds=start - self._started))
+        end = time.monotonic()
+        self._next = end + max(_CHECKPOINT_SECONDS, 20 * (end - start))
 
 
 def _empty_report(target: Target, campaign: Campaign, shard: Shard) -> Report:

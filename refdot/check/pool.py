@@ -19,6 +19,7 @@ from typing import Any, NoReturn, TypeVar
 from uuid import uuid4
 
 from refdot.targets.protocol import Target, TargetError
+from refdot.targets.temporary import process_folder
 
 __all__ = ["OutOfTimeError", "ProcessDied", "WorkerPool", "run_tasks", "with_time_limit"]
 
@@ -215,7 +216,7 @@ class WorkerPool(ThreadPoolExecutor):
         super().__init__(size)
         # A worker that is killed does not remove its temporary files.
         self._folder = tempfile.TemporaryDirectory(
-            prefix="refdot-jobs-", ignore_cleanup_errors=True
+            prefix="jobs-", dir=process_folder(), ignore_cleanup_errors=True
         )
         self._workers = [_Worker(self._folder.name) for _ in range(size)]
         self._idle = deque(self._workers)  # one for each thread that has no call
@@ -294,8 +295,9 @@ class _Worker:
 def _serve(connection: Connection, folder: str) -> None:
     """Run the calls that come through a connection, until the pool's process ends."""
     tempfile.tempdir = folder
-    # An interrupt from the keyboard reaches the pool's process, which stops the workers.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # These may reach all processes. The pool's process reacts, and stops the workers.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     if _ALARM is not None:
         signal.signal(_ALARM, signal.SIG_DFL)
     watch = Thread(target=_end_with_parent, args=(folder,), daemon=True)

@@ -5,16 +5,20 @@ from __future__ import annotations
 import argparse
 import gc
 import json
-from contextlib import nullcontext
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from refdot.cli.arguments import UsageError, check_choices
-from refdot.cli.files import make_folder, read_text, usage_errors, write_text
+from refdot.cli.files import make_folder, read_text, usage_errors
+from refdot.cli.interruption import termination_as_interrupt
 from refdot.cli.listing import list_deviations, print_statistics
 from refdot.cli.progress import ProgressDisplay
 from refdot.cli.targets import requested_target, target_of_report
+from refdot.reporting.writing import write_file
 from refdot.rules import ASPECTS
 from refdot.targets import ProgramTarget, Target
 
@@ -36,7 +40,6 @@ def run_check(arguments: argparse.Namespace) -> int:
     from rich.console import Console
 
     from refdot import check
-    from refdot.check.plan import WHOLE
     from refdot.check.pool import WorkerPool
 
     target = requested_target(arguments)
@@ -47,39 +50,54 @@ def run_check(arguments: argparse.Namespace) -> int:
     check_choices("--only", arguments.only, ASPECTS)
     check_choices("--effort", [arguments.effort], check.PROFILES)
     named = _named_programs(arguments, target)
-    excuses = _Excuses(arguments)
     make_folder(arguments.report)
     make_folder(arguments.database, "--database")
-    console = Console()
-    output = _Output(arguments, target, console, excuses)
+    output = _Output(arguments, target, Console(), _Excuses(arguments))
     # A target loads many objects that stay. Searching them for garbage takes an eighth of the time.
     gc.freeze()
     try:
         with (
-            ProgressDisplay(console, hidden=arguments.verbosity < 0) as progress,
+            termination_as_interrupt(),
             WorkerPool(arguments.jobs) if arguments.jobs else nullcontext() as executor,
         ):
-            report = check.run(
-                target,
-                **vars(_profile(arguments, target)),
-                named_programs=named,
-                program_backends=arguments.backend if named or arguments.programs else (),
-                seed=arguments.seed,
-                backends=arguments.backend or _look_backends(arguments, target),
-                lowerings=arguments.lowering or _look_lowerings(arguments, target),
-                only=arguments.only,
-                shard=arguments.shard or WHOLE,
-                maxfail=arguments.maxfail,
-                hours=arguments.hours,
-                timeout=arguments.timeout,
-                database=arguments.database,
-                executor=executor,
-                progress=progress,
-                listener=output.add,
-            )
+            report = _run(arguments, target, named, output, executor)
+            # Another interrupt, while the workers stop, comes too late to lose it.
+            return output.finish(report)
     finally:
         gc.unfreeze()
-    return output.finish(report)
+
+
+def _run(
+    arguments: argparse.Namespace,
+    target: Target,
+    named: Sequence[ProgramCase],
+    output: _Output,
+    executor: Executor | None,
+) -> Report:
+    from refdot import check
+    from refdot.check.plan import WHOLE
+
+    with ProgressDisplay(output.console, hidden=arguments.verbosity < 0) as progress:
+        return check.run(
+            target,
+            **vars(_profile(arguments, target)),
+            named_programs=named,
+            program_backends=arguments.backend if named or arguments.programs else (),
+            seed=arguments.seed,
+            backends=arguments.backend or _look_backends(arguments, target),
+            lowerings=arguments.lowering or _look_lowerings(arguments, target),
+            only=arguments.only,
+            shard=arguments.shard or WHOLE,
+            maxfail=arguments.maxfail,
+            hours=arguments.hours,
+            timeout=arguments.timeout,
+            # A target can change the working folder.
+            database=arguments.database and arguments.database.absolute(),
+            executor=executor,
+            progress=progress,
+            listener=output.add,
+            checkpoint=output.checkpoint,
+        )
 
 
 def _named_programs(arguments: argparse.Namespace, target: Target) -> list[ProgramCase]:
@@ -160,9 +178,12 @@ class _Output:
     ) -> None:
         self._arguments = arguments
         self._target = target
-        self._console = console
+        self.console = console
         self._excuses = excuses
         self._has_printed = False
+        # A target can change the working folder.
+        self._folder = arguments.report and arguments.report.absolute()
+        self._junitxml = arguments.junitxml and arguments.junitxml.absolute()
 
     def add(self, report: Report, finding: Finding | ProgramFinding) -> None:
         """Print a new mismatch and write the report so far, during a run."""
@@ -172,24 +193,41 @@ class _Output:
         comparison = self._excuses.compare(report)
         if comparison.states.get(finding.key) != "new":
             return
-        self._write(replace(report, interrupted=True), comparison)
+        self.checkpoint(report)
         if self._arguments.verbosity >= 0:
             self._has_printed = True
             folder = self._arguments.report
-            print_new(entry_of(finding), folder, self._console)
+            print_new(entry_of(finding), folder, self.console)
+
+    def checkpoint(self, report: Report) -> None:
+        """Write the report so far, during a run."""
+        report = replace(report, interrupted=True)
+        with suppress(UsageError):  # the last report says what cannot be written
+            self._write(report, self._excuses.compare(report))
 
     def finish(self, report: Report) -> int:
         """Write and print a report, and return the exit code."""
-        from refdot.reporting.annotations import github_annotations, junit_xml
+        comparison = self._excuses.compare(report)
+        failure = None
+        try:
+            self._write(report, comparison)
+        except UsageError as error:
+            failure = error
+        self._print(report, comparison)
+        if failure is not None:
+            raise failure
+        _check_judged(report, self._target)
+        if report.lost or comparison.count("new") or (self._arguments.strict and comparison.states):
+            return 1
+        return INTERRUPTED if report.interrupted else 0
+
+    def _print(self, report: Report, comparison: Comparison) -> None:
+        from refdot.reporting.annotations import github_annotations
         from refdot.reporting.terminal import print_lines, print_report
 
-        comparison = self._excuses.compare(report)
-        self._write(report, comparison)
-        if path := self._arguments.junitxml:
-            write_text(path, junit_xml(report, comparison), "--junitxml")
         print_report(
             report,
-            self._console,
+            self.console,
             comparison,
             verbosity=self._arguments.verbosity,
             new_is_printed=self._has_printed,
@@ -198,19 +236,19 @@ class _Output:
             for line in github_annotations(report, comparison):
                 print(line)
         if self._arguments.report is not None and self._target is not None:
-            print_lines([(f"report in {self._arguments.report}", "")], self._console)
-        _check_judged(report, self._target)
-        if report.lost or comparison.count("new") or (self._arguments.strict and comparison.states):
-            return 1
-        return INTERRUPTED if report.interrupted else 0
+            print_lines([(f"report in {self._arguments.report}", "")], self.console)
 
     def _write(self, report: Report, comparison: Comparison) -> None:
-        folder = self._arguments.report
-        if folder is not None and self._target is not None:
+        if self._folder is not None and self._target is not None:
             from refdot.reporting.files import write_report  # it needs more packages
 
-            with usage_errors(f"--report {folder}"):
-                write_report(report, self._target, folder, self._arguments.line, comparison)
+            with usage_errors(f"--report {self._arguments.report}"):
+                write_report(report, self._target, self._folder, self._arguments.line, comparison)
+        if self._junitxml is not None:
+            from refdot.reporting.annotations import junit_xml
+
+            with usage_errors(f"--junitxml {self._arguments.junitxml}"):
+                write_file(self._junitxml, junit_xml(report, comparison))
 
 
 def _read_report(path: Path) -> Report:

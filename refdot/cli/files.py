@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from refdot.cli.arguments import UsageError
+from refdot.reporting.writing import write_file
 from refdot.text import printable
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def case_in(data: object) -> DotCase | ProgramCase:
 def write_text(path: Path, text: str, option: str) -> None:
     """Write a file that an option names."""
     with usage_errors(f"{option} {path}"):
-        path.write_text(text, encoding="utf-8", errors="backslashreplace")
+        write_file(path, text)
 
 
 def make_folder(path: Path | None, option: str = "--report") -> None:

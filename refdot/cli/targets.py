@@ -1,6 +1,7 @@
 """The target of a command, and the packages that it needs."""
 
 import argparse
+from contextlib import chdir
 from importlib.util import find_spec
 
 from refdot.cases.notation import dot_case
@@ -53,7 +54,9 @@ def target_of_report(name: str, requested: str | None) -> Target:
 
 def requested_target(arguments: argparse.Namespace) -> Target:
     """Return the target, after checking that its requested backends and lowerings can run here."""
-    target = find_target(arguments.target or ("pytensor" if find_spec("pytensor") else "xarray"))
+    name = arguments.target or ("pytensor" if find_spec("pytensor") else "xarray")
+    with chdir("."):  # a module can change the working folder
+        target = find_target(name)
     absent = {backend.name: backend.absent for backend in target.backends()}
     check_choices("--backend", arguments.backend, absent)
     for backend in arguments.backend:

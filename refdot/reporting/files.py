@@ -9,6 +9,8 @@ from refdot.programs.findings import ProgramFinding
 from refdot.reporting.codec import report_to_json
 from refdot.reporting.entries import entry_of
 from refdot.reporting.html import report_html
+from refdot.reporting.names import is_script_name
+from refdot.reporting.writing import write_files
 from refdot.targets.protocol import ProgramTarget, Target
 
 __all__ = ["write_report"]
@@ -23,11 +25,10 @@ def write_report(
 ) -> None:
     """Write `report.json`, `report.html` and the reproducer of each finding to a folder.
 
-    Reproducers of an earlier run are removed from it. The page shows the command line.
+    Reproducers of the report that was there are removed. The page shows the command line.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for stale in folder.glob("reproducer_*.py"):
-        stale.unlink()
+    earlier = _scripts_of_report(folder / "report.json")
     scripts = {
         entry_of(finding).script: _script(target, finding) for finding in report.all_findings
     }
@@ -35,9 +36,21 @@ def write_report(
         "report.json": json.dumps(report_to_json(report), indent=2, ensure_ascii=False) + "\n",
         "report.html": report_html(report, target, scripts, command, comparison),
     }
-    for name, content in contents.items():
-        # In JSON, a lone surrogate becomes the escape sequence that stands for it.
-        (folder / name).write_text(content, encoding="utf-8", errors="backslashreplace")
+    write_files(folder, contents)
+    for name in earlier - scripts.keys():
+        if not (folder / name).is_symlink():
+            (folder / name).unlink(missing_ok=True)
+
+
+def _scripts_of_report(path: Path) -> set[str]:
+    """Return the names of the scripts that were written with a report."""
+    try:
+        data = json.loads(path.read_text("utf-8"))
+        entries = [*data["mismatches"], *data["program_mismatches"]]
+        names = {str(entry["reproducer"]) for entry in entries}
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return set()
+    return set(filter(is_script_name, names))
 
 
 def _script(target: Target, finding: Finding | ProgramFinding) -> str:

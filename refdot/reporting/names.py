@@ -6,7 +6,7 @@ from hashlib import sha256
 from refdot.check.findings import Finding
 from refdot.programs.findings import ProgramFinding
 
-__all__ = ["program_script_name", "reproducer_name"]
+__all__ = ["is_script_name", "program_script_name", "reproducer_name"]
 
 
 def reproducer_name(finding: Finding) -> str:
@@ -18,6 +18,17 @@ def program_script_name(finding: ProgramFinding) -> str:
     """Return the file name of the script of a finding of a program."""
     difference = finding.observation.difference
     return _script_name(f"program {difference.rule}", difference.kind, finding.key)
+
+
+def is_script_name(text: str) -> bool:
+    """Return whether a text is the file name of a script, and not that of another file.
+
+    Examples
+    --------
+    >>> is_script_name("reproducer_r6_wrong_value_839ec4.py"), is_script_name("reproducer_mine.py")
+    (True, False)
+    """
+    return re.fullmatch(r"reproducer_[a-z0-9_]+_[0-9a-f]{6}\.py", text) is not None
 
 
 def _script_name(rule: str, kind: str, key: tuple[str, str | None]) -> str:

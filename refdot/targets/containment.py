@@ -15,6 +15,7 @@ from refdot.targets.outcome import Raised
 
 __all__ = ["attempt"]
 
+_ENDING = (signal.SIGINT, signal.SIGTERM)
 _exit_at_once = os._exit
 
 
@@ -45,7 +46,7 @@ class _State:
         self.process, self.folder = os.getpid(), _working_folder()
         self.streams = sys.stdout, sys.stderr
         self.recursion_limit = sys.getrecursionlimit()
-        self.interrupt = signal.getsignal(signal.SIGINT)
+        self.handlers = {each: signal.getsignal(each) for each in _ENDING}
 
     def raise_instead(self, status: int) -> NoReturn:
         """Raise an exception instead of an exit at once, except in a copy of the process."""
@@ -60,8 +61,9 @@ class _State:
         os._exit = _exit_at_once
         sys.stdout, sys.stderr = self.streams
         sys.setrecursionlimit(self.recursion_limit)
-        if signal.getsignal(signal.SIGINT) != self.interrupt and current_thread() is main_thread():
-            signal.signal(signal.SIGINT, self.interrupt)
+        for number, handler in self.handlers.items():
+            if signal.getsignal(number) != handler and current_thread() is main_thread():
+                signal.signal(number, handler)
         if self.folder and self.folder != _working_folder():
             os.chdir(self.folder)
 

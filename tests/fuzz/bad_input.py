@@ -48,6 +48,10 @@ VALUES = (
 )
 
 
+def copied(data: Any) -> Any:
+    return json.loads(json.dumps(data))
+
+
 def places(node: Any) -> Iterator[tuple[Any, Any]]:
     """Yield each list or object within some JSON, with each of its keys."""
     items = node.items() if isinstance(node, dict) else enumerate(node)
@@ -59,7 +63,7 @@ def places(node: Any) -> Iterator[tuple[Any, Any]]:
 
 def with_other_data(data: Any, random: random.Random) -> str:
     """Return JSON with one to three values replaced, removed, added or repeated."""
-    data = json.loads(json.dumps(data))
+    data = copied(data)
     for _ in range(random.randint(1, 3)):
         found = list(places(data))
         if not found:
@@ -69,13 +73,13 @@ def with_other_data(data: Any, random: random.Random) -> str:
         if action == 0:
             del node[key]
         elif action == 1:
-            node[key] = json.loads(json.dumps(other[other_key]))
+            node[key] = copied(other[other_key])
         elif action == 2 and isinstance(node, list):
-            node.insert(key, random.choice(VALUES))
+            node.insert(key, copied(random.choice(VALUES)))
         elif action == 3 and isinstance(node, dict):
-            node[random.choice([*HOSTILE, "a", str(key)])] = node.get(key)
+            node[random.choice([*HOSTILE, "a", str(key)])] = copied(node.get(key))
         else:
-            node[key] = random.choice(VALUES)
+            node[key] = copied(random.choice(VALUES))
     return json.dumps(data, ensure_ascii=random.random() < 0.5)
 
 

@@ -96,7 +96,7 @@ def mismatch_about(kind: str, case: DotCase, text: str) -> Mismatch:
 
 
 @pytest.mark.parametrize("kind", ABOUT)
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(data=st.data())
 def test_script_about_a_dot(kind, data):
     case = CASES[data.draw(st.sampled_from(CASES_OF[kind]))]

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import warnings
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytensor
@@ -28,6 +29,7 @@ from refdot.pytensor.target.determinism import HashedName, check_determinism
 from refdot.pytensor.target.graph import graph_key
 from refdot.pytensor.target.target import PyTensorTarget
 from refdot.targets.protocol import unsupported_reason
+from refdot.targets.temporary import process_folder
 
 TARGET = PyTensorTarget()
 MATRICES = dot_case("a? b?", "b? c?")
@@ -476,9 +478,11 @@ def test_the_determinism_check_does_not_depend_on_the_hash_seed():
 
 
 def test_temporary_files_are_kept_in_the_targets_folder(tmp_path, monkeypatch):
+    assert Path(process_folder()).exists()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     target = PyTensorTarget()
     assert target.run(MATRICES, "numba", "stock").raised is None
-    assert [*tmp_path.iterdir()] == [target.folder]
+    assert [*tmp_path.iterdir()] == []
+    assert target.folder.parent == Path(process_folder())
     assert any(target.folder.glob("tmp*"))
     assert tempfile.tempdir == str(tmp_path)

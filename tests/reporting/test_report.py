@@ -505,17 +505,6 @@ def test_reproducer_runs_with_awkward_text(text, module, tmp_path):
     assert (completed.returncode, completed.stderr) == (1, "")
 
 
-def test_only_reproducers_of_earlier_runs_are_removed(tmp_path):
-    target = CallableTarget(rd.dot, "dot")
-    (tmp_path / "reproducer_notes.txt").touch()
-    (tmp_path / "script.py").touch()
-    write_report(report_of(WRONG_DIMS), target, tmp_path)
-    write_report(report_of(WRONG_VALUE), target, tmp_path)
-    name = reproducer_name(report_of(WRONG_VALUE).findings[0])
-    left = {path.name for path in tmp_path.iterdir()}
-    assert left == {"report.json", "report.html", "reproducer_notes.txt", "script.py", name}
-
-
 def doubled(x, y, dim=None):
     value = rd.dot(x, y, dim)
     return rd.NamedTensor(2 * value.data, value.dims)

@@ -27,6 +27,7 @@ from refdot.rules import STAGES
 from refdot.targets.mismatch import Deviation, Mismatch
 from refdot.targets.outcome import Outcome
 from refdot.targets.protocol import Backend, Unsupported
+from refdot.targets.temporary import process_folder
 
 __all__ = ["PyTensorTarget"]
 
@@ -84,7 +85,7 @@ class PyTensorTarget:
     @cached_property
     def folder(self) -> Path:
         """A temporary folder, which exists as long as this target."""
-        folder = tempfile.mkdtemp(prefix="refdot-")
+        folder = tempfile.mkdtemp(prefix="pytensor-", dir=process_folder())
         finalize(self, rmtree, folder, ignore_errors=True)
         return Path(folder)
 

@@ -1,0 +1,106 @@
+"""Checks that are ended from outside: what they leave is readable, and nothing else is left."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from processes import HANGS, ROOT
+
+from refdot.reporting.codec import report_from_json
+
+
+def processes_with(text: str) -> list[str]:
+    """Return the processes whose environment has a text."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            if text.encode() in (path / "environ").read_bytes():
+                found.append(path.name)
+        except OSError:  # it has ended, or is that of another user
+            continue
+    return found
+
+
+def wait_for(condition) -> None:
+    end = time.monotonic() + HANGS
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
+@pytest.mark.parametrize(
+    ("number", "jobs"),
+    {signal.SIGTERM: (), signal.SIGKILL: ("--jobs", "1")}.items(),
+    ids=["SIGTERM in one process", "SIGKILL of the process that has workers"],
+)
+def test_a_check_that_is_ended_leaves_a_readable_report_and_nothing_else(number, jobs, folder):
+    temporary, report = folder / "temporary", folder / "report" / "report.json"
+    temporary.mkdir()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "refdot", "check", "wrong_dot:dot", "--report", "report", *jobs],
+        env=os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(temporary)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_for(lambda: report.exists() and "wrong-dims" in report.read_text("utf-8"))
+    process.send_signal(number)
+    out, err = process.communicate(timeout=HANGS)
+
+    found = report_from_json(json.loads(report.read_text("utf-8")))
+    assert found.interrupted
+    assert [each.mismatch.kind for each in found.findings] == ["wrong-dims"]
+    assert (report.parent / "report.html").exists()
+    assert len([*report.parent.glob("reproducer_*.py")]) == 1
+    assert err == ""
+    if number == signal.SIGTERM:
+        assert process.returncode == 1
+        assert "\ninterrupted: the results are incomplete\n" in out
+    wait_for(lambda: not processes_with(str(temporary)))
+    assert [*temporary.iterdir()] == []
+
+
+def test_a_report_that_cannot_be_written_does_not_hide_the_results(folder, monkeypatch, capsys):
+    from refdot.cli import main
+    from refdot.reporting import files
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files, "write_files", full)
+    command = ["check", "wrong_dot:dot", "--quick", "--report", "report"]
+    assert main(command) == 2
+    out, err = capsys.readouterr()
+    assert "1 distinct mismatch: 1 new, 0 known\n" in out
+    assert err == "refdot: --report report: No space left on device\n"
+
+
+MOVES = """\
+import os
+
+import refdot
+
+os.chdir("/")
+
+
+def dot(x, y, dim=None):
+    os.chdir("/")
+    return refdot.dot(x, y, dim)
+"""
+
+
+def test_a_target_that_changes_the_folder_does_not_move_the_report(folder, monkeypatch):
+    from refdot.cli import main
+
+    (folder / "moves.py").write_text(MOVES)
+    monkeypatch.syspath_prepend(str(folder))
+    assert main(["check", "moves:dot", "--quick", "--report", "report"]) == 0
+    sys.modules.pop("moves")
+    assert Path.cwd() == folder
+    assert (folder / "report" / "report.json").exists()
