@@ -41,16 +41,19 @@ def run_errors(arguments: argparse.Namespace) -> int:
 
     console = Console(stderr=to_stdout)
     survey = _survey(arguments, _scenario_names(arguments.situation), console)
-    if to_stdout:
-        sys.stdout.write(_json_text(survey))
-    else:
-        print_lines(survey_lines(survey), console)
     if json_path is not None:
         write_text(json_path, _json_text(survey), "--json")
     if arguments.report is not None:
         from refdot.reporting.html import errors_html  # it needs Jinja
 
         write_text(arguments.report / "errors.html", errors_html(survey), "--report")
+    if to_stdout:
+        # In JSON, a lone surrogate has an escape sequence.
+        text = _json_text(survey).encode("utf-8", "backslashreplace").decode("utf-8")
+        sys.stdout.write(text)
+    else:
+        print_lines(survey_lines(survey), console)
+    if arguments.report is not None:
         print_lines([(f"report in {arguments.report}", "")], console)
     return 0
 

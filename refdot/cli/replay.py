@@ -11,6 +11,7 @@ from refdot.cli.arguments import UsageError
 from refdot.cli.files import case_in, read_text, usage_errors
 from refdot.cli.targets import requested_target
 from refdot.targets import ProgramTarget, Target
+from refdot.text import printable
 
 if TYPE_CHECKING:
     from refdot.cases.case import DotCase
@@ -26,7 +27,7 @@ def run_replay(arguments: argparse.Namespace) -> int:
     number = _read_words(arguments)
     case = _read_case(arguments, number)
     target = requested_target(arguments)
-    print(case)
+    _print(*str(case).splitlines())
     if reason := _unsupported(target, case):
         raise UsageError(f"not judged on {target.name}: {reason}")
     is_new = False
@@ -34,14 +35,17 @@ def run_replay(arguments: argparse.Namespace) -> int:
         found = list(_judge(target, case, where))
         is_new = is_new or any(each.known is None for each in found)
         verdict = "wrong" if found else "right"
-        print(f"{target.name}, {where.backend}, {where.lowering}: {verdict}")
+        _print(f"{target.name}, {where.backend}, {where.lowering}: {verdict}")
         for each in found:
-            print(f"  {each.signature}; {each.known or 'NEW'}")
+            _print(f"  {each.signature}; {each.known or 'NEW'}")
             if each.about:
-                print(f"    {each.about}")
-            print(f"    expected  {each.expected}")
-            print(f"    got       {each.got}")
+                _print(f"    {each.about}")
+            _print(f"    expected  {each.expected}", f"    got       {each.got}")
     return 1 if is_new else 0
+
+
+def _print(*lines: str) -> None:
+    print("\n".join(map(printable, lines)))
 
 
 def _read_words(arguments: argparse.Namespace) -> int | None:

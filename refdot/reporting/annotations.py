@@ -34,7 +34,7 @@ def _escaped(text: str) -> str:
 def _text(entry: Entry) -> str:
     about = [entry.about] if entry.about else []
     lines = [*entry.case.splitlines(), *about, f"expected {entry.expected}", f"got {entry.got}"]
-    return "\n".join([*map(printable, lines), f"seen {entry.times} on {entry.where}"])
+    return "\n".join(map(printable, [*lines, f"seen {entry.times} on {entry.where}"]))
 
 
 def junit_xml(report: Report, comparison: Comparison) -> str:
@@ -47,7 +47,7 @@ def junit_xml(report: Report, comparison: Comparison) -> str:
     failures = [each for each in entries if comparison.states[each.key] == "new"]
     suite = ElementTree.Element(
         "testsuite",
-        name=f"refdot check {report.target} {report.target_version}".strip(),
+        name=printable(f"refdot check {report.target} {report.target_version}".strip()),
         tests=str(len(RULES) * len(report.backends)),
         time=f"{report.seconds:.3f}",
     )
@@ -57,7 +57,7 @@ def junit_xml(report: Report, comparison: Comparison) -> str:
             test = ElementTree.SubElement(
                 suite,
                 "testcase",
-                classname=f"{report.target}.{backend}",
+                classname=printable(f"{report.target}.{backend}"),
                 name=f"{number} {rule.name}",
             )
             own = [e for e in entries if e.rule == number and backend in e.backends]
@@ -70,7 +70,7 @@ def junit_xml(report: Report, comparison: Comparison) -> str:
             elif own:
                 counts["skipped"] += 1
                 message = ", ".join(dict.fromkeys(each.known or "expected" for each in own))
-                ElementTree.SubElement(test, "skipped", message=message)
+                ElementTree.SubElement(test, "skipped", message=printable(message))
     for name, count in counts.items():
         suite.set(name, str(count))
     ElementTree.indent(suite)

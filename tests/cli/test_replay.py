@@ -2,8 +2,10 @@
 
 import json
 import re
+import sys
 
 import pytest
+from hostile import HOSTILE
 
 from refdot.cases.codec import case_to_json
 from refdot.cases.notation import dot_case
@@ -42,6 +44,24 @@ def test_the_case_of_a_report_can_be_replayed(folder, capsys):
         capsys.readouterr()
         assert main(["replay", *words, "wrong_dot:dot"]) == 1
         assert found["signature"] in capsys.readouterr().out
+
+
+QUOTES = """\
+def dot(x, y, dim=None):
+    raise ValueError("no, not " + x.dims[0])
+"""
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_replay_prints_no_line_of_a_name(name, folder, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "modules", {**sys.modules})
+    (folder / "quotes.py").write_text(QUOTES, encoding="utf-8")
+    case = {"x": {"dims": [name], "shape": [1]}, "y": {"dims": [name], "shape": [1]}}
+    (folder / "case.json").write_text(json.dumps(case), encoding="utf-8")
+    assert main(["replay", "case.json", "quotes:dot"]) == 1
+    out = capsys.readouterr().out
+    assert len(out.splitlines()) == 5
+    assert all(map(str.isprintable, out.splitlines()))
 
 
 BAD_WORDS = {

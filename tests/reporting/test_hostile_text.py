@@ -4,6 +4,7 @@ import io
 import json
 import re
 from html.parser import HTMLParser
+from xml.etree import ElementTree
 
 import pytest
 from hostile import HOSTILE
@@ -11,8 +12,10 @@ from rich.console import Console
 
 import refdot as rd
 from refdot.cases.case import DimArgument, DotCase, Operand
+from refdot.check.baseline import Comparison
 from refdot.check.findings import Coverage, Finding, Report
 from refdot.check.plan import Configuration, Profile
+from refdot.reporting.annotations import github_annotations, junit_xml
 from refdot.reporting.codec import report_from_json
 from refdot.reporting.files import write_report
 from refdot.reporting.terminal import print_report
@@ -90,3 +93,18 @@ def test_files_of_a_report_have_the_structure_of_a_harmless_one(text, tmp_path):
     for path in (tmp_path / "hostile").iterdir():
         content = path.read_bytes().decode("utf-8")
         assert all(map(str.isprintable, content.split("\n"))) or path.suffix == ".json"
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_reports_for_continuous_integration_have_the_structure_of_harmless_ones(text):
+    def annotations(text):
+        report = report_with(text)
+        return [*github_annotations(report, Comparison({report.findings[0].key: "new"}))]
+
+    lines = annotations(text)
+    assert len(lines) == len(annotations("harmless")) == 1
+    assert lines[0].isprintable()
+    report = report_with(text)
+    for states in ("new", "known"):
+        xml = junit_xml(report, Comparison({report.findings[0].key: states}))
+        assert len([*ElementTree.fromstring(xml.encode("utf-8")).iter()]) == 17
