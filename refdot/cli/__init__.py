@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Sequence
 
 from refdot.cli.arguments import UsageError
-from refdot.cli.check import INTERRUPTED
+from refdot.cli.output import INTERRUPTED
 from refdot.cli.parser import parser
 from refdot.cli.targets import check_installed, needed_packages
 from refdot.targets import TargetError
