@@ -183,6 +183,7 @@ def main() -> int:
     parser.add_argument("--naive", action="store_true", help="run the naive fuzz as well")
     parser.add_argument("--pytensor-tests", type=Path, metavar="PATH", help="checkout of PyTensor")
     parser.add_argument("--record", action="store_true", help="record what is measured")
+    parser.add_argument("--missing", action="store_true", help="only faults without a record")
     parser.add_argument("--page", action="store_true", help="write the page from the records")
     options = parser.parse_args()
     if options.page:
@@ -195,10 +196,12 @@ def main() -> int:
         for fault in FAULTS
         if can_run(fault) and any(part in fault.name for part in parts)
     ]
-    if options.sample:
-        names = [names[index] for index in evenly_spaced(options.sample, len(names), seed=0)]
     record = RECORDS / f"{pytensor.__version__}.json"
     rows = read(record)
+    if options.missing:
+        names = [name for name in names if name not in rows]
+    if options.sample:
+        names = [names[index] for index in evenly_spaced(options.sample, len(names), seed=0)]
     escaped = []
     measured = measure(
         names,

@@ -6,7 +6,6 @@ from refdot.cases.notation import dot_case
 __all__ = ["FAULTS"]
 
 DOT_TO_MUL = "pytensor.tensor.rewriting.math:local_dot_to_mul.fn"
-INLINE_EINSUM = "pytensor.tensor.rewriting.einsum:inline_optimized_einsum.fn"
 
 # In each: name, aspect and example; then the edit: where, old and new. Formatted by hand.
 # fmt: off
@@ -19,8 +18,6 @@ FAULTS = [
     fault("sizes above 10,000 are rejected", "resources", dot_case("a:2", "a:2"),
           NODE, "x = as_xtensor(x)",
           "x = as_xtensor(x); assert max(filter(None, x.type.shape), default=0) <= 10_000"),
-    fault("an einsum is not inlined by the compiler", "structure", MATRICES,
-          INLINE_EINSUM, "if not op.optimized:", "if True:"),
     fault("a product of two matrices is compiled as an inner graph", "structure", MATRICES,
           DOT_TO_MUL, "a, b = node.inputs", "a, b = node.inputs"
           "\n    if a.type.ndim == b.type.ndim == 2:"
