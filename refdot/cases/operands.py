@@ -60,6 +60,16 @@ def operand_cases() -> Iterator[DotCase]:
     for (x, y, dim), dtype in product(_NAMES, ("float64", "complex128")):
         order = int(dtype == "float64")
         yield dot_case(x, y, dim, dtype, same_variable=True, gradient_order=order)
+    # A fast path for one variable may ignore its dtype, its origin, its sizes or its values.
+    for dtype in ("float32", "complex64", "int64", "uint8", "bool"):
+        yield dot_case("d? e?", "f? e?", None, dtype, same_variable=True, regime="rounding")
+        yield dot_case("d? e?", "d? e?", None, dtype, same_variable=True, regime="rounding")
+    for x, y in (("d e", "f e"), ("d? e? a?", "e? a? f?"), ("d:136? e?", "f:136? e?")):
+        yield dot_case(x, y, same_variable=True)
+    for origin in ("shared", "constant"):
+        yield dot_case("d? e?", "f? e?", same_variable=True, origin=origin)
+    yield dot_case("d? e?", "f? e?", same_variable=True, regime="special")
+    yield dot_case("d? e?", "f? e?", same_variable=True, gradient_order=2)
     for y, dim in (("c:2? e?", None), ("d? e?", ()), ("e? d?", None)):
         yield dot_case("d? e?", y, dim, same_array=True)
     for (x, y, dim), content in product(_DIMS, ("drawn", "zeros", "ones", "identity")):

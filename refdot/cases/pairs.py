@@ -9,7 +9,7 @@ from itertools import combinations, product
 from random import Random
 from typing import Any
 
-from refdot.cases.case import DimArgument, DotCase, Operand
+from refdot.cases.case import DTYPES, DimArgument, DotCase, Operand
 from refdot.cases.patterns import Pattern
 
 __all__ = ["pairwise_cases"]
@@ -22,10 +22,13 @@ _PATTERNS = (
     Pattern(("c", "a", "d"), ("d", "c", "a"), ("a", "c", "d")),
     Pattern(("c", "a", "d"), ("a", "e", "d", "c"), ("a",)),
     Pattern(("c", "a", "d", "b"), ("d", "b", "a", "c"), ("a",)),
+    Pattern(("c", "a", "d", "b"), ("b", "d", "a", "c"), ("a", "b")),
     Pattern(("c", "d", "b", "a"), ("a", "e"), ("a",)),
+    Pattern(("e", "a"), ("d", "b", "a", "c"), ("a",)),
+    Pattern(("c", "a", "d", "b"), ("e", "b", "a", "f"), ("a", "b")),
+    Pattern(("c", "a", "d", "b"), ("f", "a", "e", "c"), ("a", "b", "f")),
     Pattern(("c", "a", "d"), ("a", "b", "e", "d"), ("a", "d", "c", "e")),
 )
-_DTYPES = ("float64", "float32", "float16", "complex128", "complex64", "int64", "uint8", "bool")
 _LAYOUTS = ("c", "fortran", "reversed", "strided", "read-only", "broadcast", "windows", "slice")
 # Where an operand comes from, what it contains, and which of its sizes are static.
 _SOURCES = (
@@ -38,11 +41,11 @@ _SOURCES = (
     ("constant", "ones", "all"),
     ("constant", "identity", "all"),
 )
-_SIZES = ("distinct", "equal", "1", "130")  # each alone is the size of one dim
+_SIZES = ("distinct", "equal", "1", "136")  # each alone is the size of one dim
 _PROPERTIES: dict[str, tuple[Any, ...]] = {
     "pattern": _PATTERNS,
-    "x_dtype": _DTYPES,
-    "y_dtype": _DTYPES,
+    "x_dtype": DTYPES,
+    "y_dtype": DTYPES,
     "x_layout": _LAYOUTS,
     "y_layout": _LAYOUTS,
     "x_source": _SOURCES,
@@ -61,9 +64,9 @@ def pairwise_cases(seed: int = 0) -> Iterator[DotCase]:
     --------
     >>> cases = list(pairwise_cases())
     >>> len(cases)
-    125
+    240
     >>> print(cases[13])
-    dot(bool reversed(c: 2?, a: 3?), complex64 slice constant ones(d: 5, a: 3), dim=())
+    dot(uint8 windows(c: 3, a: 3?), float32 windows shared(a: 3?, d: 3?), dim=('a',))  [gradient]
     """
     random = Random(seed)
     missing = {

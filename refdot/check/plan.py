@@ -25,6 +25,7 @@ from refdot.cases.patterns import (
 )
 from refdot.cases.random_cases import case_at
 from refdot.cases.smoke import smoke_cases
+from refdot.cases.spelling import spelling_cases
 from refdot.programs.case import ProgramCase
 from refdot.programs.random_programs import program_at
 from refdot.programs.smoke import smoke_programs
@@ -154,10 +155,10 @@ class Campaign:
         --------
         >>> from refdot.targets.registry import find_target
         >>> target = find_target("xarray")
-        >>> campaign = Campaign(Profile(4, exhaustive=1), 0, ("call",), ("stock",))
+        >>> campaign = Campaign(Profile(5, exhaustive=1), 0, ("call",), ("stock",))
         >>> whole = list(campaign.batches(target))
         >>> len(whole)
-        37
+        39
         >>> whole[1::2] == list(campaign.batches(target, Shard(2, 2)))
         True
         """
@@ -219,7 +220,7 @@ class Campaign:
         ]
 
     def _fixed_batches(self, target: Target, samples: Collection[str]) -> Iterator[Batch]:
-        """Yield the cases that every run judges: smoke cases, kernel cases and boundary cases.
+        """Yield the cases that every run judges: smoke, kernel, boundary and pairwise cases.
 
         Each backend has kernels of its own. The other cases show faults that all backends share, so
         backends that compile slowly get none of them, and if there is no other backend, only smoke
@@ -247,11 +248,19 @@ class Campaign:
             *map(dim_count_cases, DIM_COUNTS),
             static_size_cases(self.seed, thorough),
             operand_cases(),
-            pairwise_cases(self.seed),
+            spelling_cases(),
         ]
         for number, cases in enumerate(boundaries if fast else (), 1):
             progress = {"number": number, "total": len(boundaries)}
             yield self.batch(fast, cases, stage="judging boundary cases", **progress)
+        if fast:
+            pairs = list(pairwise_cases(self.seed))
+            # Each of these cases takes a graph of its own, so each runs with only one lowering.
+            for number, lowering in enumerate(self.lowerings, 1):
+                configurations = [Configuration(backend, lowering) for backend in fast]
+                progress = {"number": number, "total": len(self.lowerings)}
+                cases = pairs[number - 1 :: len(self.lowerings)]
+                yield self._batch(configurations, cases, stage="judging pairwise cases", **progress)
 
     def _program_batches(self, target: Target, samples: Collection[str]) -> Iterator[Batch]:
         """Yield a batch for each program: smoke programs, requested ones, and random ones."""

@@ -12,12 +12,23 @@ CASES = list(operand_cases())
 
 
 def test_they_are_distinct_and_few():
-    assert len({*CASES}) == len(CASES) < 130
+    assert len({*CASES}) == len(CASES) < 150
 
 
 def test_one_variable_has_the_same_names_and_others_in_real_and_complex_dtypes():
     found = {(case.x.dims == case.y.dims, case.x.dtype) for case in CASES if case.same_variable}
-    assert found == {(same, dtype) for same in (True, False) for dtype in ("float64", "complex128")}
+    dtypes = ("float64", "complex128", "float32", "complex64", "int64", "uint8", "bool")
+    assert found == {(same, dtype) for same in (True, False) for dtype in dtypes}
+
+
+def test_one_variable_is_also_static_large_constant_shared_and_of_three_dims():
+    found = [case for case in CASES if case.same_variable and case.x.dims != case.y.dims]
+    assert {case.x.origin for case in found} == {"input", "constant", "shared"}
+    assert any(all(case.x.static) for case in found if case.x.origin == "input")
+    assert max(len(case.x.dims) for case in found) == 3
+    assert max(max(case.x.shape) for case in found) > 128
+    assert {case.gradient_order for case in found} == {0, 1, 2}
+    assert {case.regime for case in found} == {"exact", "rounding", "special"}
 
 
 def test_a_constant_of_each_content_is_in_each_operand():

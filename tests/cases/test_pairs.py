@@ -6,18 +6,17 @@ from itertools import product
 
 import pytest
 
-from refdot.cases.case import LAYOUTS, REGIMES
+from refdot.cases.case import DTYPES, LAYOUTS, REGIMES
 from refdot.cases.pairs import pairwise_cases
 from refdot.judging.expected import expected_error
 
 SEEDS = range(5)
-DTYPES = {"float64", "float32", "float16", "complex128", "complex64", "int64", "uint8", "bool"}
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_they_are_distinct_few_and_valid(seed: int) -> None:
     cases = list(pairwise_cases(seed))
-    assert len({*cases}) == len(cases) < 140
+    assert len({*cases}) == len(cases) < 250
     assert not any(map(expected_error, cases))
 
 
