@@ -6,12 +6,12 @@ knows to be 1 or 0 in another way. Random cases seldom have exactly these number
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import product
+from itertools import combinations, product
 
 from refdot.cases.case import DimArgument, DotCase, Operand
 from refdot.cases.shrinking import with_sizes
 
-__all__ = ["DIM_COUNTS", "dim_count_cases", "static_size_cases"]
+__all__ = ["DIM_COUNTS", "dim_count_cases", "exchanged_size_cases", "static_size_cases"]
 
 # The last numbers of dims that letters and axes suffice for, and the next ones.
 DIM_COUNTS = (26, 27, 32, 33, 52, 53, 63, 64)
@@ -40,6 +40,26 @@ def dim_count_cases(count: int) -> Iterator[DotCase]:
     yield DotCase(every, every, DimArgument("tuple"))
     yield DotCase(every, scalar)
     yield DotCase(first, second)
+
+
+def exchanged_size_cases() -> Iterator[DotCase]:
+    """Yield cases in which two of two to four contracted dims have the sizes of each other in y.
+
+    If contracted dims are reshaped to one, its size is right.
+
+    Examples
+    --------
+    >>> for case in list(exchanged_size_cases())[:2]:
+    ...     print(case)
+    dot(float64(d0: 2?, d1: 3?), float64(d0: 3?, d1: 2?), dim=None)
+    dot(float64(d0: 2?, d1: 3?, d2: 4?), float64(d0: 3?, d1: 2?, d2: 4?), dim=None)
+    """
+    for count in (2, 3, 4):
+        names, sizes = tuple(f"d{number}" for number in range(count)), tuple(range(2, count + 2))
+        for first, second in combinations(range(count), 2):
+            exchanged = list(sizes)
+            exchanged[first], exchanged[second] = sizes[second], sizes[first]
+            yield DotCase(Operand(names, sizes), Operand(names, tuple(exchanged)))
 
 
 # Where a size can be static: in which operand, for a dim of each role.

@@ -66,8 +66,8 @@ def operand_cases() -> Iterator[DotCase]:
         yield dot_case("d? e?", "d? e?", None, dtype, same_variable=True, regime="rounding")
     for x, y in (("d e", "f e"), ("d? e? a?", "e? a? f?"), ("d:136? e?", "f:136? e?")):
         yield dot_case(x, y, same_variable=True)
-    for origin in ("shared", "constant"):
-        yield dot_case("d? e?", "f? e?", same_variable=True, origin=origin)
+    yield dot_case("d? e?", "f? e?", same_variable=True, origin="shared")
+    yield dot_case("d? e?", "f? e?", same_variable=True, origin="constant")
     yield dot_case("d? e?", "f? e?", same_variable=True, regime="special")
     yield dot_case("d? e?", "f? e?", same_variable=True, gradient_order=2)
     for y, dim in (("c:2? e?", None), ("d? e?", ()), ("e? d?", None)):

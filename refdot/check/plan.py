@@ -9,7 +9,12 @@ from functools import cache
 from itertools import chain, count, islice, product
 from typing import Any
 
-from refdot.cases.boundaries import DIM_COUNTS, dim_count_cases, static_size_cases
+from refdot.cases.boundaries import (
+    DIM_COUNTS,
+    dim_count_cases,
+    exchanged_size_cases,
+    static_size_cases,
+)
 from refdot.cases.case import DotCase
 from refdot.cases.kernels import KERNELS, kernel_cases_of
 from refdot.cases.operands import operand_cases
@@ -248,19 +253,21 @@ class Campaign:
             *map(dim_count_cases, DIM_COUNTS),
             static_size_cases(self.seed, thorough),
             operand_cases(),
-            spelling_cases(),
+            chain(spelling_cases(), exchanged_size_cases()),
         ]
         for number, cases in enumerate(boundaries if fast else (), 1):
             progress = {"number": number, "total": len(boundaries)}
             yield self.batch(fast, cases, stage="judging boundary cases", **progress)
         if fast:
-            pairs = list(pairwise_cases(self.seed))
-            # Each of these cases takes a graph of its own, so each runs with only one lowering.
-            for number, lowering in enumerate(self.lowerings, 1):
-                configurations = [Configuration(backend, lowering) for backend in fast]
-                progress = {"number": number, "total": len(self.lowerings)}
-                cases = pairs[number - 1 :: len(self.lowerings)]
-                yield self._batch(configurations, cases, stage="judging pairwise cases", **progress)
+            yield from self._pairwise_batches(fast)
+
+    def _pairwise_batches(self, backends: list[str]) -> Iterator[Batch]:
+        """Yield the pairwise cases, each with one lowering: they have no graphs in common."""
+        cases, count = list(pairwise_cases(self.seed)), len(self.lowerings)
+        for turn, lowering in enumerate(self.lowerings):
+            configurations = [Configuration(backend, lowering) for backend in backends]
+            progress = {"number": turn + 1, "total": count, "stage": "judging pairwise cases"}
+            yield self._batch(configurations, cases[turn::count], **progress)
 
     def _program_batches(self, target: Target, samples: Collection[str]) -> Iterator[Batch]:
         """Yield a batch for each program: smoke programs, requested ones, and random ones."""

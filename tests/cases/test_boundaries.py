@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from itertools import chain
+from math import prod
 
 import pytest
 
-from refdot.cases.boundaries import DIM_COUNTS, dim_count_cases, static_size_cases
+from refdot.cases.boundaries import (
+    DIM_COUNTS,
+    dim_count_cases,
+    exchanged_size_cases,
+    static_size_cases,
+)
 from refdot.cases.case import DotCase
+from refdot.errors import SizeMismatchError
 from refdot.judging.expected import expected_error
 
 MANY = list(chain.from_iterable(map(dim_count_cases, DIM_COUNTS)))
@@ -106,3 +114,12 @@ def test_a_size_that_does_not_match_the_static_one_is_in_the_other_operand() -> 
     assert {described(case)[:3] for case in invalid} == {
         (role, owner, size) for role in ("contracted", "batch") for owner in "xy" for size in (0, 1)
     }
+
+
+def test_exchanged_sizes_differ_in_two_of_two_to_four_dims_and_have_equal_products() -> None:
+    cases = list(exchanged_size_cases())
+    assert Counter(len(case.dims) for case in cases) == {2: 1, 3: 3, 4: 6}
+    for case in cases:
+        assert prod(case.x.shape) == prod(case.y.shape)
+        assert sum(x != y for x, y in zip(case.x.shape, case.y.shape, strict=True)) == 2
+        assert isinstance(expected_error(case), SizeMismatchError)
