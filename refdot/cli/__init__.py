@@ -1,5 +1,6 @@
 """The command line: check, merge, replay, errors, regex, explain, compile-time."""
 
+import io
 import os
 import shlex
 import sys
@@ -57,7 +58,24 @@ def main(argv: Sequence[str] | None = None) -> int:
             return OUTPUT_CLOSED
         return int(leaving.code or 0)
     except Exception:
+        if _output_is_closed():
+            print("refdot: the output was closed, so the results are not shown", file=sys.stderr)
+            return FAILED
         traceback.print_exc()
         print("refdot: an internal error; please report it with the lines above", file=sys.stderr)
         return FAILED
     return result
+
+
+def _output_is_closed() -> bool:
+    """Return whether something, such as a target, has closed the output of this process."""
+    if sys.stdout.closed:
+        return True
+    try:
+        os.fstat(sys.stdout.fileno())
+    except io.UnsupportedOperation:  # it is in memory
+        return False
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the last flush
+        return True
+    return False

@@ -36,7 +36,7 @@ class ProgressDisplay:
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         """Show how much of a stage is done."""
-        if self._hidden:
+        if self._hidden or self._bar.console.file.closed:  # a target may have closed it
             return
         fifth = 5 * done // total
         if self._bar.disable and fifth > self._fifths.get(stage, 0):

@@ -1,5 +1,6 @@
 """Checks that are ended from outside: what they leave is readable, and nothing else is left."""
 
+import io
 import json
 import os
 import signal
@@ -79,6 +80,32 @@ def test_a_report_that_cannot_be_written_does_not_hide_the_results(folder, monke
     out, err = capsys.readouterr()
     assert "1 distinct mismatch: 1 new, 0 known\n" in out
     assert err == "refdot: --report report: No space left on device\n"
+
+
+CLOSES = """\
+import sys
+
+import refdot
+
+
+def dot(x, y, dim=None):
+    sys.stdout._stream.close()
+    return refdot.dot(y, x, dim)
+"""
+
+
+def test_a_target_that_closes_the_output_gets_one_line_and_a_report(folder, monkeypatch, capsys):
+    from refdot.cli import main
+
+    (folder / "closes.py").write_text(CLOSES)
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    assert main(["check", "closes:dot", "--quick", "--report", "report"]) == 3
+    sys.modules.pop("closes")
+    message = "refdot: the output was closed, so the results are not shown\n"
+    assert capsys.readouterr().err == message
+    report = report_from_json(json.loads((folder / "report/report.json").read_text("utf-8")))
+    assert [each.mismatch.kind for each in report.findings] == ["wrong-dims"]
 
 
 MOVES = """\
