@@ -49,6 +49,12 @@ A release that behaves differently on these versions of Python is marked ◐. Th
 the version ranges of the known deviations with the records.
 
 """
+PROGRAMS_HEAD = """
+## Programs
+
+The known deviations of programs, which are compositions of dots with other operations:
+
+"""
 
 
 def supported() -> SpecifierSet:
@@ -81,7 +87,7 @@ def unpack(folder: Path, *requirements: str) -> Path:
     return folder
 
 
-def deviating(release: Path, extra: Path) -> list[str]:
+def deviating(release: Path, extra: Path) -> dict[str, list[str]]:
     """Return the known deviations whose example deviates, from a process with that release."""
     completed = subprocess.run(
         [sys.executable, "-W", "ignore", __file__, "--probe"],
@@ -90,20 +96,24 @@ def deviating(release: Path, extra: Path) -> list[str]:
         capture_output=True,
         text=True,
     )
-    shown: list[str] = json.loads(completed.stdout)
+    shown: dict[str, list[str]] = json.loads(completed.stdout)
     return shown
 
 
-def probe() -> list[str]:
+def probe() -> dict[str, list[str]]:
     """Return the known deviations whose example deviates on the PyTensor of this process."""
     from refdot.pytensor.deviations import DEVIATIONS
-    from refdot.pytensor.target import PyTensorTarget
+    from refdot.pytensor.programs.deviations import PROGRAM_DEVIATIONS
+    from refdot.pytensor.programs.target import PyTensorProgramTarget
 
-    target = PyTensorTarget()
+    target = PyTensorProgramTarget()
     absent = {backend.name: backend.absent for backend in target.backends()}
     for name in {name for deviation in DEVIATIONS for name in deviation.backends}:
         assert not absent[name], absent[name]
-    return [deviation.id for deviation in DEVIATIONS if deviates(target, deviation)]
+    return {
+        "releases": [each.id for each in DEVIATIONS if deviates(target, each)],
+        "programs": [each.id for each in PROGRAM_DEVIATIONS if program_deviates(target, each)],
+    }
 
 
 def deviates(target: Any, deviation: Any) -> bool:
@@ -120,17 +130,33 @@ def deviates(target: Any, deviation: Any) -> bool:
     return False
 
 
+def program_deviates(target: Any, deviation: Any) -> bool:
+    """Whether the example has a mismatch of the deviation, whatever its range of versions is."""
+    from refdot.programs.findings import Observation
+    from refdot.pytensor.programs.judge import judge_program
+
+    backend = (deviation.backends or ("python",))[0]
+    for lowering in deviation.lowerings or target.default_lowerings:
+        for difference in judge_program(target, deviation.example, backend, lowering):
+            seen = Observation(deviation.example, difference, backend, lowering)
+            if difference.kind in deviation.kinds and deviation.matches(seen, target):
+                return True
+    return False
+
+
 def record(folder: Path) -> dict[str, Any]:
     """Run the examples on every release."""
     from importlib.metadata import version
 
     extra = unpack(folder / "extra", *EXTRA_PACKAGES)
-    found = {}
+    found: dict[str, dict[str, list[str]]] = {"releases": {}, "programs": {}}
     for release in releases():
-        found[release] = deviating(unpack(folder / release, f"pytensor=={release}"), extra)
-        print(f"{release}: {len(found[release])} known deviations", flush=True)
+        shown = deviating(unpack(folder / release, f"pytensor=={release}"), extra)
+        for kind, names in shown.items():
+            found[kind][release] = names
+        print(f"{release}: {sum(map(len, shown.values()))} known deviations", flush=True)
     versions = {name: version(name) for name in ("numpy", "jax", "numba")}
-    return {"python": platform.python_version(), **versions, "releases": found}
+    return {"python": platform.python_version(), **versions, **found}
 
 
 def records() -> dict[str, Any]:
@@ -138,22 +164,27 @@ def records() -> dict[str, Any]:
     return {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(RECORDS.iterdir())}
 
 
-def table(recorded: dict[str, Any]) -> str:
-    """Return the page with the table."""
-    found = [each["releases"] for each in recorded.values()]
-    columns = sorted({release for releases in found for release in releases}, key=Version)
-    names = sorted({name for releases in found for shown in releases.values() for name in shown})
-    rows = [["known deviation", *columns], ["---", *[":-:"] * len(columns)]]
-    for name in names:
-        cells = ({name in each[column] for each in found if column in each} for column in columns)
-        rows.append([f"`{name}`", *("◐" if len(cell) > 1 else "·●"[cell.pop()] for cell in cells)])
+def page(recorded: dict[str, Any]) -> str:
+    """Return the page with both tables."""
     environments = "\n".join(
         "- Python {python}, NumPy {numpy}, Numba {numba} and JAX {jax}".format(**each)
         for each in recorded.values()
     )
     lowest = str(supported()).replace(">=", "from ") + " on"
     head = HEAD.format(supported=lowest, environments=environments)
-    return head + "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    return head + table(recorded, "releases") + PROGRAMS_HEAD + table(recorded, "programs")
+
+
+def table(recorded: dict[str, Any], kind: str) -> str:
+    """Return the table of the known deviations of dots, or of programs."""
+    found = [each[kind] for each in recorded.values()]
+    columns = sorted({release for releases in found for release in releases}, key=Version)
+    names = sorted({name for releases in found for shown in releases.values() for name in shown})
+    rows = [["known deviation", *columns], ["---", *[":-:"] * len(columns)]]
+    for name in names:
+        cells = ({name in each[column] for each in found if column in each} for column in columns)
+        rows.append([f"`{name}`", *("◐" if len(cell) > 1 else "·●"[cell.pop()] for cell in cells)])
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
 def main() -> None:
@@ -167,7 +198,7 @@ def main() -> None:
     if options.folder:
         path = RECORDS / "{}.{}.json".format(*sys.version_info)
         path.write_text(json.dumps(record(options.folder), indent=1) + "\n", encoding="utf-8")
-    PAGE.write_text(table(records()), encoding="utf-8")
+    PAGE.write_text(page(records()), encoding="utf-8")
 
 
 if __name__ == "__main__":
