@@ -15,6 +15,8 @@ import pytest
 from browsers import needs_browser, started_browser
 from processes import run_python
 
+from refdot.cli.parser import parser
+
 ROOT = Path(__file__).parent.parent
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*.md")]
 EXTENDING = sorted((ROOT / "docs" / "extending").glob("*.md"))
@@ -67,6 +69,39 @@ def test_the_commands_of_a_page_print_the_output_that_it_shows(page, tmp_path):
         command, _, expected = content.removeprefix("$ ").partition("\n")
         printed = run_command(command, tmp_path)
         assert OutputChecker().check_output(expected, printed, ELLIPSIS), printed
+
+
+RECIPES = [
+    line.replace("\\\n", " ")
+    for line in re.findall(
+        r"^(?: *- run: )?(refdot (?:[^\\\n]|\\\n)*)$",
+        "".join(
+            re.findall(
+                r"^```(?:yaml|sh)\n(.*?)^```$",
+                (ROOT / "docs" / "scale.md").read_text("utf-8"),
+                re.MULTILINE | re.DOTALL,
+            )
+        ),
+        re.MULTILINE,
+    )
+]
+
+
+@pytest.mark.parametrize("command", RECIPES)
+def test_the_commands_of_a_recipe_are_accepted_and_excuse_nothing(command):
+    for variable, value in {
+        "${{ matrix.shard }}": "1",
+        "$SLURM_ARRAY_TASK_ID": "1",
+        "$SLURM_ARRAY_TASK_COUNT": "100",
+    }.items():
+        command = command.replace(variable, value)
+    words = shlex.split(command)
+    assert "||" not in words
+    assert parser().parse_args(words[1:]).command.__name__ in ("run_check", "run_merge")
+
+
+def test_the_recipes_have_a_check_and_a_merge():
+    assert {command.split()[1] for command in RECIPES} == {"check", "merge"}
 
 
 def test_the_readme_shows_the_output_and_the_picture_of_explain(tmp_path):
