@@ -26,10 +26,9 @@ def attempt(function: Callable[..., Any], *arguments: Any) -> Any:
     """
     state = _State()
     try:
-        # The operands may contain NaN and huge numbers.
-        with np.errstate(all="ignore"), warnings.catch_warnings():
+        with np.errstate(all="ignore"):  # the operands may contain NaN and huge numbers
             os._exit = state.raise_instead
-            sys.stdout, sys.stderr = map(_Unclosable, state.streams)
+            sys.stdout, sys.stderr = map(_unclosable, state.streams)
             return function(*arguments)
     except KeyboardInterrupt:
         raise
@@ -46,6 +45,8 @@ class _State:
         self.process, self.folder = os.getpid(), _working_folder()
         self.streams = sys.stdout, sys.stderr
         self.recursion_limit = sys.getrecursionlimit()
+        # `warnings.catch_warnings` would show a warning of every call, and not only the first.
+        self.filters = warnings.filters[:]
         self.handlers = {each: signal.getsignal(each) for each in _ENDING}
 
     def raise_instead(self, status: int) -> NoReturn:
@@ -61,6 +62,8 @@ class _State:
         os._exit = _exit_at_once
         sys.stdout, sys.stderr = self.streams
         sys.setrecursionlimit(self.recursion_limit)
+        if warnings.filters != self.filters:
+            warnings.filters[:] = self.filters  # type: ignore[index]
         for number, handler in self.handlers.items():
             if signal.getsignal(number) != handler and current_thread() is main_thread():
                 signal.signal(number, handler)
@@ -72,6 +75,10 @@ def _working_folder() -> str:
     with suppress(OSError):  # it may have been removed
         return os.getcwd()
     return ""
+
+
+def _unclosable(stream: Any) -> Any:
+    return None if stream is None else _Unclosable(stream)
 
 
 class _Unclosable:

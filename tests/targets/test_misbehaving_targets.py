@@ -410,6 +410,21 @@ def changes_x(change):
     return dot
 
 
+def test_a_target_may_print_where_there_is_no_output(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    assert judge(CallableTarget(after(lambda x: print("text")), "fn"), VALID, CALL) == ()
+
+
+def test_a_warning_of_every_call_is_shown_once():
+    def act(x):
+        warnings.warn("again", UserWarning, stacklevel=1)
+
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("default")
+        judge(CallableTarget(after(act), "fn"), VALID, CALL)
+    assert len(shown) == 1
+
+
 WRITES = {
     "numbers": lambda x: x.data.fill(0),
     "shape": lambda x: setattr(x.data, "shape", x.data.shape[::-1]),
