@@ -103,6 +103,8 @@ def _without_object(name: str, path: str) -> str:
     """Say how to write a name without a colon."""
     if _is_path(path):
         return f"{name!r} is a file: write {name}:NAME, with the name of a function or a target"
+    if Path(f"{name}.py").is_file():
+        return f"{name!r} is a module: write {name}:NAME, with the name of a function or a target"
     module, _, attribute = path.rpartition(".")
     nearest = nearest_name(name, sorted(entry_points(group=_GROUP).names))
     hint = f"; did you mean {nearest}?" if nearest else ""

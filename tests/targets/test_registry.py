@@ -142,6 +142,12 @@ def test_a_file_may_have_the_name_of_a_module_and_import_the_files_beside_it(wri
     assert sys.modules["numpy"] is np
 
 
+def test_a_module_needs_the_name_of_an_object(write, tmp_path, monkeypatch):
+    write("my_dot.py", DOT)
+    monkeypatch.chdir(tmp_path)
+    assert message_of("my_dot") == f"'my_dot' is a module: write my_dot:NAME, {OBJECT}"
+
+
 def test_a_file_that_fails_is_an_error_of_one_line(write):
     path = write("my_dot.py", "import refdot\n1 / 0")
     assert message_of(f"{path}:dot") == f"cannot import {path}: ZeroDivisionError: division by zero"

@@ -40,7 +40,7 @@ class TestMyDot:
         check_case(dot, dot_smoke_case)
 
     @seed(0)
-    @settings(database=None)
+    @settings(database=None, deadline=None)
     @example(case=dot_case("a:2 a:2", "a:2"))
     @given(case=dot_cases())
     def test_drawn(self, case):
