@@ -23,7 +23,7 @@ _PUBLISHED = {
     "inlined": {1: 1.12, 2: 4.07},
 }
 _LEGEND = """\
-Times are in seconds, and in brackets as multiples of plain's.
+Times are those of the processors, in seconds, and in brackets as multiples of plain's.
 compile       lower, grad and rewrite
 total         compile, code generation and first call
 nodes         their number after lower, grad and rewrite

@@ -1,6 +1,7 @@
 """Compare the compile times of xtensor and hand-written tensor code.
 
-Both build stacked attention, and each phase is measured. All variants run in one process and take
+Both build stacked attention, and each phase is measured, in the time of the processors, so that
+other work on the machine matters little. All variants run in one process and take
 turns; each is measured several times, and the median counts. A first run of every variant does not
 count, because it has costs that only the first variant would pay, such as imports, numba's
 initialization and C modules that several variants use. numba's cache on disk is off, the cache of C
