@@ -21,10 +21,10 @@ PHASES = ("lower", "grad", "rewrite", "code generation", "first call", "steady c
 # The options of each run by its name, the most important first.
 RUNS = {
     "unknown": "--weights unknown --layers 1,2,4 --memory",
-    "static": "--weights static --layers 1,2,4",
-    "mixed": "--weights mixed --layers 1,2,4",
+    "static": "--weights static --layers 2",
+    "mixed": "--weights mixed --layers 2",
     "growth": "--weights unknown --layers 8,16 --lowering direct --repeats 1",
-    "c": "--weights unknown --layers 2 --backend c",
+    "c": "--weights unknown --layers 2 --backend c --repeats 1",
     "numba": "--weights unknown --layers 1 --backend numba --repeats 1",
 }
 

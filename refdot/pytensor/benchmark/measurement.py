@@ -40,7 +40,7 @@ __all__ = [
 
 PHASES = ("build", "lower", "grad", "rewrite", "code generation", "first call", "steady call")
 PLAIN = "plain"  # the variant in hand-written tensor code; the others are named by their lowering
-STEADY_CALLS, STEADY_SECONDS = 30, 1.0  # the steady calls end when either is reached
+STEADY_CALLS, STEADY_SECONDS = 30, 0.2  # the steady calls end when either is reached
 
 
 class LimitReached(BaseException):
