@@ -9,7 +9,6 @@ import pytest
 from hostile import HOSTILE
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from refdot.pytensor.programs.findings import Observation
 from test_program_campaign import TARGET
 from test_programs import case_of
 from test_reproducer import run_script
@@ -18,6 +17,7 @@ import refdot as rd
 from refdot.cases.case import DotCase
 from refdot.cases.notation import dot_case
 from refdot.programs.case import ProgramCase
+from refdot.programs.findings import Observation
 from refdot.programs.judgement import Difference
 from refdot.pytensor.programs.reproducer import program_reproducer
 from refdot.targets.callable import CallableTarget
