@@ -85,6 +85,9 @@ def _without_sums(
     read = matrix_product(lowering, sizes, multiply)
     if dtype.kind == "c":
         return _checked(read, matrix_product(lowering, sizes, by_einsum))
+    is_thin = 1 in (rows, columns)
+    if is_thin and (dtype.kind in "iu" or (dtype.kind == "f" and _has_scattered_terms(lowering))):
+        return in_place(lowering, read)
     return read
 
 
@@ -108,6 +111,18 @@ def _is_natural(lowering: Lowering) -> bool:
     are_single = len(x_free) <= 1 and len(contracted) == 1 and len(y_free) <= 1
     in_order = lowering.x_dims == x_free + contracted and lowering.y_dims == contracted + y_free
     return are_single and in_order
+
+
+def _has_scattered_terms(lowering: Lowering) -> bool:
+    """Return whether contracted dims are between free ones, so that merging them takes a copy."""
+
+    def are_between(dims: Dims) -> bool:
+        places = [place for place, dim in enumerate(dims) if dim in lowering.contracted]
+        is_run = places[-1] - places[0] == len(places) - 1
+        return not (is_run and (places[0] == 0 or places[-1] == len(dims) - 1))
+
+    dims = lowering.x_dims, lowering.y_dims
+    return not lowering.batch and any(map(are_between, dims))
 
 
 def _accumulator(dtype: _DType) -> _DType:
@@ -162,7 +177,12 @@ def matrix_product(lowering: Lowering, sizes: _Sizes, multiply: Reading) -> Read
         merged = [prod(sizes[dim] for dim in group) for group in groups]
         return _view([sizes[dim] for dim in dims], axes, merged)
 
-    batch, contracted = lowering.batch, lowering.contracted
+    batch = lowering.batch
+    # In the order of the larger operand, which then needs no copy.
+    larger = max(
+        lowering.x_dims, lowering.y_dims, key=lambda dims: prod(sizes[dim] for dim in dims)
+    )
+    contracted = tuple(dim for dim in larger if dim in lowering.contracted)
     # Merging batch dims may take a copy, but einsum needs an axis for each, and for a, b and c.
     batches = [(dim,) for dim in batch] if len(batch) + 3 <= _MAX_AXES else [batch]
     of_x = matrices(lowering.x_dims, *batches, lowering.x_free, contracted)
@@ -179,6 +199,22 @@ def _view(shape: list[int], axes: list[int], new_shape: list[int]) -> _View:
     if shape == new_shape and axes == sorted(axes):
         return lambda array: array
     return lambda array: array.transpose(axes).reshape(new_shape)
+
+
+def in_place(lowering: Lowering, otherwise: Reading) -> Reading:
+    """Multiply operands by the einsum of the lowering, which copies nothing.
+
+    Where one operand repeats itself, einsum sums the other one first; then this reads `otherwise`.
+    """
+    if len(lowering.all_dims) > EINSUM_SYMBOLS:
+        return otherwise
+
+    def read(x: Array, y: Array) -> Array:
+        if 0 in x.strides or 0 in y.strides:
+            return otherwise(x, y)
+        return np.asarray(np.einsum(lowering.subscripts, x, y))
+
+    return read
 
 
 def _multiplication(kind: str, is_batched: bool) -> Reading:
@@ -216,7 +252,7 @@ def by_integers(x: Array, y: Array) -> Array:
 def by_integer_batches(x: Array, y: Array) -> Array:
     """Multiply batches of matrices of integers: by matmul if they are small, or by einsum."""
     rows, terms, columns = *x.shape[-2:], y.shape[-1]
-    if 1 in (rows, columns) or _is_batch_innermost(max(x, y, key=np.size)):
+    if _is_batch_innermost(max(x, y, key=np.size)):
         return np.asarray(np.einsum("...ab,...bc->...ac", x, y))
     if rows * terms * columns <= 8 * FEW:
         return np.asarray(np.matmul(x, y))

@@ -238,6 +238,23 @@ def test_a_dim_of_53_is_summed_alone():
         assert dot(x, y, x.dims[1:]) == dot_by_definition(x, y, x.dims[1:])
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "longdouble", "int16"])
+@pytest.mark.parametrize("y_dims", ["b", "bd", "db"])
+def test_contracted_dims_between_free_ones_are_summed_without_a_copy(dtype, y_dims):
+    x = NamedTensor(numbers(1, (30, 40, 50, 2), dtype), tuple("abcd"))
+    y = NamedTensor(numbers(2, [{"b": 40, "d": 2}[dim] for dim in y_dims], dtype), tuple(y_dims))
+    answer = dot(x, y)
+    assert answer == dot_by_definition(x, y)
+    assert dot(y, x).transpose(*answer.dims) == answer
+
+
+def test_contracted_dims_between_free_ones_are_multiplied_first_if_an_operand_repeats_itself():
+    x = NamedTensor(np.full((9, 30, 8), 1e308), tuple("abc"))
+    y = NamedTensor(np.broadcast_to(2.0**-10, 30), "b")
+    assert np.allclose(dot(x, y).data, 30 * (1e308 / 2**10))
+    assert np.allclose(dot(y, x).data, 30 * (1e308 / 2**10))
+
+
 # Memory
 
 LONG = 100_000
