@@ -28,14 +28,19 @@ RUNS = {
     "numba": "--weights unknown --layers 1 --backend numba --repeats 1",
 }
 
+# The runs whose phases are shown, each with a number of layers.
+LAYERS = {"unknown": 2, "c": 2, "numba": 1}
+
 
 def measured(folder: Path, interpreter: str, name: str) -> dict[str, Any]:
-    """Return the result of a run, which runs unless the folder has it."""
+    """Return the result of a run, which runs unless the folder has it; also plot the first run."""
     version = "import pytensor; print(pytensor.__version__)"
     found = subprocess.run([interpreter, "-c", version], capture_output=True, text=True, check=True)
     file = folder / f"{found.stdout.strip()}-{name}.json"
     if not file.exists():
         command = [interpreter, "-m", "refdot", "compile-time", *RUNS[name].split()]
+        if name == "unknown":
+            command += ["--plot", str(PAGE.with_name(f"compile-time-{found.stdout.strip()}.png"))]
         subprocess.run([*command, "--limit", "60", "--json", str(file)], check=True)
     return json.loads(file.read_text("utf-8"))
 
@@ -89,17 +94,16 @@ def table(head: list[str], rows: list[list[str]]) -> list[str]:
 
 
 def section(runs: dict[str, dict[str, Any]]) -> str:
-    """Return the tables of one version."""
-    version = runs["unknown"]["pytensor"]
-    parts = [f"### PyTensor {version}"]
-    for name in ("unknown", "static", "mixed", "growth"):
+    """Return the tables of the runs of one version."""
+    parts = [f"### PyTensor {runs['unknown']['pytensor']}"]
+    for name in [name for name in ("unknown", "static", "mixed", "growth") if name in runs]:
         run = runs[name]
         parts += [
             f"Lower, grad and rewrite, in seconds; weights of {run['weights']} shape; "
             f"medians of {run['repeats']}:",
             "\n".join(compile_table(run)),
         ]
-    for name, layers in (("unknown", 2), ("c", 2), ("numba", 1)):
+    for name, layers in [each for each in LAYERS.items() if each[0] in runs]:
         run = runs[name]
         parts += [
             f"Each phase with the backend {run['results'][0]['backend']}, layers: {layers}; "
