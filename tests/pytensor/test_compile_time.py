@@ -95,7 +95,9 @@ def test_the_oracles_gradient_is_the_slope_of_the_loss():
         np.testing.assert_allclose((nearby - loss) / step, (gradient * direction).sum(), rtol=1e-4)
 
 
-def test_rewriting_of_inner_graphs_does_not_count_twice():
+def test_rewriting_of_inner_graphs_does_not_count_twice(monkeypatch):
+    # PyTensor measures its passes with another clock.
+    monkeypatch.setattr(measurement, "processor_time", time.perf_counter)
     # PyTensor also rewrites the inner graph of stock's Einsum: during the outer, and when called.
     measured = measure("stock", 1, Setting())
     assert measured.seconds["rewrite"] >= sum(measured.passes.values()) * 0.99

@@ -65,7 +65,8 @@ class Measurement:
     """The times of one variant that was compiled and called."""
 
     seconds: dict[str, float] = field(default_factory=dict)  # of each phase
-    passes: dict[str, float] = field(default_factory=dict)  # seconds of each pass of the rewriting
+    # Seconds of each pass of the rewriting: as PyTensor measures it, the time that passes.
+    passes: dict[str, float] = field(default_factory=dict)
     # After lower, grad and rewrite: the number of nodes, and of those that are an `OpFromGraph`.
     nodes: dict[str, int] = field(default_factory=dict)
     inner_graphs: dict[str, int] = field(default_factory=dict)
