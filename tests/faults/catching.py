@@ -54,7 +54,7 @@ def _released(batch: Batch) -> tuple[Mismatch, ...]:
 
 def _example(fault: Fault) -> Batch:
     configuration = Configuration(fault.backend, fault.lowering)
-    return Batch(((configuration, (fault.example,)),), (fault.aspect,))
+    return Batch(((configuration, (fault.example,)),), only=(fault.aspect,))
 
 
 def _new_mismatches(batch: Batch, target: Target | None = None) -> list[Mismatch]:

@@ -118,5 +118,26 @@ FAULTS = [
           " if x.ndim == 2 and x.type.shape[1] == 0 and x.type.dtype == 'float64'"
           " and x.type.dims[1] not in out.type.dims + y.type.dims else (x_tensor, x_subs);"
           " out_subs = \"\""),
+    # --- names that differ in little
+    fault("names are letters without their case", "values", dot_case("a? A:3?", "A:3? z?"),
+          LOWER, "dim_to_char = dict(zip(all_dims, ascii_lowercase))",
+          "dim_to_char = {d: ascii_lowercase[[e.lower() for e in all_dims].index(d.lower())]"
+          " for d in all_dims}"),
+    fault("spaces at the end of a name are ignored", "values",
+          dot_case(["time:2?", "time :3?"], ["time :3?", "z?"]),
+          LOWER, "dim_to_char = dict(zip(all_dims, ascii_lowercase))",
+          "dim_to_char = {d: ascii_lowercase[[e.rstrip() for e in all_dims].index(d.rstrip())]"
+          " for d in all_dims}"),
+    fault("only the first 64 characters of a name count", "values",
+          dot_case([64 * "n" + ":2?", 65 * "n" + ":3?"], [65 * "n" + ":3?", "z?"]),
+          LOWER, "dim_to_char = dict(zip(all_dims, ascii_lowercase))",
+          "dim_to_char = {d: ascii_lowercase[[e[:64] for e in all_dims].index(d[:64])]"
+          " for d in all_dims}"),
+    # --- two properties at once
+    fault("two batch dims beside two contracted ones are exchanged", "values",
+          dot_case("d? e? a? b?", "b? e? a? d?", ("a", "b")),
+          LOWER, "# Reshape to match the output shape",
+          "out_tensor = out_tensor.transpose(1, 0) if out.ndim == 2 and x.ndim == 4 == y.ndim and"
+          " {*x.type.dims} == {*y.type.dims} else out_tensor"),
 ]
 # fmt: on

@@ -119,5 +119,14 @@ FAULTS = [
     fault("a complex product takes the conjugate of its second operand", "values",
           dot_case("a? b?", "b? c?", dtypes="complex64"),
           *product("np.matmul(x, y.conj())")),
+    fault("a product of bools counts in eight bits", "values",
+          dot_case("a? b:256?", "b:256? c?", dtypes="bool", content="ones"),
+          *product("np.matmul(x.view(np.uint8), y.view(np.uint8)).astype(bool)"
+                   " if x.dtype == y.dtype == bool else np.matmul(x, y)")),
+    fault("the last row is left out if their number is a multiple of 32", "values",
+          dot_case("a:64? b?", "b? c?"),
+          *product("np.matmul(x, y) * np.asarray("
+                   "[[i < x.shape[-2] - 1 or i % 32 < 31] for i in range(x.shape[-2])],"
+                   " np.matmul(x, y).dtype)")),
 ]
 # fmt: on
