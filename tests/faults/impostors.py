@@ -95,6 +95,12 @@ IMPOSTORS: dict[str, Fault] = {
         "if not all(x.size for x in inputs):\n            raise NotImplementedError("
         "'vectorize with zero size not implemented')\n        try:\n            gufunc",
         backend="fast-compile"),
+    "blockwise-of-nothing-beside-a-constant": fault(
+        "a batched product of a constant over a size 0 is not implemented", "values",
+        dot_case("d:0 b:2 c:2", "c:2? d:0? b:2?", ("b", "d"), origin=("constant", "input")),
+        "pytensor.tensor.blockwise:Blockwise.perform", "try:\n            gufunc",
+        "if not all(x.size for x in inputs):\n            raise NotImplementedError("
+        "'vectorize with zero size not implemented')\n        try:\n            gufunc"),
     "integer-batches-in-numba": fault(
         "Numba cannot index the operands of a batched product", "values",
         dot_case("a b", "a b", "b", ("int64", "int64")),

@@ -39,14 +39,34 @@ def traced_shapes_in_jax(mismatch: Mismatch, outcome: Outcome) -> bool:
 @known_deviation(
     _REJECTED,
     dot_case("a:0?", "a:0? b:1?", ()),
-    backends="python-minimum fast-compile python c c-blas",
+    backends="python-minimum fast-compile",
 )
 def blockwise_of_nothing(mismatch: Mismatch, outcome: Outcome) -> bool:
     """Without the rewrites of fast_run, a dot with a batch dim of size 0 cannot run.
 
-    `Blockwise.perform` (tensor/blockwise.py) does not implement an empty batch. The rewrites of
-    fast_run replace most of these operations, but not the reshape of a constant, for example.
+    `Blockwise.perform` (tensor/blockwise.py) does not implement an empty batch.
     """
+    return _has_empty_batch_in_blockwise(mismatch, outcome)
+
+
+@known_deviation(
+    _REJECTED,
+    dot_case("d:2 b:2 c:0", "c:0? d:2? b:2?", ("b", "d"), origin=("constant", "input")),
+    versions="<3.1",
+    backends="python c c-blas numba",
+    lowerings="stock",
+)
+def blockwise_of_nothing_beside_a_constant(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """A dot of a constant over several dims, with a batch dim of size 0, cannot run.
+
+    The rewrites of fast_run replace `Blockwise` operations (tensor/blockwise.py), which do not
+    implement an empty batch, but not the reshape of a constant that joins its contracted dims.
+    """
+    has_constant = "constant" in (mismatch.case.x.origin, mismatch.case.y.origin)
+    return has_constant and _has_empty_batch_in_blockwise(mismatch, outcome)
+
+
+def _has_empty_batch_in_blockwise(mismatch: Mismatch, outcome: Outcome) -> bool:
     case, message = mismatch.case, "vectorize with zero size not implemented"
     sizes = case.x.sizes | case.y.sizes
     is_empty = has_valid_names(case) and any(sizes[dim] == 0 for dim in case.lowering.batch)
