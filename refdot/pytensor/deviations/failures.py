@@ -10,7 +10,7 @@ from refdot.pytensor.deviations.record import (
     known_deviation,
 )
 from refdot.targets.mismatch import Mismatch
-from refdot.targets.outcome import Outcome
+from refdot.targets.outcome import Outcome, Raised
 
 __all__ = ["SUSPECTS", "has_too_many_dims"]
 
@@ -199,10 +199,16 @@ def _is_logged(
 def _is_caused_by(rewrite: str, mismatch: Mismatch, outcome: Outcome) -> bool:
     """Return whether an error is gone if a rewrite is left out.
 
-    Another error may take its place, but without all suspects there is none.
+    Another error may take its place, but without all suspects there is none. An error that PyTensor
+    only logs counts if the mismatch is about one.
     """
+
+    def errors(other: Outcome) -> list[Raised]:
+        is_logged = mismatch.kind == "structure"
+        return [error for error in other.errors if is_logged or error not in other.logged]
+
     alone = outcome.without.get((rewrite,))
-    if alone is None or mismatch.got in map(str, alone.errors):
+    if alone is None or mismatch.got in map(str, errors(alone)):
         return False
     without_suspects = outcome.without.get(SUSPECTS)
-    return not alone.errors or (without_suspects is not None and not without_suspects.errors)
+    return not errors(alone) or (without_suspects is not None and not errors(without_suspects))
