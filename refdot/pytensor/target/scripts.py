@@ -12,7 +12,11 @@ from typing import TYPE_CHECKING
 from refdot.cases.case import Operand
 from refdot.cases.layouts import layout_function
 from refdot.pytensor.lowerings.install import without_inner_graphs
-from refdot.pytensor.target.structure import unlowered_nodes, with_inner_operations
+from refdot.pytensor.target.structure import (
+    is_inner_graph,
+    unlowered_nodes,
+    with_inner_operations,
+)
 from refdot.targets.mismatch import as_comment
 from refdot.targets.rendering import environment
 from refdot.tensor import Array
@@ -68,7 +72,7 @@ def _imports_of(code: str) -> str:
 
 def sources() -> dict[str, str]:
     """Return the source of each function of refdot that scripts contain, by its name there."""
-    functions = (unlowered_nodes, with_inner_operations, without_inner_graphs)
+    functions = (is_inner_graph, unlowered_nodes, with_inner_operations, without_inner_graphs)
     return {f"source_of_{each.__name__}": inspect.getsource(each) for each in functions}
 
 

@@ -10,7 +10,7 @@ from pytensor.tensor.einsum import Einsum
 from pytensor.xtensor.basic import XOp, XTypeCastOp
 from pytensor.xtensor.type import XTensorType
 
-__all__ = ["compiled_nodes", "unlowered_nodes", "with_inner_operations"]
+__all__ = ["compiled_nodes", "is_inner_graph", "unlowered_nodes", "with_inner_operations"]
 
 
 def unlowered_nodes(outputs: Sequence[Any], where: str, inner_graphs: bool) -> tuple[str, ...]:
