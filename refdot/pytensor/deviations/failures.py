@@ -2,6 +2,8 @@
 
 from refdot.cases.case import DotCase
 from refdot.cases.notation import dot_case
+from refdot.errors import SizeMismatchError
+from refdot.judging.expected import expected_error
 from refdot.pytensor.deviations.record import (
     has_raised,
     has_size_0,
@@ -137,7 +139,8 @@ def outer_product_of_float16(mismatch: Mismatch, outcome: Outcome) -> bool:
 
 
 @known_deviation(
-    "R6 R8 rejected-valid wrong-gradient", dot_case("a:1? b:0? c:1?", "a:1? b:0? c:1?", ("b",))
+    "R6 R8 R14 rejected-valid wrong-gradient structure",
+    dot_case("a:1? b:0? c:1?", "a:1? b:0? c:1?", ("b",)),
 )
 def reshape_to_unknown_of_nothing(mismatch: Mismatch, outcome: Outcome) -> bool:
     """A batched product over a dim of size 0 fails in a reshape.
@@ -145,9 +148,12 @@ def reshape_to_unknown_of_nothing(mismatch: Mismatch, outcome: Outcome) -> bool:
     The rewrite that joins batch dims for `BatchedDot` reshapes to (-1, …). If another size is 0,
     any size in place of -1 gives the same total.
     """
-    # The error of NumPy, of Numba, and of JAX, which divides by the product of the other sizes.
+    # The error of NumPy, of Numba, and of JAX, which divides by the product of the other sizes; and
+    # that of a reshape whose static sizes PyTensor compares.
+    static = "^Reshape: Input shape .* is incompatible with new shape"
     is_reshape = any(
         (
+            _is_logged(mismatch, outcome, "ValueError", static, ""),
             has_raised(outcome, "ValueError", "^cannot reshape array of size 0 into shape"),
             has_raised(outcome, "ValueError", "^total size of new array must be unchanged"),
             _is_divided_by_zero_in_jax(outcome),
@@ -157,7 +163,7 @@ def reshape_to_unknown_of_nothing(mismatch: Mismatch, outcome: Outcome) -> bool:
 
 
 @known_deviation(
-    "R6 R8 R14 rejected-valid wrong-gradient structure",
+    "R6 R8 R13 R14 rejected-valid wrong-gradient wrong-error structure",
     dot_case("a:0? b:2?", "a:0 b:2?"),
     upstream="issues/2180",
 )
@@ -167,8 +173,11 @@ def reshape_of_nothing_dropped(mismatch: Mismatch, outcome: Outcome) -> bool:
     `local_useless_reshape` (tensor/rewriting/shape.py) removes a reshape if all sizes but one are
     equal to those of the array: `shape_match.count(False) == 1`. It assumes that the last size is
     then equal too, which does not hold if one of the others is 0. Whatever comes next meets an
-    array of another shape, in the dot or in its gradient: without the rewrite, there is no error.
+    array of another shape, in the dot or in its gradient: without the rewrite, there is no error,
+    or if the sizes of the operands differ, the error that they have elsewhere.
     """
+    if mismatch.kind == "wrong-error":
+        return _hides_the_error_of_sizes(_DROPS_RESHAPE, mismatch, outcome)
     return _is_caused_by(_DROPS_RESHAPE, mismatch, outcome)
 
 
@@ -194,6 +203,15 @@ def _is_logged(
         str(error) == mismatch.got and is_error(error, type_, pattern, function)
         for error in outcome.logged
     )
+
+
+def _hides_the_error_of_sizes(rewrite: str, mismatch: Mismatch, outcome: Outcome) -> bool:
+    """Return whether sizes that differ have an error of the right type without a rewrite."""
+    alone = outcome.without.get((rewrite,))
+    if alone is None or alone.raised is None:
+        return False
+    is_about_sizes = isinstance(expected_error(mismatch.case), SizeMismatchError)
+    return is_about_sizes and alone.raised.expected_type and str(alone.raised) != mismatch.got
 
 
 def _is_caused_by(rewrite: str, mismatch: Mismatch, outcome: Outcome) -> bool:
