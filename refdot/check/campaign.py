@@ -164,6 +164,7 @@ def run(
             if maxfail is not None and confirmations.new >= maxfail:
                 report.stopped = True
                 break
+        confirmations.settle()
     except KeyboardInterrupt:
         report.interrupted = True
     report.seconds = time.monotonic() - started

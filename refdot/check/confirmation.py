@@ -53,6 +53,21 @@ class Confirmations:
         keys |= {each.key for each in self._programs.values()}
         return sum(known is None for _, known in keys)
 
+    def settle(self) -> None:
+        """Shrink a new finding again if the run found a smaller case than the one it shrank."""
+        size = self._report.representative_key
+        smaller = [
+            finding
+            for finding in self._report.findings
+            if finding.key in self._dots
+            and self._dots[finding.key].key == finding.key == (finding.signature, None)
+            and size(finding) < size(self._dots[finding.key])
+        ]
+        task = partial(_task, confirmed, self._timeout)
+        for finding, result in run_tasks(task, self._target, smaller, self._executor):
+            if not isinstance(result, ProcessDied):
+                self._dots[finding.key] = min(self._dots[finding.key], result, key=size)
+
     def report(self) -> Report:
         """Return the report so far, with the confirmed cases."""
         shown = replace(self._report, findings=[], program_findings=[])
@@ -64,9 +79,6 @@ class Confirmations:
 
     def _as_confirmed(self, finding: Finding) -> Finding:
         found = self._dots.get(finding.key, finding)
-        # A later case can be smaller than one that was shrunk.
-        if found.known is None and finding.known is None:
-            found = min(found, finding, key=self._report.representative_key)
         mismatch, where = found.mismatch, found.configuration
         return replace(finding, mismatch=mismatch, configuration=where, known=found.known)
 

@@ -137,7 +137,8 @@ def _unmatched(
 
 def check_pattern(pattern: str) -> None:
     """Raise a `PatternError` if a pattern is malformed or too large to be judged."""
-    if len(pattern) > MAX_LENGTH:
+    # `re` compiles groups by recursion, and how deep it can go depends on the caller.
+    if len(pattern) > MAX_LENGTH or pattern.count("(") > MAX_ALTERNATIVES:
         raise PatternError(_TOO_LARGE)
     try:
         with warnings.catch_warnings():

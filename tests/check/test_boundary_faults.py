@@ -107,6 +107,6 @@ def test_a_fixed_case_finds_each_fault(condition: Condition) -> None:
 
 
 def test_check_dot_has_the_fixed_cases_however_few_random_ones_it_has() -> None:
-    shown = r"1 distinct mismatch, of R6, in \d+ cases[^:]*:\s+R6 wrong-value"
+    shown = r"1 distinct mismatch, of R6, in [\d,]+ cases[^:]*:\s+R6 wrong-value"
     with pytest.raises(AssertionError, match=shown):
         check_dot(wrong_where(SIZES["from 32,768 terms on"]), cases=1)

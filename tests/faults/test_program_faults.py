@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import runpy
 import warnings
@@ -53,8 +54,12 @@ def exit_code(path: Path) -> int:
     with use_lowering("stock"), warnings.catch_warnings():
         with pytest.raises(SystemExit) as stopped:
             runpy.run_path(str(path), run_name="__main__")
+        code = int(stopped.value.code or 0)
         logging.getLogger("pytensor").setLevel(logging.NOTSET)
-    return int(stopped.value.code or 0)
+        # The lowering that a script installs stays as long as the script's variables.
+        del stopped
+        gc.collect()
+    return code
 
 
 @pytest.mark.parametrize("lowering", TARGET.lowerings)

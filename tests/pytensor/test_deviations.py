@@ -15,6 +15,8 @@ from planting import planted
 from refdot.cases.case import DotCase
 from refdot.cases.notation import dot_case
 from refdot.cases.random_cases import case_at
+from refdot.check.batch import judge_cases
+from refdot.check.plan import Configuration
 from refdot.errors import DotError
 from refdot.judging.comparison import compare
 from refdot.judging.expected import expected_answer, expected_error
@@ -215,3 +217,29 @@ def test_deviations_handle_any_outcome(seed: int) -> None:
                 # Only JAX returns other dtypes than PyTensor declares, and nothing another shape.
                 assert all("-jax" in name for name in matching)
                 assert not matching or mismatch.detail.endswith(": dtype")
+
+
+EMPTY = {
+    "a failing rewrite beside a constant": (
+        dot_case(
+            "c:2 a:0 d:3",
+            "a:0 e:3 d:3 c:2",
+            dim=("a",),
+            dtypes=("uint8", "float64"),
+            origin=("constant", "input"),
+            content=("ones", "drawn"),
+        ),
+        "reshape-to-unknown-of-nothing",
+    ),
+    "an assertion in place of the error of the sizes": (
+        dot_case("s:3? c:3?", "c:3? s:0", ("c", "s")),
+        "reshape-of-nothing-dropped",
+    ),
+}
+
+
+@pytest.mark.parametrize(("case", "cause"), EMPTY.values(), ids=EMPTY)
+def test_a_failure_on_an_empty_array_is_explained(case: DotCase, cause: str) -> None:
+    found = [*judge_cases(TARGET, [case], Configuration("python", "stock"))]
+    assert cause in {finding.known for finding in found}
+    assert None not in {finding.known for finding in found}

@@ -392,6 +392,7 @@ def process_state():
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*fork.*:RuntimeWarning")  # of JAX
 @pytest.mark.parametrize("act", RIGHT_DOTS.values(), ids=RIGHT_DOTS)
 def test_the_process_is_as_before(act):
     before = process_state()
