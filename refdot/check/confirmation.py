@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from dataclasses import replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from refdot.check.findings import Finding, Report
 from refdot.check.pool import ProcessDied, run_tasks
@@ -59,11 +59,11 @@ class Confirmations:
         smaller = [
             finding
             for finding in self._report.findings
-            if finding.key in self._dots
-            and self._dots[finding.key].key == finding.key == (finding.signature, None)
+            if finding.known is None
+            and finding.key in self._dots
             and size(finding) < size(self._dots[finding.key])
         ]
-        task = partial(_task, confirmed, self._timeout)
+        task = partial(confirmed, timeout=self._timeout)
         for finding, result in run_tasks(task, self._target, smaller, self._executor):
             if not isinstance(result, ProcessDied):
                 self._dots[finding.key] = min(self._dots[finding.key], result, key=size)
@@ -88,13 +88,13 @@ class Confirmations:
 
     def _confirm(
         self,
-        confirm: Callable[[Any, _Found, float | None], _Found],
+        confirm: Callable[..., _Found],
         so_far: dict[_Key, _Found],
         findings: list[_Found],
     ) -> Iterator[_Found]:
         """Confirm findings that are new here, or that are now seen on an earlier configuration."""
         left = [each for each in findings if self._is_first(each, so_far.get(each.key))]
-        task = partial(_task, confirm, self._timeout)
+        task = partial(confirm, timeout=self._timeout)
         for finding, result in run_tasks(task, self._target, left, self._executor):
             seen_before = finding.key in so_far
             shown = finding if isinstance(result, ProcessDied) else result
@@ -104,15 +104,6 @@ class Confirmations:
 
     def _is_first(self, finding: _Found, so_far: _Found | None) -> bool:
         return so_far is None or self._report.place(finding) < self._report.place(so_far)
-
-
-def _task(
-    confirm: Callable[[Any, _Found, float | None], _Found],
-    timeout: float | None,
-    target: Target,
-    finding: _Found,
-) -> _Found:
-    return confirm(target, finding, timeout)
 
 
 def _with_few_dims(finding: Finding) -> _Key:
