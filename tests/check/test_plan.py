@@ -69,7 +69,7 @@ def test_batches_are_plain_data_and_the_same_each_time():
     assert list(campaign(SMALL, seed=1).batches(FLEET)) != batches
 
 
-@pytest.mark.parametrize("of", [1, 2, 3, 7, 40])
+@pytest.mark.parametrize("of", [1, 2, 7])
 def test_shards_have_each_batch_once(of):
     whole = list(campaign(SMALL).batches(FLEET))
     shards = [list(campaign(SMALL).batches(FLEET, Shard(n, of))) for n in range(1, of + 1)]

@@ -54,7 +54,7 @@ def blockwise_of_nothing(mismatch: Mismatch, outcome: Outcome) -> bool:
 @known_deviation(
     _REJECTED,
     dot_case("d:2 b:2 c:0", "c:0? d:2? b:2?", ("b", "d"), origin=("constant", "input")),
-    versions="<3.1",
+    versions=">=3.0.3,<3.1",
     backends="python c c-blas numba",
     lowerings="stock",
 )
