@@ -303,7 +303,8 @@ def sums_last(lowering: Lowering, sizes: _Sizes, x_dtype: _DType, y_dtype: _DTyp
     def read_and_sum(x: Array, y: Array) -> Array:
         products = read(x, y)
         # The method `sum` takes longer.
-        total: Array = np.add.reduce(products, axes, products.dtype)  # type: ignore[call-overload]
+        reduce: Any = np.add.reduce  # the types of some versions of NumPy do not admit this call
+        total: Array = reduce(products, axes, products.dtype)
         return total
 
     return read_and_sum

@@ -51,7 +51,7 @@ _DEVIATIONS = (
 def _jax_promotes(case: DotCase) -> bool:
     from jax import numpy as jnp
 
-    return jnp.promote_types(case.x.dtype, case.y.dtype) != case.result_dtype
+    return bool(jnp.promote_types(case.x.dtype, case.y.dtype) != case.result_dtype)
 
 
 _UNSUPPORTED = (

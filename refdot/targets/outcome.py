@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +24,8 @@ __all__ = [
     "qualified_name",
 ]
 
-_MOST_WORK = 100_000  # to find out whether two arrays share memory
+# To find out whether two arrays share memory; NumPy 2.4 has a narrower type for it.
+_MOST_WORK: Any = 100_000
 _MOST_CHARACTERS = 20_000  # of a message or of a note
 REPLICATES = 2  # how often a case runs, each time with different numbers
 
