@@ -123,10 +123,9 @@ def run(
         The target cannot be sent to the executor's processes.
     """
     started = time.monotonic()
-    by_name = {backend.name: backend for backend in target.backends()}
     profile = Profile(cases, exhaustive, thorough, sample, fixed, programs, sample_cases, look)
     backends = tuple(backends) or tuple(
-        b.name for b in by_name.values() if b.default and not b.absent
+        each.name for each in target.backends() if each.default and not each.absent
     )
     campaign = Campaign(
         profile,
@@ -169,11 +168,8 @@ def run(
         report.interrupted = True
     report.seconds = time.monotonic() - started
     report = confirmations.report()
-    is_complete = not (report.interrupted or report.stopped or profile.look)
-    if is_complete and campaign.profile.fixed:
-        report.findings = with_other_backends(report, target)
-        if shard == WHOLE and not only:
-            report.gone = list(deviations_that_are_gone(report, target))
+    if profile.fixed and not (report.interrupted or report.stopped or profile.look):
+        _replay(report, target, executor, timeout)
         report.seconds = time.monotonic() - started
     if database is not None:
         for found in report.findings:
@@ -181,8 +177,20 @@ def run(
     return report
 
 
+def _replay(
+    report: Report, target: Target, executor: Executor | None, timeout: float | None
+) -> None:
+    """Add to the report of a complete run what replays show."""
+    try:
+        report.findings = with_other_backends(report, target, executor, timeout)
+        if report.shard == WHOLE and not report.only:
+            report.gone = deviations_that_are_gone(report, target, executor, timeout)
+    except KeyboardInterrupt:
+        report.interrupted = True
+
+
 class _Checkpoints:
-    """Gives the report so far to a function, seldom enough to take little of the time."""
+    """Calls a function with the report so far, so rarely that it takes little of the time."""
 
     def __init__(self, function: Callable[[Report], None] | None, started: float) -> None:
         self._function = function

@@ -34,6 +34,7 @@ class Confirmations:
         self._report = report
         self._executor = executor
         self._timeout = timeout
+        self._examples = {deviation.example for deviation in target.deviations}
         # By the key that each had before; of dots and of programs, whose signatures differ.
         self._dots: dict[_Key, Finding] = {}
         self._programs: dict[_Key, ProgramFinding] = {}
@@ -79,11 +80,16 @@ class Confirmations:
 
     def _as_confirmed(self, finding: Finding) -> Finding:
         found = self._dots.get(finding.key, finding)
+        # A known deviation is not shrunk: a later case can be smaller, unless this is its example.
+        if found.known is not None and found.case not in self._examples:
+            found = min(found, finding, key=self._report.representative_key)
         mismatch, where = found.mismatch, found.configuration
         return replace(finding, mismatch=mismatch, configuration=where, known=found.known)
 
     def _as_confirmed_program(self, finding: ProgramFinding) -> ProgramFinding:
         found = self._programs.get(finding.key, finding)
+        if found.known is not None:
+            found = min(found, finding, key=self._report.representative_key)
         return replace(finding, observation=found.observation)
 
     def _confirm(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import Any, TypeVar
@@ -212,25 +212,19 @@ class Report(Counts):
         The representative is the smallest case on the first configuration that shows the mismatch:
         if the stock lowering does, the reproducer need not install another one.
         """
-        self.findings = self._merged(self.findings, found, self.representative_key)
+        self.findings = self._merged(self.findings, found)
 
     def collect_programs(self, found: Iterable[ProgramFinding]) -> None:
         """Merge each finding of a program into the one with its key, as `collect` does."""
-        own = self.program_findings
-        self.program_findings = self._merged(own, found, self._representative_program_key)
+        self.program_findings = self._merged(self.program_findings, found)
 
-    def _merged(
-        self,
-        own: Iterable[_Found],
-        found: Iterable[_Found],
-        representative_key: Callable[[_Found], tuple[Any, ...]],
-    ) -> list[_Found]:
+    def _merged(self, own: Iterable[_Found], found: Iterable[_Found]) -> list[_Found]:
         findings = {finding.key: finding for finding in own}
         for finding in found:
             merged = findings.setdefault(finding.key, finding)
             if merged is finding:
                 continue
-            first, _ = sorted((merged, finding), key=representative_key)
+            first, _ = sorted((merged, finding), key=self.representative_key)
             findings[finding.key] = replace(
                 first,
                 count=merged.count + finding.count,
@@ -239,16 +233,15 @@ class Report(Counts):
             )
         return list(findings.values())
 
-    def representative_key(self, finding: Finding) -> tuple[Any, ...]:
+    def representative_key(self, finding: Finding | ProgramFinding) -> tuple[Any, ...]:
         """Return a sort key that no two cases share, so that their order does not matter."""
-        case = finding.mismatch.case
-        shapes, text = case.x.shape + case.y.shape, str(case)
-        return (*self.place(finding), len(shapes), sum(shapes), len(text), text)
-
-    def _representative_program_key(self, finding: ProgramFinding) -> tuple[Any, ...]:
-        case = finding.observation.case
-        text = str(case)
-        return (*self.place(finding), len(case.program.steps), len(text), text, case.seed)
+        text = str(finding.case)
+        if isinstance(finding, ProgramFinding):
+            size = len(finding.case.program.steps), finding.case.seed
+        else:
+            shapes = finding.case.x.shape + finding.case.y.shape
+            size = len(shapes), sum(shapes)
+        return (*self.place(finding), *size, len(text), text)
 
     def place(self, finding: Finding | ProgramFinding) -> tuple[int, int]:
         """Return the place of the configuration of a finding among those of the run."""

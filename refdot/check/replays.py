@@ -1,12 +1,15 @@
 """Replays at the end of a run: new mismatches on other backends, and known deviations not seen."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import replace
+from functools import partial
 
-from refdot.check.batch import judge_cases
+from refdot.check.batch import is_fatal, judge_cases
 from refdot.check.findings import Finding, Report
 from refdot.check.plan import Configuration
-from refdot.targets.mismatch import Deviation
+from refdot.check.pool import run_tasks
 from refdot.targets.protocol import Target, unsupported_reason
 
 __all__ = ["deviations_that_are_gone", "with_other_backends"]
@@ -15,49 +18,70 @@ __all__ = ["deviations_that_are_gone", "with_other_backends"]
 _MOST_REPLAYED = 10
 
 
-def with_other_backends(report: Report, target: Target) -> list[Finding]:
+def with_other_backends(
+    report: Report, target: Target, executor: Executor | None, timeout: float | None
+) -> list[Finding]:
     """Return the findings of a report; the first new ones have the other backends that show them.
 
-    They are replayed on the backends that can run here and run by default.
+    They are replayed on the backends that can run here and run by default. A case that killed its
+    process is not replayed.
     """
     able = [each.name for each in target.backends() if each.default and not each.absent]
-    left = _MOST_REPLAYED
-    findings = []
-    for finding in report.findings:
-        if finding.known is None and left:
-            left -= 1
-            others = [name for name in able if name not in finding.backends]
-            also = [name for name in others if _shows(finding, name, target)]
-            finding = replace(finding, also_on=also)
-        findings.append(finding)
-    return findings
+    new = [each for each in report.findings if each.known is None]
+    replayed = [each for each in new if not is_fatal(each.mismatch.detail)][:_MOST_REPLAYED]
+    items = [(each, name) for each in replayed for name in able if name not in each.backends]
+    also_on = defaultdict(list)
+    task = partial(_shows, timeout=timeout)
+    for (finding, backend), shows in run_tasks(task, target, items, executor):
+        if shows is True:  # and not that the process died
+            also_on[finding.key].append(backend)
+    return [replace(each, also_on=also_on[each.key]) for each in report.findings]
 
 
-def _shows(finding: Finding, backend: str, target: Target) -> bool:
+def _shows(target: Target, item: tuple[Finding, str], timeout: float | None) -> bool:
+    finding, backend = item
     if unsupported_reason(target, finding.case, backend):
         return False
     configuration = Configuration(backend, finding.configuration.lowering)
-    found = judge_cases(target, [finding.case], configuration)
+    found = judge_cases(target, [finding.case], configuration, timeout=timeout)
     return any(each.signature == finding.signature for each in found)
 
 
-def deviations_that_are_gone(report: Report, target: Target) -> Iterator[str]:
-    """Yield the ids of known deviations that a run did not see, and whose example is right now."""
+def deviations_that_are_gone(
+    report: Report, target: Target, executor: Executor | None, timeout: float | None
+) -> list[str]:
+    """Return the ids of known deviations that a run did not see, and whose example is right now."""
     seen = {finding.known for finding in report.all_findings}
-    for deviation in target.deviations:
-        if deviation.id not in seen and _is_gone(deviation, report, target):
-            yield deviation.id
+    unseen = [deviation.id for deviation in target.deviations if deviation.id not in seen]
+    task = partial(_is_gone, backends=report.backends, lowerings=report.lowerings, timeout=timeout)
+    tasks = run_tasks(task, target, unseen, executor)
+    return [name for name, is_gone in tasks if is_gone is True]
 
 
-def _is_gone(deviation: Deviation, report: Report, target: Target) -> bool:
-    backends = [name for name in report.backends if name in (deviation.backends or report.backends)]
-    lowerings = deviation.lowerings or target.default_lowerings
-    configurations = [Configuration(backends[0], each) for each in lowerings] if backends else []
+def _is_gone(
+    target: Target,
+    name: str,
+    backends: Sequence[str],
+    lowerings: Sequence[str],
+    timeout: float | None,
+) -> bool:
+    """Return whether the example of a deviation can be judged, and does not show it."""
+    [deviation] = [each for each in target.deviations if each.id == name]
     able = [
-        each
-        for each in configurations
-        if each.lowering in report.lowerings
-        and unsupported_reason(target, deviation.example, each.backend) is None
+        backend
+        for backend in backends
+        if backend in (deviation.backends or backends)
+        and unsupported_reason(target, deviation.example, backend) is None
     ]
-    found = [each for where in able for each in judge_cases(target, [deviation.example], where)]
-    return bool(able) and all(each.known != deviation.id for each in found)
+    judged = [
+        Configuration(backend, lowering)
+        for backend in able[:1]
+        for lowering in deviation.lowerings or target.default_lowerings
+        if lowering in lowerings
+    ]
+    found = [
+        each
+        for configuration in judged
+        for each in judge_cases(target, [deviation.example], configuration, timeout=timeout)
+    ]
+    return bool(judged) and all(each.known != name for each in found)

@@ -14,14 +14,16 @@ from running import campaign, signatures
 import refdot as rd
 from refdot import check
 from refdot.cases.case import DimArgument, DotCase, Operand
+from refdot.cases.notation import dot_case
 from refdot.check import campaign as campaign_module
 from refdot.check import plan
 from refdot.check.batch import judge_cases
 from refdot.check.database import load_cases
 from refdot.check.findings import Finding
 from refdot.check.plan import Configuration
+from refdot.check.replays import with_other_backends
 from refdot.targets.callable import CallableTarget
-from refdot.targets.mismatch import Deviation
+from refdot.targets.mismatch import Deviation, Mismatch
 from refdot.targets.protocol import Backend, Unsupported
 from refdot.tensor import NamedTensor
 
@@ -197,6 +199,25 @@ def test_the_case_of_a_known_deviation_is_its_example():
     assert found_with(record())["reversed-beside-a-vector"].mismatch.case == record().example
 
 
+def test_a_known_deviation_whose_example_is_another_mismatch_has_the_smallest_case():
+    other = record(
+        rules=("R5", "R6"),
+        kinds=("wrong-dims", "rejected-valid"),
+        matches=lambda mismatch, outcome: True,
+        example=dot_case("fails", "fails"),
+    )
+
+    def dot(x, y, dim=None):
+        if "fails" in x.dims:
+            raise ValueError("this dim fails")
+        return REVERSING(x, y, dim)
+
+    report = check.run(Recorded(dot, other), cases=200, fixed=False)
+    [finding] = report.findings
+    assert (finding.signature, finding.known) == (REVERSED, other.id)
+    assert len(finding.case.x.dims + finding.case.y.dims) == 2
+
+
 def test_what_a_deviation_explains_is_new_if_its_example_does_not_deviate():
     other = record(example=DotCase(Operand(("a",), (2,)), Operand(("a",), (2,))))
     [finding] = check.run(Recorded(REVERSING, other), cases=200, fixed=False).findings
@@ -348,3 +369,23 @@ def test_a_new_mismatch_is_replayed_on_the_backends_that_were_not_selected():
     report = check.run(Fleet(REVERSING, "fleet"), cases=1, backends=["a"])
     [finding] = report.findings
     assert (finding.backends, finding.also_on) == (["a"], ["b", "c"])
+
+
+def test_an_interrupt_of_the_replays_keeps_the_findings(monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(campaign_module, "with_other_backends", interrupted)
+    report = check.run(Fleet(REVERSING, "fleet"), cases=1, backends=["a"])
+    assert (report.interrupted, signatures(report)) == (True, [REVERSED])
+
+
+def test_a_case_that_killed_its_process_is_not_replayed():
+    def never(x, y, dim=None):
+        raise AssertionError("it ran")
+
+    died, case = "the process died", dot_case("a", "a")
+    mismatch = Mismatch("R6", "rejected-valid", "run", died, "an answer", died, case)
+    report = check.run(Fleet(rd.dot, "fleet"), cases=1, backends=["a"], fixed=False)
+    report.findings = [Finding(mismatch, Configuration("a", "stock"))]
+    assert with_other_backends(report, Fleet(never, "fleet"), None, None) == report.findings
