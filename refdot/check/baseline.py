@@ -12,6 +12,8 @@ __all__ = ["STATES", "Comparison", "Expectation", "compare", "read_expectations"
 
 # The states of a finding. Only a new one fails a check.
 STATES = ("new", "unchanged", "expected", "known")
+# The attributes of a report that determine its cases.
+_THAT_CHOOSE_CASES = ("seed", "profile", "only", "shard")
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Comparison:
         "expected" in the user's list.
     fixed : list of str
         The signatures of the baseline's mismatches that this report does not have, although it
-        judged a backend and a lowering that had them.
+        judged the same cases, on a backend and a lowering that had them.
     unseen : list of Expectation
         What the user expects, and the report does not have.
     differences : list of str
@@ -107,13 +109,19 @@ def compare(
     fixed = [
         finding.signature
         for key, finding in before.items()
-        if key not in states and _is_judged(finding, report)
+        if key not in states and _is_judged(finding, report, baseline)
     ]
-    unseen = [each for each in expectations if each.name not in names]
+    is_complete = not (report.interrupted or report.stopped)
+    unseen = [each for each in expectations if is_complete and each.name not in names]
     return Comparison(states, fixed, unseen, _differences(report, baseline))
 
 
-def _is_judged(finding: Finding | ProgramFinding, report: Report) -> bool:
+def _is_judged(finding: Finding | ProgramFinding, report: Report, baseline: Report | None) -> bool:
+    """Return whether a report judged the case of a finding of the baseline."""
+    if baseline is None or report.interrupted or report.stopped:
+        return False
+    if any(getattr(report, name) != getattr(baseline, name) for name in _THAT_CHOOSE_CASES):
+        return False
     on_backend = not {*report.backends}.isdisjoint(finding.backends)
     return on_backend and not {*report.lowerings}.isdisjoint(finding.lowerings)
 

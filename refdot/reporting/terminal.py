@@ -174,7 +174,8 @@ def _change_lines(report: Report, comparison: Comparison) -> Iterator[str]:
     for expectation in comparison.unseen:
         yield f"expected, but not seen: {expectation.name} ({expectation.reason})"
     if comparison.differences:
-        yield f"the baseline has other options: {'; '.join(comparison.differences)}"
+        options = "; ".join(comparison.differences)
+        yield f"the baseline has other options, so that what is fixed may be missing: {options}"
 
 
 def environment_text(environment: Mapping[str, str]) -> str:
