@@ -22,8 +22,10 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 DEVIATIONS_HEAD = """\
 # Known deviations of PyTensor
 
-PyTensor's dot breaks some of the rules. `refdot/pytensor/deviations/` has {count} known deviations,
-each with its cause and the smallest case that shows it. The answers come from PyTensor {version}.
+PyTensor's dot breaks some of the rules. These are {count} known deviations, each with its cause and
+the smallest case that shows it; those that only programs show come last. They are in
+`refdot/pytensor/deviations/` and `refdot/pytensor/programs/deviations.py`. The answers come from
+PyTensor {version}.
 `refdot check` reports mismatches with these causes as known, and all others as NEW. The command
 `refdot check --list ID` prints one of them.
 
@@ -87,11 +89,17 @@ def command_help() -> str:
 
 def deviations_page() -> str:
     """Return the known deviations of the installed PyTensor, each as an issue."""
-    from refdot.pytensor.target.target import PyTensorTarget
-    from refdot.reporting.deviations import deviation_markdown
+    from refdot.pytensor.programs.target import PyTensorProgramTarget
+    from refdot.reporting.deviations import deviation_markdown, program_deviation_markdown
 
-    target = PyTensorTarget()
+    target = PyTensorProgramTarget()
     texts = [deviation_markdown(deviation, target) for deviation in target.deviations]
+    of_dots = {deviation.id for deviation in target.deviations}
+    texts += [
+        program_deviation_markdown(deviation, target)
+        for deviation in target.program_deviations
+        if deviation.id not in of_dots
+    ]
     return DEVIATIONS_HEAD.format(count=len(texts), version=target.version) + "\n".join(texts)
 
 

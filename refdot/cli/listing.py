@@ -18,7 +18,7 @@ _ALL = ""  # the value of `--list` without an id
 
 def list_deviations(target: Target, wanted: str) -> int:
     """Print each known deviation of a target on a line, or the whole text of one."""
-    from refdot.reporting.deviations import deviation_markdown
+    from refdot.reporting.deviations import deviation_markdown, program_deviation_markdown
 
     of_dots = {deviation.id: deviation for deviation in target.deviations}
     of_programs = _of_programs(target)
@@ -33,7 +33,7 @@ def list_deviations(target: Target, wanted: str) -> int:
     if wanted in of_dots:
         print(deviation_markdown(of_dots[wanted], target))
     if wanted in of_programs:
-        print(_program_markdown(of_programs[wanted], target))
+        print(program_deviation_markdown(of_programs[wanted], target))
     return 0
 
 
@@ -41,15 +41,6 @@ def _of_programs(target: Target) -> dict[str, ProgramDeviation]:
     if not isinstance(target, ProgramTarget):
         return {}
     return {deviation.id: deviation for deviation in target.program_deviations}
-
-
-def _program_markdown(deviation: ProgramDeviation, target: Target) -> str:
-    backends = f" on {', '.join(deviation.backends)}" if deviation.backends else ""
-    where = f"{', '.join(deviation.kinds)}{backends}, {target.name} {deviation.versions}"
-    return (
-        f"## {deviation.id}\n\n**{deviation.title}** In programs: {where}.\n\n"
-        f"{deviation.cause}\n\n```text\n{deviation.example}\n```\n"
-    )
 
 
 def print_statistics(arguments: argparse.Namespace) -> int:

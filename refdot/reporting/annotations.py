@@ -69,7 +69,9 @@ def junit_xml(report: Report, comparison: Comparison) -> str:
                 failure.text = "\n\n".join(map(_text, failed))
             elif own:
                 counts["skipped"] += 1
-                message = ", ".join(dict.fromkeys(each.known or "expected" for each in own))
+                message = ", ".join(
+                    dict.fromkeys(each.known or comparison.states[each.key] for each in own)
+                )
                 ElementTree.SubElement(test, "skipped", message=printable(message))
     for name, count in counts.items():
         suite.set(name, str(count))

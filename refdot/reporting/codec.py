@@ -72,25 +72,28 @@ class _CoverageRecord(_Record):
         return [(each.patterns, each.of) for each in self.ranks]
 
 
-class _FindingRecord(_Record):
+class _AnyFindingRecord(_Record):
     signature: str
     rule: Annotated[str, _one_of(RULES)]
     kind: Annotated[str, _one_of(KINDS)]
     stage: Annotated[str, _one_of(STAGES)]
-    detail: str
     backends: Annotated[list[str], Meta(min_length=1)]
     lowerings: Annotated[list[str], Meta(min_length=1)]
     count: Annotated[int, Meta(ge=1)]
     known: str | None
     configuration: _ConfigurationRecord
-    case: CaseRecord
     expected: str
     got: str
+    reproducer: str
+
+
+class _FindingRecord(_AnyFindingRecord):
+    detail: str
+    case: CaseRecord
     earliest_stage: Annotated[str, _one_of(("", *STAGES))]
     replicate: _Count = field(name="draw")
     order: Annotated[int, Meta(ge=0, le=2)]
     operand: Annotated[str, _one_of(("", "x", "y"))]
-    reproducer: str
     also_on: list[str] = []
 
     @property
@@ -98,22 +101,10 @@ class _FindingRecord(_Record):
         return self
 
 
-class _ProgramFindingRecord(_Record):
-    signature: str
+class _ProgramFindingRecord(_AnyFindingRecord):
     name: str
-    rule: Annotated[str, _one_of(RULES)]
-    kind: Annotated[str, _one_of(KINDS)]
-    stage: Annotated[str, _one_of(STAGES)]
-    backends: Annotated[list[str], Meta(min_length=1)]
-    lowerings: Annotated[list[str], Meta(min_length=1)]
-    count: Annotated[int, Meta(ge=1)]
-    known: str | None
-    configuration: _ConfigurationRecord
     case: ProgramCaseRecord
-    expected: str
-    got: str
     replicate: _Count
-    reproducer: str
 
     @property
     def observation(self) -> Observation:

@@ -1,10 +1,11 @@
 """Known deviations as issues in Markdown."""
 
 from refdot.judging.comparison import compare
+from refdot.programs.findings import ProgramDeviation
 from refdot.targets.mismatch import Deviation, Mismatch
 from refdot.targets.protocol import Target, deviation_of
 
-__all__ = ["deviation_markdown"]
+__all__ = ["deviation_markdown", "program_deviation_markdown"]
 
 
 def deviation_markdown(deviation: Deviation, target: Target) -> str:
@@ -32,6 +33,19 @@ def deviation_markdown(deviation: Deviation, target: Target) -> str:
         script and f"<details><summary>Script</summary>\n\n{script}\n\n</details>",
     ]
     return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def program_deviation_markdown(deviation: ProgramDeviation, target: Target) -> str:
+    """Return a known deviation that only programs show as an issue, in Markdown."""
+    backends = f" on {', '.join(deviation.backends)}" if deviation.backends else ""
+    where = f"{', '.join(deviation.kinds)}{backends}, {target.name} {deviation.versions}"
+    parts = [
+        f"## {deviation.id}",
+        f"**{deviation.title}** In programs: {where}.",
+        deviation.cause,
+        _code_block(str(deviation.example), "text"),
+    ]
+    return "\n\n".join(parts) + "\n"
 
 
 def _run_example(deviation: Deviation, target: Target) -> tuple[Mismatch, str, str] | None:

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 from refdot.check.findings import Finding, Report
 from refdot.programs.findings import ProgramFinding
+from refdot.programs.judgement import Difference
 from refdot.reporting.names import program_script_name, reproducer_name
+from refdot.targets.mismatch import Mismatch
 
 __all__ = ["Entry", "entries_of", "entry_of"]
 
@@ -56,31 +58,28 @@ class Entry:
 
 def entry_of(finding: Finding | ProgramFinding) -> Entry:
     """Return what reports show of a finding."""
+    about, also_on = "", []
+    wrong: Difference | Mismatch
     if isinstance(finding, ProgramFinding):
-        difference = finding.observation.difference
-        case, about = str(finding.observation.case), difference.name
-        script = program_script_name(finding)
-        rule, kind = difference.rule, difference.kind
-        expected, got = difference.expected, difference.got
+        wrong, script = finding.observation.difference, program_script_name(finding)
+        about = wrong.name
     else:
-        mismatch = finding.mismatch
-        case, about, script = str(mismatch.case), "", reproducer_name(finding)
-        rule, kind = mismatch.rule, mismatch.kind
-        expected, got = mismatch.expected, mismatch.got
+        wrong, script = finding.mismatch, reproducer_name(finding)
+        also_on = finding.also_on
     return Entry(
-        finding.signature,
-        rule,
-        kind,
-        case,
-        about,
-        expected,
-        got,
-        tuple(finding.backends),
-        tuple(finding.lowerings),
-        finding.count,
-        finding.known,
-        script,
-        () if isinstance(finding, ProgramFinding) else tuple(finding.also_on),
+        signature=finding.signature,
+        rule=wrong.rule,
+        kind=wrong.kind,
+        case=str(finding.case),
+        about=about,
+        expected=wrong.expected,
+        got=wrong.got,
+        backends=tuple(finding.backends),
+        lowerings=tuple(finding.lowerings),
+        count=finding.count,
+        known=finding.known,
+        script=script,
+        also_on=tuple(also_on),
     )
 
 
