@@ -20,7 +20,7 @@ def dot_smoke_case(request: pytest.FixtureRequest) -> DotCase:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Give a test that has the fixture all cases."""
+    """Parametrize each test that uses the fixture with all smoke cases."""
     if dot_smoke_case.__name__ in metafunc.fixturenames:
         # pytest loads this plugin for every project: only the tests that use it import the rest.
         from refdot.testing import case_id, smoke_cases

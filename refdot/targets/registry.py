@@ -78,7 +78,7 @@ def _installed_target(name: str) -> Target:
 
 
 def _correction(name: str, place: str, path: str) -> str:
-    """Say in one line how to write a name that has no right form; return "" if it has one."""
+    """Return one line about how to write a name that has a wrong form, or "" if it is right."""
     if not (place or path):
         return f"no target {name!r}: {_choices()}"
     if not place:
@@ -100,7 +100,7 @@ def _correction(name: str, place: str, path: str) -> str:
 
 
 def _without_object(name: str, path: str) -> str:
-    """Say how to write a name without a colon."""
+    """Return one line about how to write a name without a colon."""
     if _is_path(path):
         return f"{name!r} is a file: write {name}:NAME, with the name of a function or a target"
     if Path(f"{name}.py").is_file():

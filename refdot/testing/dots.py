@@ -133,7 +133,7 @@ def _warn_of_stale(known: Sequence[str], found: Sequence[Mismatch], target: Targ
 
 
 def _counts(found: Sequence[Mismatch]) -> str:
-    """Say how many distinct mismatches there are, and of which rules."""
+    """Return the number of distinct mismatches and the rules that they break, as text."""
     rules = listed(dict.fromkeys(mismatch.rule for mismatch in found))
     noun = "distinct mismatch" if len(found) == 1 else "distinct mismatches"
     return f"{len(found)} {noun}, of {rules},"

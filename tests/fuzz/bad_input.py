@@ -1,4 +1,4 @@
-"""Give mutated files to the commands that read files: each is accepted, or refused in one line.
+"""Run the commands that read files on mutated files: each is accepted, or rejected in one line.
 
 `python tests/fuzz/bad_input.py COMMAND --seconds 60 --seed 0`, where COMMAND is replay, merge, diff
 or database, prints how many files were tried. It stops at a file that ends in a traceback, in
