@@ -171,12 +171,11 @@ def with_time_limit(items: Iterable[Item], seconds: float | None) -> Generator[I
     The timer restarts with each item, and ends with the generator. In a process that
     `multiprocessing` started, the system kills the process, even in a loop in C code. Elsewhere, an
     `OutOfTimeError` is raised in the main thread as soon as Python code runs there, and again each
-    second in which the code goes on. Without `seconds`, on Windows, and in another thread of such a
-    process, there is no limit.
+    second in which the code goes on. There is no limit without `seconds` and on Windows, nor in
+    another thread of such a process, nor where the timer is in use, as by pytest-timeout.
     """
     is_worker = parent_process() is not None
-    is_able = is_worker or current_thread() is main_thread()
-    if seconds is None or _ALARM is None or not is_able:
+    if seconds is None or _ALARM is None or not (is_worker or _has_free_timer()):
         yield from items
         return
     before = signal.getsignal(_ALARM)
@@ -190,6 +189,11 @@ def with_time_limit(items: Iterable[Item], seconds: float | None) -> Generator[I
         signal.setitimer(signal.ITIMER_REAL, 0)
         if not is_worker:
             signal.signal(_ALARM, before)
+
+
+def _has_free_timer() -> bool:
+    is_running = signal.getitimer(signal.ITIMER_REAL)[0] > 0
+    return current_thread() is main_thread() and not is_running
 
 
 class OutOfTimeError(BaseException):

@@ -362,6 +362,17 @@ def test_in_this_process_an_item_that_exceeds_the_time_limit_raises_an_error(nam
     assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
 
 
+@needs_alarm
+def test_a_timer_that_is_in_use_stays_as_it_is():
+    signal.setitimer(signal.ITIMER_REAL, 3600)
+    try:
+        for _ in with_time_limit("ab", 1e-3):
+            time.sleep(0.05)
+        assert signal.getitimer(signal.ITIMER_REAL)[0] > 3500
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
 def test_in_another_thread_of_this_process_there_is_no_time_limit():
     with ThreadPoolExecutor(1) as threads:
         task = threads.submit(lambda: [time.sleep(0.05) for _ in with_time_limit("ab", 1e-3)])
