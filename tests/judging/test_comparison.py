@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from outcome_table import OUTCOMES
 from outcomes import (
     CONTRACTED,
     CONTRACTED_STATIC,
@@ -15,7 +16,6 @@ from outcomes import (
     MATRICES,
     MISSING,
     NUMBER,
-    OUTCOMES,
     PLAIN,
     SIZES,
     SQUARE,
@@ -56,7 +56,7 @@ def test_an_outcome_has_the_expected_signatures(of, outcome, signatures):
         assert "\n" not in mismatch.expected + mismatch.got
 
 
-# The texts of expected and got, for outcomes above with one mismatch.
+# The texts of expected and got, for outcomes of the table with one mismatch.
 TEXTS = {
     "dims in the wrong order": ("('a', 'c')", "('c', 'a')"),
     "a size that is too small": ("(2, 4)", "(2, 3)"),

@@ -1,0 +1,133 @@
+"""Reports on the terminal."""
+
+import io
+
+from reports import PROGRAM, WRONG_DIMS, WRONG_VALUE, report_of
+from rich.console import Console
+
+from refdot.check.findings import Report
+from refdot.check.plan import Shard
+from refdot.reporting.codec import report_to_json
+from refdot.reporting.terminal import print_report
+from refdot.text import shortened
+
+
+def printed(report: Report, **options) -> str:
+    """Return the printed text of a report."""
+    stream = io.StringIO()
+    print_report(report, Console(file=stream, width=120, color_system=None), **options)
+    return stream.getvalue()
+
+
+def test_findings_of_programs_are_printed_with_the_value_that_is_wrong():
+    text = printed(report_of(WRONG_DIMS, program_findings=[PROGRAM], programs=7))
+    assert (
+        """
+2. R6 wrong-value: a number
+   x: float64(row: 4?, column: 3?)
+   y = rename(x, row='row_2')
+   gram = dot(x, y, dim='column')
+   return gram
+   gram
+   expected  a=0: 1.0
+   got       a=0: 2.0
+   seen 2 times on py; stock; NEW
+
+fn 1.2 on Python 3.11.9: 20 cases and 7 programs judged"""
+        in text
+    )
+
+
+def test_new_mismatches_that_are_printed_already_are_listed_on_a_line():
+    lines = printed(report_of(WRONG_DIMS), new_is_printed=True).splitlines()
+    assert lines[0] == "1. R5 wrong-dims at run: dims, 3 times on c, py; stock, inlined; NEW"
+    assert lines[1].startswith("fn 1.2 on Python")
+
+
+def test_the_quiet_report_is_the_verdict_and_its_limits():
+    lines = printed(report_of(WRONG_DIMS), verbosity=-1).splitlines()
+    assert lines[0] == "1 distinct mismatch: 1 new, 0 known"
+    assert [line.partition(":")[0] for line in lines[1:]] == ["not tried"]
+
+
+def test_known_mismatches_are_printed_in_full_if_asked():
+    report = report_of(WRONG_DIMS)
+    report.findings[0].known = "dims-of-y-first"
+    lines = printed(report, verbosity=1).splitlines()
+    assert lines[0] == "1. R5 wrong-dims at run: dims"
+    assert lines[2] == "   expected  ('b', 'a')"
+    assert lines[4] == "   seen 3 times on c, py; stock, inlined; dims-of-y-first"
+
+
+PLAIN = """\
+1. R5 wrong-dims at run: dims
+   dot(float64(b: 1?), float64(a: 1?), dim=())
+   expected  ('b', 'a')
+   got       ('a', 'b')
+   seen 3 times on c, py; stock, inlined; NEW
+
+2. R6 wrong-value at run: float [wrong]
+   dot(float64(b: 1?), float64(a: 1?), dim=())
+   expected  1.0
+   got       2.0
+   seen 3 times on c, py; stock, inlined; NEW
+
+fn 1.2 on Python 3.11.9: 20 cases judged, seed 5, backends c, py, lowerings stock, inlined, 1 s
+backend c: 20 cases, every dim pattern up to rank 1 (thorough)
+backend py: 19 cases, 3 of 11 dim patterns (sample)
+not judged on c, py: 3 cases, no float16
+not judged on py: 1 case, no int8
+environment: numpy 2.5, BLAS none
+2 distinct mismatches: 2 new, 0 known
+not tried: backend jax (jax is not installed); backend mlx (not selected); lowering direct (not \
+selected); 8 of 11 dim patterns on py; 1 kernel (Gemm on py); 1 rewrite; 3 cases that no backend \
+supports
+"""
+
+
+def test_report_is_printed_as_plain_lines():
+    assert printed(report_of(WRONG_DIMS, WRONG_VALUE)) == PLAIN
+
+
+def test_interrupted_report_says_so():
+    assert printed(report_of(WRONG_DIMS, WRONG_VALUE, interrupted=True)) == PLAIN.replace(
+        "2 distinct", "interrupted: the results are incomplete\n2 distinct"
+    ).replace("(sample)", "(interrupted)")
+
+
+def test_lost_cases_and_the_shard_are_printed():
+    text = printed(report_of(WRONG_DIMS, WRONG_VALUE, lost=2, shard=Shard(2, 3)))
+    shard = PLAIN.replace("backend c:", "this is shard 2/3\nbackend c:").replace("sample", "shard")
+    lost = "LOST: 2 cases in batches that crashed too many processes\n"
+    assert text == shard.replace("2 distinct", f"{lost}2 distinct").replace(
+        "backend supports", "backend supports; 2 cases that were lost"
+    )
+
+
+def test_report_without_findings_says_no_mismatch():
+    *_, verdict, limits = printed(report_of()).splitlines()
+    assert verdict == "no mismatch"
+    assert limits.startswith("not tried: backend jax")
+
+
+def test_known_deviations_are_named_and_counted_separately():
+    report = report_of(WRONG_DIMS, WRONG_VALUE)
+    report.findings[0].known = "dims-of-y-first"
+    lines = printed(report).splitlines()
+    assert lines[0] == "2. R6 wrong-value at run: float [wrong]"
+    assert lines[6] == "known: dims-of-y-first, 3 times on c, py"
+    assert lines[-2] == "2 distinct mismatches: 1 new, 1 known"
+    assert report_to_json(report)["mismatches"][0]["known"] == "dims-of-y-first"
+
+
+def test_what_is_gone_and_what_other_backends_show_is_printed():
+    report = report_of(WRONG_DIMS, gone=["dims-of-y-first"])
+    report.findings[0].also_on = ["numba", "jax"]
+    lines = printed(report).splitlines()
+    assert lines[4] == "   seen 3 times on c, py (also on numba, jax); stock, inlined; NEW"
+    assert lines[-2] == "known, but not there any more: dims-of-y-first"
+
+
+def test_long_lines_are_shortened_in_the_middle():
+    assert shortened("a" * 300) == "a" * 300
+    assert shortened("a" * 400 + "b" * 50) == "a" * 240 + " … " + "b" * 50
