@@ -2,7 +2,7 @@
 
 import sys
 
-from refdot.cli import main
+from refdot.cli.supervision import supervised_main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(supervised_main())

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from refdot.cli.arguments import UsageError, check_choices
 from refdot.cli.files import make_folder, usage_errors
-from refdot.cli.interruption import termination_as_interrupt
+from refdot.cli.interruption import signals_as_interrupt
 from refdot.cli.listing import list_deviations, print_statistics
 from refdot.cli.output import Excuses, Output, read_report
 from refdot.cli.progress import ProgressDisplay
@@ -49,7 +49,7 @@ def run_check(arguments: argparse.Namespace) -> int:
     gc.freeze()
     try:
         with (
-            termination_as_interrupt(),
+            signals_as_interrupt(),
             WorkerPool(arguments.jobs) if arguments.jobs else nullcontext() as executor,
         ):
             report = _run(arguments, target, named, output, executor)

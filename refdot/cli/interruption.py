@@ -1,22 +1,40 @@
 """The reaction of a command to a signal that asks it to end."""
 
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import current_thread, main_thread
 
-__all__ = ["termination_as_interrupt"]
+__all__ = ["signals_as_interrupt"]
+
+_DEFAULTS = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+_SECONDS = 1.0  # in which signals are one request
 
 
 @contextmanager
-def termination_as_interrupt() -> Iterator[None]:
-    """Raise a `KeyboardInterrupt` where SIGTERM, which clusters send, would end the process."""
-    is_default = signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-    if current_thread() is not main_thread() or not is_default:
-        yield
-        return
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+def signals_as_interrupt() -> Iterator[None]:
+    """Raise a `KeyboardInterrupt` where SIGINT, or SIGTERM, which clusters send, asks to end.
+
+    The same request can arrive twice: terminals and clusters send the signal to each process of a
+    group, and one of these may pass it on. The second must not end the reaction to the first.
+    """
+    handled = [number for number, own in _DEFAULTS.items() if signal.getsignal(number) == own]
+    if current_thread() is not main_thread():
+        handled = []
+    last = -_SECONDS
+
+    def interrupt(*_: object) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= _SECONDS:
+            last = now
+            raise KeyboardInterrupt
+
+    for number in handled:
+        signal.signal(number, interrupt)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for number in handled:
+            signal.signal(number, _DEFAULTS[number])

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from processes import HANGS, ROOT
 
+from refdot.cli.interruption import signals_as_interrupt
 from refdot.reporting.codec import report_from_json
 
 
@@ -37,8 +38,8 @@ def wait_for(condition) -> None:
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
 @pytest.mark.parametrize(
     ("number", "jobs"),
-    {signal.SIGTERM: (), signal.SIGKILL: ("--jobs", "1")}.items(),
-    ids=["SIGTERM in one process", "SIGKILL of the process that has workers"],
+    [(signal.SIGTERM, ()), (signal.SIGKILL, ()), (signal.SIGKILL, ("--jobs", "1"))],
+    ids=["SIGTERM", "SIGKILL", "SIGKILL of the process that has workers"],
 )
 def test_a_check_that_is_ended_leaves_a_readable_report_and_nothing_else(number, jobs, folder):
     temporary, report = folder / "temporary", folder / "report" / "report.json"
@@ -65,6 +66,19 @@ def test_a_check_that_is_ended_leaves_a_readable_report_and_nothing_else(number,
         assert "\ninterrupted: the results are incomplete\n" in out
     wait_for(lambda: not processes_with(str(temporary)))
     assert [*temporary.iterdir()] == []
+
+
+def test_a_signal_that_arrives_twice_is_one_interrupt(monkeypatch):
+    now = iter([10.0, 10.5, 11.5])
+    monkeypatch.setattr(time, "monotonic", lambda: next(now))
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    with signals_as_interrupt():
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
 
 
 def test_a_report_that_cannot_be_written_does_not_hide_the_results(folder, monkeypatch, capsys):
