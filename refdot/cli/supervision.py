@@ -90,8 +90,8 @@ def _run_in_copy(arguments: Sequence[str]) -> int | str:
     with open(reading, "rb", buffering=0) as told:
         status = _wait(copy)
         os.set_blocking(reading, False)  # a copy that the target has made may hold the other end
-        code = told.read(1)
-    return code[0] if code else _ending(os.waitstatus_to_exitcode(status))
+        exitcode = told.read(1)
+    return exitcode[0] if exitcode else _ending(os.waitstatus_to_exitcode(status))
 
 
 def _end_with(parent: int) -> None:

@@ -2,12 +2,14 @@
 
 import ast
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from refdot.cases.case import CONTENTS, LAYOUTS, ORIGINS, Operand
 from refdot.programs.operations import OPERATIONS, Parameter, ProgramError
 from refdot.programs.program import Program, Step
+from refdot.text import shortened
 
 __all__ = ["program", "step"]
 
@@ -63,7 +65,7 @@ def _operand(words: str, axes: str) -> Operand:
     dtype, *others = words.split()
     fields = {field: word for word in others for field, known in _WORDS.items() if word in known}
     if len(fields) != len(others) or _AXIS.sub("", axes):
-        raise ProgramError(f"Not an input: {words}({axes})")
+        raise ProgramError(f"Not an input: {shortened(f'{words}({axes})')}")
     matches = list(_AXIS.finditer(axes))
     return Operand(
         dims=tuple(match["dim"] for match in matches),
@@ -83,24 +85,37 @@ def step(line: str) -> Step:
     Step(name='k', operation='rename', arguments=('k',), parameter=(('time', 'time_k'),))
     """
     try:
-        match ast.parse(line).body:
+        match _parsed(line):
             case [ast.Assign([ast.Name(name)], ast.Call(ast.Name(operation)) as call)]:
                 return _step(name, operation, call)
-    except (SyntaxError, ValueError):  # `literal_eval` raises ValueError
+    except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):  # of `ast`
         pass
-    raise ProgramError(f"Not a step: {line}")
+    raise ProgramError(f"Not a step: {shortened(line)}")
+
+
+def _parsed(line: str) -> list[ast.stmt]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of literals such as "\d"
+        return ast.parse(line).body
 
 
 def _step(name: str, operation: str, call: ast.Call) -> Step:
     arguments = tuple(each.id for each in call.args if isinstance(each, ast.Name))
     positional = [ast.literal_eval(each) for each in call.args if not isinstance(each, ast.Name)]
-    keywords: dict[str, Any] = {}
-    for keyword in call.keywords:
-        value = ast.literal_eval(keyword.value)
-        keywords |= value if keyword.arg is None else {keyword.arg: value}
+    keywords = _keywords(call)
     if operation not in OPERATIONS:
         return Step(name, operation, arguments)
     return Step(name, operation, arguments, _parameter(operation, positional, keywords))
+
+
+def _keywords(call: ast.Call) -> dict[str, Any]:
+    """Return the keyword arguments of a call, some of which may come from dicts, as in `**{}`."""
+    keywords: dict[str, Any] = {}
+    for keyword in call.keywords:
+        value = ast.literal_eval(keyword.value)
+        # Like a call, `dict` raises a TypeError for names that are not text, or come twice.
+        keywords = dict(**keywords, **(value if keyword.arg is None else {keyword.arg: value}))
+    return keywords
 
 
 def _parameter(operation: str, positional: list[Any], keywords: Mapping[str, Any]) -> Parameter:

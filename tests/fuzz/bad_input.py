@@ -31,6 +31,7 @@ from refdot.cases.codec import case_to_json
 from refdot.cases.random_cases import case_at
 from refdot.check.database import save_case
 from refdot.cli import main
+from refdot.cli.output import INTERRUPTED
 from refdot.messages.codec import survey_to_json
 from refdot.messages.survey import survey
 from refdot.programs.codec import program_case_to_json
@@ -44,6 +45,7 @@ VALUES = (
     *(None, True, False, 0, 1, -1, 2, 1.0, 0.5, -0.0, 1e308, float("nan"), float("inf")),
     *(2**31, 2**63, 2**64, 10**30, "", "a", "x", "0", "1/1", "3/2", "stock", "float16", "none"),
     *(*HOSTILE, "a" * 100_000, [], [[]], {}, {"": {}}, [0] * 65, ["a"] * 65, list("abc")),
+    *("y = f(" * DEEP, "-" * DEEP, "y = rename(x, **5)", "y = isel(x, a=1if 1 else 2)"),
     *([f"d{axis}" for axis in range(65)], [1] * 64, [0, 10**9], [10**9, 10**9], [True] * 3),
 )
 
@@ -139,7 +141,7 @@ class Attack:
         except BaseException:
             return -1, traceback.format_exc()
         lines = err.getvalue().splitlines()
-        if code not in (0, 1, 2):
+        if code not in (0, 1, 2, INTERRUPTED):  # the last one of a report that says so
             return code, f"exit code {code}: {lines}"
         if len(lines) != (code == 2) or not all(map(str.isprintable, lines)):
             return code, f"{len(lines)} lines: {lines[:3]}"

@@ -48,12 +48,28 @@ def test_blank_lines_comments_and_other_quotes_are_read():
         "y = sum(x, dims='a')",
         "y = isel(x, 0)",
         "y = transpose(x, dims=('a',))",
+        "y = rename(x, **5)",
+        "y = rename(x, **{1: 'b'})",
+        "y = rename(x, a='b', a='c')",
+        "y = rename(x, a='b', **{'a': 'c'})",
+        "y = scale(x, {[]})",
+        "y = scale(x, 1if 1 else 2)",  # the parser warns
+        "y = scale(x, '\\d')",
+        "\0",
     ],
 )
 def test_a_line_that_is_not_a_step_is_rejected(line):
     with pytest.raises(ProgramError) as caught:
         program(f"x: float64(a: 2)\n{line}\nreturn y")
     assert str(caught.value) == f"Not a step: {line}"
+
+
+@pytest.mark.parametrize("start", ["-", "(", "not ", "a.", "a+", "y = exp("])
+def test_a_line_that_the_parser_cannot_read_is_rejected_in_short(start):
+    line = 100_000 * start
+    with pytest.raises(ProgramError) as caught:
+        program(f"x: float64(a: 2)\n{line}\nreturn y")
+    assert str(caught.value) == f"Not a step: {line.strip()[:240]} … {line.strip()[-50:]}"
 
 
 @pytest.mark.parametrize("axes", ["float64(a)", "float64(a: b)", "float64 sideways(a: 2)"])
