@@ -54,7 +54,7 @@ def test_blank_lines_comments_and_other_quotes_are_read():
         "y = rename(x, a='b', **{'a': 'c'})",
         "y = scale(x, {[]})",
         "y = scale(x, 1if 1 else 2)",  # the parser warns
-        "y = scale(x, '\\d')",
+        "y = scale(x, 1, '\\d')",
         "\0",
     ],
 )
