@@ -15,7 +15,7 @@ def save_case(folder: Path, target: str, case: DotCase) -> None:
     from refdot.cases.codec import case_to_json  # msgspec is needed only where there is a database
 
     text = json.dumps(case_to_json(case), sort_keys=True)
-    DirectoryBasedExampleDatabase(folder).save(target.encode(), text.encode())
+    DirectoryBasedExampleDatabase(folder).save(_key(target), text.encode())
 
 
 def load_cases(folder: Path, target: str) -> tuple[DotCase, ...]:
@@ -26,9 +26,14 @@ def load_cases(folder: Path, target: str) -> tuple[DotCase, ...]:
     from refdot.cases.codec import case_from_json
 
     cases = []
-    for value in sorted(DirectoryBasedExampleDatabase(folder).fetch(target.encode())):
+    for value in sorted(DirectoryBasedExampleDatabase(folder).fetch(_key(target))):
         try:
             cases.append(case_from_json(value.decode()))
         except (ValueError, RecursionError):
             continue
     return tuple(cases)
+
+
+def _key(target: str) -> bytes:
+    # The path of a file need not be in UTF-8.
+    return target.encode(errors="surrogatepass")

@@ -2,13 +2,16 @@
 
 import os
 import tempfile
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from shutil import rmtree
 
 __all__ = ["write_file", "write_files"]
 
-_PREFIX = ".refdot-"
+_PREFIX = ".refdot-unfinished-"
+_SECONDS = 600.0  # longer than a process writes; an older folder is one that it left
 
 
 def write_files(folder: Path, contents: Mapping[str, str]) -> None:
@@ -17,8 +20,7 @@ def write_files(folder: Path, contents: Mapping[str, str]) -> None:
     A lone surrogate becomes an escape sequence, which in JSON stands for it. A link is replaced,
     and the file that it refers to is not.
     """
-    for left in folder.glob(f"{_PREFIX}*"):  # by a process that was killed
-        rmtree(left, ignore_errors=True)
+    _remove_unfinished(folder)
     with tempfile.TemporaryDirectory(dir=folder, prefix=_PREFIX) as new:
         for name, content in contents.items():
             path = Path(new, name)
@@ -29,8 +31,17 @@ def write_files(folder: Path, contents: Mapping[str, str]) -> None:
 
 def write_file(path: Path, content: str) -> None:
     """Write a file that a user names, through a link if it is one."""
-    path = path.resolve()
-    if path.exists() and not path.is_file():  # such as /dev/stdout
+    is_device = path.is_relative_to("/dev") or (path.exists() and not path.is_file())
+    if is_device:  # such as /dev/stdout, which may be a pipe or a file
         path.write_text(content, encoding="utf-8", errors="backslashreplace")
     else:
+        path = path.resolve()
         write_files(path.parent, {path.name: content})
+
+
+def _remove_unfinished(folder: Path) -> None:
+    """Remove what processes left that were killed while they wrote to a folder."""
+    for left in folder.glob(f"{_PREFIX}*"):
+        with suppress(FileNotFoundError):  # another process has removed it
+            if left.lstat().st_mtime < time.time() - _SECONDS:
+                rmtree(left, ignore_errors=True)

@@ -1,5 +1,6 @@
 """The database of counterexamples: by target, ordered, and without unreadable entries."""
 
+import pytest
 from hypothesis.database import DirectoryBasedExampleDatabase
 
 from refdot.cases.case import DotCase, Operand
@@ -27,3 +28,9 @@ def test_unreadable_cases_are_left_out(tmp_path):
     for value in (b"", b"\xff", b"{}", b"null"):
         DirectoryBasedExampleDatabase(tmp_path).save(b"dot", value)
     assert load_cases(tmp_path, "dot") == (CASES[0],)
+
+
+@pytest.mark.parametrize("name", ["./\udcff.py:dot", "\ud800", "é"])
+def test_a_target_of_any_name_has_cases(name, tmp_path):
+    save_case(tmp_path, name, CASES[0])
+    assert load_cases(tmp_path, name) == (CASES[0],)

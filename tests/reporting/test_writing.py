@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,15 @@ def report_of(*mismatches: Mismatch) -> Report:
         coverage={"call": Coverage(1)},
         findings=[Finding(each, Configuration("call", "stock")) for each in mismatches],
     )
+
+
+WRITES_TO_OUTPUT = """
+from pathlib import Path
+
+from refdot.reporting.writing import write_file
+
+write_file(Path("/dev/stdout"), "text")
+"""
 
 
 def names(folder: Path) -> set[str]:
@@ -123,8 +134,20 @@ def test_what_a_killed_process_left_is_removed(tmp_path):
     left = tmp_path / f"{writing._PREFIX}abc"
     left.mkdir()
     (left / "report.json").touch()
+    os.utime(left, (0, 0))
     write_files(tmp_path, {"a": "text"})
     assert names(tmp_path) == {"a"}
+
+
+@pytest.mark.parametrize(
+    ("name", "time"), {f"{writing._PREFIX}new": None, ".refdot-own": 0}.items()
+)
+def test_what_another_process_writes_and_what_users_have_stays(name, time, tmp_path):
+    (tmp_path / name).mkdir()
+    if time is not None:
+        os.utime(tmp_path / name, (time, time))
+    write_files(tmp_path, {"a": "text"})
+    assert names(tmp_path) == {"a", name}
 
 
 def test_a_file_that_a_user_names_is_written_through_a_link(tmp_path):
@@ -137,3 +160,14 @@ def test_a_file_that_a_user_names_is_written_through_a_link(tmp_path):
 def test_a_device_is_written_to():
     write_file(Path(os.devnull), "text")
     assert not Path(os.devnull).is_file()
+
+
+@pytest.mark.skipif(not Path("/dev/stdout").exists(), reason="no such device")
+@pytest.mark.parametrize("output", ["a pipe", "a file"])
+def test_the_standard_output_is_written_to_whatever_it_is(output, tmp_path):
+    with (tmp_path / "out").open("w+b") as file:
+        stdout = file if output == "a file" else subprocess.PIPE
+        command = [sys.executable, "-c", WRITES_TO_OUTPUT]
+        ended = subprocess.run(command, stdout=stdout, check=True)
+        file.seek(0)
+        assert (ended.stdout or file.read()) == b"text"
