@@ -59,6 +59,8 @@ def test_a_cause_that_dots_have_too_has_the_same_id():
     shared = of_programs & {deviation.id for deviation in DEVIATIONS}
     assert shared == {
         "integer-constants-as-floats",
+        "known-length-forgotten",
+        "conflicting-assumptions",
         "gradients-in-an-inner-graph",
         "reshape-of-nothing-dropped",
         "reshape-to-unknown-of-nothing",
@@ -139,6 +141,13 @@ IMPOSTORS = {
         lambda x: graphs.exp(x).astype("float32").astype("float64"),
         "wrong-value",
     ),
+    "a reciprocal has the precision of float32 without being fused": Impostor(
+        "x: float64(a: 3); y = power(x, -1); return y",
+        {},
+        "power",
+        lambda x, p: (1 / x.astype("float32")).astype("float64"),
+        "wrong-value",
+    ),
     "a power of integers has the wrong sign": Impostor(
         "x: int64(a: 2); y = power(x, 2); return y",
         {},
@@ -214,6 +223,13 @@ def test_a_missing_gradient_of_a_lowered_graph_is_new(monkeypatch):
     assert causes(case) == [("rejected-valid", None)]
 
 
+def test_an_error_of_another_rename_is_new(monkeypatch):
+    error = ValueError("Cannot rename dims to b: dims not in ('a',)")
+    monkeypatch.setitem(graphs._XTENSOR, "negative", failing(error))
+    case = case_of("x: float64(a: 2); y = negative(x); return y", built="unlowered")
+    assert causes(case) == [("rejected-valid", None)]
+
+
 def test_an_inner_graph_without_a_dot_is_new():
     left = "the inner graph of OpFromGraph is left in the compiled gradient graph"
     difference = Difference("the compiled graph", "R14", "structure", "", left, "compile")
@@ -221,11 +237,27 @@ def test_an_inner_graph_without_a_dot_is_new():
     assert known_cause(Observation(case, difference, "python", "stock"), TARGET) is None
 
 
-def test_what_a_dot_alone_shows_is_a_known_deviation_of_dots():
-    case = case_of("x: float64(a: 1); y: float64(a: 1?); z = dot(x, y, dim=()); return z")
-    [(kind, cause)] = causes(case)
-    assert kind == "wrong-shape"
-    assert cause in {deviation.id for deviation in DEVIATIONS}
+@pytest.mark.parametrize("built", ["plain", "vectorized"])
+@pytest.mark.parametrize(
+    "steps",
+    [
+        "z = dot(x, y, dim='a'); return z",
+        "v = dot(x, y, dim='a'); z = exp(v); return z",
+        "v = dot(x, y, dim='a'); z = dot(v, v, dim=()); return z",
+    ],
+)
+def test_a_size_that_only_x_has_is_forgotten_in_all_that_follows(built: str, steps: str):
+    x, y = "x: float64(a: 2, b: 3)", "y: float64(a: 2?, b: 3?)"
+    found = causes(case_of(f"{x}; {y}; {steps}", built=built))
+    assert found == [("wrong-shape", "known-length-forgotten")]
+    in_y = f"{x.replace('x', 'y')}; {y.replace('y', 'x')}; {steps}"
+    assert causes(case_of(in_y, built=built)) == []
+
+
+def test_a_deviation_is_told_in_a_vectorized_program_too():
+    settings = {"regime": "rounding", "gradient_order": 1, "built": "vectorized"}
+    case = case_of("x: float64(a: 1?); y = softmax(x); return y", **settings)
+    assert causes(case) == [("wrong-gradient", "softmax-overflows")]
 
 
 @pytest.mark.skipif("numba" not in BACKENDS, reason="numba cannot run here")

@@ -24,6 +24,7 @@ from refdot.tensor import Array, NamedTensor
 __all__ = [
     "Alternative",
     "is_explained",
+    "is_within_single_precision",
     "softmax_without_shift",
     "sums_before_quotients",
     "with_float_constants",
@@ -35,22 +36,36 @@ Alternative: TypeAlias = Callable[[ProgramCase, Answer, int], Iterator[Array]]
 
 # The mistakes of the deviations are much larger.
 _TOLERANCE = 1e-4
+_SINGLE_PRECISION = 2.0**-24  # the unit roundoff of float32
 
 
 def is_explained(seen: Observation, alternative: Alternative) -> bool:
     """Return whether each wrong element of an answer is what an alternative gives."""
-    difference = seen.difference
-    if not isinstance(difference.evidence, np.ndarray):
+    got, replicate, case = seen.difference.evidence, seen.difference.replicate, seen.case.computed
+    if not isinstance(got, np.ndarray):
         return False
-    got, replicate = difference.evidence, difference.replicate
-    answer = next(each for each in answers_of(seen.case) if each.name == difference.name)
-    estimate = estimates_of(seen.case, answer.program, replicate)[answer.output]
+    answer = _answer(case, seen.difference.name)
+    estimate = estimates_of(case, answer.program, replicate)[answer.output]
     unexplained = estimate.wrong(got)
     with np.errstate(all="ignore"):
-        for other in alternative(seen.case, answer, replicate):
+        for other in alternative(case, answer, replicate):
             # An answer that is only near the correct one is not what a mistake gives.
             unexplained = unexplained & ~(_is_near(got, other) & estimate.wrong(other))
     return not unexplained.any()
+
+
+def is_within_single_precision(seen: Observation) -> bool:
+    """Return whether an answer is right for operations that round to float32."""
+    got, replicate, case = seen.difference.evidence, seen.difference.replicate, seen.case.computed
+    if not isinstance(got, np.ndarray):
+        return False
+    answer = _answer(case, seen.difference.name)
+    estimates = case.estimates(answer.program, replicate, unit=_SINGLE_PRECISION)
+    return not estimates[answer.output].wrong(got).any()
+
+
+def _answer(case: ProgramCase, name: str) -> Answer:
+    return next(each for each in answers_of(case) if each.name == name)
 
 
 def _is_near(got: Array, other: Array) -> Array:

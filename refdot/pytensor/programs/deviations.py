@@ -21,13 +21,14 @@ from refdot.judging.fingerprints import fingerprint
 from refdot.programs.case import ProgramCase
 from refdot.programs.findings import Observation, ProgramDeviation
 from refdot.programs.interpretation import NUMPY, interpret
-from refdot.programs.judgement import Difference
 from refdot.programs.notation import program
+from refdot.programs.operations import result_type
 from refdot.programs.program import Program, Step
-from refdot.pytensor.deviations.failures import SUSPECTS
+from refdot.pytensor.deviations.failures import SUSPECTS, has_conflicting_assumptions
 from refdot.pytensor.deviations.record import is_error
 from refdot.pytensor.programs.alternatives import (
     is_explained,
+    is_within_single_precision,
     softmax_without_shift,
     sums_before_quotients,
     with_float_constants,
@@ -41,6 +42,7 @@ from refdot.targets.mismatch import Mismatch
 from refdot.targets.outcome import REPLICATES, Raised
 from refdot.targets.protocol import deviation_of
 from refdot.tensor import NamedTensor
+from refdot.text import one_line
 
 __all__ = ["PROGRAM_DEVIATIONS", "known_cause"]
 
@@ -148,7 +150,7 @@ def integers_as_python_numbers(seen: Observation, target: PyTensorTarget) -> boo
     return (
         isinstance(raised, Raised)
         and is_error(raised, "OverflowError", "^Python int too large to convert to C long$")
-        and any(_has_integers_that_wrap(seen.case, number) for number in range(REPLICATES))
+        and any(_has_integers_that_wrap(seen.case.computed, number) for number in range(REPLICATES))
     )
 
 
@@ -164,6 +166,23 @@ def _has_integers_that_wrap(case: ProgramCase, replicate: int) -> bool:
         for step in case.program.steps
         if "int64" in (types[step.name].dtype, types[step.arguments[0]].dtype)
     )
+
+
+@_known(
+    "wrong-value wrong-gradient",
+    _case("x: float64(a: 3); y = power(x, -1); z = add(x, y); return z"),
+    backends="python",
+)
+def reciprocals_in_single_precision(seen: Observation, target: PyTensorTarget) -> bool:
+    """A fused reciprocal of float64 has the precision of float32.
+
+    `Reciprocal.impl` (scalar/basic.py) is `np.float32(1.0) / x`. In Python code, fused operations
+    get elements as Python's floats, and the quotient of a float32 and such a float is a float32.
+    """
+    if not is_within_single_precision(seen):
+        return False
+    apart = judge_program(target, seen.case, seen.backend, seen.lowering, without=["fusion"])
+    return all(each.name != seen.difference.name for each in apart)
 
 
 @_known("rejected-valid", _case("x: float64(a: 0?); y = softmax(x); return y"))
@@ -248,6 +267,24 @@ def no_gradients_of_xtensors(seen: Observation, target: PyTensorTarget) -> bool:
 
 
 @_known(
+    "rejected-valid",
+    _case("x: float64(a: 2?); y = rename(x, a='b'); return y", gradient_order=1, built="unlowered"),
+)
+def no_gradient_of_a_rename(seen: Observation, target: PyTensorTarget) -> bool:
+    """A rename has no gradient before it is lowered.
+
+    `Rename.pullback` (xtensor/basic.py) calls `rename(g_out, dims=…)`, which takes "dims" as the
+    name of a dim.
+    """
+    raised, message = seen.difference.evidence, "^Cannot rename dims to "
+    return (
+        isinstance(raised, Raised)
+        and is_error(raised, "ValueError", message, "Rename.pullback")
+        and seen.case.built == "unlowered"
+    )
+
+
+@_known(
     "wrong-gradient",
     _case(
         "x: float64(a: 2?); y: float64(a: 2?); v = add(x, y); w = power(v, 2); return w",
@@ -323,20 +360,71 @@ def shape_of_nothing_lifted(seen: Observation, target: PyTensorTarget) -> bool:
     return _is_caused_by("local_lift_specify_shape_elemwise", seen, target)
 
 
+@_known(
+    "wrong-shape",
+    _case("x: float64(a: 2); y: float64(a: 2?); z = dot(x, y, dim=()); v = exp(z); return v"),
+)
+def known_length_forgotten(seen: Observation, target: PyTensorTarget) -> bool:
+    """The static size of a batch dim of a dot is lost if only x has one.
+
+    `Dot.make_node` (xtensor/math.py) merges `{**x_shape_dict, **y_shape_dict}`, in which y's None
+    replaces x's size. The operations that follow do not know the size either.
+    """
+    if seen.difference.stage != "build":
+        return False
+    types = _types_with_forgotten_lengths(seen.case.computed.program)
+    declared = types[seen.difference.name].static_shape
+    return seen.difference.got == f"declared {one_line(declared)}"
+
+
+def _types_with_forgotten_lengths(of: Program) -> dict[str, Operand]:
+    types = dict(of.inputs)
+    for step in of.steps:
+        operands = [types[name] for name in step.arguments]
+        found = result_type(step.operation, operands, step.parameter)
+        if step.operation == "dot":
+            x, y = operands
+            merged = x.static_sizes | y.static_sizes
+            found = replace(found, static=tuple(merged[dim] is not None for dim in found.dims))
+        types[step.name] = found
+    return types
+
+
+@_known(
+    "structure",
+    _case(
+        "x: float64(a: 1?); y: float64(b: 1?); z: float64(a: 1?, b: 1?); "
+        "v = dot(y, x); w = multiply(v, z); return w",
+        gradient_order=1,
+        built="vectorized",
+    ),
+    versions=">=3.0.3,<3.3.4",
+)
+def conflicting_assumptions(seen: Observation, target: PyTensorTarget) -> bool:
+    """A rewrite fails on a constant matrix of one element, and PyTensor logs the error.
+
+    `useless_symmetric_transpose` (tensor/rewriting/linalg/utils.py) asks whether the matrix is
+    diagonal, and two rules of `pytensor.assumptions` give different answers.
+    """
+    raised = seen.difference.evidence
+    return isinstance(raised, Raised) and has_conflicting_assumptions(raised)
+
+
 def _cause_in_a_dot(seen: Observation, target: Any) -> str | None:
     """Return the id of the known deviation of one of the dots, if that dot alone shows it.
 
-    That is a wrong declared size, or an error with the same message. A wrong number may come from
-    any of the dots, so that none of them explains it.
+    That is an error with the same message. A wrong number may come from any of the dots, so that
+    none of them explains it.
     """
-    if not (_is_wrong_size(seen.difference) or isinstance(seen.difference.evidence, Raised)):
+    raised = seen.difference.evidence
+    if not isinstance(raised, Raised):
         return None
-    for name, case in _dots(seen.case):
+    for case in dict.fromkeys((*_dots(seen.case), *_dots(seen.case.computed))):
         outcome = target.run(case, seen.backend, seen.lowering)
         causes = [
             deviation_of(target, mismatch, outcome, seen.backend, seen.lowering)
             for mismatch in every_mismatch(case, outcome, target)
-            if _is_same(seen.difference, name, mismatch)
+            if _is_same(raised, mismatch)
         ]
         known = [deviation.id for deviation in causes if deviation is not None]
         if known and len(known) == len(causes):
@@ -344,15 +432,8 @@ def _cause_in_a_dot(seen: Observation, target: Any) -> str | None:
     return None
 
 
-def _is_wrong_size(difference: Difference) -> bool:
-    return (difference.stage, difference.rule) == ("build", "R9")
-
-
-def _is_same(difference: Difference, name: str, mismatch: Mismatch) -> bool:
-    """Return whether a dot alone, which has a name in the program, shows the same."""
-    if _is_wrong_size(difference):
-        return (difference.name, difference.rule) == (name, mismatch.rule)
-    raised = difference.evidence
+def _is_same(raised: Raised, mismatch: Mismatch) -> bool:
+    """Return whether a dot alone raises the same error."""
     message = f"{raised.type}: {fingerprint(raised, mismatch.case)}"
     return mismatch.stage == raised.stage and mismatch.detail.endswith(message)
 
@@ -362,12 +443,12 @@ def _accepted(operand: Operand) -> Operand:
     return replace(operand, layout="c") if operand.layout in NOT_ACCEPTED else operand
 
 
-def _dots(case: ProgramCase) -> Iterator[tuple[str, DotCase]]:
-    """Yield each dot of a program with its name, as a case of its own."""
+def _dots(case: ProgramCase) -> Iterator[DotCase]:
+    """Yield each dot of a program as a case of its own."""
     for step in case.program.steps:
         if step.operation == "dot":
             x, y = (_accepted(case.program.types[name]) for name in step.arguments)
-            dot = DotCase(
+            yield DotCase(
                 x,
                 y,
                 DimArgument.of(step.parameter),
@@ -376,4 +457,3 @@ def _dots(case: ProgramCase) -> Iterator[tuple[str, DotCase]]:
                 same_variable=len(set(step.arguments)) == 1,
                 gradient_order=case.gradient_order,
             )
-            yield step.name, dot
