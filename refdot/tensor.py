@@ -192,11 +192,10 @@ class NamedTensor:
     @classmethod
     def from_xarray(cls, array: xarray.DataArray) -> NamedTensor:
         """Make a tensor of the values and dims of an `xarray.DataArray`; ignore its coordinates."""
-        import xarray
-
-        if not isinstance(array, xarray.DataArray):
+        kinds = {each.__name__ for each in type(array).__mro__ if "xarray" in each.__module__}
+        if "DataArray" not in kinds:
             hint = "write NamedTensor(array, dims) for an array"
-            if isinstance(array, xarray.Dataset):
+            if "Dataset" in kinds:
                 hint = "take one of its variables, such as dataset['name']"
             raise TypeError(f"from_xarray takes a DataArray, got {type(array).__name__}; {hint}")
         return cls(array.values, array.dims)

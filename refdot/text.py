@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 __all__ = [
     "caseless",
     "counted",
+    "extra_hint",
     "listed",
     "nearest_name",
     "one_line",
@@ -90,6 +91,18 @@ def listed(words: Iterable[str]) -> str:
     """
     *others, last = words
     return f"{', '.join(others)} and {last}" if others else last
+
+
+def extra_hint(*extras: str, package: str = "refdot") -> str:
+    """Return how to install the extras of a package. refdot itself is installed from a clone.
+
+    Examples
+    --------
+    >>> print(extra_hint("check"))
+    python -m pip install "path/to/refdot[check]"
+    """
+    place = "path/to/refdot" if package == "refdot" else package
+    return f'python -m pip install "{place}[{",".join(extras)}]"'
 
 
 def shortened(text: str, limit: int = 300) -> str:

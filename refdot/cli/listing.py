@@ -18,7 +18,10 @@ _ALL = ""  # the value of `--list` without an id
 
 def list_deviations(target: Target, wanted: str) -> int:
     """Print each known deviation of a target on a line, or the whole text of one."""
+    from rich.console import Console
+
     from refdot.reporting.deviations import deviation_markdown, program_deviation_markdown
+    from refdot.reporting.terminal import print_lines
 
     of_dots = {deviation.id: deviation for deviation in target.deviations}
     of_programs = _of_programs(target)
@@ -26,8 +29,8 @@ def list_deviations(target: Target, wanted: str) -> int:
         titles = {name: each.title for name, each in of_programs.items()}
         titles |= {name: each.title for name, each in of_dots.items()}
         width = max(map(len, titles), default=0)
-        for name in sorted(titles):
-            print(f"{name:{width}}  {titles[name]}")
+        lines = [(f"{name:{width}}  {titles[name]}", "") for name in sorted(titles)]
+        print_lines(lines, Console())
         return 0
     check_choices("--list", [wanted], {**of_dots, **of_programs})
     if wanted in of_dots:

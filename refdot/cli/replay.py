@@ -11,7 +11,6 @@ from refdot.cli.arguments import UsageError
 from refdot.cli.files import case_in, read_text, usage_errors
 from refdot.cli.targets import requested_target
 from refdot.targets import ProgramTarget, Target
-from refdot.text import printable
 
 if TYPE_CHECKING:
     from refdot.cases.case import DotCase
@@ -45,7 +44,11 @@ def run_replay(arguments: argparse.Namespace) -> int:
 
 
 def _print(*lines: str) -> None:
-    print("\n".join(map(printable, lines)))
+    from rich.console import Console
+
+    from refdot.reporting.terminal import print_lines
+
+    print_lines([(line, "") for line in lines], Console())
 
 
 def _read_words(arguments: argparse.Namespace) -> int | None:

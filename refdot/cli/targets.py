@@ -6,10 +6,10 @@ from importlib.util import find_spec
 
 from refdot.cases.notation import dot_case
 from refdot.cli.arguments import UsageError, check_choices
-from refdot.targets import CallableTarget, Target, find_target
+from refdot.targets import CallableTarget, Target, TargetError, find_target
 from refdot.targets.protocol import TargetNameError
 from refdot.targets.registry import is_built_in
-from refdot.text import listed
+from refdot.text import extra_hint, listed
 
 __all__ = [
     "CHECK_PACKAGES",
@@ -39,7 +39,8 @@ def check_installed(*packages: str, extra: str = "check") -> None:
     """Raise a `UsageError` if a package of an extra is missing."""
     missing = [name for name in packages if find_spec(name) is None]
     if missing:
-        raise UsageError(f"{listed(missing)} not installed; pip install 'refdot[{extra}]'")
+        verb = "is" if len(missing) == 1 else "are"
+        raise UsageError(f"{listed(missing)} {verb} not installed; {extra_hint(extra)}")
 
 
 def target_of_report(name: str, requested: str | None) -> Target:
@@ -54,7 +55,7 @@ def target_of_report(name: str, requested: str | None) -> Target:
 
 def requested_target(arguments: argparse.Namespace) -> Target:
     """Return the target, after checking that its requested backends and lowerings can run here."""
-    name = arguments.target or ("pytensor" if find_spec("pytensor") else "xarray")
+    name = arguments.target or _default_target()
     with chdir("."):  # a module can change the working folder
         target = find_target(name)
     absent = {backend.name: backend.absent for backend in target.backends()}
@@ -66,6 +67,16 @@ def requested_target(arguments: argparse.Namespace) -> Target:
     if not getattr(arguments, "jobs", None):  # a function that hangs must do so in a worker
         _check_that_it_returns_tensors(target)
     return target
+
+
+def _default_target() -> str:
+    for name in ("pytensor", "xarray"):
+        if find_spec(name):
+            return name
+    raise TargetError(
+        "there is nothing to judge: PyTensor is not installed; name a function, such as "
+        f"my_dot.py:dot, or {extra_hint('check')}"
+    )
 
 
 def _check_that_it_returns_tensors(target: Target) -> None:

@@ -68,8 +68,8 @@ def explain(lowering: Lowering, sizes: Mapping[str, int] | None = None) -> Expla
     24 multiplications + 16 additions = 40 FLOPs
     6 elements in x, 12 in y, 8 in out: 208 bytes in float64
     <BLANKLINE>
-    x_bar = np.einsum("ac,bc->ab", out_bar, y)  summed over head
-    y_bar = np.einsum("ac,ab->bc", out_bar, x)  summed over time
+    x_bar = np.einsum("ac,bc->ab", out_bar, y)  # summed over head
+    y_bar = np.einsum("ac,ab->bc", out_bar, x)  # summed over time
     """
     sizes = sizes or {}
     parts = [
@@ -200,7 +200,7 @@ def _gradients(lowering: Lowering) -> list[str]:
         lists = [
             f"{words} {' '.join(map(quoted, dims))}" for words, dims in changes.items() if dims
         ]
-        notes.append(", ".join(lists))
+        notes.append(f"# {', '.join(lists)}" if lists else "")
     width = max(map(text_width, calls))
     return [
         f"{_padded(call, width)}  {note}".rstrip() for call, note in zip(calls, notes, strict=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 
 from refdot.display.explanation import Explanation
@@ -11,6 +12,8 @@ from refdot.programs.program import Program, Step
 from refdot.text import counted
 
 __all__ = ["cost_of", "explain_program", "row_of"]
+
+_WIDEST = 90  # columns
 
 
 def explain_program(program: Program) -> Explanation:
@@ -29,15 +32,26 @@ def explain_program(program: Program) -> Explanation:
     <BLANKLINE>
     3 steps, 2 dots, 20 multiplications; the largest result has 4 elements
     """
-    rows = [row_of(step, program) for step in program.steps]
-    widths = [max(map(len, column), default=0) for column in zip(*rows, strict=True)]
-    lines = (
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )
+    lines = _aligned([row_of(step, program) for step in program.steps])
     inputs = (f"{name}: {operand}" for name, operand in program.inputs)
     returned = f"return {', '.join(program.outputs)}"
     return Explanation("\n".join([*inputs, *lines, returned, "", cost_of(program)]))
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Return a line for each row, or several if one is too long."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    if sum(widths) > _WIDEST:
+        lines = (
+            line
+            for step, result, *of_dot in rows
+            for line in (step, f"    {result}", f"    {'  '.join(of_dot)}")
+        )
+        return [line for line in lines if line.strip()]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
 
 
 def cost_of(program: Program) -> str:

@@ -34,7 +34,7 @@ def _escaped(text: str) -> str:
 def _text(entry: Entry) -> str:
     about = [entry.about] if entry.about else []
     lines = [*entry.case.splitlines(), *about, f"expected {entry.expected}", f"got {entry.got}"]
-    return "\n".join(map(printable, [*lines, f"seen {entry.times} on {entry.where}"]))
+    return "\n".join(map(printable, [*lines, f"seen {entry.seen}"]))
 
 
 def junit_xml(report: Report, comparison: Comparison) -> str:

@@ -8,7 +8,7 @@ from refdot.programs.judgement import Difference
 from refdot.reporting.names import program_script_name, reproducer_name
 from refdot.targets.mismatch import Mismatch
 
-__all__ = ["Entry", "entries_of", "entry_of"]
+__all__ = ["Entry", "entries_of", "entry_of", "has_choice"]
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,8 @@ class Entry:
         The value of a program that is wrong, or ""; a dot has one value.
     script : str
         The file name of its reproducer.
+    named_where : bool
+        Whether the names of the backends and of the lowerings are shown.
     """
 
     signature: str
@@ -38,6 +40,7 @@ class Entry:
     known: str | None
     script: str
     also_on: tuple[str, ...] = ()
+    named_where: bool = True
 
     @property
     def key(self) -> tuple[str, str | None]:
@@ -45,18 +48,27 @@ class Entry:
         return self.signature, self.known
 
     @property
-    def where(self) -> str:
-        """The backends and the lowerings that show it."""
-        also = f" (also on {', '.join(self.also_on)})" if self.also_on else ""
-        return f"{', '.join(self.backends)}{also}; {', '.join(self.lowerings)}"
-
-    @property
     def times(self) -> str:
         """How often it was seen."""
         return "once" if self.count == 1 else f"{self.count:,} times"
 
+    @property
+    def seen(self) -> str:
+        """How often it was seen, and on which backends and lowerings."""
+        if not self.named_where:
+            return self.times
+        also = f" (also on {', '.join(self.also_on)})" if self.also_on else ""
+        return f"{self.times} on {', '.join(self.backends)}{also}; {', '.join(self.lowerings)}"
 
-def entry_of(finding: Finding | ProgramFinding) -> Entry:
+
+def has_choice(report: Report) -> bool:
+    """Return whether the target has several backends or lowerings, as a function has not."""
+    backends = {*report.backends, *report.other_backends, *report.absent_backends}
+    lowerings = {*report.lowerings, *report.other_lowerings}
+    return len(backends) > 1 or len(lowerings) > 1
+
+
+def entry_of(finding: Finding | ProgramFinding, *, named_where: bool = True) -> Entry:
     """Return what reports show of a finding."""
     about, also_on = "", []
     wrong: Difference | Mismatch
@@ -80,9 +92,11 @@ def entry_of(finding: Finding | ProgramFinding) -> Entry:
         known=finding.known,
         script=script,
         also_on=tuple(also_on),
+        named_where=named_where,
     )
 
 
 def entries_of(report: Report) -> list[Entry]:
     """Return the entries of a report: those of dots first."""
-    return [entry_of(finding) for finding in report.all_findings]
+    named_where = has_choice(report)
+    return [entry_of(finding, named_where=named_where) for finding in report.all_findings]

@@ -154,8 +154,6 @@ def suggestion_lines(
 def _subject_lines(scenarios: Sequence[str], survey: Survey) -> StyledLines:
     yield f"for {', '.join(scenarios)}", ""
     yield f"on {survey}", ""
-    if survey.environment:
-        yield f"in this environment: {environment_text(survey.environment)}", ""
     yield "", ""
 
 

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 
 from refdot.check.findings import Coverage, Report
 from refdot.check.plan import Profile
-from refdot.text import counted
+from refdot.reporting.entries import has_choice
+from refdot.text import counted, listed
 
 __all__ = ["never_used", "not_tried"]
 
@@ -29,7 +30,8 @@ def not_tried(report: Report) -> str:
     2 cases that no backend supports'
     """
     parts = "; ".join(_parts(report))
-    return f"not tried: {parts}" if parts else ""
+    look = "quick look only, " if report.profile.look else ""
+    return f"{look}not tried: {parts}" if parts else ""
 
 
 def never_used(coverage: Mapping[str, Coverage], kind: str) -> dict[str, list[str]]:
@@ -43,17 +45,29 @@ def never_used(coverage: Mapping[str, Coverage], kind: str) -> dict[str, list[st
 
 
 def _parts(report: Report) -> Iterator[str]:
+    if report.stopped:
+        yield "the rest of the run"
     if report.profile.look:
-        yield f"quick look only: {', '.join(_left_out_of_a_look(report.profile))}"
+        yield ", ".join(_left_out_of_a_look(report.profile))
     for name, reason in report.absent_backends.items():
         yield f"backend {name} ({reason})"
-    for backend in report.other_backends:
-        yield f"backend {backend} (not selected)"
-    for lowering in report.other_lowerings:
-        yield f"lowering {lowering} (not selected)"
+    for noun, names in (("backend", report.other_backends), ("lowering", report.other_lowerings)):
+        if names:
+            yield f"{noun}{'' if len(names) == 1 else 's'} {listed(names)} (not selected)"
     if report.only:
         yield f"aspects other than {', '.join(report.only)}"
-    yield from _patterns_left_out(report)
+    if not report.stopped:
+        yield from _patterns_left_out(report)
+    if not report.stopped and not report.profile.look:
+        yield from _unused_code(report)
+    if report.skipped:
+        unsupported = "no backend supports" if has_choice(report) else "the target does not support"
+        yield f"{counted(report.skipped, 'case')} that {unsupported}"
+    if report.lost:
+        yield f"{counted(report.lost, 'case')} that were lost"
+
+
+def _unused_code(report: Report) -> Iterator[str]:
     if unused := never_used(report.coverage, "kernels"):
         where = ", ".join(f"{name} on {'/'.join(names)}" for name, names in unused.items())
         yield f"{counted(len(unused), 'kernel')} ({where})"
@@ -65,14 +79,10 @@ def _parts(report: Report) -> Iterator[str]:
             if graphs
         }
         yield counted(len(unused.keys() - used), "rewrite")
-    if report.skipped:
-        yield f"{counted(report.skipped, 'case')} that no backend supports"
-    if report.lost:
-        yield f"{counted(report.lost, 'case')} that were lost"
 
 
 def _left_out_of_a_look(profile: Profile) -> Iterator[str]:
-    yield from ("kernels", "boundary cases")
+    yield from ("kernel cases", "boundary cases")
     for name, amount in (
         ("random cases", profile.cases),
         ("dim patterns", profile.exhaustive),
@@ -90,4 +100,4 @@ def _patterns_left_out(report: Report) -> Iterator[str]:
             text = f"{left_out:,} of {counted(total, 'dim pattern')}"
             backends.setdefault(text, []).append(backend)
     for text, names in backends.items():
-        yield f"{text} on {'/'.join(names)}"
+        yield f"{text} on {'/'.join(names)}" if has_choice(report) else text

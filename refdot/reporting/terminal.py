@@ -1,8 +1,10 @@
 """Reports on the terminal."""
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from pathlib import Path
+from textwrap import wrap
 from typing import TypeAlias
 
 from rich.console import Console
@@ -11,7 +13,7 @@ from rich.text import Text
 from refdot.check.baseline import STATES, Comparison, compare
 from refdot.check.findings import Coverage, Report
 from refdot.check.plan import WHOLE
-from refdot.reporting.entries import Entry, entries_of
+from refdot.reporting.entries import Entry, entries_of, has_choice
 from refdot.reporting.not_tried import not_tried
 from refdot.text import counted, printable, shortened
 
@@ -32,9 +34,37 @@ StyledLines: TypeAlias = Iterable[tuple[str, str]]  # each line with its rich st
 
 
 def print_lines(lines: StyledLines, console: Console) -> None:
-    """Print lines unwrapped, without reading markup or control characters in them."""
+    """Print lines, without reading markup or control characters in them.
+
+    A terminal gets them wrapped at spaces; a file or another program gets them whole.
+    """
     for line, style in lines:
-        console.print(Text(printable(line), style=style), soft_wrap=True)
+        text = printable(line)
+        for part in _wrapped(text, console.width) if console.is_terminal else [text]:
+            console.print(Text(part, style=style), soft_wrap=True)
+
+
+def _wrapped(line: str, width: int) -> list[str]:
+    r"""Wrap a line; the parts that follow begin below its last column.
+
+    Examples
+    --------
+    >>> print(*_wrapped("   expected  Size of dim 'a' does not match", 31), sep="\n")
+       expected  Size of dim 'a'
+                 does not match
+    """
+    margin = len(line) - len(line.lstrip())
+    columns = re.match(r"\s*(\S+ {2,})*", line)
+    indent = columns.end() if columns else 0
+    if not margin < indent <= width // 2:
+        indent = margin + 3
+    return wrap(
+        line,
+        width,
+        subsequent_indent=" " * indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    ) or [""]
 
 
 def print_new(entry: Entry, folder: Path | None, console: Console) -> None:
@@ -62,14 +92,15 @@ def print_report(
     comparison : Comparison, optional
         The states of the findings; by default, those that are not known are new.
     verbosity : int, optional
-        -1 for the verdict alone; 1 for every mismatch, also those that are not new.
+        -1 for the verdict alone; 1 for every mismatch, also those that are not new, and for the
+        environment.
     new_is_printed : bool, optional
         Whether `print_new` has printed the new mismatches; then they take a line each.
     """
     comparison = comparison or compare(report)
     if verbosity >= 0:
         print_lines(_finding_lines(report, comparison, verbosity, new_is_printed), console)
-        print_lines(_run_lines(report), console)
+        print_lines(_run_lines(report, verbosity), console)
     style = "bold red" if comparison.count("new") or report.lost else "bold green"
     print_lines([(verdict(report, comparison), style)], console)
     print_lines(((line, "") for line in _change_lines(report, comparison)), console)
@@ -98,7 +129,7 @@ def _finding_lines(
         title = f"{number}. {entry.signature}"
         if state == "new":
             if new_is_printed:
-                yield f"{title}, {entry.times} on {entry.where}; NEW", "red"
+                yield f"{title}, {entry.seen}; NEW", "red"
             else:
                 yield from _entry_lines(entry, title, state)
                 yield "", ""
@@ -110,7 +141,8 @@ def _finding_lines(
     for label, same in others.items():
         times = counted(sum(each.count for each in same), "time")
         backends = [b for b in report.backends if any(b in each.backends for each in same)]
-        yield f"{label}, {times} on {', '.join(backends)}", "dim"
+        where = f" on {', '.join(backends)}" if has_choice(report) else ""
+        yield f"{label}, {times}{where}", "dim"
 
 
 def _entry_lines(entry: Entry, title: str, state: str) -> StyledLines:
@@ -123,32 +155,38 @@ def _entry_lines(entry: Entry, title: str, state: str) -> StyledLines:
     yield f"   expected  {shortened(entry.expected)}", ""
     yield f"   got       {shortened(entry.got)}", ""
     verdict = "NEW" if is_new else entry.known or state
-    yield f"   seen {entry.times} on {entry.where}; {verdict}", "red" if is_new else ""
+    yield f"   seen {entry.seen}; {verdict}", "red" if is_new else ""
 
 
-def _run_lines(report: Report) -> StyledLines:
+def _run_lines(report: Report, verbosity: int) -> StyledLines:
     target = f"{report.target} {report.target_version}".strip()
     programs = f" and {counted(report.programs, 'program')}" if report.programs else ""
+    where = ""
+    if has_choice(report):
+        where = f"{_named('backend', report.backends)}, {_named('lowering', report.lowerings)}, "
     yield (
         f"{target} on Python {report.python}: {counted(report.cases, 'case')}{programs} judged, "
-        f"seed {report.seed}, backends {', '.join(report.backends)}, "
-        f"lowerings {', '.join(report.lowerings)}, {report.seconds:.0f} s",
+        f"seed {report.seed}, {where}{report.seconds:.0f} s",
         "",
     )
     if report.shard != WHOLE:
         yield f"this is shard {report.shard}", ""
     for name, text in coverage_texts(report).items():
-        yield f"backend {name}: {text}", ""
-    for line in unsupported_lines(report.unsupported):
+        yield f"backend {name}: {text}" if has_choice(report) else f"judged: {text}", ""
+    for line in unsupported_lines(report.unsupported, name_backends=has_choice(report)):
         yield line, ""
-    if report.environment:
+    if report.environment and verbosity > 0:
         yield f"environment: {environment_text(report.environment)}", ""
     if report.lost:
         yield f"LOST: {lost_text(report)}", ""
     if report.interrupted:
         yield "interrupted: the results are incomplete", ""
     if report.stopped:
-        yield "stopped at the number of new mismatches of --maxfail: the rest was not judged", ""
+        yield "stopped by -x or --maxfail: the rest was not judged", ""
+
+
+def _named(noun: str, names: Sequence[str]) -> str:
+    return f"{noun}{'' if len(names) == 1 else 's'} {', '.join(names)}"
 
 
 def verdict(report: Report, comparison: Comparison) -> str:
@@ -219,7 +257,9 @@ def _coverage_text(coverage: Coverage, partial: str) -> str:
     return f"{text} ({', '.join(remarks)})" if remarks else text
 
 
-def unsupported_lines(unsupported: dict[str, dict[str, int]]) -> list[str]:
+def unsupported_lines(
+    unsupported: dict[str, dict[str, int]], *, name_backends: bool = True
+) -> list[str]:
     """Return one line for each limit, with the number of cases that it excluded.
 
     Examples
@@ -232,6 +272,7 @@ def unsupported_lines(unsupported: dict[str, dict[str, int]]) -> list[str]:
         for reason, count in reasons.items():
             backends.setdefault((reason, count), []).append(backend)
     return [
-        f"not judged on {', '.join(names)}: {counted(count, 'case')}, {reason}"
+        f"not judged{where}: {counted(count, 'case')}, {reason}"
         for (reason, count), names in backends.items()
+        for where in [f" on {', '.join(names)}" if name_backends else ""]
     ]

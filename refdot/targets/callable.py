@@ -172,7 +172,8 @@ def _answer(returned: Any, most_elements: int) -> tuple[Array, NamedTensor] | Ra
     type_name = type(returned).__name__
     try:
         if not isinstance(returned, NamedTensor):
-            hint = ": write NamedTensor(array, dims)" if isinstance(returned, np.ndarray) else ""
+            is_array = isinstance(returned, np.ndarray | np.generic)
+            hint = ": write NamedTensor(array, dims)" if is_array else ""
             problem = f"a {type_name}, not a NamedTensor{hint}"
         else:
             array, dims = _checked_array(returned.data, most_elements), returned.dims

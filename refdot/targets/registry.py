@@ -12,7 +12,7 @@ from typing import Any
 
 from refdot.targets.callable import CallableTarget
 from refdot.targets.protocol import Target, TargetError, TargetNameError
-from refdot.text import nearest_name
+from refdot.text import extra_hint, nearest_name
 
 __all__ = ["find_target", "is_built_in"]
 
@@ -65,8 +65,9 @@ def _installed_target(name: str) -> Target:
     except (ModuleNotFoundError, PackageNotFoundError) as error:
         hint = ""
         if entry_point.dist and entry_point.extras:
-            hint = f"; pip install '{entry_point.dist.name}[{','.join(entry_point.extras)}]'"
-        raise TargetError(f"cannot import the target {name!r}: {error}{hint}") from None
+            hint = f"; {extra_hint(*entry_point.extras, package=entry_point.dist.name)}"
+        reason = f"{error.name} is not installed" if error.name else str(error)
+        raise TargetError(f"cannot import the target {name!r}: {reason}{hint}") from None
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a package may raise anything

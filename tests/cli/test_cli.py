@@ -167,9 +167,20 @@ def test_a_command_names_the_packages_that_are_missing(monkeypatch, capsys):
         "replay case.json": every,
     }.items():
         assert main(command.split()) == 2
-        line = f"refdot: {missing} not installed; pip install 'refdot[check]'\n"
+        hint = 'python -m pip install "path/to/refdot[check]"'
+        line = f"refdot: {missing} are not installed; {hint}\n"
         assert capsys.readouterr().err == line
     assert main(["explain", "a, b"]) == 0
+
+
+def test_without_a_target_the_user_is_told_what_can_be_one(monkeypatch, capsys):
+    installed = {"hypothesis": True, "rich": True}
+    monkeypatch.setattr("refdot.cli.targets.find_spec", installed.get)
+    assert main(["check"]) == 3
+    assert capsys.readouterr().err == (
+        "refdot: there is nothing to judge: PyTensor is not installed; name a function, such as "
+        'my_dot.py:dot, or python -m pip install "path/to/refdot[check]"\n'
+    )
 
 
 @pytest.mark.parametrize("command", ["--help", *(f"{name} --help" for name in COMMANDS)])

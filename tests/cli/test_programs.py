@@ -37,7 +37,7 @@ def check(*options: str) -> int:
 def test_named_programs_are_judged(capsys):
     assert check("--program", "gram", "--program", "chain:layers=2", "--lowering", "inlined") == 0
     out = capsys.readouterr().out
-    assert ": 0 cases and 4 programs judged, seed 0, backends python, lowerings inlined, " in out
+    assert ": 0 cases and 4 programs judged, seed 0, backend python, lowering inlined, " in out
     assert "\nno mismatch\n" in out
 
 

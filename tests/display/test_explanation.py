@@ -42,8 +42,8 @@ for time:
 24,000 multiplications + 16,000 additions = 40,000 FLOPs
 6,000 elements in x, 12 in y, 8,000 in out: 112,096 bytes in float64
 
-x_bar = np.einsum("ac,bc->ab", out_bar, y)  summed over head
-y_bar = np.einsum("ac,ab->bc", out_bar, x)  summed over time""",
+x_bar = np.einsum("ac,bc->ab", out_bar, y)  # summed over head
+y_bar = np.einsum("ac,ab->bc", out_bar, x)  # summed over time""",
     ),
     "every role": (
         "free batch alone both, own both batch",
@@ -74,9 +74,9 @@ for free:
                     out[free, batch] += x[free, batch, alone, both] * y[own, both, batch]
 
 x_bar = np.broadcast_to(np.einsum("ab,edb->abd", out_bar, y)[:, :, None, :], x.shape)  \
-summed over own, broadcast over alone
+# summed over own, broadcast over alone
 y_bar = np.broadcast_to(np.einsum("ab,abcd->db", out_bar, x), y.shape)                 \
-summed over free alone, broadcast over own""",
+# summed over free alone, broadcast over own""",
     ),
     "two scalars": (
         ",",
@@ -125,7 +125,7 @@ for a:
 0 elements in x, 1 in y, 0 in out: 8 bytes in float64
 
 x_bar = np.einsum("a,->a", out_bar, y)
-y_bar = np.einsum("a,a->", out_bar, x)  summed over a""",
+y_bar = np.einsum("a,a->", out_bar, x)  # summed over a""",
     ),
     "summed alone beside a scalar": (
         ", a",
@@ -147,8 +147,8 @@ out = 0
 for a:
     out += x * y[a]
 
-x_bar = np.einsum(",a->", out_bar, y)                           summed over a
-y_bar = np.broadcast_to(np.einsum(",->", out_bar, x), y.shape)  broadcast over a""",
+x_bar = np.einsum(",a->", out_bar, y)                           # summed over a
+y_bar = np.broadcast_to(np.einsum(",->", out_bar, x), y.shape)  # broadcast over a""",
     ),
     "an inner product": (
         "é, é",
@@ -199,10 +199,8 @@ def executable_loops(explanation, sizes):
 
 
 def calls(explanation):
-    """Return the code to the right of `out`, `x_bar` and `y_bar`."""
-    called = dict(
-        re.findall(r"^(out|x_bar|y_bar) = (np\..*?\))(?:  .*)?$", explanation, re.MULTILINE)
-    )
+    """Return the line after `out =`, `x_bar =` and `y_bar =`, with its comment."""
+    called = dict(re.findall(r"^(out|x_bar|y_bar) = (np\..*)$", explanation, re.MULTILINE))
     assert set(called) == {"out", "x_bar", "y_bar"}
     return called
 
@@ -322,8 +320,8 @@ for 'batch size':
         for k:
             out['batch size', 'a, b'] += x['batch size', k] * y[k, 'a, b']
 
-x_bar = np.einsum("ab,kb->ak", out_bar, y)  summed over 'a, b'
-y_bar = np.einsum("ab,ak->kb", out_bar, x)  summed over 'batch size'"""
+x_bar = np.einsum("ab,kb->ak", out_bar, y)  # summed over 'a, b'
+y_bar = np.einsum("ab,ak->kb", out_bar, x)  # summed over 'batch size'"""
     )
 
 

@@ -21,6 +21,17 @@ def test_each_dot_has_its_einsum_and_its_cost():
     ]
 
 
+def test_long_steps_have_their_types_on_a_line_of_their_own():
+    lines = explain_program(named_program("attention")).splitlines()
+    start = lines.index("products_1 = dot(q_1, keys_1, dim='head_dim')")
+    assert lines[start + 1 : start + 5] == [
+        "    float64(batch: 2?, time: 3?, head: 2?, time_k: 3?)",
+        "    abcd,aecd->abce  144 multiplications",
+        "scaled_1 = scale(products_1, 0.5)",
+        "    float64(batch: 2?, time: 3?, head: 2?, time_k: 3?)",
+    ]
+
+
 def test_the_cost_is_that_of_all_dots():
     text = explain_program(named_program("attention:layers=2"))
     model = attention(2)

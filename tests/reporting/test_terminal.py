@@ -1,6 +1,7 @@
 """Reports on the terminal."""
 
 import io
+from dataclasses import replace
 
 from reports import PROGRAM, WRONG_DIMS, WRONG_VALUE, report_of
 from rich.console import Console
@@ -8,7 +9,7 @@ from rich.console import Console
 from refdot.check.findings import Report
 from refdot.check.plan import Shard
 from refdot.reporting.codec import report_to_json
-from refdot.reporting.terminal import print_report
+from refdot.reporting.terminal import print_lines, print_report
 from refdot.text import shortened
 
 
@@ -77,7 +78,6 @@ backend c: 20 cases, every dim pattern up to rank 1 (thorough)
 backend py: 19 cases, 3 of 11 dim patterns (sample)
 not judged on c, py: 3 cases, no float16
 not judged on py: 1 case, no int8
-environment: numpy 2.5, BLAS none
 2 distinct mismatches: 2 new, 0 known
 not tried: backend jax (jax is not installed); backend mlx (not selected); lowering direct (not \
 selected); 8 of 11 dim patterns on py; 1 kernel (Gemm on py); 1 rewrite; 3 cases that no backend \
@@ -126,6 +126,76 @@ def test_what_is_gone_and_what_other_backends_show_is_printed():
     lines = printed(report).splitlines()
     assert lines[4] == "   seen 3 times on c, py (also on numba, jax); stock, inlined; NEW"
     assert lines[-2] == "known, but not there any more: dims-of-y-first"
+
+
+def test_the_environment_is_printed_if_asked():
+    assert "\nenvironment: numpy 2.5, BLAS none\n" in printed(report_of(), verbosity=1)
+
+
+def test_a_target_without_a_choice_of_backends_names_none():
+    report = report_of(WRONG_DIMS, WRONG_VALUE)
+    report.findings[0].known = "dims-of-y-first"
+    report = replace(
+        report,
+        backends=("call",),
+        lowerings=("stock",),
+        other_backends=(),
+        other_lowerings=(),
+        absent_backends={},
+        coverage={"call": report.coverage["c"]},
+        unsupported={"call": {"no float16": 3}},
+    )
+    lines = printed(report).splitlines()
+    assert lines[4:] == [
+        "   seen 3 times; NEW",
+        "",
+        "known: dims-of-y-first, 3 times",
+        "fn 1.2 on Python 3.11.9: 20 cases judged, seed 5, 1 s",
+        "judged: 20 cases, every dim pattern up to rank 1 (thorough)",
+        "not judged: 3 cases, no float16",
+        "2 distinct mismatches: 1 new, 1 known",
+        "not tried: 3 cases that the target does not support",
+    ]
+
+
+def test_backends_that_were_not_selected_are_one_entry():
+    report = replace(report_of(), other_backends=("mlx", "torch"), other_lowerings=())
+    *_, limits = printed(report).splitlines()
+    assert "; backends mlx and torch (not selected); 8 of 11 dim patterns on py; " in limits
+
+
+def test_a_run_that_was_stopped_says_so():
+    *_, stopped, _, limits = printed(report_of(WRONG_DIMS, stopped=True)).splitlines()
+    assert stopped == "stopped by -x or --maxfail: the rest was not judged"
+    assert limits == (
+        "not tried: the rest of the run; backend jax (jax is not installed); backend mlx (not "
+        "selected); lowering direct (not selected); 3 cases that no backend supports"
+    )
+
+
+def test_a_terminal_gets_lines_wrapped_at_spaces_below_their_last_column():
+    stream = io.StringIO()
+    console = Console(file=stream, width=40, color_system=None, force_terminal=True)
+    lines = [
+        "NEW: R13 wrong-error at run: the message does not name the dim",
+        "   expected  Size of dim 'a' does not match: 2 in x, 3 in y",
+        "  run     ValueError          incomparable incomprehensibilities",
+        "",
+        "   reproducer out/" + "a" * 40 + ".py",
+    ]
+    print_lines([(line, "") for line in lines], console)
+    assert [line.rstrip() for line in stream.getvalue().splitlines()] == [
+        "NEW: R13 wrong-error at run: the message",
+        "   does not name the dim",
+        "   expected  Size of dim 'a' does not",
+        "             match: 2 in x, 3 in y",
+        "  run     ValueError",
+        "     incomparable incomprehensibilities",
+        "",
+        "   reproducer",
+        "      out/" + "a" * 40 + ".py",
+    ]
+    assert printed(report_of(WRONG_DIMS)).count("\n") == 13  # a file gets them whole
 
 
 def test_long_lines_are_shortened_in_the_middle():

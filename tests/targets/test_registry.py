@@ -163,8 +163,8 @@ def test_the_package_of_a_target_may_be_missing(monkeypatch):
 
     monkeypatch.setattr("refdot.targets.xarray.version", version)
     assert message_of("xarray") == (
-        "cannot import the target 'xarray': No package metadata was found for xarray; "
-        "pip install 'refdot[xarray]'"
+        "cannot import the target 'xarray': xarray is not installed; "
+        'python -m pip install "path/to/refdot[xarray]"'
     )
 
 
@@ -210,11 +210,11 @@ def test_an_installed_package_provides_a_target_by_an_entry_point(install):
 
 CANNOT_IMPORT = "cannot import the target 'acme':"
 AT_IMPORT = [
-    ("import nosuch", "", f"{CANNOT_IMPORT} No module named 'nosuch'"),
+    ("import nosuch", "", f"{CANNOT_IMPORT} nosuch is not installed"),
     (
         "import nosuch",
         "[fast,gpu]",
-        f"{CANNOT_IMPORT} No module named 'nosuch'; pip install 'acme[fast,gpu]'",
+        f'{CANNOT_IMPORT} nosuch is not installed; python -m pip install "acme[fast,gpu]"',
     ),
     ("raise SystemExit(3)", "", f"{CANNOT_IMPORT} SystemExit: 3"),
     ("raise RuntimeError('one\\nand two')", "[fast]", f"{CANNOT_IMPORT} RuntimeError: one and two"),

@@ -97,10 +97,12 @@ def test_a_keyboard_interrupt_is_not_caught():
         outcome_of(dot)
 
 
-@pytest.mark.parametrize("returned", [None, 3, np.array([1.5]), NamedTensor, "text"])
+@pytest.mark.parametrize("returned", [None, 3, np.array([1.5]), np.float32(1), NamedTensor, "text"])
 def test_a_result_that_is_not_a_named_tensor_counts_as_an_error(returned):
     name = type(returned).__name__
-    hint = ": write NamedTensor(array, dims)" if name == "ndarray" else ""
+    hint = (
+        ": write NamedTensor(array, dims)" if isinstance(returned, np.ndarray | np.generic) else ""
+    )
     message = f"returned a {name}, not a NamedTensor{hint}"
     raised = outcome_of(lambda x, y, dim=None: returned).raised
     assert raised == Raised("run", name, message, False)

@@ -1,14 +1,17 @@
 """Compile times as a table, as JSON and as a plot."""
 
 import platform
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from refdot.pytensor.benchmark.compile_time import Comparison, Result
 from refdot.pytensor.benchmark.measurement import PHASES, PLAIN
+from refdot.text import counted
 
 __all__ = ["as_json", "plot", "print_comparison"]
 
@@ -23,67 +26,77 @@ _PUBLISHED = {
     "inlined": {1: 1.12, 2: 4.07},
 }
 _LEGEND = """\
-Times are those of the processors, in seconds, and in brackets as multiples of plain's.
-compile       lower, grad and rewrite
-total         compile, code generation and first call
-nodes         their number after lower, grad and rewrite
-inner graphs  the number of nodes that are an OpFromGraph, after lower, grad and rewrite
-difference    the largest difference of loss and gradients from the oracle's, and from plain's
-memory        with --memory: the most that Python holds in lower, grad and rewrite, in megabytes
+Processor time in seconds; in brackets, as a multiple of plain's. compile is
+lower, grad and rewrite; total is compile, code generation and first call.
+nodes: their number after lower, grad and rewrite; inner graphs: how many of
+them are an OpFromGraph. vs oracle, vs plain: the largest difference of the loss
+and the gradients.
 """
+_MEMORY = "memory: the most that Python holds in lower, grad and rewrite, in megabytes.\n"
 
 
 def print_comparison(comparison: Comparison, console: Console) -> None:
-    """Print a table for each backend, and a legend."""
+    """Print a table for each backend and number of layers, and a legend."""
+    setting = comparison.setting
     for backend in dict.fromkeys(result.backend for result in comparison.results):
-        title = (
+        of_backend = [each for each in comparison.results if each.backend == backend]
+        console.print(
             f"PyTensor {comparison.version}, backend {backend}: {_weights(comparison)}, "
-            f"gradient of the {comparison.setting.gradient}; medians of {comparison.repeats}"
+            f"gradient of the {setting.gradient}",
+            highlight=False,
         )
-        console.print(title, highlight=False, soft_wrap=True)
-        console.print(_table(comparison, backend))
-    console.print(_LEGEND, highlight=False)
+        for layers in dict.fromkeys(result.layers for result in of_backend):
+            results = [result for result in of_backend if result.layers == layers]
+            console.print(_table(comparison, results))
+            for result in results:
+                if result.stopped:
+                    text = f"{result.variant} was stopped: {result.stopped}"
+                    console.print(text, highlight=False)
+    console.print(_LEGEND + (_MEMORY if setting.memory else ""), end="", highlight=False)
+    if comparison.repeats > 1:
+        console.print(f"Each time is the median of {comparison.repeats}.", highlight=False)
 
 
 def _weights(comparison: Comparison) -> str:
     return f"weights of {comparison.setting.weights_shape} shape"
 
 
-def _table(comparison: Comparison, backend: str) -> Table:
-    table = Table()
-    headings = ["layers", "variant", *PHASES, "compile", "total"]
-    headings += ["nodes", "inner graphs", "difference"]
-    headings += ["memory"] if comparison.setting.memory else []
-    for heading in headings:
-        table.add_column(heading, justify="left" if heading == "variant" else "right")
-    for result in comparison.results:
-        if result.backend == backend:
-            table.add_row(str(result.layers), result.variant, *_cells(comparison, result))
+def _table(comparison: Comparison, results: Sequence[Result]) -> Table:
+    """Return a table with a column for each variant, which fits into 80 columns."""
+    layers = results[0].layers
+    table = Table(counted(layers, "layer"), box=box.SIMPLE_HEAD, pad_edge=False)
+    for result in results:
+        table.add_column(result.variant, justify="right")
+    cells = [{} if each.stopped else _cells(comparison, each) for each in results]
+    for heading in max(cells, key=len):
+        table.add_row(heading, *(of_variant.get(heading, "") for of_variant in cells))
     return table
 
 
-def _cells(comparison: Comparison, result: Result) -> list[str]:
-    if result.stopped:
-        return [*[""] * len(PHASES), result.stopped]  # in the column "compile"
+def _cells(comparison: Comparison, result: Result) -> dict[str, str]:
     last = result.measurements[-1]
-    differences = (result.difference, result.difference_from_plain)
-    return [
-        *(_with_ratio(comparison, result, phase) for phase in PHASES),
-        _with_ratio(comparison, result, *_COMPILE),
-        _with_ratio(comparison, result, *_TOTAL),
-        " ".join(map(str, last.nodes.values())),
-        " ".join(map(str, last.inner_graphs.values())),
-        " ".join("?" if value is None else f"{value:.2e}" for value in differences),
-        *([f"{result.memory / 1e6:.1f}"] if result.memory is not None else []),
-    ]
+    cells = {phase: _with_ratio(comparison, result, phase) for phase in PHASES}
+    cells["compile"] = _with_ratio(comparison, result, *_COMPILE)
+    cells["total"] = _with_ratio(comparison, result, *_TOTAL)
+    cells["nodes"] = " ".join(map(str, last.nodes.values()))
+    cells["inner graphs"] = " ".join(map(str, last.inner_graphs.values()))
+    differences = {
+        "vs oracle": result.difference,
+        "vs plain": result.difference_from_plain,
+    }
+    for heading, difference in differences.items():
+        cells[heading] = "?" if difference is None else f"{difference:.1e}"
+    if result.memory is not None:
+        cells["memory"] = f"{result.memory / 1e6:.1f}"
+    return cells
 
 
 def _with_ratio(comparison: Comparison, result: Result, *phases: str) -> str:
     """Format a time and its ratio to plain's."""
     seconds, ratio = result.seconds(*phases), comparison.ratio(result, *phases)
     if ratio is None or result.variant == PLAIN:
-        return f"{seconds:.4f}"
-    return f"{seconds:.4f} ({ratio:.2f})"
+        return f"{seconds:.3f}"
+    return f"{seconds:.3f} ({ratio:.2f})"
 
 
 def as_json(comparison: Comparison) -> dict[str, Any]:
