@@ -92,7 +92,9 @@ def judge_cases(
         if "rejected-valid" in kinds:
             yield _fatal_finding(target, stopped.item, configuration, str(stopped))
         return
-    except Exception as error:  # those of what it judges are in the outcomes
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # those of what it judges are in the outcomes
         raise TargetError(f"the target {target.name} failed: {Raised.at('run', error)}") from error
     if coverage is not None:
         for outcome in outcomes:

@@ -37,6 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         cannot be imported or refdot itself failed, 130 if interrupted before a mismatch was found,
         141 if nobody reads the output any more, as for `refdot check --list | head`.
     """
+    arguments = None
     try:
         arguments = parser().parse_args(argv)
         arguments.line = shlex.join(["refdot", *(sys.argv[1:] if argv is None else argv)])
@@ -53,11 +54,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("refdot: interrupted", file=sys.stderr)
         return INTERRUPTED
-    except SystemExit as leaving:  # --help and --version
-        if isinstance(leaving.__context__, BrokenPipeError):  # rich leaves after one
+    except BaseException as error:  # a target may raise anything
+        if isinstance(error.__context__, BrokenPipeError):  # rich leaves after one
             return OUTPUT_CLOSED
-        return int(leaving.code or 0)
-    except Exception:
+        if arguments is None and isinstance(error, SystemExit):  # after --help or --version
+            return int(error.code or 0)
         if _output_is_closed():
             print("refdot: the output was closed, so the results are not shown", file=sys.stderr)
             return FAILED
@@ -69,12 +70,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _output_is_closed() -> bool:
     """Return whether something, such as a target, has closed the output of this process."""
-    if sys.stdout.closed:
-        return True
     try:
         os.fstat(sys.stdout.fileno())
     except io.UnsupportedOperation:  # it is in memory
         return False
+    except ValueError:
+        return True
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the last flush
         return True

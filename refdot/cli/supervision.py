@@ -1,13 +1,16 @@
 """The command line in a copy of this process, which sees how the copy ends."""
 
 import ctypes
+import mmap
 import os
 import signal
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Sequence
 from contextlib import suppress
+from threading import main_thread
 
 from refdot.cli import FAILED, main
 from refdot.cli.check import run_check
@@ -73,25 +76,30 @@ def _run_in_copy(arguments: Sequence[str]) -> int | str:
         The exit code, in both processes. If the copy ended too early: how, as a text.
     """
     parent = os.getpid()
-    reading, writing = os.pipe()
+    # Both processes see what the copy writes here, even if a target closes all files.
+    told = mmap.mmap(-1, 1)
     sys.stdout.flush()
     with warnings.catch_warnings():
         # NumPy's BLAS has started threads. It starts them again in the copy.
         warnings.simplefilter("ignore", DeprecationWarning)
         copy = os.fork()
     if copy == 0:
-        os.close(reading)
         _end_with(parent)
         with signals_as_interrupt():
-            code = main(arguments)
-        os.write(writing, bytes([code]))
-        return code
-    os.close(writing)
-    with open(reading, "rb", buffering=0) as told:
-        status = _wait(copy)
-        os.set_blocking(reading, False)  # a copy that the target has made may hold the other end
-        exitcode = told.read(1)
-    return exitcode[0] if exitcode else _ending(os.waitstatus_to_exitcode(status))
+            exitcode = main(arguments)
+        told[0] = 1 + exitcode
+        _leave_threads(exitcode)
+        return exitcode
+    status = _wait(copy)
+    return told[0] - 1 if told[0] else _ending(os.waitstatus_to_exitcode(status))
+
+
+def _leave_threads(exitcode: int) -> None:
+    """End this process if the target has left threads, for whose end Python would wait."""
+    if any(not each.daemon for each in threading.enumerate() if each is not main_thread()):
+        with suppress(ValueError, OSError):  # the target may have closed it
+            sys.stdout.flush()
+        os._exit(exitcode)
 
 
 def _end_with(parent: int) -> None:

@@ -43,6 +43,9 @@ class _State:
 
     def __init__(self) -> None:
         self.process, self.folder = os.getpid(), _working_folder()
+        self.path = sys.path[:]
+        self.mask = os.umask(0o077)  # which can only be read by a change
+        os.umask(self.mask)
         self.streams = sys.stdout, sys.stderr
         self.recursion_limit = sys.getrecursionlimit()
         # `warnings.catch_warnings` would show a warning of every call, and not only the first.
@@ -67,8 +70,12 @@ class _State:
         for number, handler in self.handlers.items():
             if signal.getsignal(number) != handler and current_thread() is main_thread():
                 signal.signal(number, handler)
+        # What a target adds to the path may be what it needs later.
+        sys.path += [folder for folder in self.path if folder not in sys.path]
+        os.umask(self.mask)
         if self.folder and self.folder != _working_folder():
-            os.chdir(self.folder)
+            with suppress(OSError):  # it may have been removed
+                os.chdir(self.folder)
 
 
 def _working_folder() -> str:
@@ -82,7 +89,7 @@ def _unclosable(stream: Any) -> Any:
 
 
 class _Unclosable:
-    """A stream that passes everything on, except that it should close."""
+    """A stream that passes everything on, except that it should close, or give up its buffer."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -90,5 +97,11 @@ class _Unclosable:
     def close(self) -> None:
         """Leave the stream open."""
 
+    def detach(self) -> Any:
+        """Return the buffer of the stream, which stays its buffer."""
+        self._stream.flush()
+        return self.buffer
+
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
+        found = getattr(self._stream, name)
+        return _Unclosable(found) if name in ("buffer", "raw") else found

@@ -2,6 +2,8 @@
 
 import inspect
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, entry_points
 from importlib.util import module_from_spec, spec_from_file_location
@@ -11,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from refdot.targets.callable import CallableTarget
+from refdot.targets.outcome import Raised
 from refdot.targets.protocol import Target, TargetError, TargetNameError
 from refdot.text import extra_hint, nearest_name
 
@@ -46,7 +49,8 @@ def find_target(name: str) -> Target:
     place, _, path = name.rpartition(":")
     if correction := _correction(name, place, path):
         raise TargetNameError(correction)
-    return _named(_target_of(_object(place, path), name), name)
+    with _import_errors(name):
+        return _named(_target_of(_object(place, path), name), name)
 
 
 def is_built_in(name: str) -> bool:
@@ -60,18 +64,16 @@ def _installed_target(name: str) -> Target:
     if others:
         packages = sorted(each.dist.name for each in (entry_point, *others) if each.dist)
         raise TargetError(f"several packages provide the target {name!r}: {', '.join(packages)}")
+    missing = (ModuleNotFoundError, PackageNotFoundError)
     try:
-        target: Target = entry_point.load()()
-    except (ModuleNotFoundError, PackageNotFoundError) as error:
+        with _import_errors(f"the target {name!r}", passed=missing):
+            target: Target = entry_point.load()()
+    except missing as error:
         hint = ""
         if entry_point.dist and entry_point.extras:
             hint = f"; {extra_hint(*entry_point.extras, package=entry_point.dist.name)}"
         reason = f"{error.name} is not installed" if error.name else str(error)
         raise TargetError(f"cannot import the target {name!r}: {reason}{hint}") from None
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # a package may raise anything
-        raise _import_error(f"the target {name!r}", error) from None
     return target
 
 
@@ -124,23 +126,16 @@ def _is_path(place: str) -> bool:
 
 def _object(place: str, path: str) -> Any:
     """Return the object at a dotted path in a module or in a file."""
-    try:
+    with _import_errors(place):
         module = _module_of_file(Path(place)) if _is_path(place) else _module(place)
-    except (KeyboardInterrupt, TargetNameError):
-        raise
-    except BaseException as error:  # a module may raise anything
-        raise _import_error(place, error) from None
     try:
-        return attrgetter(path)(module)
-    except KeyboardInterrupt:
-        raise
+        with _import_errors(f"{place}:{path}", passed=(AttributeError,)):
+            return attrgetter(path)(module)
     except AttributeError:
         kind = "file" if _is_path(place) else "module"
         nearest = nearest_name(path, list(vars(module))) if "." not in path else None
         hint = f"; did you mean {place}:{nearest}?" if nearest else ""
         raise TargetNameError(f"{kind} {place!r} has no attribute {path!r}{hint}") from None
-    except BaseException as error:  # so may a property
-        raise _import_error(f"{place}:{path}", error) from None
 
 
 def _module(name: str) -> ModuleType:
@@ -166,8 +161,19 @@ def _module_of_file(path: Path) -> ModuleType:
     return module
 
 
-def _import_error(name: str, error: BaseException) -> TargetError:
-    return TargetError(" ".join(f"cannot import {name}: {type(error).__name__}: {error}".split()))
+@contextmanager
+def _import_errors(name: str, passed: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+    """Raise a `TargetError` for every exception but some: what a target runs may raise anything."""
+    try:
+        yield
+    except (KeyboardInterrupt, TargetError):
+        raise
+    except passed:
+        raise
+    except BaseException as error:
+        raised = Raised.at("run", error)
+        text = f"cannot import {name}: {raised.type}: {raised.message}"
+        raise TargetError(" ".join(text.split())) from None
 
 
 def _target_of(found: Any, name: str) -> Target:

@@ -11,6 +11,8 @@ MODULES = {
     "raises_at_import": "import no_such_module\n",
     "leaves_at_import": "raise SystemExit(3)\n",
     "two_lines_at_import": "raise RuntimeError('one line\\nand another')\n",
+    "leaves_at_use": "class Target:\n    def __getattribute__(self, name):\n"
+    "        raise SystemExit(0)\n\n\ntarget = Target()\n",
     "guarded": "def __getattr__(name):\n    raise RuntimeError(f'{name} is not for you')\n",
 }
 FILES = {

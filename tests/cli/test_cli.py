@@ -20,6 +20,7 @@ NOT_IMPORTED = {
     "check raises_at_import:dot": "cannot import raises_at_import: "
     "ModuleNotFoundError: No module named 'no_such_module'",
     "check leaves_at_import:dot": "cannot import leaves_at_import: SystemExit: 3",
+    "check leaves_at_use:target": "cannot import leaves_at_use:target: SystemExit: 0",
     "check two_lines_at_import:dot": "cannot import two_lines_at_import: "
     "RuntimeError: one line and another",
     "check guarded:dot": "cannot import guarded:dot: RuntimeError: dot is not for you",
@@ -138,14 +139,24 @@ def test_a_target_that_cannot_be_imported_exits_3(command, said, capsys):
     assert capsys.readouterr() == ("", f"refdot: {said}\n")
 
 
-def test_a_failure_of_refdot_exits_3_with_its_traceback(monkeypatch, capsys):
-    monkeypatch.setattr("refdot.check.run", lambda *_, **__: 1 / 0)
+@pytest.mark.parametrize(
+    ("error", "shown"),
+    [
+        (ZeroDivisionError("division by zero"), "ZeroDivisionError: division by zero"),
+        (SystemExit(0), "SystemExit: 0"),
+        (BaseException(), "BaseException"),
+    ],
+)
+def test_a_failure_of_refdot_exits_3_with_its_traceback(error, shown, monkeypatch, capsys):
+    def fails(*_, **__):
+        raise error
+
+    monkeypatch.setattr("refdot.check.run", fails)
     assert main(["check", "right_dot:dot", "--quick"]) == 3
     error = capsys.readouterr().err
     assert error.startswith("Traceback (most recent call last):\n")
     assert error.endswith(
-        "ZeroDivisionError: division by zero\n"
-        "refdot: an internal error; please report it with the lines above\n"
+        f"{shown}\nrefdot: an internal error; please report it with the lines above\n"
     )
 
 

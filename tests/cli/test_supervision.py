@@ -61,6 +61,24 @@ def test_a_target_that_ends_the_process_when_it_is_imported_is_tried_twice(folde
     assert (ended.returncode, ended.stdout) == (3, "")
 
 
+THREAD = """
+import threading
+import time
+
+from refdot import dot
+
+threading.Thread(target=time.sleep, args=(3600,)).start()
+"""
+
+
+def test_a_thread_that_the_target_leaves_does_not_keep_the_process(folder):
+    (folder / "leaves_a_thread.py").write_text(THREAD)
+    command = ("-m", "refdot", "check", "leaves_a_thread:dot", "--quick", "-q")
+    ended = run_python(*command, folder=folder)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.startswith("no mismatch\n")
+
+
 def test_the_second_check_has_the_time_that_is_left(monkeypatch):
     monkeypatch.setattr("time.monotonic", lambda: 1800.0)
     assert _options_for_worker(["check", "--hours", "2"], 0.0) == [

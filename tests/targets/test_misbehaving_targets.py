@@ -1,9 +1,11 @@
 """Targets that misbehave: each gets a mismatch, and none ends the check or changes the process."""
 
 import asyncio
+import io
 import os
 import signal
 import sys
+import tempfile
 import threading
 import warnings
 from contextlib import suppress
@@ -361,6 +363,22 @@ def closes_streams(x):
     print("still open")
 
 
+def closes_buffers(x):
+    sys.stdout.buffer.close()
+    sys.stdout.buffer.raw.close()
+    print("still open")
+
+
+def wraps_the_output(x):
+    print("still open", file=io.TextIOWrapper(sys.stdout.detach(), encoding="utf-16"))
+
+
+def removes_the_folder(x):
+    folder = tempfile.mkdtemp()
+    os.chdir(folder)
+    os.rmdir(folder)
+
+
 def ignores_interrupts(x):
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
@@ -372,6 +390,9 @@ def starts_a_thread(x):
 RIGHT_DOTS = {
     "replaces the streams": replaces_streams,
     "closes the streams": closes_streams,
+    "removes the folder": removes_the_folder,
+    "clears the path of modules": lambda x: sys.path.clear(),
+    "makes files that nobody can read": lambda x: os.umask(0o777),
     "ignores interrupts": ignores_interrupts,
     "starts a thread": starts_a_thread,
     "limits recursion": lambda x: sys.setrecursionlimit(200),
@@ -384,10 +405,17 @@ RIGHT_DOTS = {
 }
 
 
+def umask():
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
 def process_state():
     return (
         *(sys.stdout, sys.stderr, sys.getrecursionlimit(), os.getcwd(), os._exit),
         *(warnings.filters[:], np.geterr(), signal.getsignal(signal.SIGINT)),
+        *(sys.path[:], umask()),
     )
 
 
@@ -414,6 +442,36 @@ def changes_x(change):
 def test_a_target_may_print_where_there_is_no_output(monkeypatch):
     monkeypatch.setattr(sys, "stdout", None)
     assert judge(CallableTarget(after(lambda x: print("text")), "fn"), VALID, CALL) == ()
+
+
+@pytest.mark.parametrize("act", [closes_buffers, wraps_the_output])
+def test_a_target_does_not_take_the_output(act, monkeypatch):
+    raw = io.BytesIO()
+    output = io.TextIOWrapper(io.BufferedWriter(raw), encoding="utf-8")
+    monkeypatch.setattr(sys, "stdout", output)
+    assert judge(CallableTarget(after(act), "fn"), VALID, CALL) == ()
+    print("mine", flush=True)
+    assert b"still open" in raw.getvalue().replace(b"\0", b"")
+    assert raw.getvalue().endswith(b"mine\n")
+
+
+def test_the_working_folder_may_be_gone(tmp_path, monkeypatch):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+
+    def act(x):
+        os.chdir("/")
+        folder.rmdir()
+
+    assert judge(CallableTarget(after(act), "fn"), VALID, CALL)[0].got.startswith("FileNotFound")
+    assert os.getcwd() == "/"
+
+
+def test_a_path_of_modules_keeps_what_a_target_adds(monkeypatch):
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    judge(CallableTarget(after(lambda x: sys.path.insert(0, "/new")), "fn"), VALID, CALL)
+    assert sys.path[0] == "/new"
 
 
 def test_a_warning_of_every_call_is_shown_once():
