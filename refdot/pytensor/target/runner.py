@@ -48,12 +48,12 @@ class Runner:
         return outcome
 
     def _run_without_suspects(self, case: DotCase) -> dict[tuple[str, ...], Outcome]:
-        """Run a case without each suspect, and if it fails again, without all of them."""
-        outcomes: dict[tuple[str, ...], Outcome] = {
-            (name,): self._run_without((name,), case) for name in SUSPECTS
-        }
-        if all(outcome.errors for outcome in outcomes.values()):
-            outcomes[SUSPECTS] = self._run_without(SUSPECTS, case)
+        """Run a case without each suspect, then without all of them, until there is no error."""
+        outcomes: dict[tuple[str, ...], Outcome] = {}
+        for rewrites in (*((name,) for name in SUSPECTS), SUSPECTS):
+            outcomes[rewrites] = self._run_without(rewrites, case)
+            if not outcomes[rewrites].errors:
+                break
         return outcomes
 
     def _run_without(self, rewrites: tuple[str, ...], case: DotCase) -> Outcome:
