@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -331,6 +332,12 @@ def test_from_xarray_rejects_what_is_not_a_dataarray(name, wrong, hint):
     with pytest.raises(TypeError) as info:
         NamedTensor.from_xarray(wrong)
     assert str(info.value) == f"from_xarray takes a DataArray, got {name}; {hint}"
+
+
+def test_from_xarray_says_what_it_takes_where_xarray_is_not_installed(monkeypatch):
+    monkeypatch.setitem(sys.modules, "xarray", None)
+    with pytest.raises(TypeError, match=r"^from_xarray takes a DataArray, got list; write Named"):
+        NamedTensor.from_xarray([1])
 
 
 def test_a_masked_array_is_rejected():

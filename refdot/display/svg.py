@@ -161,7 +161,9 @@ def _edges(lowering: Lowering, sizes: Mapping[str, int | str], layout: Layout) -
         for number, dim in enumerate(dims):
             # An edge is below the middle of its row, since its label is above it.
             role, height = lowering.role(dim), top + _ROW * (number + 0.7)
+            # The letter of a dim that is one letter is its name.
             letter = f'<tspan class="letter">{escape(symbol[dim])}</tspan> '
+            letter = "" if symbol[dim] == dim else letter
             elements += [
                 f"<g><title>{escape(printable(dim))}: {role}, {MEANING[role]}</title>",
                 _line(role, start, end, height),

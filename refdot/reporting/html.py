@@ -25,14 +25,15 @@ from refdot.display import svg
 from refdot.errors import DotError
 from refdot.messages.survey import Message, Survey, group_by_summary
 from refdot.programs.findings import ProgramDeviation
-from refdot.reporting.entries import Entry, entry_of
+from refdot.reporting.entries import Entry, entry_of, has_choice
 from refdot.reporting.messages import (
     LEGEND,
     configurations_text,
     group_by_scenario,
     survey_summary,
 )
-from refdot.reporting.terminal import coverage_texts, environment_text, lost_text, unsupported_lines
+from refdot.reporting.not_tried import limits
+from refdot.reporting.terminal import coverage_texts, environment_text, unsupported_lines
 from refdot.rules import ASPECTS, RULES
 from refdot.targets.mismatch import Deviation, Mismatch, picture_of
 from refdot.targets.protocol import ProgramTarget, Target
@@ -119,7 +120,8 @@ def report_html(
         rules=RULES,
         judged_rules=_judged_rules(report, target),
         cells=_cells(articles),
-        passed={backend: _passed(each) for backend, each in report.coverage.items()},
+        passed={backend: _passed(report, each) for backend, each in report.coverage.items()},
+        has_choice=has_choice(report),
         not_judged=_not_judged(report, target),
         used={kind: _used(report, kind) for kind in ("kernels", "rewrites")},
         comparison=comparison,
@@ -154,16 +156,17 @@ def _verdict(report: Report, articles: Sequence[_Article]) -> str:
         parts.append("1 new mismatch" if new == 1 else f"{new} new mismatches")
     parts += [f"{states[state]} {state}" for state in ("unchanged", "expected") if states[state]]
     if known := states["known"]:
-        parts.append(counted(known, "known deviation"))
+        parts.append("1 known mismatch" if known == 1 else f"{known} known mismatches")
     if not parts:
         return f"No mismatch in {cases}."
     return f"{'' if new else 'Only '}{listed(parts)} in {cases}."
 
 
-def _passed(coverage: Coverage) -> str:
+def _passed(report: Report, coverage: Coverage) -> str:
     """Return the words for a rule without a mismatch: whether it was judged on a sample only."""
     left_out = any(judged < total for judged, total in coverage.patterns)
-    return f"{coverage.cases:,} sampled" if left_out else "passed"
+    is_partial = report.profile.look or report.stopped or report.interrupted
+    return f"{coverage.cases:,} sampled" if left_out or is_partial else "passed"
 
 
 def _used(report: Report, kind: str) -> dict[str, dict[str, int | None]]:
@@ -190,13 +193,9 @@ def _cells(articles: Sequence[_Article]) -> dict[tuple[str, str], list[_Article]
 
 def _not_judged(report: Report, target: Target) -> list[str]:
     """Return a line for everything that the report does not cover, with the reason."""
-    lines = [f"backend {name}: {reason}" for name, reason in report.absent_backends.items()]
-    if report.only:
-        lines.append(f"aspects other than {listed(report.only)}: not selected")
+    lines = [*limits(report)]
     lines += [f"{kind}: {reason}" for kind, reason in target.not_checked.items()]
-    lines += unsupported_lines(report.unsupported)
-    if report.lost:
-        lines.append(lost_text(report))
+    lines += unsupported_lines(report.unsupported, name_backends=has_choice(report))
     return lines
 
 

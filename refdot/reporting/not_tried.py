@@ -7,7 +7,7 @@ from refdot.check.plan import Profile
 from refdot.reporting.entries import has_choice
 from refdot.text import counted, listed
 
-__all__ = ["never_used", "not_tried"]
+__all__ = ["limits", "lost_text", "never_used", "not_tried"]
 
 
 def not_tried(report: Report) -> str:
@@ -29,9 +29,14 @@ def not_tried(report: Report) -> str:
     'not tried: backend jax (jax is not installed); 8 of 11 dim patterns on c; 1 kernel (Gemm on c);
     2 cases that no backend supports'
     """
-    parts = "; ".join(_parts(report))
+    parts = "; ".join(limits(report))
     look = "quick look only, " if report.profile.look else ""
     return f"{look}not tried: {parts}" if parts else ""
+
+
+def lost_text(report: Report) -> str:
+    """Return the number of cases that were given up, and why."""
+    return f"{counted(report.lost, 'case')} in batches that crashed too many processes"
 
 
 def never_used(coverage: Mapping[str, Coverage], kind: str) -> dict[str, list[str]]:
@@ -44,7 +49,8 @@ def never_used(coverage: Mapping[str, Coverage], kind: str) -> dict[str, list[st
     return found
 
 
-def _parts(report: Report) -> Iterator[str]:
+def limits(report: Report) -> Iterator[str]:
+    """Yield what a run did not try."""
     if report.stopped:
         yield "the rest of the run"
     if report.profile.look:
@@ -55,7 +61,7 @@ def _parts(report: Report) -> Iterator[str]:
         if names:
             yield f"{noun}{'' if len(names) == 1 else 's'} {listed(names)} (not selected)"
     if report.only:
-        yield f"aspects other than {', '.join(report.only)}"
+        yield f"aspects other than {listed(report.only)}"
     if not report.stopped:
         yield from _patterns_left_out(report)
     if not report.stopped and not report.profile.look:
@@ -64,7 +70,7 @@ def _parts(report: Report) -> Iterator[str]:
         unsupported = "no backend supports" if has_choice(report) else "the target does not support"
         yield f"{counted(report.skipped, 'case')} that {unsupported}"
     if report.lost:
-        yield f"{counted(report.lost, 'case')} that were lost"
+        yield lost_text(report)
 
 
 def _unused_code(report: Report) -> Iterator[str]:

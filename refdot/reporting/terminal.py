@@ -14,14 +14,13 @@ from refdot.check.baseline import STATES, Comparison, compare
 from refdot.check.findings import Coverage, Report
 from refdot.check.plan import WHOLE
 from refdot.reporting.entries import Entry, entries_of, has_choice
-from refdot.reporting.not_tried import not_tried
+from refdot.reporting.not_tried import lost_text, not_tried
 from refdot.text import counted, printable, shortened
 
 __all__ = [
     "StyledLines",
     "coverage_texts",
     "environment_text",
-    "lost_text",
     "print_lines",
     "print_new",
     "print_report",
@@ -219,11 +218,6 @@ def _change_lines(report: Report, comparison: Comparison) -> Iterator[str]:
 def environment_text(environment: Mapping[str, str]) -> str:
     """Return an environment in one line."""
     return ", ".join(f"{name} {value}" for name, value in environment.items())
-
-
-def lost_text(report: Report) -> str:
-    """Return the number of cases that were given up, and why."""
-    return f"{counted(report.lost, 'case')} in batches that crashed too many processes"
 
 
 def coverage_texts(report: Report) -> dict[str, str]:

@@ -199,10 +199,10 @@ def test_quoted_text_is_escaped():
 
 VERDICTS = {
     "No mismatch in 1,234 cases.": (),
-    "Only 1 known deviation in 1,234 cases.": FINDINGS[:1],
+    "Only 1 known mismatch in 1,234 cases.": FINDINGS[:1],
     "1 new mismatch in 1,234 cases.": FINDINGS[1:2],
     "2 new mismatches in 1,234 cases.": FINDINGS[1:],
-    "2 new mismatches and 1 known deviation in 1,234 cases.": FINDINGS,
+    "2 new mismatches and 1 known mismatch in 1,234 cases.": FINDINGS,
 }
 
 
@@ -239,15 +239,16 @@ def test_not_judged_lines_have_a_reason():
     root = read(page_text(report_of(only=("values", "errors"), unsupported=LIMITS, lost=2)))
     (reasons,) = root.iter("ul")
     assert [words(reason) for reason in reasons] == [
-        "backend jax: no <jax>",
-        "aspects other than values and errors: not selected",
+        "backend jax (no <jax>)",
+        "aspects other than values and errors",
+        "8 of 11 dim patterns on c",
+        "2 cases in batches that crashed too many processes",
         "nondeterminism: the target builds no graph",
         "structure: the target builds no graph",
         "resources: the target builds no graph",
         "wrong-gradient: the target has no gradient",
         "not judged on py, c: 3 cases, no <names>",
         "not judged on c: 4 cases, c has no <complex>",
-        "2 cases in batches that crashed too many processes",
     ]
 
 
@@ -261,6 +262,7 @@ def test_not_judged_section_is_absent_without_limits():
     target = Target(rd.dot, "dot", gradients=True, unsupported=())
     target.not_checked = {}
     report = report_of(absent_backends={}, backends=("py",))
+    del report.coverage["c"]
     assert "Not judged" not in page_text(report, target)
     assert set(grid(read(page_text(report, target))).values()) == {"passed"}
 
@@ -321,6 +323,38 @@ def test_counts_in_the_grid_link_to_a_finding_of_their_rule():
         for link in row.iter("a"):
             rule = words(row.find("th")).split()[0]
             assert titles[link.get("href").removeprefix("#")].startswith(f"{rule} ")
+
+
+@pytest.mark.parametrize("partial", ["look", "stopped", "interrupted"])
+def test_a_rule_that_not_all_cases_judged_has_not_passed(partial):
+    report = report_of()
+    if partial == "look":
+        report.profile = check.LOOK
+    else:
+        setattr(report, partial, True)
+    cells = grid(read(page_text(report)))
+    assert {cells[rule, "py"] for rule in RULES} == {"1,234 sampled", "not judged"}
+
+
+def test_a_target_without_a_choice_of_backends_names_none():
+    report = report_of(FINDINGS[0], absent_backends={}, backends=("py",))
+    del report.coverage["c"]
+    root = read(page_text(report))
+    (facts,) = find_by_class(root, "facts")
+    assert {"backends", "lowerings"}.isdisjoint(words(fact.find("dt")) for fact in facts)
+    (table,) = find_by_class(root, "grid")
+    assert words(table.find("caption")) == "Distinct mismatches, by rule"
+    assert [words(head) for head in table.find("thead").iter("th")] == ["rule", "mismatches"]
+    (seen,) = find_by_class(root, "occurrences")
+    assert words(seen).startswith("Seen ")
+    assert "Backends" not in words(seen)
+
+
+def test_mismatches_come_before_what_was_not_judged_and_the_kernels():
+    report = report_of(*FINDINGS)
+    report.coverage["py"].kernels = {"Dot": 7}
+    headings = [words(heading) for heading in read(page_text(report)).iter("h2")]
+    assert headings == ["Rules", "Mismatches", "Not judged", "Kernels"]
 
 
 def test_every_state_has_a_sign_and_words():

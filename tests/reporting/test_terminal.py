@@ -100,7 +100,7 @@ def test_lost_cases_and_the_shard_are_printed():
     shard = PLAIN.replace("backend c:", "this is shard 2/3\nbackend c:").replace("sample", "shard")
     lost = "LOST: 2 cases in batches that crashed too many processes\n"
     assert text == shard.replace("2 distinct", f"{lost}2 distinct").replace(
-        "backend supports", "backend supports; 2 cases that were lost"
+        "backend supports", "backend supports; 2 cases in batches that crashed too many processes"
     )
 
 
