@@ -14,7 +14,7 @@ from refdot.errors import (
 )
 from refdot.lowering import Dim, Dims, Lowering, dim_set, lower
 from refdot.readings import Reading, reading, silently
-from refdot.tensor import NamedTensor, silent
+from refdot.tensor import NamedTensor, check_tensors, silent
 
 __all__ = ["dot", "dot_jvp", "dot_vjp", "pull_back"]
 
@@ -135,6 +135,7 @@ def dot_jvp(
     >>> float(dot_jvp(x, y, x_dot, y_dot).data)
     5.0
     """
+    check_tensors("dot_jvp", x, y, x_dot, y_dot)
     dim = dim_set(dim)  # an iterator can be read only once
     _check_continuous(x, y)
     x_dot = _aligned(x_dot, x.sizes, "the tangent of x", "x")
@@ -182,6 +183,7 @@ def dot_vjp(
     >>> x_bar.data.tolist(), y_bar.data.tolist()
     ([[5.0, 6.0], [50.0, 60.0]], [31.0, 42.0])
     """
+    check_tensors("dot_vjp", x, y, cotangent)
     _check_continuous(x, y)
     lowering = checked_lowering(x.sizes, y.sizes, dim)
     sizes = x.sizes | y.sizes

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import xarray
 
-__all__ = ["Array", "NamedTensor", "silent"]
+__all__ = ["Array", "NamedTensor", "check_tensors", "silent"]
 
 Array: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[Any]]
 # A decorator: overflow, underflow and NaN travel silently (R6), whatever `np.errstate` is in force.
@@ -210,3 +210,10 @@ class NamedTensor:
 # The setters of the slots bypass `__setattr__`, in half the time of `object.__setattr__`.
 _set_data = NamedTensor.__dict__["data"].__set__
 _set_dims = NamedTensor.__dict__["dims"].__set__
+
+
+def check_tensors(function: str, *values: object) -> None:
+    """Raise a `TypeError` that names a function if one of its operands is no `NamedTensor`."""
+    for value in values:
+        if not isinstance(value, NamedTensor):
+            raise TypeError(f"{function} takes NamedTensors, got {type(value).__name__}")

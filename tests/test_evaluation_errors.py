@@ -14,6 +14,7 @@ from refdot.errors import (
 )
 from refdot.evaluation import dot, dot_jvp, dot_vjp
 from refdot.tensor import NamedTensor
+from refdot.testing import assert_dot_matches
 
 OTHER_DTYPES = {
     "object": np.array([2, 3], object),
@@ -115,6 +116,18 @@ def test_dot_rejects_other_types_than_named_tensors(number):
     operands[number] = np.array([1.0, 2.0])
     with pytest.raises(TypeError, match=r"^dot takes two NamedTensors, got ndarray$"):
         dot(*operands)
+
+
+@pytest.mark.parametrize(
+    ("function", "count"), [(dot_vjp, 3), (dot_jvp, 4), (assert_dot_matches, 3)]
+)
+def test_other_functions_of_tensors_reject_other_types(function, count):
+    for number in range(count):
+        operands = [NamedTensor([1.0, 2.0], "a")] * count
+        operands[number] = np.array([1.0, 2.0])
+        message = rf"^{function.__name__} takes NamedTensors, got ndarray$"
+        with pytest.raises(TypeError, match=message):
+            function(*operands)
 
 
 @each_kind

@@ -19,7 +19,7 @@ from refdot.rules import ASPECTS, RULES
 from refdot.targets.callable import CallableTarget
 from refdot.targets.mismatch import Mismatch
 from refdot.targets.protocol import Target, unsupported_reason
-from refdot.tensor import NamedTensor
+from refdot.tensor import NamedTensor, check_tensors
 from refdot.testing.targets import AnyTarget, as_target
 from refdot.text import counted, listed
 
@@ -232,6 +232,7 @@ def assert_dot_matches(
     AssertionError: R6 wrong-value: expected 0.14, got 0.15
     """
     __tracebackhide__ = True
+    check_tensors("assert_dot_matches", actual, x, y)
     x_operand, y_operand = (Operand(t.dims, t.shape, str(t.dtype)) for t in (x, y))
     case = DotCase(x_operand, y_operand, DimArgument.of(dim_set(dim)))
     if found := judge_answer(actual, x, y, case):
