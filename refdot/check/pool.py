@@ -9,10 +9,10 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache, partial
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context, parent_process, resource_tracker
 from multiprocessing.connection import Connection
 from threading import TIMEOUT_MAX, Lock, Thread, current_thread, main_thread
 from typing import Any, NoReturn, TypeVar
@@ -29,6 +29,9 @@ _MAX_PENDING = 1000
 # Windows has neither this signal nor the timer that sends it.
 _ALARM = getattr(signal, "SIGALRM", None)
 _SPAWN = get_context("spawn")
+# These may reach all processes. The pool's process reacts, and stops the workers.
+_REQUESTS = (signal.SIGINT, signal.SIGTERM)
+_CAN_BLOCK = hasattr(signal, "pthread_sigmask")
 _exit_at_once = os._exit  # a target cannot end its process by `os._exit`
 _IMPORT = uuid4().hex  # copies of this process have the same one, but another number
 # A worker of a cluster may have several threads.
@@ -270,7 +273,8 @@ class _Worker:
     def _start(self) -> None:
         connection, other_end = _SPAWN.Pipe()
         process = _SPAWN.Process(target=_serve, args=(other_end, self._folder), daemon=True)
-        process.start()
+        with _requests_blocked():
+            process.start()
         # Only the worker holds the other end, so that its death closes the connection.
         other_end.close()
         # Another thread can call `stop`, which needs a process that has started.
@@ -296,12 +300,27 @@ class _Worker:
         process.join()
 
 
+@contextmanager
+def _requests_blocked() -> Iterator[None]:
+    """Block the requests to end in this thread, and in a process until it can ignore them."""
+    if not _CAN_BLOCK:
+        yield
+        return
+    resource_tracker.ensure_running()  # its start unblocks them
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _REQUESTS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _serve(connection: Connection, folder: str) -> None:
     """Run the calls that come through a connection, until the pool's process ends."""
     tempfile.tempdir = folder
-    # These may reach all processes. The pool's process reacts, and stops the workers.
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _REQUESTS:
         signal.signal(number, signal.SIG_IGN)
+    if _CAN_BLOCK:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _REQUESTS)
     if _ALARM is not None:
         signal.signal(_ALARM, signal.SIG_DFL)
     watch = Thread(target=_end_with_parent, args=(folder,), daemon=True)

@@ -71,10 +71,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _output_is_closed() -> bool:
     """Return whether something, such as a target, has closed the output of this process."""
     try:
+        if sys.stdout.closed:
+            return True
         os.fstat(sys.stdout.fileno())
     except io.UnsupportedOperation:  # it is in memory
         return False
-    except ValueError:
+    except ValueError:  # it has lost its buffer
         return True
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the last flush

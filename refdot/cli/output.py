@@ -96,7 +96,7 @@ class Output:
             self._write(report, comparison)
         except UsageError as error:
             failure = error
-        self._print(report, comparison)
+        self._print(report, comparison, is_written=failure is None)
         if failure is not None:
             raise failure
         _check_judged(report, self._target)
@@ -104,7 +104,7 @@ class Output:
             return 1
         return INTERRUPTED if report.interrupted else 0
 
-    def _print(self, report: Report, comparison: Comparison) -> None:
+    def _print(self, report: Report, comparison: Comparison, is_written: bool) -> None:
         from refdot.reporting.annotations import github_annotations
         from refdot.reporting.terminal import print_lines, print_report
 
@@ -118,7 +118,7 @@ class Output:
         if self._arguments.format == "github":
             for line in github_annotations(report, comparison):
                 print(line)
-        if self._arguments.report is not None and self._target is not None:
+        if is_written and self._arguments.report is not None and self._target is not None:
             print_lines([(f"report in {self._arguments.report}", "")], self.console)
 
     def _write(self, report: Report, comparison: Comparison) -> None:

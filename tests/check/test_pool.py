@@ -285,11 +285,13 @@ def is_running(process: int) -> bool:
     return status.stdout.strip()[:1] not in ("", "Z")
 
 
-def test_a_worker_ignores_an_interrupt_from_the_keyboard():
+def test_a_worker_ignores_an_interrupt_from_the_keyboard_also_while_it_starts(capfd):
     with WorkerPool(1) as pool:
-        ((_, worker),) = run_tasks(process_id, DOT, [0], pool)
-        os.kill(worker, signal.SIGINT)
-        assert list(run_tasks(process_id, DOT, [0], pool)) == [(0, worker)]
+        process = pool._workers[0]._process
+        for _ in range(2):
+            os.kill(process.pid, signal.SIGINT)
+            assert list(run_tasks(process_id, DOT, [0], pool)) == [(0, process.pid)]
+    assert capfd.readouterr().err == ""
 
 
 def test_a_killed_worker_is_replaced(pool, tmp_path):

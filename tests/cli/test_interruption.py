@@ -93,6 +93,7 @@ def test_a_report_that_cannot_be_written_does_not_hide_the_results(folder, monke
     assert main(command) == 2
     out, err = capsys.readouterr()
     assert "1 distinct mismatch: 1 new, 0 known\n" in out
+    assert "report in" not in out
     assert err == "refdot: --report report: No space left on device\n"
 
 
