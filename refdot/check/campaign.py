@@ -157,11 +157,14 @@ def run(
                 if finding.known is None:
                     report.seconds = time.monotonic() - started
                     listener(confirmations.report(), finding)
+                if maxfail is not None and confirmations.new >= maxfail:
+                    report.stopped = True
+                    break
             checkpoints.reach(confirmations)
             if end is not None and time.monotonic() >= end:
                 break
-            if maxfail is not None and confirmations.new >= maxfail:
-                report.stopped = True
+            if report.stopped:
+                confirmations.drop_others()
                 break
         confirmations.settle()
     except KeyboardInterrupt:

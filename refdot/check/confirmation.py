@@ -54,6 +54,14 @@ class Confirmations:
         keys |= {each.key for each in self._programs.values()}
         return sum(known is None for _, known in keys)
 
+    def drop_others(self) -> None:
+        """Remove the findings that are not confirmed from the report."""
+        report = self._report
+        report.findings = [each for each in report.findings if each.key in self._dots]
+        report.program_findings = [
+            each for each in report.program_findings if each.key in self._programs
+        ]
+
     def settle(self) -> None:
         """Shrink a new finding again if the run found a smaller case than the one it shrank."""
         size = self._report.representative_key

@@ -171,6 +171,8 @@ def _run_lines(report: Report, verbosity: int) -> StyledLines:
     if report.shard != WHOLE:
         yield f"this is shard {report.shard}", ""
     for name, text in coverage_texts(report).items():
+        if report.stopped and not report.coverage[name].cases:
+            continue
         yield f"backend {name}: {text}" if has_choice(report) else f"judged: {text}", ""
     for line in unsupported_lines(report.unsupported, name_backends=has_choice(report)):
         yield line, ""
@@ -237,12 +239,14 @@ def _coverage_text(coverage: Coverage, partial: str) -> str:
     '90 cases, every dim pattern up to rank 1'
     >>> _coverage_text(Coverage(20, [(1, 1), (3, 10)]), "sample")
     '20 cases, 4 of 11 dim patterns (sample)'
+    >>> _coverage_text(Coverage(20, [(0, 1), (0, 10)]), "sample")
+    '20 cases'
     """
     cases = counted(coverage.cases, "case")
-    if not coverage.patterns:
+    judged, total = map(sum, zip((0, 0), *coverage.patterns, strict=True))
+    if not judged:
         return cases
     remarks = ["thorough"] if coverage.thorough else []
-    judged, total = map(sum, zip(*coverage.patterns, strict=True))
     if judged == total:
         text = f"{cases}, every dim pattern up to rank {len(coverage.patterns) - 1}"
     else:

@@ -98,6 +98,11 @@ def test_after_an_interrupt_the_report_holds_the_findings_so_far(more):
     assert 0 < report.cases < 25
 
 
+def ones(x, y, dim=None):
+    """Return an answer that is wrong in many ways."""
+    return rd.NamedTensor(np.ones(3), "z")
+
+
 def test_a_campaign_stops_at_a_number_of_new_mismatches():
     found = []
     report = campaign(
@@ -107,6 +112,12 @@ def test_a_campaign_stops_at_a_number_of_new_mismatches():
     assert report.cases < 50
     assert [finding.key for finding in report.findings if finding.known is None] == found
     assert len(found) == 1
+
+
+def test_a_campaign_stops_within_a_batch():
+    report = campaign(ones, cases=0, fixed=True, maxfail=2)
+    assert report.stopped
+    assert [finding.known for finding in report.findings] == [None, None]
 
 
 def test_after_an_interrupt_at_the_start_the_report_is_empty():
