@@ -6,6 +6,7 @@ __all__ = [
     "caseless",
     "counted",
     "extra_hint",
+    "json_text",
     "listed",
     "nearest_name",
     "one_line",
@@ -124,6 +125,26 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+
+
+def json_text(data: object) -> str:
+    r"""Return data as JSON on several lines, with all characters that cannot be printed escaped.
+
+    Examples
+    --------
+    >>> print(json_text({"é": "\u202eb"}))
+    {
+      "é": "\u202eb"
+    }
+    <BLANKLINE>
+    """
+    import json  # only files and `--json` need it
+
+    def escaped(line: str) -> str:
+        return "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in line)
+
+    lines = json.dumps(data, indent=2, ensure_ascii=False).split("\n")
+    return "".join(f"{line if line.isprintable() else escaped(line)}\n" for line in lines)
 
 
 def text_width(text: str) -> int:

@@ -1,10 +1,12 @@
 """Foreign texts made printable."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refdot.text import printable
+from refdot.text import json_text, printable
 
 
 @pytest.mark.parametrize("text", ["plain", "é", "時間", "a b", "a\\b", ""])
@@ -33,3 +35,10 @@ def test_every_text_becomes_one_printable_line(text):
     assert shown.isprintable()
     shown.encode("utf-8")
     assert printable(shown) == shown
+
+
+@given(st.dictionaries(st.text(st.characters(codec=None)), st.text(st.characters(codec=None))))
+def test_every_text_becomes_printable_json(data):
+    text = json_text(data)
+    assert all(map(str.isprintable, text.split("\n")))
+    assert json.loads(text) == json.loads(json.dumps(data))

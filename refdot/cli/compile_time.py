@@ -1,13 +1,13 @@
 """The command compile-time."""
 
 import argparse
-import json
 from itertools import product
 
 from refdot.cli.files import usage_errors, write_text
 from refdot.cli.progress import ProgressDisplay
 from refdot.cli.targets import check_installed, requested_target
 from refdot.targets import Target
+from refdot.text import json_text
 
 __all__ = ["run_compile_time"]
 
@@ -76,8 +76,7 @@ def run_compile_time(arguments: argparse.Namespace) -> int:
         ):
             print(f"\n{heading}\n\n{text}")
     if arguments.json is not None:
-        text = json.dumps(compile_report.as_json(comparison), indent=2) + "\n"
-        write_text(arguments.json, text, "--json")
+        write_text(arguments.json, json_text(compile_report.as_json(comparison)), "--json")
     if arguments.plot is not None:
         with usage_errors(f"--plot {arguments.plot}"):
             compile_report.plot(comparison, arguments.plot)

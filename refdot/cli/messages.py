@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatch
@@ -14,6 +13,7 @@ from refdot.cli.arguments import UsageError, check_choices
 from refdot.cli.files import make_folder, read_text, usage_errors, write_text
 from refdot.cli.progress import ProgressDisplay
 from refdot.cli.targets import requested_target
+from refdot.text import json_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -48,9 +48,7 @@ def run_errors(arguments: argparse.Namespace) -> int:
 
         write_text(arguments.report / "errors.html", errors_html(survey), "--report")
     if to_stdout:
-        # In JSON, a lone surrogate has an escape sequence.
-        text = _json_text(survey).encode("utf-8", "backslashreplace").decode("utf-8")
-        sys.stdout.write(text)
+        sys.stdout.write(_json_text(survey))
     else:
         print_lines(survey_lines(survey), console)
     if arguments.report is not None:
@@ -61,7 +59,7 @@ def run_errors(arguments: argparse.Namespace) -> int:
 def _json_text(survey: Survey) -> str:
     from refdot.messages.codec import survey_to_json  # it needs msgspec
 
-    return json.dumps(survey_to_json(survey), indent=2, ensure_ascii=False) + "\n"
+    return json_text(survey_to_json(survey))
 
 
 def _run_diff(arguments: argparse.Namespace) -> int:

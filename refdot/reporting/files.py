@@ -12,6 +12,7 @@ from refdot.reporting.html import report_html
 from refdot.reporting.names import is_script_name
 from refdot.reporting.writing import write_files
 from refdot.targets.protocol import ProgramTarget, Target
+from refdot.text import json_text
 
 __all__ = ["write_report"]
 
@@ -33,7 +34,7 @@ def write_report(
         entry_of(finding).script: _script(target, finding) for finding in report.all_findings
     }
     contents = scripts | {
-        "report.json": json.dumps(report_to_json(report), indent=2, ensure_ascii=False) + "\n",
+        "report.json": json_text(report_to_json(report)),
         "report.html": report_html(report, target, scripts, command, comparison),
     }
     write_files(folder, contents)

@@ -137,12 +137,14 @@ class Attack:
         try:
             with time_limit(), redirect_stdout(out), redirect_stderr(err):
                 code = main(self.words())
-            out.getvalue().encode("utf-8")
+            printed = out.getvalue().split("\n")
         except BaseException:
             return -1, traceback.format_exc()
         lines = err.getvalue().splitlines()
         if code not in (0, 1, 2, INTERRUPTED):  # the last one of a report that says so
             return code, f"exit code {code}: {lines}"
+        if not all(map(str.isprintable, printed)):
+            return code, "characters that cannot be printed"
         if len(lines) != (code == 2) or not all(map(str.isprintable, lines)):
             return code, f"{len(lines)} lines: {lines[:3]}"
         return code, ""
