@@ -21,6 +21,7 @@ from refdot.programs.case import ProgramCase
 from refdot.programs.findings import Observation, ProgramFinding
 from refdot.programs.judgement import Difference
 from refdot.rules import ASPECTS, KINDS
+from refdot.targets.interrupt import is_interrupt
 from refdot.targets.mismatch import Mismatch
 from refdot.targets.outcome import Outcome, Raised
 from refdot.targets.protocol import (
@@ -92,9 +93,9 @@ def judge_cases(
         if "rejected-valid" in kinds:
             yield _fatal_finding(target, stopped.item, configuration, str(stopped))
         return
-    except KeyboardInterrupt:
-        raise
     except BaseException as error:  # those of what it judges are in the outcomes
+        if is_interrupt(error):
+            raise
         raise TargetError(f"the target {target.name} failed: {Raised.at('run', error)}") from error
     if coverage is not None:
         for outcome in outcomes:

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from threading import current_thread, main_thread
 from typing import Any
 
+from refdot.targets.interrupt import Interrupt
+
 __all__ = ["signals_as_interrupt"]
 
 _DEFAULTS: dict[signal.Signals, Any] = {
@@ -18,7 +20,7 @@ _SECONDS = 1.0  # in which signals are one request
 
 @contextmanager
 def signals_as_interrupt() -> Iterator[None]:
-    """Raise a `KeyboardInterrupt` where SIGINT, or SIGTERM, which clusters send, asks to end.
+    """Raise an `Interrupt` where SIGINT, or SIGTERM, which clusters send, asks to end.
 
     The same request can arrive twice: terminals and clusters send the signal to each process of a
     group, and one of these may pass it on. The second must not end the reaction to the first.
@@ -33,7 +35,7 @@ def signals_as_interrupt() -> Iterator[None]:
         now = time.monotonic()
         if now - last >= _SECONDS:
             last = now
-            raise KeyboardInterrupt
+            raise Interrupt
 
     for number in handled:
         signal.signal(number, interrupt)

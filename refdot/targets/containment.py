@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from refdot.targets.interrupt import is_interrupt
 from refdot.targets.outcome import Raised
 
 __all__ = ["attempt"]
@@ -30,9 +31,9 @@ def attempt(function: Callable[..., Any], *arguments: Any) -> Any:
             os._exit = state.raise_instead
             sys.stdout, sys.stderr = map(_unclosable, state.streams)
             return function(*arguments)
-    except KeyboardInterrupt:
-        raise
     except BaseException as error:  # a target may raise anything
+        if is_interrupt(error):
+            raise
         return Raised.at("run", error)
     finally:
         state.restore()

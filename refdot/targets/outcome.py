@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from refdot.cases.case import DotCase
+from refdot.targets.interrupt import is_interrupt
 from refdot.tensor import Array, NamedTensor
 from refdot.text import shortened
 
@@ -83,9 +84,9 @@ def _text_of(value: object) -> str:
     """Return the text of an object, of any class and any length, as a plain `str`."""
     try:
         text = str.__str__(str(value))
-    except KeyboardInterrupt:
-        raise
     except BaseException as failure:
+        if is_interrupt(failure):
+            raise
         return f"<{type(value).__name__} whose text raises {type(failure).__name__}>"
     return shortened(text, _MOST_CHARACTERS)
 

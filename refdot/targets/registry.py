@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from refdot.targets.callable import CallableTarget
+from refdot.targets.interrupt import is_interrupt
 from refdot.targets.outcome import Raised
 from refdot.targets.protocol import Target, TargetError, TargetNameError
 from refdot.text import extra_hint, nearest_name
@@ -166,11 +167,9 @@ def _import_errors(name: str, passed: tuple[type[Exception], ...] = ()) -> Itera
     """Raise a `TargetError` for every exception but some: what a target runs may raise anything."""
     try:
         yield
-    except (KeyboardInterrupt, TargetError):
-        raise
-    except passed:
-        raise
     except BaseException as error:
+        if is_interrupt(error) or issubclass(type(error), (TargetError, *passed)):
+            raise
         raised = Raised.at("run", error)
         text = f"cannot import {name}: {raised.type}: {raised.message}"
         raise TargetError(" ".join(text.split())) from None

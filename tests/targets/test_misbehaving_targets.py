@@ -18,6 +18,7 @@ import refdot as rd
 from refdot.cases.notation import dot_case
 from refdot.check.batch import judge
 from refdot.check.plan import Configuration
+from refdot.cli.interruption import signals_as_interrupt
 from refdot.targets.callable import CallableTarget
 from refdot.tensor import NamedTensor
 
@@ -65,6 +66,11 @@ class TextRaisesError(Exception):
 class TextExitsError(Exception):
     def __str__(self):
         raise SystemExit(0)
+
+
+class TextIsInterruptedError(Exception):
+    def __str__(self):
+        raise KeyboardInterrupt
 
 
 class TextIsANumberError(Exception):
@@ -501,6 +507,34 @@ def test_a_changed_operand_is_a_mismatch(change):
 def test_an_operand_that_has_lost_its_array_is_no_concern():
     fn = changes_x(lambda x: NamedTensor.data.__set__(x, None))
     assert judge(CallableTarget(fn, "fn"), VALID, CALL) == ()
+
+
+def press_ctrl_c(x):
+    signal.raise_signal(signal.SIGINT)
+
+
+def test_an_interrupt_that_a_target_raises_is_told_from_one_of_the_user():
+    raised = CallableTarget(raises(KeyboardInterrupt), "fn")
+    with signals_as_interrupt():
+        (mismatch,) = judge(raised, VALID, CALL)
+        assert mismatch.got == "KeyboardInterrupt at run: "
+        (mismatch,) = judge(CallableTarget(raises(TextIsInterruptedError), "fn"), VALID, CALL)
+        assert mismatch.got.endswith("<TextIsInterruptedError whose text raises KeyboardInterrupt>")
+        with pytest.raises(KeyboardInterrupt):
+            judge(CallableTarget(after(press_ctrl_c), "fn"), VALID, CALL)
+    with pytest.raises(KeyboardInterrupt):  # Python's own handler raises the same
+        judge(raised, VALID, CALL)
+
+
+def test_an_interrupt_that_a_target_raises_again_is_one_of_the_user():
+    def converts(x):
+        try:
+            press_ctrl_c(x)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt("cleaned up") from None
+
+    with signals_as_interrupt(), pytest.raises(KeyboardInterrupt, match="cleaned up"):
+        judge(CallableTarget(after(converts), "fn"), VALID, CALL)
 
 
 def test_an_exit_at_once_is_an_error():

@@ -6,6 +6,7 @@ from dataclasses import replace
 from traceback import walk_tb
 from types import TracebackType
 
+from refdot.targets.interrupt import is_interrupt
 from refdot.targets.outcome import Raised
 
 __all__ = ["StageError", "stage"]
@@ -24,9 +25,11 @@ def stage(name: str) -> Iterator[None]:
     """Turn any exception in the block into a `StageError` of the stage named."""
     try:
         yield
-    except (KeyboardInterrupt, StageError):
+    except StageError:
         raise
     except BaseException as error:
+        if is_interrupt(error):
+            raise
         raised = Raised.at(name, error)
         # PyTensor appends a description of the graph, where variable names look like dims.
         message, separator, rest = raised.message.partition("\nApply node that caused the error")
