@@ -48,7 +48,7 @@ KERNELS = {
     "a batch of matrices": _Kernel(
         Pattern(("c", "d", "a"), ("c", "a", "b"), ("a",)), ("complex", "mixed floats")
     ),
-    "elements": _Kernel(Pattern(("c", "a"), ("c", "a"), ()), ("promoted",), True),
+    "elements": _Kernel(Pattern(("c", "a"), ("c", "a"), ()), ("promoted", "complex", "bool"), True),
     "a matrix and a vector": _Kernel(Pattern(("c", "a"), ("a",), ("a",))),
     "two vectors": _Kernel(Pattern(("a",), ("a",), ("a",))),
     "an outer product": _Kernel(Pattern(("c",), ("a",), ()), (), True),
