@@ -155,6 +155,13 @@ IMPOSTORS = {
         lambda x, p: -(x * x).astype("float64"),
         "wrong-value",
     ),
+    "a product of integers is half of a float": Impostor(
+        "x: int64(); y = multiply(x, x); z = scale(y, 0.5); return z",
+        {},
+        "scale",
+        lambda x, factor: x.astype("float64") * (factor / 2),
+        "wrong-value",
+    ),
     "small integers overflow": Impostor(
         "x: int64(a: 2); y = negative(x); return y",
         {},
@@ -252,6 +259,19 @@ def test_a_size_that_only_x_has_is_forgotten_in_all_that_follows(built: str, ste
     assert found == [("wrong-shape", "known-length-forgotten")]
     in_y = f"{x.replace('x', 'y')}; {y.replace('y', 'x')}; {steps}"
     assert causes(case_of(in_y, built=built)) == []
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        "y = multiply(x, x); z = negative(y); v = scale(z, 0.5); return v",
+        "y = dot(x, x, dim=()); z = divide(y, x); return z",
+        "s = sum(x); y = multiply(x, s); z = multiply(y, x); v = scale(z, 0.5); return v",
+    ],
+)
+def test_integers_that_are_factors_of_floats_do_not_wrap_around(steps: str):
+    found = causes(case_of(f"x: int64(a: 3); {steps}", regime="rounding"))
+    assert {cause for _, cause in found} == {"integer-products-as-floats"}
 
 
 def test_a_deviation_is_told_in_a_vectorized_program_too():

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from itertools import combinations
-from typing import TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -30,6 +30,7 @@ __all__ = [
     "with_float_constants",
     "with_integer_powers",
     "with_lost_tangents",
+    "with_products_as_floats",
 ]
 
 Alternative: TypeAlias = Callable[[ProgramCase, Answer, int], Iterator[Array]]
@@ -160,6 +161,43 @@ def with_integer_powers(case: ProgramCase, answer: Answer, replicate: int) -> It
         return NamedTensor((x.data ** int(exponent)).astype("float64"), x.dims)
 
     yield _evaluated(answer, case, replicate, NUMPY | {"power": power})
+
+
+class _Product(NamedTuple):
+    """A value with its dtype, and as a product of floats that was never an integer."""
+
+    declared: NamedTensor
+    unwrapped: NamedTensor
+
+
+_NO_PRODUCTS = ("add", "sum", "exp", "power", "softmax")
+
+
+def with_products_as_floats(case: ProgramCase, answer: Answer, replicate: int) -> Iterator[Array]:
+    """Yield the answer with products of integers as factors of a product of floats."""
+
+    def operation(name: str) -> Callable[..., _Product]:
+        def apply(*arguments: Any) -> _Product:
+            operands = [each for each in arguments if isinstance(each, _Product)]
+            parameters = arguments[len(operands) :]
+            function = NUMPY[name]
+            declared = function(*(each.declared for each in operands), *parameters)
+            dims = set().union(*(each.declared.dims for each in operands))
+            if name in _NO_PRODUCTS or (name == "dot" and {*declared.dims} < dims):
+                return _product(declared)
+            unwrapped = function(*(each.unwrapped for each in operands), *parameters)
+            return _Product(declared if declared.dtype.kind == "i" else unwrapped, unwrapped)
+
+        return apply
+
+    values = case.values(answer.program, replicate)
+    given = {name: _product(value) for name, value in values.items()}
+    operations = {name: operation(name) for name in NUMPY}
+    yield interpret(answer.program, given, operations)[answer.output].declared.data
+
+
+def _product(declared: NamedTensor) -> _Product:
+    return _Product(declared, NamedTensor(declared.data.astype("float64"), declared.dims))
 
 
 def with_float_constants(case: ProgramCase, answer: Answer, replicate: int) -> Iterator[Array]:

@@ -34,6 +34,7 @@ from refdot.pytensor.programs.alternatives import (
     with_float_constants,
     with_integer_powers,
     with_lost_tangents,
+    with_products_as_floats,
 )
 from refdot.pytensor.programs.graph import NOT_ACCEPTED
 from refdot.pytensor.programs.judge import judge_program
@@ -220,6 +221,19 @@ def quotient_of_an_empty_sum(seen: Observation, target: PyTensorTarget) -> bool:
     divided by, and 0/0 is NaN.
     """
     return is_explained(seen, sums_before_quotients)
+
+
+@_known(
+    "wrong-value wrong-gradient",
+    _case("x: int64(); y = multiply(x, x); z = scale(y, 0.5); return z", "rounding"),
+)
+def integer_products_as_floats(seen: Observation, target: PyTensorTarget) -> bool:
+    """A product of integers that should wrap around does not, if it is a factor of floats.
+
+    The rewrites of products, such as `local_mul_canonizer` (tensor/rewriting/math.py), multiply all
+    factors at once, in the dtype of the result.
+    """
+    return is_explained(seen, with_products_as_floats)
 
 
 @_known(
