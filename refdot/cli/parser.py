@@ -1,7 +1,8 @@
 """The options of each command."""
 
 import argparse
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from textwrap import wrap
 from typing import Any, NoReturn
@@ -15,7 +16,7 @@ from refdot.cli.messages import run_errors, run_regex
 from refdot.cli.replay import run_replay
 from refdot.cli.targets import CHECK_PACKAGES, JUDGING_PACKAGES
 from refdot.messages.scenarios import SCENARIOS
-from refdot.text import listed
+from refdot.text import listed, nearest_name
 
 __all__ = ["parser"]
 
@@ -30,9 +31,27 @@ class _Formatter(argparse.HelpFormatter):
 class _Parser(argparse.ArgumentParser):
     """A parser that reports bad usage in one line."""
 
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands: dict[str, _Parser] = {}
+
     def error(self, message: str) -> NoReturn:
-        """Raise instead of printing the usage and exiting."""
-        raise read.UsageError(message)
+        """Raise instead of printing the usage and exiting, with a hint at what was meant."""
+        if message == "the following arguments are required: COMMAND":
+            raise read.UsageError(f"no command; there are {listed(self.commands)}")
+        if wrong := re.fullmatch(r"argument COMMAND: invalid choice: '(.*?)' .*", message):
+            read.check_choices("command", [wrong[1]], self.commands)
+        hint = ""
+        if wrong := re.fullmatch(r"unrecognized arguments: (--[\w-]+)\b.*", message):
+            nearest = nearest_name(wrong[1], [*self._options()])
+            hint = f"; did you mean {nearest}?" if nearest else ""
+        raise read.UsageError(f"{message}{hint}")
+
+    def _options(self) -> Iterator[str]:
+        """Yield the options of all commands."""
+        for command in self.commands.values():
+            for action in command._actions:
+                yield from action.option_strings
 
     def option(
         self,
@@ -69,9 +88,10 @@ def parser() -> _Parser:
     commands = top.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
 
     def command(name: str, run: Callable[..., int], summary: str, description: str) -> _Parser:
-        added: _Parser = commands.add_parser(
+        added = commands.add_parser(
             name, help=summary, description=description, formatter_class=_Formatter
         )
+        top.commands[name] = added
         judges = name in ("check", "errors", "regex")
         added.set_defaults(command=run, packages=JUDGING_PACKAGES if judges else CHECK_PACKAGES)
         return added
@@ -116,6 +136,7 @@ def parser() -> _Parser:
     replay.add_argument(
         "words",
         nargs="*",
+        default=[],
         metavar="[NUMBER] [TARGET]",
         help="the number of a mismatch of the report; and the target, as for check",
     )

@@ -100,6 +100,8 @@ def parse_operands(text: str) -> tuple[Dims, Dims]:
     if re.search("[:=]", bare):
         raise ValueError(f"sizes are given with --sizes{command_for(text)}")
     words = split_words(text)
+    if "..." in bare.replace(",", " ").split():
+        raise ValueError("... stands for no dim; write every dim of both operands")
     commas = [number for number, word in enumerate(words) if word.is_separator]
     if len(commas) != 1:
         raise ValueError(

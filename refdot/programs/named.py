@@ -10,6 +10,7 @@ from math import sqrt
 from refdot.programs.notation import program
 from refdot.programs.operations import ProgramError
 from refdot.programs.program import Program
+from refdot.text import nearest_name
 
 __all__ = ["PROGRAMS", "attention", "named_program"]
 
@@ -34,7 +35,9 @@ def named_program(text: str) -> Program:
     """
     name, _, options = text.partition(":")
     if name not in PROGRAMS:
-        raise ProgramError(f"Program {name!r} not found; there are {', '.join(PROGRAMS)}")
+        nearest = nearest_name(name, list(PROGRAMS))
+        hint = f"; did you mean {nearest}?" if nearest else ""
+        raise ProgramError(f"Program {name!r} not found; there are {', '.join(PROGRAMS)}{hint}")
     known = signature(PROGRAMS[name]).parameters
     sizes: dict[str, int] = {}
     for option in filter(None, options.split(",")):

@@ -28,7 +28,8 @@ BAD_USAGE = {
     "explain|attention:layers=2|--dim|time": "--dim is only for the operands of a dot",
     "explain|attention|--sizes|time=2": "--sizes is only for the operands of a dot",
     "explain|atention:layers=2": "atention:layers=2: Program 'atention' not found; there are "
-    f"{', '.join(PROGRAMS)}",
+    f"{', '.join(PROGRAMS)}; did you mean attention?",
+    "explain|... a, a b": "... stands for no dim; write every dim of both operands",
     "explain|missing.json": "missing.json: No such file or directory",
     "explain|a, b|--sizes|=2": f"{SIZES} '=2'",
     "explain|a, b|--sizes|a": f"{SIZES} 'a'",

@@ -139,10 +139,10 @@ BAD_USAGE = {
     "check xarray --programs 3": "xarray cannot run programs",
     "check --programs 0": "argument --programs: expected a whole number from 1, got '0'",
     "compile-time --program gramm": "--program gramm: Program 'gramm' not found; there are chain, "
-    "gram, quadratic-form, normal, mlp, attention, transformer",
+    "gram, quadratic-form, normal, mlp, attention, transformer; did you mean gram?",
     "explain gram:row=2": "gram:row=2: gram has no size 'row', only rows, columns, static",
     "check --program gramm": "--program gramm: Program 'gramm' not found; there are chain, gram, "
-    "quadratic-form, normal, mlp, attention, transformer",
+    "quadratic-form, normal, mlp, attention, transformer; did you mean gram?",
     "check --program chain:layers=x": "--program chain:layers=x: The size layers of chain must be "
     "an integer, got 'x'",
 }

@@ -97,7 +97,7 @@ def test_a_name_may_have_sizes():
 
 ERRORS = {
     "gramm": "Program 'gramm' not found; there are chain, gram, quadratic-form, normal, mlp, "
-    "attention, transformer",
+    "attention, transformer; did you mean gram?",
     "gram:layers=2": "gram has no size 'layers', only rows, columns, static",
     "gram:rows=two": "The size rows of gram must be an integer, got 'two'",
     "gram:rows": "The size rows of gram must be an integer, got ''",
