@@ -201,6 +201,13 @@ class Report(Counts):
         """The findings of dots, and then those of programs."""
         return [*self.findings, *self.program_findings]
 
+    @property
+    def has_choice(self) -> bool:
+        """Whether the target has several backends or lowerings, as a function has not."""
+        backends = {*self.backends, *self.other_backends, *self.absent_backends}
+        lowerings = {*self.lowerings, *self.other_lowerings}
+        return len(backends) > 1 or len(lowerings) > 1
+
     def _repr_html_(self) -> str:
         new = [finding for finding in self.all_findings if not finding.known]
         template = environment("refdot.check").get_template("report.html.jinja")

@@ -69,7 +69,7 @@ class Output:
 
     def add(self, report: Report, finding: Finding | ProgramFinding) -> None:
         """Print a new mismatch and write the report so far, during a run."""
-        from refdot.reporting.entries import entry_of, has_choice
+        from refdot.reporting.entries import entry_of
         from refdot.reporting.terminal import print_new
 
         comparison = self._excuses.compare(report)
@@ -79,7 +79,7 @@ class Output:
         if self._arguments.verbosity >= 0:
             self._has_printed = True
             folder = self._arguments.report
-            entry = entry_of(finding, named_where=has_choice(report))
+            entry = entry_of(finding, named_where=report.has_choice)
             print_new(entry, folder, self.console)
 
     def checkpoint(self, report: Report) -> None:

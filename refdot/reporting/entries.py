@@ -8,7 +8,7 @@ from refdot.programs.judgement import Difference
 from refdot.reporting.names import program_script_name, reproducer_name
 from refdot.targets.mismatch import Mismatch
 
-__all__ = ["Entry", "entries_of", "entry_of", "has_choice"]
+__all__ = ["Entry", "entries_of", "entry_of"]
 
 
 @dataclass(frozen=True)
@@ -61,13 +61,6 @@ class Entry:
         return f"{self.times} on {', '.join(self.backends)}{also}; {', '.join(self.lowerings)}"
 
 
-def has_choice(report: Report) -> bool:
-    """Return whether the target has several backends or lowerings, as a function has not."""
-    backends = {*report.backends, *report.other_backends, *report.absent_backends}
-    lowerings = {*report.lowerings, *report.other_lowerings}
-    return len(backends) > 1 or len(lowerings) > 1
-
-
 def entry_of(finding: Finding | ProgramFinding, *, named_where: bool = True) -> Entry:
     """Return what reports show of a finding."""
     about, also_on = "", []
@@ -98,5 +91,5 @@ def entry_of(finding: Finding | ProgramFinding, *, named_where: bool = True) -> 
 
 def entries_of(report: Report) -> list[Entry]:
     """Return the entries of a report: those of dots first."""
-    named_where = has_choice(report)
+    named_where = report.has_choice
     return [entry_of(finding, named_where=named_where) for finding in report.all_findings]

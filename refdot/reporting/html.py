@@ -25,7 +25,7 @@ from refdot.display import svg
 from refdot.errors import DotError
 from refdot.messages.survey import Message, Survey, group_by_summary
 from refdot.programs.findings import ProgramDeviation
-from refdot.reporting.entries import Entry, entry_of, has_choice
+from refdot.reporting.entries import Entry, entry_of
 from refdot.reporting.messages import (
     LEGEND,
     configurations_text,
@@ -121,7 +121,6 @@ def report_html(
         judged_rules=_judged_rules(report, target),
         cells=_cells(articles),
         passed={backend: _passed(report, each) for backend, each in report.coverage.items()},
-        has_choice=has_choice(report),
         not_judged=_not_judged(report, target),
         used={kind: _used(report, kind) for kind in ("kernels", "rewrites")},
         comparison=comparison,
@@ -195,7 +194,7 @@ def _not_judged(report: Report, target: Target) -> list[str]:
     """Return a line for everything that the report does not cover, with the reason."""
     lines = [*limits(report)]
     lines += [f"{kind}: {reason}" for kind, reason in target.not_checked.items()]
-    lines += unsupported_lines(report.unsupported, name_backends=has_choice(report))
+    lines += unsupported_lines(report.unsupported, name_backends=report.has_choice)
     return lines
 
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 
 from refdot.check.findings import Coverage, Report
 from refdot.check.plan import Profile
-from refdot.reporting.entries import has_choice
 from refdot.text import counted, listed
 
 __all__ = ["limits", "lost_text", "never_used", "not_tried"]
@@ -67,7 +66,7 @@ def limits(report: Report) -> Iterator[str]:
     if not report.stopped and not report.profile.look:
         yield from _unused_code(report)
     if report.skipped:
-        unsupported = "no backend supports" if has_choice(report) else "the target does not support"
+        unsupported = "no backend supports" if report.has_choice else "the target does not support"
         yield f"{counted(report.skipped, 'case')} that {unsupported}"
     if report.lost:
         yield lost_text(report)
@@ -106,4 +105,4 @@ def _patterns_left_out(report: Report) -> Iterator[str]:
             text = f"{left_out:,} of {counted(total, 'dim pattern')}"
             backends.setdefault(text, []).append(backend)
     for text, names in backends.items():
-        yield f"{text} on {'/'.join(names)}" if has_choice(report) else text
+        yield f"{text} on {'/'.join(names)}" if report.has_choice else text

@@ -13,7 +13,7 @@ from rich.text import Text
 from refdot.check.baseline import STATES, Comparison, compare
 from refdot.check.findings import Coverage, Report
 from refdot.check.plan import WHOLE
-from refdot.reporting.entries import Entry, entries_of, has_choice
+from refdot.reporting.entries import Entry, entries_of
 from refdot.reporting.not_tried import lost_text, not_tried
 from refdot.text import counted, printable, shortened
 
@@ -140,7 +140,7 @@ def _finding_lines(
     for label, same in others.items():
         times = counted(sum(each.count for each in same), "time")
         backends = [b for b in report.backends if any(b in each.backends for each in same)]
-        where = f" on {', '.join(backends)}" if has_choice(report) else ""
+        where = f" on {', '.join(backends)}" if report.has_choice else ""
         yield f"{label}, {times}{where}", "dim"
 
 
@@ -161,7 +161,7 @@ def _run_lines(report: Report, verbosity: int) -> StyledLines:
     target = f"{report.target} {report.target_version}".strip()
     programs = f" and {counted(report.programs, 'program')}" if report.programs else ""
     where = ""
-    if has_choice(report):
+    if report.has_choice:
         where = f"{_named('backend', report.backends)}, {_named('lowering', report.lowerings)}, "
     yield (
         f"{target} on Python {report.python}: {counted(report.cases, 'case')}{programs} judged, "
@@ -173,8 +173,8 @@ def _run_lines(report: Report, verbosity: int) -> StyledLines:
     for name, text in coverage_texts(report).items():
         if report.stopped and not report.coverage[name].cases:
             continue
-        yield f"backend {name}: {text}" if has_choice(report) else f"judged: {text}", ""
-    for line in unsupported_lines(report.unsupported, name_backends=has_choice(report)):
+        yield f"backend {name}: {text}" if report.has_choice else f"judged: {text}", ""
+    for line in unsupported_lines(report.unsupported, name_backends=report.has_choice):
         yield line, ""
     if report.environment and verbosity > 0:
         yield f"environment: {environment_text(report.environment)}", ""

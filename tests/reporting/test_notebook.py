@@ -1,5 +1,7 @@
 """Reports in a notebook."""
 
+from dataclasses import replace
+
 from reports import PROGRAM, WRONG_DIMS, WRONG_VALUE, report_of
 
 
@@ -20,6 +22,12 @@ def test_a_report_in_a_notebook_has_each_finding_and_the_first_new_one_unfolded(
     assert of_program.startswith("><summary><b>NEW</b>")
     assert "gram = dot(x, y, dim=&#39;column&#39;)" in of_program
     assert "expected  a=0: 1.0\ngot       a=0: 2.0</pre>" in of_program
+
+
+def test_a_target_without_a_choice_of_backends_names_none_in_a_notebook():
+    report = replace(report_of(WRONG_DIMS), backends=("call",), lowerings=("stock",))
+    report = replace(report, other_backends=(), other_lowerings=(), absent_backends={})
+    assert "dims</code>, 3 times</summary>" in report._repr_html_()
 
 
 def test_a_report_in_a_notebook_without_findings_is_one_line():
