@@ -11,6 +11,7 @@ from refdot.cli.arguments import UsageError
 from refdot.cli.files import case_in, read_text, usage_errors
 from refdot.cli.targets import requested_target
 from refdot.targets import ProgramTarget, Target
+from refdot.targets.registry import is_built_in
 
 if TYPE_CHECKING:
     from refdot.cases.case import DotCase
@@ -30,11 +31,12 @@ def run_replay(arguments: argparse.Namespace) -> int:
     if reason := _unsupported(target, case):
         raise UsageError(f"not judged on {target.name}: {reason}")
     is_new = False
+    has_choice = len(target.backends()) > 1 or len(target.lowerings) > 1
     for where in _configurations(arguments, target):
         found = list(_judge(target, case, where))
         is_new = is_new or any(each.known is None for each in found)
-        verdict = "wrong" if found else "right"
-        _print(f"{target.name}, {where.backend}, {where.lowering}: {verdict}")
+        place = f", {where.backend}, {where.lowering}" if has_choice else ""
+        _print(f"{target.name}{place}: {'wrong' if found else 'right'}")
         for each in found:
             _print(f"  {each.signature}; {each.known or 'NEW'}")
             if each.about:
@@ -67,21 +69,32 @@ def _read_case(arguments: argparse.Namespace, number: int | None) -> DotCase | P
     with usage_errors(arguments.case):
         data = json.loads(text)
         if isinstance(data, dict) and "mismatches" in data:
-            return _case_of_report(data, number)
+            return _case_of_report(data, number, arguments)
         if number is not None:
             raise ValueError("a number is for a report, and this is a case")
         return case_in(data)
 
 
-def _case_of_report(data: object, number: int | None) -> DotCase | ProgramCase:
+def _case_of_report(
+    data: object, number: int | None, arguments: argparse.Namespace
+) -> DotCase | ProgramCase:
+    """Return the case of a mismatch; by default it is replayed where it was seen."""
     from refdot.reporting.codec import report_from_json
 
-    findings = report_from_json(data).all_findings
+    report = report_from_json(data)
+    findings = report.all_findings
     if number is None and len(findings) == 1:
         number = 1
     if number is None or not 1 <= number <= len(findings):
         raise ValueError(f"add the number of one of its mismatches, from 1 to {len(findings)}")
-    return findings[number - 1].case
+    found = findings[number - 1]
+    if arguments.target is None and not is_built_in(report.target):
+        raise ValueError(f"add the target, which was {report.target}")
+    arguments.target = arguments.target or report.target
+    if arguments.target == report.target and not arguments.backend:
+        arguments.backend = found.backends
+        arguments.lowering = arguments.lowering or found.lowerings
+    return found.case
 
 
 def _unsupported(target: Target, case: DotCase | ProgramCase) -> str | None:

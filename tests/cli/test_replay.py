@@ -18,7 +18,7 @@ CASE = {"x": {"dims": ["b"], "shape": [1]}, "y": {"dims": ["a"], "shape": [1]}}
 def test_a_case_is_replayed(target, code, capsys):
     assert main(["replay", "case.json", target]) == code
     assert capsys.readouterr().out == (
-        f"dot(float64(b: 1?), float64(a: 1?), dim=None)\n{target}, call, stock: right\n"
+        f"dot(float64(b: 1?), float64(a: 1?), dim=None)\n{target}: right\n"
     )
 
 
@@ -28,7 +28,7 @@ def test_replaying_a_mismatch_exits_1(capsys):
         capsys.readouterr().out
         == """\
 dot(float64(b: 1?), float64(a: 1?), dim=None)
-wrong_dot:dot, call, stock: wrong
+wrong_dot:dot: wrong
   R5 wrong-dims at run: dims; NEW
     expected  ('b', 'a')
     got       ('a', 'b')
@@ -44,6 +44,15 @@ def test_the_case_of_a_report_can_be_replayed(folder, capsys):
         capsys.readouterr()
         assert main(["replay", *words, "wrong_dot:dot"]) == 1
         assert found["signature"] in capsys.readouterr().out
+
+
+def test_a_mismatch_of_a_report_is_replayed_where_it_was_seen(folder, capsys):
+    seen = ["--backend", "python", "--lowering", "stock"]
+    assert main(["check", "--quick", "--only", "errors", *seen, "--report", "."]) == 0
+    capsys.readouterr()
+    assert main(["replay", "report.json", "1"]) == 0
+    places = re.findall(r"^pytensor, (.*): wrong$", capsys.readouterr().out, re.MULTILINE)
+    assert places == ["python, stock"]
 
 
 QUOTES = """\
@@ -67,6 +76,7 @@ def test_a_replay_prints_no_line_of_a_name(name, folder, monkeypatch, capsys):
 BAD_WORDS = {
     "report.json 2": "report.json: add the number of one of its mismatches, from 1 to 1",
     "report.json 0": "report.json: add the number of one of its mismatches, from 1 to 1",
+    "report.json 1": "report.json: add the target, which was wrong_dot:dot",
     "case.json 1": "case.json: a number is for a report, and this is a case",
     "case.json right_dot:dot more": "unrecognized arguments: more",
 }
