@@ -47,6 +47,13 @@ def test_dotted_names_in_a_page_exist(page):
         resolve_name(name)
 
 
+@every_page
+def test_refdot_is_installed_from_a_clone(page):
+    """No package index has it."""
+    installed = re.findall(r"install [^`\n]*?([\w/.]*\[[\w,-]+\])", page.read_text("utf-8"))
+    assert {place.partition("[")[0] for place in installed} <= {"path/to/refdot", "."}
+
+
 def run_command(command, folder):
     """Run a command line in a folder, and return the output on both streams."""
     program, *arguments = shlex.split(command)
