@@ -131,7 +131,7 @@ class Output:
             from refdot.reporting.annotations import junit_xml
 
             with usage_errors(f"--junitxml {self._arguments.junitxml}"):
-                write_file(self._junitxml, junit_xml(report, comparison))
+                write_file(self._junitxml, junit_xml(report, comparison, self._target))
 
 
 def read_report(path: Path) -> Report:

@@ -4,11 +4,9 @@ import argparse
 from contextlib import chdir
 from importlib.util import find_spec
 
-from refdot.cases.notation import dot_case
 from refdot.cli.arguments import UsageError, check_choices
-from refdot.targets import CallableTarget, Target, TargetError, find_target
-from refdot.targets.protocol import TargetNameError
-from refdot.targets.registry import is_built_in
+from refdot.targets import Target, TargetError, find_target
+from refdot.targets.registry import check_result, is_built_in
 from refdot.text import extra_hint, listed
 
 __all__ = [
@@ -65,7 +63,7 @@ def requested_target(arguments: argparse.Namespace) -> Target:
             raise UsageError(f"--backend {backend}: {absent[backend]}")
     check_choices("--lowering", arguments.lowering, target.lowerings)
     if not getattr(arguments, "jobs", None):  # a function that hangs must do so in a worker
-        _check_that_it_returns_tensors(target)
+        check_result(target)
     return target
 
 
@@ -77,11 +75,3 @@ def _default_target() -> str:
         "there is nothing to judge: PyTensor is not installed; name a function, such as "
         f"my_dot.py:dot, or {extra_hint('check')}"
     )
-
-
-def _check_that_it_returns_tensors(target: Target) -> None:
-    """Raise a `TargetNameError` for a function that returns something else for two numbers."""
-    if isinstance(target, CallableTarget):
-        raised = target.run(dot_case("", ""), "call", "stock").raised
-        if raised is not None and not raised.bases:  # no exception was raised
-            raise TargetNameError(f"{target.name} {raised.message}")

@@ -6,7 +6,9 @@ from xml.etree import ElementTree
 from refdot.check.baseline import Comparison
 from refdot.check.findings import Report
 from refdot.reporting.entries import Entry, entries_of
+from refdot.reporting.not_tried import judged_rules
 from refdot.rules import RULES
+from refdot.targets.protocol import Target
 from refdot.text import printable
 
 __all__ = ["github_annotations", "junit_xml"]
@@ -37,12 +39,13 @@ def _text(entry: Entry) -> str:
     return "\n".join(map(printable, [*lines, f"seen {entry.seen}"]))
 
 
-def junit_xml(report: Report, comparison: Comparison) -> str:
+def junit_xml(report: Report, comparison: Comparison, target: Target | None = None) -> str:
     """Return a report as JUnit's XML, which services of continuous integration show.
 
-    Each rule is a test of each backend. It fails if it has a new mismatch, and is skipped if it has
-    only others: known, expected, or in the baseline too.
+    Each rule is a test of each backend. It fails if it has a new mismatch. It is skipped if it has
+    only others, which are known, expected or in the baseline too, or if it was not judged.
     """
+    judged = judged_rules(report, target)
     entries = entries_of(report)
     failures = [each for each in entries if comparison.states[each.key] == "new"]
     suite = ElementTree.Element(
@@ -73,6 +76,9 @@ def junit_xml(report: Report, comparison: Comparison) -> str:
                     dict.fromkeys(each.known or comparison.states[each.key] for each in own)
                 )
                 ElementTree.SubElement(test, "skipped", message=printable(message))
+            elif number not in judged:
+                counts["skipped"] += 1
+                ElementTree.SubElement(test, "skipped", message="not judged")
     for name, count in counts.items():
         suite.set(name, str(count))
     ElementTree.indent(suite)

@@ -32,9 +32,9 @@ from refdot.reporting.messages import (
     group_by_scenario,
     survey_summary,
 )
-from refdot.reporting.not_tried import limits
+from refdot.reporting.not_tried import judged_rules, limits
 from refdot.reporting.terminal import coverage_texts, environment_text, unsupported_lines
-from refdot.rules import ASPECTS, RULES
+from refdot.rules import RULES
 from refdot.targets.mismatch import Deviation, Mismatch, picture_of
 from refdot.targets.protocol import ProgramTarget, Target
 from refdot.targets.rendering import environment
@@ -118,7 +118,7 @@ def report_html(
         numpy=np.__version__,
         coverage=coverage_texts(report),
         rules=RULES,
-        judged_rules=_judged_rules(report, target),
+        judged_rules=judged_rules(report, target),
         cells=_cells(articles),
         passed={backend: _passed(report, each) for backend, each in report.coverage.items()},
         not_judged=_not_judged(report, target),
@@ -173,12 +173,6 @@ def _used(report: Report, kind: str) -> dict[str, dict[str, int | None]]:
     counts = {backend: getattr(each, kind) for backend, each in report.coverage.items()}
     names = sorted({name for each in counts.values() for name in each}, key=str.lower)
     return {name: {backend: each.get(name) for backend, each in counts.items()} for name in names}
-
-
-def _judged_rules(report: Report, target: Target) -> set[str]:
-    kinds = {kind for aspect in report.only or ASPECTS for kind in ASPECTS[aspect]}
-    judged = kinds - target.not_checked.keys()
-    return {number for number, rule in RULES.items() if not judged.isdisjoint(rule.kinds)}
 
 
 def _cells(articles: Sequence[_Article]) -> dict[tuple[str, str], list[_Article]]:

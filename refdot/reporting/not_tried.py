@@ -4,9 +4,11 @@ from collections.abc import Iterator, Mapping
 
 from refdot.check.findings import Coverage, Report
 from refdot.check.plan import Profile
+from refdot.rules import ASPECTS, RULES
+from refdot.targets.protocol import Target
 from refdot.text import counted, listed
 
-__all__ = ["limits", "lost_text", "never_used", "not_tried"]
+__all__ = ["judged_rules", "limits", "lost_text", "never_used", "not_tried"]
 
 
 def not_tried(report: Report) -> str:
@@ -31,6 +33,13 @@ def not_tried(report: Report) -> str:
     parts = "; ".join(limits(report))
     look = "quick look only, " if report.profile.look else ""
     return f"{look}not tried: {parts}" if parts else ""
+
+
+def judged_rules(report: Report, target: Target | None) -> set[str]:
+    """Return the rules that a report judges, of a target if there is one."""
+    kinds = {kind for aspect in report.only or ASPECTS for kind in ASPECTS[aspect]}
+    judged = kinds - (target.not_checked.keys() if target else set())
+    return {number for number, rule in RULES.items() if not judged.isdisjoint(rule.kinds)}
 
 
 def lost_text(report: Report) -> str:

@@ -12,13 +12,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from refdot.cases.notation import dot_case
 from refdot.targets.callable import CallableTarget
 from refdot.targets.interrupt import is_interrupt
 from refdot.targets.outcome import Raised
 from refdot.targets.protocol import Target, TargetError, TargetNameError
 from refdot.text import extra_hint, nearest_name
 
-__all__ = ["find_target", "is_built_in"]
+__all__ = ["check_result", "find_target", "is_built_in"]
 
 # A package provides a target by an entry point of this group, which it calls without arguments.
 _GROUP = "refdot.targets"
@@ -52,6 +53,14 @@ def find_target(name: str) -> Target:
         raise TargetNameError(correction)
     with _import_errors(name):
         return _named(_target_of(_object(place, path), name), name)
+
+
+def check_result(target: Target) -> None:
+    """Raise a `TargetNameError` for a function that returns no `NamedTensor` for two numbers."""
+    if isinstance(target, CallableTarget):
+        raised = target.run(dot_case("", ""), "call", "stock").raised
+        if raised is not None and not raised.bases:  # no exception was raised
+            raise TargetNameError(f"{target.name} {raised.message}")
 
 
 def is_built_in(name: str) -> bool:

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any, TypeAlias, cast
 
 from refdot.targets.callable import CallableTarget
-from refdot.targets.protocol import Target
-from refdot.targets.registry import find_target
+from refdot.targets.protocol import Target, TargetNameError
+from refdot.targets.registry import check_result, find_target
 
 __all__ = ["AnyTarget", "as_target"]
 
@@ -20,4 +20,9 @@ def as_target(target: AnyTarget, gradients: bool = False) -> Target:
         return cast(Target, target)
     if not callable(target):
         raise TypeError(f"expected a function or a target, got {target!r}")
-    return CallableTarget(target, getattr(target, "__qualname__", repr(target)), gradients)
+    function = CallableTarget(target, getattr(target, "__qualname__", repr(target)), gradients)
+    try:
+        check_result(function)
+    except TargetNameError as error:
+        raise AssertionError(str(error)) from None
+    return function

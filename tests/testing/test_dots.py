@@ -210,12 +210,26 @@ def test_a_target_is_found_by_its_name(only_random_cases):
     check_case("refdot:dot", dot_case("a", "a"))
 
 
-@pytest.mark.parametrize("answer", [None, 3, SystemExit])
-def test_invalid_return_value_is_a_mismatch(answer):
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (None, "a NoneType, not a NamedTensor"),
+        (np.ones(3), r"a ndarray, not a NamedTensor: write NamedTensor\(array, dims\)"),
+    ],
+    ids=["None", "array"],
+)
+def test_a_function_that_returns_no_tensor_fails_with_one_line(answer, said):
     def dot(x, y, dim=None):
-        if answer is SystemExit:
-            raise SystemExit
         return answer
+
+    for judge in (check_dot, lambda fn: check_case(fn, dot_case("a", "a"))):
+        with pytest.raises(AssertionError, match=rf"<locals>\.dot returned {said}$"):
+            judge(dot)
+
+
+def test_an_exit_is_a_mismatch():
+    def dot(x, y, dim=None):
+        raise SystemExit
 
     with pytest.raises(AssertionError, match="R6 rejected-valid at run"):
         check_dot(dot, cases=10)
