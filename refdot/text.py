@@ -8,6 +8,7 @@ __all__ = [
     "extra_hint",
     "json_text",
     "listed",
+    "named",
     "nearest_name",
     "one_line",
     "printable",
@@ -15,6 +16,17 @@ __all__ = [
     "text_width",
     "told_apart",
 ]
+
+
+def named(noun: str, names: Sequence[str]) -> str:
+    """Return names after a noun, which is in the plural if there are several.
+
+    Examples
+    --------
+    >>> named("backend", ["c"]), named("backend", ["c", "numba"])
+    ('backend c', 'backends c, numba')
+    """
+    return f"{noun}{'' if len(names) == 1 else 's'} {', '.join(names)}"
 
 
 def one_line(value: object) -> str:

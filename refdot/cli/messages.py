@@ -124,7 +124,8 @@ def _run_suggest(arguments: argparse.Namespace) -> int:
     console = Console()
     survey = _survey(arguments, (), console)
     suggested = suggest(survey, scenarios, arguments.type)
-    print_lines(suggestion_lines(suggested, scenarios, survey), console)
+    lines = suggestion_lines(suggested, arguments.type.__name__, scenarios, survey)
+    print_lines(lines, console)
     return 0 if suggested is not None and suggested.is_correct else 1
 
 

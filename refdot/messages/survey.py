@@ -14,6 +14,7 @@ from refdot.rules import STAGES
 from refdot.targets.environment import environment_of
 from refdot.targets.outcome import Raised, qualified_name
 from refdot.targets.protocol import Target, unsupported_reason
+from refdot.text import named
 
 __all__ = ["Change", "Message", "Survey", "SurveyError", "changes", "group_by_summary", "survey"]
 
@@ -78,8 +79,13 @@ class Survey:
         version = f" {self.version}" if self.version else ""
         return (
             f"{self.target}{version} on Python {self.python}, "
-            f"backends {', '.join(self.backends)}, lowerings {', '.join(self.lowerings)}"
+            f"{named('backend', self.backends)}, {named('lowering', self.lowerings)}"
         )
+
+    @property
+    def has_choice(self) -> bool:
+        """Whether it has several backends or lowerings."""
+        return len(self.backends) > 1 or len(self.lowerings) > 1
 
 
 def survey(

@@ -40,7 +40,8 @@ def survey_lines(survey: Survey) -> StyledLines:
         case_count = len({message.case for message in messages})
         for summary, group in group_by_summary(messages):
             yield f"  {_columns(summary)}", _ALARM if group[0].is_missing_error else ""
-            yield f"  {_INDENT}{configurations_text(group, messages)}", "dim"
+            if survey.has_choice:
+                yield f"  {_INDENT}{configurations_text(group, messages)}", "dim"
             cases = dict.fromkeys(message.case for message in group)
             if len(cases) < case_count:
                 for case in cases:
@@ -112,7 +113,8 @@ def change_lines(changes: Sequence[Change], before: Survey, after: Survey) -> St
         old, new = group[0].before, group[0].after
         yield f"- {_columns(old.summary)}", _ALARM if old.is_missing_error else "red"
         yield f"+ {_columns(new.summary)}", _ALARM if new.is_missing_error else "green"
-        yield f"  {_INDENT}{_case_counts(change.after for change in group)}", "dim"
+        if before.has_choice or after.has_choice:
+            yield f"  {_INDENT}{_case_counts(change.after for change in group)}", "dim"
     yield "", ""
     yield f"{counted(len(changes), 'message')} changed", "bold"
 
@@ -129,26 +131,30 @@ def verdict_lines(verdict: Verdict, survey: Survey) -> StyledLines:
         yield f"  on a text of {len(text)} characters that starts with {one_line(text[:40])}", ""
     if verdict.unmatched:
         yield f"misses {len(verdict.unmatched)} of {counted(count, 'message')}", _ALARM
-        yield from _grouped_lines((each.reason, each.message) for each in verdict.unmatched)
+        yield from _grouped_lines(
+            survey, ((each.reason, each.message) for each in verdict.unmatched)
+        )
     if verdict.also_matched:
         others = counted(len(verdict.also_matched), "message")
         yield f"also matches {others} of other errors", _ALARM
-        yield from _grouped_lines(("", message) for message in verdict.also_matched)
+        yield from _grouped_lines(survey, (("", message) for message in verdict.also_matched))
     for alternative in verdict.unused_alternatives:
         yield f"unused alternative, matches no message: {alternative}", "yellow"
     if verdict.is_correct:
         matched = f"all {count} messages" if count > 1 else "the only message"
         yield f"correct: matches {matched} and no other error", "green"
     elif count:
-        yield from _suggestion_lines(verdict.suggestion)
+        yield from _suggested_lines(
+            verdict.suggestion, verdict.exception, verdict.scenarios, survey
+        )
 
 
 def suggestion_lines(
-    suggested: Verdict | None, scenarios: Sequence[str], survey: Survey
+    suggested: Verdict | None, exception: str, scenarios: Sequence[str], survey: Survey
 ) -> StyledLines:
-    """Yield a suggested pattern for some error scenarios, or why there is none."""
+    """Yield a suggested pattern for an exception in some error scenarios, or why there is none."""
     yield from _subject_lines(scenarios, survey)
-    yield from _suggestion_lines(suggested)
+    yield from _suggested_lines(suggested, exception, scenarios, survey)
 
 
 def _subject_lines(scenarios: Sequence[str], survey: Survey) -> StyledLines:
@@ -157,7 +163,9 @@ def _subject_lines(scenarios: Sequence[str], survey: Survey) -> StyledLines:
     yield "", ""
 
 
-def _grouped_lines(reasons_and_messages: Iterable[tuple[str, Message]]) -> StyledLines:
+def _grouped_lines(
+    survey: Survey, reasons_and_messages: Iterable[tuple[str, Message]]
+) -> StyledLines:
     groups: dict[tuple[str, str, tuple[str, str, str]], list[Message]] = {}
     for reason, message in reasons_and_messages:
         groups.setdefault((message.scenario.name, reason, message.summary), []).append(message)
@@ -165,12 +173,26 @@ def _grouped_lines(reasons_and_messages: Iterable[tuple[str, Message]]) -> Style
         yield f"  {scenario}: {reason}" if reason else f"  {scenario}", ""
         if messages[0].raised:
             yield f"    {_columns(summary)}", ""
-        yield f"    {_INDENT}{_case_counts(messages)}", "dim"
+        if survey.has_choice:
+            yield f"    {_INDENT}{_case_counts(messages)}", "dim"
 
 
-def _suggestion_lines(suggested: Verdict | None) -> StyledLines:
+def _no_suggestion(exception: str, scenarios: Sequence[str], survey: Survey) -> str:
+    """Return one line that says why there is no suggestion."""
+    raised = [
+        each.raised for each in survey.messages if each.raised and each.scenario.name in scenarios
+    ]
+    types = {base.rpartition(".")[2] for each in raised for base in (each.type, *each.bases)}
+    if exception in types or (raised and exception == "Exception"):
+        return "no suggestion: only sizes or the like tell the messages from those of other errors"
+    return f"no suggestion: no {'error' if exception == 'Exception' else exception} is raised"
+
+
+def _suggested_lines(
+    suggested: Verdict | None, exception: str, scenarios: Sequence[str], survey: Survey
+) -> StyledLines:
     if suggested is None:
-        yield "no suggestion: no error is raised, or no pattern without sizes is correct", _ALARM
+        yield _no_suggestion(exception, scenarios, survey), _ALARM
         return
     matched = suggested.message_count - len(suggested.unmatched)
     messages = counted(suggested.message_count, "message")

@@ -6,7 +6,7 @@ from refdot.check.findings import Coverage, Report
 from refdot.check.plan import Profile
 from refdot.rules import ASPECTS, RULES
 from refdot.targets.protocol import Target
-from refdot.text import counted, listed
+from refdot.text import counted, listed, named
 
 __all__ = ["judged_rules", "limits", "lost_text", "never_used", "not_tried"]
 
@@ -67,7 +67,7 @@ def limits(report: Report) -> Iterator[str]:
         yield f"backend {name} ({reason})"
     for noun, names in (("backend", report.other_backends), ("lowering", report.other_lowerings)):
         if names:
-            yield f"{noun}{'' if len(names) == 1 else 's'} {listed(names)} (not selected)"
+            yield f"{named(noun, names)} (not selected)"
     if report.only:
         yield f"aspects other than {listed(report.only)}"
     if not report.stopped:

@@ -1,7 +1,7 @@
 """Reports on the terminal."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from operator import itemgetter
 from pathlib import Path
 from textwrap import wrap
@@ -15,7 +15,7 @@ from refdot.check.findings import Coverage, Report
 from refdot.check.plan import WHOLE
 from refdot.reporting.entries import Entry, entries_of
 from refdot.reporting.not_tried import lost_text, not_tried
-from refdot.text import counted, printable, shortened
+from refdot.text import counted, named, printable, shortened
 
 __all__ = [
     "StyledLines",
@@ -53,7 +53,7 @@ def _wrapped(line: str, width: int) -> list[str]:
                  does not match
     """
     margin = len(line) - len(line.lstrip())
-    columns = re.match(r"\s*(\S+ {2,})*", line)
+    columns = re.match(r"\s*([-+] )?(\S+ {2,})*", line)
     indent = columns.end() if columns else 0
     if not margin < indent <= width // 2:
         indent = margin + 3
@@ -162,7 +162,7 @@ def _run_lines(report: Report, verbosity: int) -> StyledLines:
     programs = f" and {counted(report.programs, 'program')}" if report.programs else ""
     where = ""
     if report.has_choice:
-        where = f"{_named('backend', report.backends)}, {_named('lowering', report.lowerings)}, "
+        where = f"{named('backend', report.backends)}, {named('lowering', report.lowerings)}, "
     yield (
         f"{target} on Python {report.python}: {counted(report.cases, 'case')}{programs} judged, "
         f"seed {report.seed}, {where}{report.seconds:.0f} s",
@@ -184,10 +184,6 @@ def _run_lines(report: Report, verbosity: int) -> StyledLines:
         yield "interrupted: the results are incomplete", ""
     if report.stopped:
         yield "stopped by -x or --maxfail: the rest was not judged", ""
-
-
-def _named(noun: str, names: Sequence[str]) -> str:
-    return f"{noun}{'' if len(names) == 1 else 's'} {', '.join(names)}"
 
 
 def verdict(report: Report, comparison: Comparison) -> str:

@@ -351,7 +351,7 @@ def test_surveys_with_nothing_in_common_are_rejected():
 def test_text_of_a_survey_names_its_target_backends_and_lowerings():
     found = survey_of("no", "never")
     assert str(found) == (
-        f"scripted 1.2 on Python {found.python}, backends one, two, lowerings stock"
+        f"scripted 1.2 on Python {found.python}, backends one, two, lowering stock"
     )
     plain = survey(CallableTarget(rd.dot, "dot"), scenarios=["batch-static"])
     assert str(plain).startswith("dot on Python ")

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 from rich.console import Console
@@ -78,10 +79,18 @@ dims-repeated  R1  an operand has the same dim twice
                               one stock
 
 <dim>, <n>, <shape>, <array> and <address> stand for the parts that vary between cases
-fn 1.2 on Python 3.12.1, backends one, two, lowerings stock
+fn 1.2 on Python 3.12.1, backends one, two, lowering stock
 backend three is absent: 3 is <not> here
 6 calls, 1 error missing"""
     )
+
+
+def test_the_only_backend_is_named_once():
+    one = replace(SURVEY, backends=("two",), messages=SURVEY.messages[1:2])
+    lines = plain_text(survey_lines(one)).splitlines()
+    assert [line for line in lines if "two" in line] == [
+        "fn 1.2 on Python 3.12.1, backend two, lowering stock"
+    ]
 
 
 def test_only_missing_errors_are_red():
@@ -126,8 +135,8 @@ def test_change_lines_show_both_messages_by_scenario():
     lines = change_lines(changes(SURVEY, AFTER), SURVEY, AFTER)
     assert plain_text(lines) == (
         """\
-- fn 1.2 on Python 3.12.1, backends one, two, lowerings stock
-+ fn 1.3 on Python 3.12.1, backends one, two, lowerings stock
+- fn 1.2 on Python 3.12.1, backends one, two, lowering stock
++ fn 1.3 on Python 3.12.1, backends one, two, lowering stock
 
 batch-unknown
 - run     ValueError          sizes <array> & '<dim>'
@@ -179,7 +188,7 @@ def verdict_text(**fields):
 HEADING = """\
 pytest.raises(ValueError, match="a|'b'")
 for batch-unknown
-on fn 1.2 on Python 3.12.1, backends one, two, lowerings stock
+on fn 1.2 on Python 3.12.1, backends one, two, lowering stock
 
 """
 
@@ -227,7 +236,7 @@ def test_catastrophic_pattern_shows_its_text():
     assert verdict_text(timed_out_on="a" * 253 + "\n") == (
         f"{HEADING}catastrophic: not finished after 5 s\n"
         f"  on a text of 254 characters that starts with '{'a' * 40}'\n"
-        "no suggestion: no error is raised, or no pattern without sizes is correct"
+        "no suggestion: only sizes or the like tell the messages from those of other errors"
     )
 
 

@@ -161,7 +161,7 @@ def test_a_target_without_a_choice_of_backends_names_none():
 def test_backends_that_were_not_selected_are_one_entry():
     report = replace(report_of(), other_backends=("mlx", "torch"), other_lowerings=())
     *_, limits = printed(report).splitlines()
-    assert "; backends mlx and torch (not selected); 8 of 11 dim patterns on py; " in limits
+    assert "; backends mlx, torch (not selected); 8 of 11 dim patterns on py; " in limits
 
 
 def test_a_run_that_was_stopped_says_so():
@@ -183,6 +183,7 @@ def test_a_terminal_gets_lines_wrapped_at_spaces_below_their_last_column():
         "NEW: R13 wrong-error at run: the message does not name the dim",
         "   expected  Size of dim 'a' does not match: 2 in x, 3 in y",
         "  run     ValueError          incomparable incomprehensibilities",
+        "- run     TypeError    incomparable sizes",
         "",
         "   reproducer out/" + "a" * 40 + ".py",
     ]
@@ -194,6 +195,8 @@ def test_a_terminal_gets_lines_wrapped_at_spaces_below_their_last_column():
         "             match: 2 in x, 3 in y",
         "  run     ValueError",
         "     incomparable incomprehensibilities",
+        "- run     TypeError    incomparable",
+        "   sizes",
         "",
         "   reproducer",
         "      out/" + "a" * 40 + ".py",
