@@ -156,6 +156,8 @@ class Campaign:
     def batches(self, target: Target, shard: Shard = WHOLE) -> Iterator[Batch]:
         """Yield the batches of a shard: fixed cases, programs, random cases, dim patterns.
 
+        What shows most faults in the least time comes first.
+
         Examples
         --------
         >>> from refdot.targets.registry import find_target
@@ -171,6 +173,7 @@ class Campaign:
         first = chain(
             self._fixed_batches(target, samples),
             self._program_batches(target, samples),
+            self._kernel_batches(target, samples),
             self._random_batches(target, self._case_samples(target)),
         )
         yield from islice(first, shard.number - 1, None, shard.of)
@@ -225,15 +228,13 @@ class Campaign:
         ]
 
     def _fixed_batches(self, target: Target, samples: Collection[str]) -> Iterator[Batch]:
-        """Yield the cases that every run judges: smoke, kernel, boundary and pairwise cases.
+        """Yield the cases that every run judges first: smoke, boundary and pairwise cases.
 
-        Each backend has kernels of its own. The other cases show faults that all backends share, so
-        backends that compile slowly get none of them, and if there is no other backend, only smoke
-        cases that few graphs have.
+        They show faults that all backends share, so backends that compile slowly get none of them,
+        and if there is no other backend, only smoke cases that few graphs have.
         """
         if not self.profile.fixed:
             return
-        thorough = self.profile.thorough or "build" not in target.stages
         fast = [name for name in self.backends if name not in samples]
         smoke = [case for case in smoke_cases() if fast or _shares_a_graph(case)]
         shared = self._configurations(fast or self.backends, samples)
@@ -244,22 +245,32 @@ class Campaign:
             if slow:
                 yield self._batch(slow, few, stage="judging smoke cases that share a graph")
             return
-        kernels = self._configurations(self.backends, samples)
-        for number, name in enumerate(KERNELS, 1):
-            cases = kernel_cases_of(name, self.seed, thorough)
-            progress = {"number": number, "total": len(KERNELS)}
-            yield self._batch(kernels, cases, stage="judging kernels", **progress)
+        if not fast:
+            return
         boundaries = [
             *map(dim_count_cases, DIM_COUNTS),
-            static_size_cases(self.seed, thorough),
+            static_size_cases(self.seed, self._is_thorough(target)),
             operand_cases(),
             chain(spelling_cases(), exchanged_size_cases()),
         ]
-        for number, cases in enumerate(boundaries if fast else (), 1):
+        for number, cases in enumerate(boundaries, 1):
             progress = {"number": number, "total": len(boundaries)}
             yield self.batch(fast, cases, stage="judging boundary cases", **progress)
-        if fast:
-            yield from self._pairwise_batches(fast)
+        yield from self._pairwise_batches(fast)
+
+    def _kernel_batches(self, target: Target, samples: Collection[str]) -> Iterator[Batch]:
+        """Yield the kernel cases, which every backend has: each has kernels of its own."""
+        if not self.profile.fixed or self.profile.look:
+            return
+        configurations = self._configurations(self.backends, samples)
+        thorough = self._is_thorough(target)
+        for number, name in enumerate(KERNELS, 1):
+            cases = kernel_cases_of(name, self.seed, thorough)
+            progress = {"number": number, "total": len(KERNELS)}
+            yield self._batch(configurations, cases, stage="judging kernels", **progress)
+
+    def _is_thorough(self, target: Target) -> bool:
+        return self.profile.thorough or "build" not in target.stages
 
     def _pairwise_batches(self, backends: list[str]) -> Iterator[Batch]:
         """Yield the pairwise cases, each with one lowering: they have no graphs in common."""
