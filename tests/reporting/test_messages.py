@@ -91,6 +91,8 @@ def test_the_only_backend_is_named_once():
     assert [line for line in lines if "two" in line] == [
         "fn 1.2 on Python 3.12.1, backend two, lowering stock"
     ]
+    assert "two stock" not in errors_html(one)
+    assert "two stock" in errors_html(SURVEY)
 
 
 def test_only_missing_errors_are_red():
