@@ -20,8 +20,13 @@ from refdot.cli.parser import parser
 ROOT = Path(__file__).parent.parent
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*.md")]
 EXTENDING = sorted((ROOT / "docs" / "extending").glob("*.md"))
-FOLLOWED = [*EXTENDING, ROOT / "docs" / "scale.md", ROOT / "docs" / "testing.md"]
-BLOCK = re.compile(r'^```(python|console)(?: title="(.*?)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
+FOLLOWED = [
+    *EXTENDING,
+    *(ROOT / "docs" / f"{name}.md" for name in ("scale", "testing", "command-line")),
+]
+BLOCK = re.compile(
+    r'^```(python|json|console)(?: title="(.*?)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL
+)
 LINK = re.compile(r"\]\((?!https?:)(.*?)\)")
 PATH_NAME = re.compile(r"(?<![\w/])(?:refdot|tests|docs|examples)/[\w./-]*\w")
 DOTTED_NAME = re.compile(r"\brefdot(?:\.[A-Za-z_]\w*)+")
@@ -69,7 +74,7 @@ def test_the_commands_of_a_page_print_the_output_that_it_shows(page, tmp_path):
     blocks = BLOCK.findall(page.read_text("utf-8"))
     assert blocks
     for language, title, content in blocks:
-        if language == "python":
+        if language != "console":
             (tmp_path / title).write_text(content, encoding="utf-8")
             continue
         assert content.startswith("$ ")
