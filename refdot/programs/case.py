@@ -28,7 +28,8 @@ BUILDS = {
     "stabilized": "the gradient is taken of the lowered graph after canonicalize and stabilize",
     "unlowered": "the gradient is taken before the graph is lowered",
     "vectorized": "a batch dim is added to a finished graph",
-    "forward": "tangents of the inputs are pushed forward",
+    "forward": "tangents of the inputs are pushed forward, by two pullbacks",
+    "pushforward": "tangents of the inputs are pushed through each operation",
 }
 # No other dim has this name.
 BATCH_DIM = "batch_of_all"
@@ -122,7 +123,7 @@ class ProgramCase:
     def is_forward(self) -> bool:
         """Whether tangents of outputs are computed in place of gradients."""
         can_differentiate = self.gradient_order and self.differentiated and self.differentiable
-        return self.built == "forward" and bool(can_differentiate)
+        return self.built in ("forward", "pushforward") and bool(can_differentiate)
 
     @property
     def computed(self) -> ProgramCase:

@@ -22,6 +22,7 @@ from refdot.judging.comparison import compare
 from refdot.judging.expected import expected_answer, expected_error
 from refdot.pytensor.deviations import known_deviations
 from refdot.pytensor.deviations.record import DEVIATIONS
+from refdot.pytensor.target.backends import BACKENDS
 from refdot.pytensor.target.target import PyTensorTarget
 from refdot.targets.mismatch import Deviation, Mismatch
 from refdot.targets.outcome import REPLICATES, Declared, Gradient, Outcome, Raised
@@ -243,3 +244,10 @@ def test_a_failure_on_an_empty_array_is_explained(case: DotCase, cause: str) -> 
     found = [*judge_cases(TARGET, [case], Configuration("python", "stock"))]
     assert cause in {finding.known for finding in found}
     assert None not in {finding.known for finding in found}
+
+
+@pytest.mark.skipif(bool(BACKENDS["numba"].absent), reason="numba cannot run here")
+@pytest.mark.parametrize("x_size", ["1?", "2?"])
+def test_an_empty_batch_hides_contracted_sizes_that_differ_in_numba(x_size: str) -> None:
+    case = dot_case(f"a:{x_size} b:0?", "a:3? b:0?", "a")
+    assert {*mismatches(case, "numba").values()} == {"batch-sizes-unchecked-in-numba"}

@@ -43,6 +43,7 @@ def core_dims(first: int, second: int) -> str:
             "Inputs [[[1.]\n], [2.]] must have the same size in axis 0, but have sizes [6, 12].",
         ),
         (NOTHING, "ValueError", "cannot reshape array of size 0 into shape (0,7)"),
+        (NOTHING, "ValueError", "total size of new array must be unchanged"),
     ],
 )
 def test_sizes_that_differ(case: DotCase, type_: str, message: str) -> None:
@@ -65,6 +66,7 @@ def test_sizes_that_differ(case: DotCase, type_: str, message: str) -> None:
         (ALONE, "AssertionError", ""),
         (NOTHING, "ValueError", "cannot reshape array of size 0 into shape (0,5)"),
         (ALONE, "ValueError", "cannot reshape array of size 0 into shape (0,7)"),
+        (BATCHES, "ValueError", "total size of new array must be unchanged"),
     ],
 )
 def test_other_sizes(case: DotCase, type_: str, message: str) -> None:

@@ -299,6 +299,26 @@ def no_gradient_of_a_rename(seen: Observation, target: PyTensorTarget) -> bool:
 
 
 @_known(
+    "rejected-valid",
+    _case(
+        "x: float64(a: 2?, b: 3?, c: 2?); y = dot(x, x, dim='b'); return y",
+        gradient_order=1,
+        built="pushforward",
+    ),
+)
+def no_pushforward_of_some_operations(seen: Observation, target: PyTensorTarget) -> bool:
+    """A tangent cannot be pushed through each operation of a dot with batch dims.
+
+    `Matmul`, `Assert` and a batched `Reshape` have no `pushforward`. As soon as a version has it,
+    it is judged.
+    """
+    raised = seen.difference.evidence
+    message = r"^pushforward not implemented for (Matmul|Assert\{|Blockwise\{)"
+    is_absent = isinstance(raised, Raised) and is_error(raised, "NotImplementedError", message)
+    return is_absent and seen.case.built == "pushforward"
+
+
+@_known(
     "wrong-gradient",
     _case(
         "x: float64(a: 2?); y: float64(a: 2?); v = add(x, y); w = power(v, 2); return w",

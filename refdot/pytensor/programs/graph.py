@@ -183,7 +183,13 @@ def derivatives(case: ProgramCase, graph: ProgramGraph, lowered: Sequence[Any]) 
             for name, operand in program.inputs[count:]
         ]
         if case.is_forward:
-            sources = pushforward(sources, inputs, cotangents, disconnected_outputs="ignore")
+            sources = pushforward(
+                sources,
+                inputs,
+                cotangents,
+                disconnected_outputs="ignore",
+                use_op_pushforward=case.built == "pushforward",
+            )
         else:
             loss = sum((x * bar).sum() for x, bar in zip(sources, cotangents, strict=True))
             sources = pytensor.grad(loss, inputs, disconnected_inputs="ignore")
