@@ -15,6 +15,7 @@ __all__ = [
     "shortened",
     "text_width",
     "told_apart",
+    "wrapped",
 ]
 
 
@@ -171,3 +172,30 @@ def text_width(text: str) -> int:
     from unicodedata import east_asian_width
 
     return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)
+
+
+def wrapped(line: str, width: int) -> list[str]:
+    r"""Wrap a line; the parts that follow begin below its last column.
+
+    Examples
+    --------
+    >>> print(*wrapped("   expected  Size of dim 'a' does not match", 31), sep="\n")
+       expected  Size of dim 'a'
+                 does not match
+    """
+    # Imported here so that `import refdot` is quicker: only displays need them.
+    import re
+    from textwrap import wrap
+
+    margin = len(line) - len(line.lstrip())
+    columns = re.match(r"\s*([-+] )?(\S+ {2,})*", line)
+    indent = columns.end() if columns else 0
+    if not margin < indent <= width // 2:
+        indent = margin + 3
+    return wrap(
+        line,
+        width,
+        subsequent_indent=" " * indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    ) or [""]

@@ -6,6 +6,7 @@ import shlex
 import sys
 import traceback
 from collections.abc import Sequence
+from shutil import get_terminal_size
 
 from refdot.cli.arguments import UsageError
 from refdot.cli.output import INTERRUPTED
@@ -13,7 +14,7 @@ from refdot.cli.parser import parser
 from refdot.cli.targets import check_installed, needed_packages
 from refdot.targets import TargetError
 from refdot.targets.protocol import TargetNameError
-from refdot.text import printable
+from refdot.text import printable, wrapped
 
 __all__ = ["FAILED", "main"]
 
@@ -49,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OUTPUT_CLOSED
     except (UsageError, TargetError) as error:
-        print("\n".join(map(printable, f"refdot: {error}".splitlines())), file=sys.stderr)
+        _print_error(f"refdot: {error}")
         return 2 if isinstance(error, UsageError | TargetNameError) else FAILED
     except KeyboardInterrupt:
         print("refdot: interrupted", file=sys.stderr)
@@ -66,6 +67,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("refdot: an internal error; please report it with the lines above", file=sys.stderr)
         return FAILED
     return result
+
+
+def _print_error(text: str) -> None:
+    lines = [printable(line) for line in text.splitlines()]
+    if sys.stderr.isatty():
+        width = get_terminal_size().columns
+        lines = [part for line in lines for part in wrapped(line, width)]
+    print(*lines, sep="\n", file=sys.stderr)
 
 
 def _output_is_closed() -> bool:

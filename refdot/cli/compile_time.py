@@ -1,7 +1,6 @@
 """The command compile-time."""
 
 import argparse
-from itertools import product
 
 from refdot.cli.files import usage_errors, write_text
 from refdot.cli.progress import ProgressDisplay
@@ -13,30 +12,28 @@ __all__ = ["run_compile_time"]
 
 
 def _time_programs(arguments: argparse.Namespace, target: Target) -> int:
-    """Print the seconds of each phase of named programs and their gradients."""
+    """Print the seconds of each phase of named programs and their gradients, by lowering."""
     from refdot.programs.case import ProgramCase
     from refdot.programs.named import named_program
     from refdot.pytensor.programs.timing import PHASES, program_seconds
     from refdot.pytensor.target import PyTensorTarget
 
     assert isinstance(target, PyTensorTarget)
-    rows = [("program", "backend", "lowering", *PHASES)]
     for text in arguments.program:
         with usage_errors(f"--program {text}"):
             case = ProgramCase(named_program(text), gradient_order=1)
-        for backend, lowering in product(
-            arguments.backend or ["python"], arguments.lowering or target.lowerings
-        ):
-            best = [
-                program_seconds(target, case, backend, lowering) for _ in range(arguments.repeats)
-            ]
-            shortest = (f"{min(each[phase] for each in best):.4f}" for phase in PHASES)
-            rows.append((text, backend, lowering, *shortest))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        print(
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        )
+        for backend in arguments.backend or ["python"]:
+            print(f"{text}, backend {backend}: the shortest of {arguments.repeats}, in seconds")
+            columns: list[tuple[str, ...]] = [("", *PHASES)]
+            for lowering in arguments.lowering or target.lowerings:
+                measured = [
+                    program_seconds(target, case, backend, lowering)
+                    for _ in range(arguments.repeats)
+                ]
+                shortest = (f"{min(each[phase] for each in measured):.4f}" for phase in PHASES)
+                columns.append((lowering, *shortest))
+            for phase, *seconds in zip(*columns, strict=True):
+                print(f"{phase:10}", *(f"{each:>10}" for each in seconds))
     return 0
 
 

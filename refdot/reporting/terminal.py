@@ -1,10 +1,8 @@
 """Reports on the terminal."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from operator import itemgetter
 from pathlib import Path
-from textwrap import wrap
 from typing import TypeAlias
 
 from rich.console import Console
@@ -15,7 +13,7 @@ from refdot.check.findings import Coverage, Report
 from refdot.check.plan import WHOLE
 from refdot.reporting.entries import Entry, entries_of
 from refdot.reporting.not_tried import lost_text, not_tried
-from refdot.text import counted, named, printable, shortened
+from refdot.text import counted, named, printable, shortened, wrapped
 
 __all__ = [
     "StyledLines",
@@ -39,31 +37,8 @@ def print_lines(lines: StyledLines, console: Console) -> None:
     """
     for line, style in lines:
         text = printable(line)
-        for part in _wrapped(text, console.width) if console.is_terminal else [text]:
+        for part in wrapped(text, console.width) if console.is_terminal else [text]:
             console.print(Text(part, style=style), soft_wrap=True)
-
-
-def _wrapped(line: str, width: int) -> list[str]:
-    r"""Wrap a line; the parts that follow begin below its last column.
-
-    Examples
-    --------
-    >>> print(*_wrapped("   expected  Size of dim 'a' does not match", 31), sep="\n")
-       expected  Size of dim 'a'
-                 does not match
-    """
-    margin = len(line) - len(line.lstrip())
-    columns = re.match(r"\s*([-+] )?(\S+ {2,})*", line)
-    indent = columns.end() if columns else 0
-    if not margin < indent <= width // 2:
-        indent = margin + 3
-    return wrap(
-        line,
-        width,
-        subsequent_indent=" " * indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    ) or [""]
 
 
 def print_new(entry: Entry, folder: Path | None, console: Console) -> None:

@@ -136,6 +136,19 @@ def test_bad_usage_is_one_line_on_stderr_and_exit_code_2(command, said, capsys):
     assert (out, err) == ("", f"refdot: {said}\n")
 
 
+def test_a_terminal_gets_an_error_wrapped_at_spaces(monkeypatch, capsys):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "40")
+    assert main(["explain", "a b, b c", "--dim", "A"]) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        "refdot: Dimension A not found in either",
+        "   input; the dims are a, b, c; did you",
+        "   mean a?",
+        "  --dim A",
+        "        ^",
+    ]
+
+
 @pytest.mark.parametrize(("command", "said"), NOT_IMPORTED.items(), ids=NOT_IMPORTED)
 def test_a_target_that_cannot_be_imported_exits_3(command, said, capsys):
     assert main(words(command)) == 3
