@@ -13,6 +13,7 @@ from planting import Edit, Fault, planted
 
 from refdot.cases.notation import dot_case
 from refdot.judging.comparison import compare
+from refdot.pytensor.target import resources
 from refdot.pytensor.target.resources import ResourceCheck, small_and_large
 from refdot.pytensor.target.target import PyTensorTarget
 
@@ -141,6 +142,26 @@ def test_what_grows_is_reported_with_its_stage(edit, expected):
     assert growth(case, lowering) == []
     with planted(Fault("costs", "resources", (edit,), case)):
         assert growth(case, lowering) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("measured", "grows"),
+    [
+        # In megabytes: for a large size, for small ones, and then both again.
+        ((0.05,), False),
+        ((1.4, 1.4), False),
+        ((1.4, 0.8, 0.8, 0.8), False),
+        ((1.4, 0.8, 1.4, 1.4), False),
+        ((1.4, 0.8, 1.4, 0.8), True),
+    ],
+)
+def test_a_cost_that_varies_does_not_grow(measured, grows, monkeypatch):
+    costs = iter(measured)
+    monkeypatch.setattr(
+        resources, "_costs", lambda case: [resources._Cost("lower", int(1e6 * next(costs)), 0.1)]
+    )
+    assert bool(ResourceCheck().growth(STATIC)) == grows
+    assert list(costs) == []
 
 
 def test_an_error_for_a_large_size_is_shown():
