@@ -2,12 +2,12 @@
 
 Together, they have what drawn programs have seldom: a value that is used three times, two dots of
 the same operands over different dims, a dot of what a softmax, an exp or a sum gives, a constant
-operand, several names of one variable, and scores that overflow exp.
+operand, several names of one variable, scores that overflow exp, and each way to build a graph.
 """
 
 from functools import cache
 
-from refdot.programs.case import ProgramCase
+from refdot.programs.case import BUILDS, ProgramCase
 from refdot.programs.named import named_program
 from refdot.programs.notation import program
 
@@ -61,6 +61,15 @@ _SHORT = (
     ("x: float32(a: 5?, b: 5?); y = dot(x, x, dim=()); z = sum(y); return z", "rounding", 1),
     ("x: float64(a: 3?, b: 2?); y = scale(x, 10); z = softmax(y, dim='a'); return z", "large", 1),
 )
+# Each is built in every way but the plain one. Tangents are not pushed through each operation of a
+# dot with batch dims.
+_BUILT = (
+    "x: float64(a: 2?, b: 3?); y: float64(b: 3?, c: 4?); z: float64(a: 2?, d: 5?); "
+    "v = dot(x, y); w = exp(v); u = dot(w, z); return u, v",
+    "x: float64(a: 2?, b: 3?, c: 4?); y: float64(c: 4?, a: 2?); v = dot(x, y, dim='c'); "
+    "w = rename(v, b='d'); u = dot(v, w, dim='a'); t = softmax(u, dim='d'); "
+    "s = sum(v, dim='a'); r = add(t, s); return r",
+)
 _NAMED = (
     *("chain:layers=2", "gram", "quadratic-form", "normal", "mlp:layers=1"),
     "attention:layers=1",
@@ -83,5 +92,11 @@ def smoke_programs() -> tuple[ProgramCase, ...]:
         ProgramCase(program(text.replace("; ", "\n")), regime, 0, order)
         for text, regime, order in _SHORT
     )
+    built = (
+        ProgramCase(program(text.replace("; ", "\n")), gradient_order=1, built=way)
+        for way in BUILDS
+        for text in _BUILT
+        if way != "plain"
+    )
     named = (ProgramCase(named_program(name), gradient_order=1) for name in _NAMED)
-    return (*short, *named)
+    return (*short, *built, *named)

@@ -1,5 +1,6 @@
 """The programs that are judged first are short, valid and varied."""
 
+from refdot.programs.case import BUILDS
 from refdot.programs.categories import count_programs_by_category
 from refdot.programs.smoke import smoke_programs
 
@@ -26,6 +27,11 @@ def test_they_have_gradients_constants_and_large_numbers():
         "a dot of a softmax",
     ):
         assert counts[name], name
+
+
+def test_two_programs_are_built_in_each_way():
+    counts = count_programs_by_category(smoke_programs())
+    assert min(counts[f"built: {way}"] for way in BUILDS) == 2
 
 
 def test_they_are_distinct():

@@ -136,6 +136,16 @@ FAULTS = [
            "(gz * x * 0) / (y * y)"),
     _fault("the gradient of exp is its argument", 1, f"pytensor.scalar.basic:Exp.{PULLBACK}",
            "gz * exp(x)", "gz * x"),
+    _fault("the tangents of a product are subtracted", 1,
+           "pytensor.tensor.math:Dot.pushforward", "[t1 + t2]", "[t1 - t2]"),
+    _fault("a dim that is added to both operands of a product is summed", 1,
+           "pytensor.xtensor.math:Dot.vectorize_node", "self(*new_inputs, return_list=True)",
+           "type(self)((*self.dims, *(d for d in [new_dim]"
+           " if all(d in i.type.dims for i in new_inputs))))(*new_inputs, return_list=True)"),
+    _fault("a dim that is added to one operand of a product is reversed", 1,
+           "pytensor.xtensor.math:Dot.vectorize_node", "self(*new_inputs, return_list=True)",
+           "self(new_inputs[0].isel({new_dim: slice(None, None, -1)}) if new_dim in"
+           " new_inputs[0].type.dims else new_inputs[0], *new_inputs[1:], return_list=True)"),
     _fault("a factor that is moved out of a sum is lost", 2, SUM_OF_PRODUCT,
            "outer_term * reduced_inner_term", "reduced_inner_term"),
     _fault("a divisor that is moved out of a sum multiplies it", 2, SUM_OF_PRODUCT,
