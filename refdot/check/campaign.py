@@ -18,6 +18,7 @@ from refdot.check.replays import deviations_that_are_gone, with_other_backends
 from refdot.programs.case import ProgramCase
 from refdot.programs.findings import ProgramFinding
 from refdot.targets.environment import environment_of
+from refdot.targets.interrupt import interrupts_held
 from refdot.targets.protocol import Target
 
 __all__ = ["run"]
@@ -251,4 +252,14 @@ def _batches(
         count = len(saved)
         more = {"stage": "judging saved counterexamples", "number": count, "total": count}
         batches = chain([campaign.batch(campaign.backends, saved, **more)], batches)
-    return batches
+    return _drawn(batches)
+
+
+def _drawn(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """Yield batches; an interrupt waits while Hypothesis draws, which would lose it."""
+    while True:
+        with interrupts_held():
+            batch = next(batches, None)
+        if batch is None:
+            return
+        yield batch

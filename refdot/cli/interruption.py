@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from threading import current_thread, main_thread
 from typing import Any
 
-from refdot.targets.interrupt import Interrupt
+from refdot.targets.interrupt import forget_interrupts, interrupt
 
 __all__ = ["signals_as_interrupt"]
 
@@ -30,15 +30,17 @@ def signals_as_interrupt() -> Iterator[None]:
         handled = []
     last = -_SECONDS
 
-    def interrupt(*_: object) -> None:
+    def handle(*_: object) -> None:
         nonlocal last
         now = time.monotonic()
         if now - last >= _SECONDS:
             last = now
-            raise Interrupt
+            interrupt()
 
+    if handled:
+        forget_interrupts()
     for number in handled:
-        signal.signal(number, interrupt)
+        signal.signal(number, handle)
     try:
         yield
     finally:

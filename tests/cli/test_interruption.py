@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from processes import HANGS, ROOT
 
 from refdot.cli.interruption import signals_as_interrupt
 from refdot.reporting.codec import report_from_json
+from refdot.targets.interrupt import interrupts_held
 
 
 def processes_with(text: str) -> list[str]:
@@ -79,6 +81,30 @@ def test_a_signal_that_arrives_twice_is_one_interrupt(monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+def test_an_interrupt_waits_for_code_that_would_lose_it():
+    reached = []
+
+    def presses_ctrl_c():
+        with interrupts_held():
+            signal.raise_signal(signal.SIGINT)
+            reached.append("the end")
+        reached.append("what follows")
+
+    with signals_as_interrupt(), pytest.raises(KeyboardInterrupt):
+        presses_ctrl_c()
+    assert reached == ["the end"]
+
+
+def test_an_interrupt_that_was_lost_is_raised_later_and_once():
+    with signals_as_interrupt():
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(KeyboardInterrupt), interrupts_held():
+            pass
+    with signals_as_interrupt(), interrupts_held():
+        pass
 
 
 def test_a_report_that_cannot_be_written_does_not_hide_the_results(folder, monkeypatch, capsys):
