@@ -93,5 +93,6 @@ def _with_a_large_size(case: DotCase, dynamic: list[Any]) -> Iterator[DotCase]:
 
 
 def _products(case: DotCase) -> int:
-    """Return the number of products of a case; a variable with two names has one size for both."""
-    return prod((case.x.sizes | case.y.sizes).values())
+    """Return the number of products of a case, with the larger of two sizes that disagree."""
+    x_sizes, y_sizes = case.x.sizes, case.y.sizes
+    return prod(max(x_sizes.get(dim, 0), y_sizes.get(dim, 0)) for dim in case.dims)
