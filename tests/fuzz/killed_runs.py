@@ -1,8 +1,9 @@
 """Kill checks at random moments, and look at what they leave.
 
 `python tests/fuzz/killed_runs.py --runs 100` starts a check of a wrong function, with and without
-worker processes, and sends it SIGTERM or SIGKILL at a random moment. It prints how many runs left a
-report, how many of these are readable, and how many left processes or temporary folders behind.
+worker processes, and sends it SIGTERM or SIGKILL at a random moment: one in five while it starts,
+the others after its first report. It prints how many runs left a report, how many of these are
+readable, and how many left processes or temporary folders behind.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from refdot.reporting.codec import report_from_json
 ROOT = Path(__file__).parents[2]
 MODULE = "import refdot\n\n\ndef dot(x, y, dim=None):\n    return refdot.dot(y, x, dim)\n"
 MARK = "REFDOT_KILLED_RUN"
-LONGEST = 12.0  # seconds until the signal
+LONGEST = 6.0  # seconds until the signal
+STARTS = 300.0  # seconds in which the first report is there, however busy the machine is
 GRACE = 10.0  # seconds for the processes and folders of a run to disappear
 
 
@@ -46,10 +48,15 @@ class Run:
             stderr=subprocess.PIPE,
         )
 
+    def wait_for_report(self) -> None:
+        end = time.monotonic() + STARTS
+        while not (self.folder / "report" / "report.json").exists() and time.monotonic() < end:
+            time.sleep(0.05)
+
     def kill(self, number: int) -> None:
         """Send a signal, and wait until the process has ended."""
         self.process.send_signal(number)
-        self.process.communicate(timeout=60)
+        self.process.communicate(timeout=STARTS)
 
     def report(self) -> str:
         """Return what the report is: absent, interrupted, complete or the error of reading it."""
@@ -95,6 +102,8 @@ def killed(seed: int) -> tuple[str, str, str]:
     number = chosen.choice([signal.SIGTERM, signal.SIGKILL])
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         run = Run(Path(folder), jobs=chosen.choice([0, 2]))
+        if chosen.random() < 0.8:
+            run.wait_for_report()
         time.sleep(chosen.uniform(0, LONGEST))
         run.kill(number)
         left = ", ".join(run.left()) or "nothing else"
