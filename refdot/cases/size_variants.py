@@ -93,6 +93,9 @@ def _with_a_large_size(case: DotCase, dynamic: list[Any]) -> Iterator[DotCase]:
 
 
 def _products(case: DotCase) -> int:
-    """Return the number of products of a case, with the larger of two sizes that disagree."""
+    """Return the number of products of a case, with the larger of two sizes that disagree.
+
+    A size of 0 counts as 1: the answer of a case that sums over nothing can be large.
+    """
     x_sizes, y_sizes = case.x.sizes, case.y.sizes
-    return prod(max(x_sizes.get(dim, 0), y_sizes.get(dim, 0)) for dim in case.dims)
+    return prod(max(x_sizes.get(dim, 1), y_sizes.get(dim, 1), 1) for dim in case.dims)
