@@ -37,8 +37,6 @@ def signals_as_interrupt() -> Iterator[None]:
             last = now
             interrupt()
 
-    if handled:
-        forget_interrupts()
     for number in handled:
         signal.signal(number, handle)
     try:
@@ -46,3 +44,5 @@ def signals_as_interrupt() -> Iterator[None]:
     finally:
         for number in handled:
             signal.signal(number, _DEFAULTS[number])
+        if handled:
+            forget_interrupts()

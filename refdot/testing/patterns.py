@@ -52,7 +52,7 @@ def assert_error_pattern(
     Traceback (most recent call last):
     AssertionError: pytest.raises(Exception, match='not')
     for contracted-unknown
-    on dot on Python ..., backends call, lowerings stock
+    on dot on Python ..., backend call, lowering stock
     ...
     """
     __tracebackhide__ = True

@@ -103,7 +103,7 @@ def test_an_interrupt_that_was_lost_is_raised_later_and_once():
             signal.raise_signal(signal.SIGTERM)
         with pytest.raises(KeyboardInterrupt), interrupts_held():
             pass
-    with signals_as_interrupt(), interrupts_held():
+    with interrupts_held():
         pass
 
 
