@@ -124,9 +124,17 @@ class CaseRecord(Struct, forbid_unknown_fields=True, rename={"regime": "tier"}):
 
 
 def check_elements(what: str, shape: Collection[int]) -> None:
-    """Raise an error if an array of a shape is too large to be computed and judged."""
-    if prod(shape) > _MOST_ELEMENTS:
-        raise ValueError(f"{what} has more than {_MOST_ELEMENTS:,} elements: {list(shape)}")
+    """Raise an error if an array of a shape is too large to be computed and judged.
+
+    A size of 0 counts as 1: NumPy has no arrays whose other sizes are too large, either.
+    """
+    if _product(shape) > _MOST_ELEMENTS:
+        note = " (a size of 0 counts as 1)" if 0 in shape else ""
+        raise ValueError(f"{what} has more than {_MOST_ELEMENTS:,} elements: {list(shape)}{note}")
+
+
+def _product(sizes: Collection[int]) -> int:
+    return prod(max(size, 1) for size in sizes)
 
 
 def _check_answer(case: DotCase) -> None:
@@ -136,7 +144,7 @@ def _check_answer(case: DotCase) -> None:
     except DotError:
         return
     sizes = case.x.sizes | case.y.sizes
-    if prod(sizes.values()) > _MOST_PRODUCTS:
+    if _product(sizes.values()) > _MOST_PRODUCTS:
         raise ValueError(f"the dot has more than {_MOST_PRODUCTS:,} products: {sizes}")
 
 

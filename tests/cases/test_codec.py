@@ -206,6 +206,11 @@ INVALID_JSON |= {
         large("a", [10_000_001], "a", [10_000_001]),
         "an operand has more than 10,000,000 elements: [10000001] - at `$.x`",
     ),
+    "an empty operand with a size that is too large": (
+        large("ab", [2**63, 0], "a", [1]),
+        f"an operand has more than 10,000,000 elements: [{2**63}, 0] (a size of 0 counts as 1)"
+        " - at `$.x`",
+    ),
     "an answer that is too large": (
         large("a", [10_000], "b", [10_000]),
         "the answer has more than 10,000,000 elements: [10000, 10000]",
