@@ -74,8 +74,7 @@ _OWNERS = {
 _OTHER_SIZES = {"c": 3, "a": 2, "x free": 4, "y free": 5}
 
 
-# The static size, and whether its dim is on the first axis of an operand of more than two axes;
-# with two axes, on the last one of x and the first one of y.
+# The static size, and whether its dim is on the first axis of the operand that has it.
 _STATIC_SIZES = ((1, True), (1, False), (0, False))
 
 
@@ -91,9 +90,9 @@ def static_size_cases(seed: int = 0, thorough: bool = False) -> Iterator[DotCase
     --------
     >>> for case in list(static_size_cases())[:3]:
     ...     print(case)
-    dot(float64(c: 3?, s: 1), float64(s: 1?, c: 3?), dim=('c', 's'))
-    dot(float64(c: 3?, s: 1), float64(s: 3?, c: 3?), dim=('c', 's'))
-    dot(float64(s: 1, c: 3?), float64(c: 3?, s: 1?), dim=('c', 's'))  [gradient]
+    dot(float64(s: 1, c: 3?), float64(c: 3?, s: 1?), dim=('c', 's'))
+    dot(float64(s: 1, c: 3?), float64(c: 3?, s: 3?), dim=('c', 's'))
+    dot(float64(c: 3?, s: 1), float64(s: 1?, c: 3?), dim=('c', 's'))  [gradient]
     """
     places = [(role, owners) for role, every in _OWNERS.items() for owners in every]
     variants = product(places, (2, 3, 4), _STATIC_SIZES)
@@ -107,11 +106,8 @@ def _static_size_cases(
 ) -> Iterator[DotCase]:
     x_dims = ["c", "a", "x free"][: rank - 1]
     y_dims = ["y free", "a", "c"][4 - rank :]
-    x_axis, y_axis = (rank - 1) // 2, rank // 2
-    if is_first:
-        x_axis, y_axis = (x_axis, 0) if owners == "y" else (0, y_axis)
-    if is_first and rank == 2:
-        x_axis, y_axis = 1, 0
+    axes = (0, rank - 1) if is_first else (rank // 2, (rank - 1) // 2)
+    x_axis, y_axis = axes[::-1] if owners == "y" else axes
     if not role.startswith("y_"):
         x_dims.insert(x_axis, "s")
     if not role.startswith("x_"):
