@@ -99,6 +99,12 @@ def known_cause(seen: Observation, target: PyTensorTarget) -> str | None:
     return _cause_in_a_dot(seen, target)
 
 
+def _has_raised(seen: Observation, type_: str, pattern: str, function: str = "") -> bool:
+    """Return whether what was seen is such an error; see `is_error`."""
+    raised = seen.difference.evidence
+    return isinstance(raised, Raised) and is_error(raised, type_, pattern, function)
+
+
 def _case(
     text: str, regime: str = "unit", gradient_order: int = 0, built: str = "plain"
 ) -> ProgramCase:
@@ -147,11 +153,9 @@ def integers_as_python_numbers(seen: Observation, target: PyTensorTarget) -> boo
     Elementwise operations that have no function in NumPy compute with Python's integers, and
     `_cast_to_promised_scalar_dtype` (scalar/basic.py) or NumPy rejects those of more than 64 bits.
     """
-    raised = seen.difference.evidence
-    return (
-        isinstance(raised, Raised)
-        and is_error(raised, "OverflowError", "^Python int too large to convert to C long$")
-        and any(_has_integers_that_wrap(seen.case.computed, number) for number in range(REPLICATES))
+    message = "^Python int too large to convert to C long$"
+    return _has_raised(seen, "OverflowError", message) and any(
+        _has_integers_that_wrap(seen.case.computed, number) for number in range(REPLICATES)
     )
 
 
@@ -193,14 +197,10 @@ def softmax_of_nothing(seen: Observation, target: PyTensorTarget) -> bool:
     The maximum that is subtracted first (`local_softmax`) does not exist; exp(x) / exp(x).sum(dim)
     needs none.
     """
-    raised = seen.difference.evidence
-    return (
-        isinstance(raised, Raised)
-        and is_error(raised, "ValueError", "zero-size array to reduction|CAReduce.*has zero-size")
-        and any(
-            step.operation == "softmax" and _is_over_nothing(step, seen.case.program)
-            for step in seen.case.program.steps
-        )
+    message = "zero-size array to reduction|CAReduce.*has zero-size"
+    return _has_raised(seen, "ValueError", message) and any(
+        step.operation == "softmax" and _is_over_nothing(step, seen.case.program)
+        for step in seen.case.program.steps
     )
 
 
@@ -274,9 +274,7 @@ def no_gradients_of_xtensors(seen: Observation, target: PyTensorTarget) -> bool:
 
     The operations of xtensors have no `pullback`. As soon as a version has it, it is judged.
     """
-    raised = seen.difference.evidence
-    message = "^pullback not implemented for "
-    is_absent = isinstance(raised, Raised) and is_error(raised, "NotImplementedError", message)
+    is_absent = _has_raised(seen, "NotImplementedError", "^pullback not implemented for ")
     return is_absent and seen.case.built == "unlowered"
 
 
@@ -290,12 +288,8 @@ def no_gradient_of_a_rename(seen: Observation, target: PyTensorTarget) -> bool:
     `Rename.pullback` (xtensor/basic.py) calls `rename(g_out, dims=…)`, which takes "dims" as the
     name of a dim.
     """
-    raised, message = seen.difference.evidence, "^Cannot rename dims to "
-    return (
-        isinstance(raised, Raised)
-        and is_error(raised, "ValueError", message, "Rename.pullback")
-        and seen.case.built == "unlowered"
-    )
+    is_absent = _has_raised(seen, "ValueError", "^Cannot rename dims to ", "Rename.pullback")
+    return is_absent and seen.case.built == "unlowered"
 
 
 @_known(
@@ -312,9 +306,8 @@ def no_pushforward_of_some_operations(seen: Observation, target: PyTensorTarget)
     `Matmul`, `Assert` and a batched `Reshape` have no `pushforward`. As soon as a version has it,
     it is judged.
     """
-    raised = seen.difference.evidence
     message = r"^pushforward not implemented for (Matmul|Assert\{|Blockwise\{)"
-    is_absent = isinstance(raised, Raised) and is_error(raised, "NotImplementedError", message)
+    is_absent = _has_raised(seen, "NotImplementedError", message)
     return is_absent and seen.case.built == "pushforward"
 
 
