@@ -15,7 +15,7 @@ from refdot.programs.program import Program
 from refdot.programs.vectorization import vectorized
 from refdot.tensor import NamedTensor
 
-__all__ = ["BATCH_DIM", "BUILDS", "PROGRAM_REGIMES", "ProgramCase"]
+__all__ = ["BATCH_DIM", "BUILDS", "FORWARD_BUILDS", "PROGRAM_REGIMES", "ProgramCase"]
 
 PROGRAM_REGIMES = {
     "unit": "numbers between -1 and 1",
@@ -31,6 +31,8 @@ BUILDS = {
     "forward": "tangents of the inputs are pushed forward, by two pullbacks",
     "pushforward": "tangents of the inputs are pushed through each operation",
 }
+# Those that have tangents, of first order, in place of gradients.
+FORWARD_BUILDS = ("forward", "pushforward")
 # No other dim has this name.
 BATCH_DIM = "batch_of_all"
 _BATCH_SIZE = 2
@@ -123,7 +125,7 @@ class ProgramCase:
     def is_forward(self) -> bool:
         """Whether tangents of outputs are computed in place of gradients."""
         can_differentiate = self.gradient_order and self.differentiated and self.differentiable
-        return self.built in ("forward", "pushforward") and bool(can_differentiate)
+        return self.built in FORWARD_BUILDS and bool(can_differentiate)
 
     @property
     def computed(self) -> ProgramCase:

@@ -18,7 +18,7 @@ from hypothesis.strategies import DrawFn
 from refdot.cases.case import CONTENTS, LAYOUTS, ORIGINS, Operand
 from refdot.cases.names import NAME_POOLS
 from refdot.cases.strategies import choices
-from refdot.programs.case import BUILDS, ProgramCase
+from refdot.programs.case import BUILDS, FORWARD_BUILDS, ProgramCase
 from refdot.programs.operations import OPERATIONS, Parameter, result_type
 from refdot.programs.program import Program, Step
 
@@ -130,7 +130,7 @@ def program_cases(draw: DrawFn) -> ProgramCase:
     built = draw(choices(_BUILDS))
     # Without a gradient, most are equal.
     built = built if order or built == "vectorized" else "plain"
-    order = min(order, 1) if built in ("forward", "pushforward") else order
+    order = min(order, 1) if built in FORWARD_BUILDS else order
     return ProgramCase(program, case.regime, case.seed, order, built)
 
 
