@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
@@ -192,10 +193,10 @@ class NamedTensor:
     @classmethod
     def from_xarray(cls, array: xarray.DataArray) -> NamedTensor:
         """Make a tensor of the values and dims of an `xarray.DataArray`; ignore its coordinates."""
-        kinds = {each.__name__ for each in type(array).__mro__ if "xarray" in each.__module__}
-        if "DataArray" not in kinds:
+        library: Any = sys.modules.get("xarray")  # if it is not imported, there is no DataArray
+        if library is None or not isinstance(array, library.DataArray):
             hint = "write NamedTensor(array, dims) for an array"
-            if "Dataset" in kinds:
+            if library is not None and isinstance(array, library.Dataset):
                 hint = "take one of its variables, such as dataset['name']"
             raise TypeError(f"from_xarray takes a DataArray, got {type(array).__name__}; {hint}")
         return cls(array.values, array.dims)
