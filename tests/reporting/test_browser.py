@@ -14,29 +14,16 @@ from refdot.rules import RULES
 from refdot.targets.registry import find_target
 
 ROOT = Path(__file__).parents[2]
-MODULE = '''\
-import refdot
-
-
-def dot(x, y, dim=None):
-    """Return a correct answer only if it has fewer than two dims."""
-    out = refdot.dot(x, y, dim)
-    return out.transpose(*reversed(out.dims))
-'''
 
 
 @pytest.fixture
-def report_page(tmp_path, monkeypatch):
+def report_page(module, tmp_path):
     """Write the report of a faulty dot, and return the path of its page."""
-    (tmp_path / "page_planted.py").write_text(MODULE, encoding="utf-8")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-    target = find_target("page_planted:dot")
+    target = find_target(module)
     write_report(
         check.run(target, cases=20, fixed=False), target, tmp_path / "report", "refdot check"
     )
-    yield tmp_path / "report" / "report.html"
-    sys.modules.pop("page_planted", None)
+    return tmp_path / "report" / "report.html"
 
 
 @pytest.fixture

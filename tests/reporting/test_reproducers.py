@@ -24,27 +24,6 @@ def test_reproducer_names_are_unique():
     assert all(name.removesuffix(".py").isidentifier() for name in names)
 
 
-MODULE = '''\
-import refdot
-
-
-def dot(x, y, dim=None):
-    """Return a correct answer only if it has fewer than two dims."""
-    out = refdot.dot(x, y, dim)
-    return out.transpose(*reversed(out.dims))
-'''
-
-
-@pytest.fixture
-def module(tmp_path, monkeypatch):
-    """Write a module with a faulty dot to the current folder."""
-    (tmp_path / "planted_dot.py").write_text(MODULE, encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    yield "planted_dot:dot"
-    sys.modules.pop("planted_dot", None)
-
-
 def run(script, folder) -> subprocess.CompletedProcess:
     """Run a script in a process of its own."""
     return subprocess.run(
