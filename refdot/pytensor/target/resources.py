@@ -84,7 +84,7 @@ def _each(choose: Callable[..., float], one: list[_Cost], other: list[_Cost]) ->
 
 
 def _is_noise(cost: _Cost) -> bool:
-    """Return whether a cost is not larger than that of any other graph by more than the noise."""
+    """Return whether a cost is so small that it exceeds no other cost by more than the noise."""
     return cost.memory <= _MEMORY_NOISE and cost.seconds <= _TIME_NOISE
 
 
