@@ -57,7 +57,6 @@ KERNELS = {
     "sums alone": _Kernel(Pattern(("c", "a"), ("c", "d"), ("a", "d")), ("float32",)),
     "reshaped matrices": _Kernel(Pattern(("c", "a", "b"), ("a", "b", "d"), ("a", "b"))),
 }
-# Numba compiles one function for all arrays with gaps between their elements.
 _LAYOUTS_WITH_GAPS = ("reversed", "strided", "slice")
 # More than the blocks of matrix products and of sums: of a dim that is kept, and one that is not.
 _LARGEST_SIZES = (1025, 32_768)
@@ -66,11 +65,15 @@ _BLOCK = 67  # for all dims at once
 _ELEMENTS_LIMIT = 600_000
 
 
-def kernel_cases_of(name: str, seed: int = 0, thorough: bool = False) -> Iterator[DotCase]:
+def kernel_cases_of(
+    name: str, seed: int = 0, thorough: bool = False, every_layout: bool = True
+) -> Iterator[DotCase]:
     """Yield the cases of a kernel, one graph after another.
 
     Unless thorough, they have float64, the families of dtypes in which faults are likely, and one
-    other. The seed determines which, and the order of the dims in each operand of rank 2.
+    other. The seed determines which, and the order of the dims in each operand of rank 2. Unless
+    they have every layout of the kernel, they have the reverse of each array, and at most one other
+    layout.
 
     Examples
     --------
@@ -83,8 +86,12 @@ def kernel_cases_of(name: str, seed: int = 0, thorough: bool = False) -> Iterato
     """
     pattern, families, has_every_layout = KERNELS[name]
     turn = seed + [*KERNELS].index(name)
-    some_layouts = dict.fromkeys((*_LAYOUTS_WITH_GAPS, LAYOUTS[turn % len(LAYOUTS)]))
-    layouts = LAYOUTS if has_every_layout else tuple(some_layouts)
+    other_layout = LAYOUTS[turn % len(LAYOUTS)]
+    if every_layout:
+        some = dict.fromkeys((*_LAYOUTS_WITH_GAPS, other_layout))
+        layouts = LAYOUTS if has_every_layout else tuple(some)
+    else:
+        layouts = ("reversed", other_layout) if has_every_layout else ("reversed",)
     others = [each for each in _FAMILIES if each not in ("float64", *families)]
     if others and not thorough:
         others = [others[turn % len(others)]]

@@ -156,14 +156,13 @@ def forward_cases_of(pattern: Pattern) -> Iterator[DotCase]:
 def gradient_cases_of(pattern: Pattern) -> Iterator[DotCase]:
     """Yield the cases of a pattern with gradients.
 
-    They have the sizes of `forward_cases_of`; equal static sizes and complex numbers; and the same
-    variable as both operands, if the operands have the same dims.
+    They have the sizes of `forward_cases_of`, and the same variable as both operands, if the
+    operands have the same dims.
     """
     distinct = pattern.case(pattern.distinct_sizes, order=1)
     yield distinct
     for sizes in (*pattern.degenerate_sizes, pattern.equal_sizes):
         yield pattern.case(sizes, order=1)
-    yield _as_complex(pattern.case(pattern.equal_sizes, _BOTH, order=1))
     if pattern.x_dims == pattern.y_dims:
         yield replace(distinct, same_variable=True)
 
@@ -171,10 +170,11 @@ def gradient_cases_of(pattern: Pattern) -> Iterator[DotCase]:
 def slow_cases_of(pattern: Pattern) -> Iterator[DotCase]:
     """Yield the cases of a pattern that take a target long.
 
-    They have second gradients; gradients with static sizes, also with one dim of size 1 or 0; and
-    sizes that are static in only one operand.
+    They have second gradients; gradients of complex numbers; gradients with static sizes, also
+    with one dim of size 1 or 0; and sizes that are static in only one operand.
     """
     distinct = pattern.distinct_sizes
+    yield _as_complex(pattern.case(pattern.equal_sizes, _BOTH, order=1))
     yield pattern.case(distinct, order=2)
     for sizes in (distinct, *pattern.degenerate_sizes):
         yield pattern.case(sizes, _BOTH, order=1)

@@ -1,8 +1,10 @@
 """Runs a campaign: judges batches of cases, groups the mismatches, and shrinks them."""
 
+import gc
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import chain
@@ -61,7 +63,8 @@ def run(
     ----------
     target : Target
     cases : int, optional
-        Number of distinct random cases, each judged on every configuration.
+        Number of distinct random cases, each judged on every backend: with every lowering if
+        thorough, else with one of them in turn.
     exhaustive : int, optional
         The rank up to which every dim pattern is judged as well.
     thorough : bool, optional
@@ -144,30 +147,31 @@ def run(
     judge = partial(judge_batch, timeout=timeout)
     checkpoints = _Checkpoints(checkpoint, started)
     try:
-        checkpoints.reach(confirmations)
-        for batch, result in run_tasks(judge, target, batches, executor):
-            if isinstance(result, ProcessDied):
-                result = judge_individually(target, batch, timeout)
-            report.add(result)
-            report.collect(result.findings)
-            report.collect_programs(result.program_findings)
-            progress(batch.stage, batch.number, batch.total)
-            for finding in confirmations.add():
-                if database is not None and isinstance(finding, Finding):
-                    save_case(database, target.name, finding.mismatch.case)
-                if finding.known is None:
-                    report.seconds = time.monotonic() - started
-                    listener(confirmations.report(), finding)
-                if maxfail is not None and confirmations.new >= maxfail:
-                    report.stopped = True
-                    break
+        with _present_objects_kept():
             checkpoints.reach(confirmations)
-            if end is not None and time.monotonic() >= end:
-                break
-            if report.stopped:
-                confirmations.drop_others()
-                break
-        confirmations.settle()
+            for batch, result in run_tasks(judge, target, batches, executor):
+                if isinstance(result, ProcessDied):
+                    result = judge_individually(target, batch, timeout)
+                report.add(result)
+                report.collect(result.findings)
+                report.collect_programs(result.program_findings)
+                progress(batch.stage, batch.number, batch.total)
+                for finding in confirmations.add():
+                    if database is not None and isinstance(finding, Finding):
+                        save_case(database, target.name, finding.mismatch.case)
+                    if finding.known is None:
+                        report.seconds = time.monotonic() - started
+                        listener(confirmations.report(), finding)
+                    if maxfail is not None and confirmations.new >= maxfail:
+                        report.stopped = True
+                        break
+                checkpoints.reach(confirmations)
+                if end is not None and time.monotonic() >= end:
+                    break
+                if report.stopped:
+                    confirmations.drop_others()
+                    break
+            confirmations.settle()
     except KeyboardInterrupt:
         report.interrupted = True
     report.seconds = time.monotonic() - started
@@ -191,6 +195,19 @@ def _replay(
             report.gone = deviations_that_are_gone(report, target, executor, timeout)
     except KeyboardInterrupt:
         report.interrupted = True
+
+
+@contextmanager
+def _present_objects_kept() -> Iterator[None]:
+    """Let the garbage collector pass over the objects that there are, such as loaded modules.
+
+    There are so many of them that it would take a tenth of the time.
+    """
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 class _Checkpoints:

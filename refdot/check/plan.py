@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import chain, count, islice, product
@@ -249,36 +249,49 @@ class Campaign:
             return
         boundaries = [
             *map(dim_count_cases, DIM_COUNTS),
-            static_size_cases(self.seed, self._is_thorough(target)),
             operand_cases(),
             chain(spelling_cases(), exchanged_size_cases()),
         ]
         for number, cases in enumerate(boundaries, 1):
             progress = {"number": number, "total": len(boundaries)}
             yield self.batch(fast, cases, stage="judging boundary cases", **progress)
-        yield from self._pairwise_batches(fast)
+        # Hardly any two of these have a graph in common.
+        static = static_size_cases(self.seed, self._is_thorough(target))
+        yield from self._dealt_batches(fast, static, "judging static sizes")
+        yield from self._dealt_batches(fast, pairwise_cases(self.seed), "judging pairwise cases")
 
     def _kernel_batches(self, target: Target, samples: Collection[str]) -> Iterator[Batch]:
         """Yield the kernel cases, which every backend has: each has kernels of its own."""
         if not self.profile.fixed or self.profile.look:
             return
-        configurations = self._configurations(self.backends, samples)
         thorough = self._is_thorough(target)
+        by_layout = {each.name for each in target.backends() if each.compiles_each_layout}
         for number, name in enumerate(KERNELS, 1):
-            cases = kernel_cases_of(name, self.seed, thorough)
-            progress = {"number": number, "total": len(KERNELS)}
-            yield self._batch(configurations, cases, stage="judging kernels", **progress)
+            work: list[tuple[Configuration, tuple[DotCase, ...]]] = []
+            for configuration in self._configurations(self.backends, samples):
+                every_layout = thorough or configuration.backend not in by_layout
+                cases = kernel_cases_of(name, self.seed, thorough, every_layout)
+                work.append((configuration, tuple(cases)))
+            yield Batch(
+                tuple(work),
+                only=self.only,
+                stage="judging kernels",
+                number=number,
+                total=len(KERNELS),
+            )
 
     def _is_thorough(self, target: Target) -> bool:
         return self.profile.thorough or "build" not in target.stages
 
-    def _pairwise_batches(self, backends: list[str]) -> Iterator[Batch]:
-        """Yield the pairwise cases, each with one lowering: they have no graphs in common."""
-        cases, count = list(pairwise_cases(self.seed)), len(self.lowerings)
+    def _dealt_batches(
+        self, backends: Sequence[str], cases: Iterable[DotCase], stage: str
+    ) -> Iterator[Batch]:
+        """Yield a batch for each lowering; each case runs with one of them, in turn."""
+        dealt, count = list(cases), len(self.lowerings)
         for turn, lowering in enumerate(self.lowerings):
             configurations = [Configuration(backend, lowering) for backend in backends]
-            progress = {"number": turn + 1, "total": count, "stage": "judging pairwise cases"}
-            yield self._batch(configurations, cases[turn::count], **progress)
+            progress = {"number": turn + 1, "total": count, "stage": stage}
+            yield self._batch(configurations, dealt[turn::count], **progress)
 
     def _program_batches(self, target: Target, samples: Collection[str]) -> Iterator[Batch]:
         """Yield a batch for each program: smoke programs, requested ones, and random ones."""
@@ -302,12 +315,13 @@ class Campaign:
 
         Each of these is a batch, together with the unsupported cases drawn before it. Backends
         that judge a sample get the first ones, with each lowering in turn. Unless thorough, these
-        have no second gradients, whose graphs a backend may compile for half a minute.
+        have no second gradients, whose graphs a backend may compile for half a minute, and every
+        other backend has the lowerings in turn, too.
         """
-        most = self.profile.cases
+        most, thorough = self.profile.cases, self.profile.thorough
         left = {name: min(samples.get(name, most), most) for name in self.backends}
         wanted = max(left.values())
-        most_gradients = 2 if self.profile.thorough else 1
+        most_gradients = 2 if thorough else 1
         number = 0
         cases: list[DotCase] = []
         seen: set[DotCase] = set()
@@ -323,7 +337,8 @@ class Campaign:
             if any(unsupported_reason(target, case, backend) is None for backend in backends):
                 number += 1
                 left |= {backend: left[backend] - 1 for backend in backends}
-                configurations = self._configurations(backends, samples, number)
+                in_turn = samples if thorough else backends
+                configurations = self._configurations(backends, in_turn, number)
                 progress = {"number": number, "total": wanted}
                 yield self._batch(configurations, cases, size_variants=True, **progress)
                 cases = []

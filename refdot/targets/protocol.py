@@ -47,6 +47,8 @@ class Backend:
         How many times as large that sample is as for most backends.
     in_look : bool
         Whether a quick look runs it if no backend is named.
+    compiles_each_layout : bool
+        Whether it compiles its code again for each memory layout of the operands.
     has_own_messages : bool
         Whether its code raises errors of its own, so that a survey of messages needs it.
     unsupported : tuple of Unsupported
@@ -65,6 +67,7 @@ class Backend:
     has_own_messages: bool = False
     share: int = 1
     in_look: bool = True
+    compiles_each_layout: bool = False
 
 
 class Target(Protocol):

@@ -8,7 +8,9 @@ from itertools import chain, islice
 import pytest
 
 import refdot as rd
+from refdot.cases.boundaries import static_size_cases
 from refdot.cases.kernels import KERNELS
+from refdot.cases.pairs import pairwise_cases
 from refdot.cases.patterns import patterns
 from refdot.check import plan
 from refdot.check.plan import (
@@ -29,6 +31,7 @@ from refdot.targets.registry import find_target
 class Fleet(CallableTarget):
     """A target with several backends and lowerings."""
 
+    stages: tuple[str, ...] = ("run",)
     lowerings: tuple[str, ...] = ("stock", "inlined")
     default_lowerings: tuple[str, ...] = ("stock", "inlined")
     fleet: tuple[Backend, ...] = (
@@ -82,7 +85,8 @@ def test_each_batch_has_its_number_within_its_stage():
     found = [(batch.stage, batch.number, batch.total) for batch in campaign(SMALL).batches(FLEET)]
     assert found == [
         ("judging smoke cases", 1, 1),
-        *(("judging boundary cases", number, 11) for number in range(1, 12)),
+        *(("judging boundary cases", number, 10) for number in range(1, 11)),
+        *(("judging static sizes", number, 2) for number in (1, 2)),
         *(("judging pairwise cases", number, 2) for number in (1, 2)),
         *(("judging kernels", number, 10) for number in range(1, 11)),
         *(("judging random cases", number, 8) for number in range(1, 9)),
@@ -192,7 +196,51 @@ def test_fast_backends_have_the_fixed_cases_and_slow_ones_the_kernels_with_the_l
             Configuration("slow", "inlined")
         }
     fast = [{to.lowering for to, _ in b.work if to.backend == "fast"} for b in batches]
-    assert fast == [{"stock", "inlined"}] * (1 + len(KERNELS) + 11)
+    assert fast == [{"stock", "inlined"}] * (1 + len(KERNELS) + 10)
+
+
+@pytest.mark.parametrize(
+    ("stage", "cases"),
+    [
+        ("judging static sizes", static_size_cases(0, True)),
+        ("judging pairwise cases", pairwise_cases()),
+    ],
+)
+def test_cases_with_a_graph_of_their_own_have_the_lowerings_in_turn(stage, cases):
+    batches = [b for b in campaign(SMALL, "fast").batches(FLEET) if b.stage == stage]
+    assert lowerings_of(batches) == [{"stock"}, {"inlined"}]
+    dealt = chain(*zip(*(batch.work[0][1] for batch in batches), strict=True))
+    assert list(dealt) == list(cases)
+
+
+def test_random_cases_have_the_lowerings_in_turn_unless_thorough():
+    def lowerings(profile):
+        batches = campaign(profile, "fast").batches(FLEET)
+        return lowerings_of([b for b in batches if b.stage == "judging random cases"])
+
+    assert lowerings(SMALL) == [{"inlined"}, {"stock"}] * 4
+    assert lowerings(replace(SMALL, thorough=True)) == [{"stock", "inlined"}] * 8
+
+
+def test_a_backend_that_compiles_each_layout_gets_few_of_them_unless_thorough():
+    fleet = (Backend("slow", slow_to_compile=True, compiles_each_layout=True), Backend("fast"))
+    target = replace(FLEET, fleet=fleet, stages=("build", "run"))
+
+    def layouts(profile, backend):
+        batches = campaign(profile, "fast", "slow").batches(target)
+        kernels = given_to(backend, [b for b in batches if b.stage == "judging kernels"])
+        return {
+            batch.number: {
+                case.x.layout for to, cases in batch.work if to.backend == backend for case in cases
+            }
+            for batch in kernels
+        }
+
+    few, many = layouts(SMALL, "slow"), layouts(SMALL, "fast")
+    assert all({"c", "reversed"} <= found and len(found) <= 3 for found in few.values())
+    assert all(few[number] < many[number] for number in few)
+    thorough = replace(SMALL, thorough=True)
+    assert layouts(thorough, "slow") == layouts(thorough, "fast")
 
 
 def test_slow_backends_alone_have_the_smoke_cases_of_few_graphs():

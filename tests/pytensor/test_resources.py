@@ -147,12 +147,14 @@ def test_what_grows_is_reported_with_its_stage(edit, expected):
 @pytest.mark.parametrize(
     ("measured", "grows"),
     [
-        # In megabytes: for a large size, for small ones, and then both again.
+        # In megabytes: for a large size, for small ones, and then both again as far as needed.
         ((0.05,), False),
         ((1.4, 1.4), False),
-        ((1.4, 0.8, 0.8, 0.8), False),
+        ((1.4, 0.8, 0.8), False),
         ((1.4, 0.8, 1.4, 1.4), False),
         ((1.4, 0.8, 1.4, 0.8), True),
+        ((9.4, 0.8, 0.8), False),
+        ((9.4, 0.8, 9.4), True),
     ],
 )
 def test_a_cost_that_varies_does_not_grow(measured, grows, monkeypatch):

@@ -62,6 +62,7 @@ class PyTensorBackend:
     # others differ from it in how they execute a graph, not in how they lower it.
     slow_to_compile: bool = False
     share: int = 1  # how many times as large its sample is as that of other backends
+    compiles_each_layout: bool = False  # whether it compiles again for each memory layout
     default: bool = True  # whether it runs if no backend is named
     unsupported: tuple[Unsupported, ...] = ()
     # Takes a folder, where it may store compiled code, and returns a context manager in which
@@ -150,6 +151,7 @@ BACKENDS = {
         "pytensor.link.numba.dispatch",
         slow_to_compile=True,
         share=2,  # this is what PyTensor runs by default
+        compiles_each_layout=True,
         unsupported=(
             Unsupported("numba has no float16", lambda case: _has_dtype(case, "float16")),
         ),

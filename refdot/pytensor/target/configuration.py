@@ -12,15 +12,17 @@ from contextlib import (
     redirect_stdout,
 )
 from typing import Any
+from unittest.mock import patch
 
 import pytensor
-from pytensor.compile.mode import Mode
+from pytensor.compile.mode import Mode, optdb
+from pytensor.graph.rewriting.db import RewriteDatabaseQuery
 
 from refdot.pytensor.lowerings.install import use_lowering
 from refdot.pytensor.target.backends import PyTensorBackend
 from refdot.pytensor.target.blas import quiet_blas
 
-__all__ = ["configured"]
+__all__ = ["configured", "without_repetition"]
 
 
 @contextmanager
@@ -45,3 +47,29 @@ def configured(backend: PyTensorBackend, lowering: str, **flags: Any) -> Iterato
         flags |= {"cxx": compiler, "blas__ldflags": backend.blas_flags, "mode": mode}
         with pytensor.config.change_flags(**flags), use_lowering(lowering):
             yield mode
+
+
+@contextmanager
+def without_repetition() -> Iterator[None]:
+    """Save what PyTensor computes for each graph again, although no graph changes it.
+
+    That is its collection of the rewrites of a mode, with what each of them tracks, and the call
+    stack of each variable, for messages that say where a variable comes from.
+    """
+    query = optdb.query
+    rewriters: dict[str, Any] = {}
+
+    def query_once(*tags: Any, **named: Any) -> Any:
+        if named or len(tags) != 1 or not isinstance(tags[0], RewriteDatabaseQuery):
+            return query(*tags, **named)
+        # The text names all that a query consists of.
+        text = str(tags[0])
+        if text not in rewriters:
+            rewriters[text] = query(tags[0])
+        return rewriters[text]
+
+    with (
+        patch.object(optdb, "query", query_once),
+        pytensor.config.change_flags(traceback__limit=0),
+    ):
+        yield

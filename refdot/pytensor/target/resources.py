@@ -23,6 +23,8 @@ _SMALL_SIZE = 2
 _ELEMENTS = 10**6
 # The memory of two measurements of the same graph differs by less than half of this, in bytes.
 _MEMORY_NOISE = 100_000
+# What exceeds it by so many times is clear.
+_CLEAR = 10
 # The time of this process, in seconds; the larger one must also be so many times the smaller one.
 _TIME_NOISE, _TIME_RATIO = 0.3, 20
 
@@ -65,13 +67,15 @@ def _compared(small: DotCase, large: DotCase) -> tuple[Growth, ...]:
     costs = _costs(small)
     if isinstance(costs, Raised) or not _growth(costs, first, large):
         return ()
-    second, costs_again = _costs(large), _costs(small)
-    if isinstance(costs_again, Raised):
-        return ()
-    least = second
+    least = second = _costs(large)
     if not isinstance(first, Raised) and not isinstance(second, Raised):
         least = _each(min, first, second)
-    found = _growth(_each(max, costs, costs_again), least, large)
+    found = _growth(costs, least, large)
+    if found is not None and not _is_clear(found):
+        costs_again = _costs(small)
+        if isinstance(costs_again, Raised):
+            return ()
+        found = _growth(_each(max, costs, costs_again), least, large)
     return (found,) if found else ()
 
 
@@ -81,6 +85,12 @@ def _each(choose: Callable[..., float], one: list[_Cost], other: list[_Cost]) ->
         _Cost(a.stage, int(choose(a.memory, b.memory)), choose(a.seconds, b.seconds))
         for a, b in zip(one, other, strict=True)
     ]
+
+
+def _is_clear(growth: Growth) -> bool:
+    """Return whether the memory for a large size is far more than the noise of measurements."""
+    before, after = growth.memory
+    return after - before > _CLEAR * _MEMORY_NOISE
 
 
 def _is_noise(cost: _Cost) -> bool:

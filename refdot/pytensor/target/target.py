@@ -18,7 +18,7 @@ from refdot.cases.case import DotCase
 from refdot.pytensor.deviations import known_deviations
 from refdot.pytensor.lowerings.install import LOWERINGS
 from refdot.pytensor.target.backends import BACKENDS, PyTensorBackend
-from refdot.pytensor.target.configuration import configured
+from refdot.pytensor.target.configuration import configured, without_repetition
 from refdot.pytensor.target.coverage import Used, kernels, recorded, rewrites
 from refdot.pytensor.target.environment import environment
 from refdot.pytensor.target.reproducer import reproducer
@@ -123,6 +123,7 @@ class PyTensorTarget:
             entry.without_stale_code(self.folder),
             # By default PyTensor only logs a rewrite that fails.
             configured(entry, lowering, on_opt_error="raise") as mode,
+            without_repetition(),
         ):
             yield mode
 
@@ -150,6 +151,7 @@ def _backend(name: str, entry: PyTensorBackend, in_look: bool) -> Backend:
         has_own_messages=entry.links_blas,
         share=entry.share,
         in_look=in_look,
+        compiles_each_layout=entry.compiles_each_layout,
     )
 
 
