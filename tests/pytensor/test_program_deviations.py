@@ -162,6 +162,13 @@ IMPOSTORS = {
         lambda x, factor: x.astype("float64") * (factor / 2),
         "wrong-value",
     ),
+    "a product whose other factors cancel has the wrong sign": Impostor(
+        "x: int64(a: 2); y = scale(x, -1.0); z = multiply(y, y); return z",
+        {},
+        "multiply",
+        lambda x, y: -(x * y),
+        "wrong-value",
+    ),
     "small integers overflow": Impostor(
         "x: int64(a: 2); y = negative(x); return y",
         {},
@@ -272,6 +279,22 @@ def test_a_size_that_only_x_has_is_forgotten_in_all_that_follows(built: str, ste
 def test_integers_that_are_factors_of_floats_do_not_wrap_around(steps: str):
     found = causes(case_of(f"x: int64(a: 3); {steps}", regime="rounding"))
     assert {cause for _, cause in found} == {"integer-products-as-floats"}
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        "v = scale(x, -1.0); z = multiply(v, v); u = sum(z); return u",
+        "v = scale(x, 0.5); w = scale(y, 2.0); z = multiply(v, w); u = sum(z); return u",
+        "v = scale(x, 4.0); w = scale(v, 0.25); z = multiply(w, y); u = exp(w); return z, u",
+        "v = scale(x, -1.0); w = negative(v); z = multiply(w, y); u = scale(z, 0.5); return u",
+    ],
+)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_integers_wrap_around_if_all_other_factors_cancel(steps: str, backend: str):
+    case = case_of(f"x: int64(a: 3); y: int64(a: 3); {steps}", regime="rounding")
+    known = {"integer-factors-of-floats", "integers-as-python-numbers"}
+    assert {cause for _, cause in causes(case, "inlined", backend)} <= known
 
 
 def test_a_deviation_is_told_in_a_vectorized_program_too():

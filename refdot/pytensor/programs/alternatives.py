@@ -17,17 +17,20 @@ from refdot.programs.case import ProgramCase
 from refdot.programs.findings import Observation
 from refdot.programs.gradients import gradient
 from refdot.programs.interpretation import NUMPY, interpret
+from refdot.programs.operations import OPERATIONS
 from refdot.programs.program import Program, Step
 from refdot.pytensor.programs.answers import Answer, answers_of, estimates_of
 from refdot.tensor import Array, NamedTensor
 
 __all__ = [
     "Alternative",
+    "integer_factors",
     "is_explained",
     "is_within_single_precision",
     "softmax_without_shift",
     "sums_before_quotients",
     "with_float_constants",
+    "with_integer_factors",
     "with_integer_powers",
     "with_lost_tangents",
     "with_products_as_floats",
@@ -198,6 +201,73 @@ def with_products_as_floats(case: ProgramCase, answer: Answer, replicate: int) -
 
 def _product(declared: NamedTensor) -> _Product:
     return _Product(declared, NamedTensor(declared.data.astype("float64"), declared.dims))
+
+
+class _Factors(NamedTuple):
+    """A value, and the integers and the other numbers that it is the product of."""
+
+    value: NamedTensor
+    integers: NamedTensor
+    others: NamedTensor
+
+
+_OF_OTHER_FACTORS = ("scale", "negative")
+_OF_ALL_FACTORS = ("multiply", "dot", "transpose", "rename", "isel", "place", "broadcast_like")
+
+
+def with_integer_factors(case: ProgramCase, answer: Answer, replicate: int) -> Iterator[Array]:
+    """Yield the answer with a product of floats in integers if all other factors cancel."""
+    values = case.values(answer.program, replicate)
+    yield _factors(answer.program, values)[answer.output].value.data
+
+
+def integer_factors(program: Program, values: Mapping[str, NamedTensor]) -> dict[str, NamedTensor]:
+    """Return the product of the integers in each value of a program.
+
+    What are integers in the program may be given as floats, which do not wrap around.
+    """
+    return {name: each.integers for name, each in _factors(program, values).items()}
+
+
+def _factors(program: Program, values: Mapping[str, NamedTensor]) -> dict[str, _Factors]:
+    types = program.types
+    found = {name: _factor(value, types[name].dtype) for name, value in values.items()}
+    for step in program.steps:
+        operands = [found[name] for name in step.arguments]
+        value, dtype = _applied(step, [each.value for each in operands]), types[step.name].dtype
+        integers = [each.integers for each in operands]
+        others = [each.others for each in operands]
+        is_sum = step.operation == "dot" and {*value.dims} < {
+            dim for each in operands for dim in each.value.dims
+        }
+        if np.dtype(dtype).kind == "i" or is_sum:
+            found[step.name] = _factor(value, dtype)
+        elif step.operation in _OF_ALL_FACTORS:
+            found[step.name] = _product_of(value, _applied(step, integers), _applied(step, others))
+        elif step.operation in _OF_OTHER_FACTORS:
+            found[step.name] = _product_of(value, integers[0], _applied(step, others))
+        else:
+            found[step.name] = _factor(value, dtype)
+    return found
+
+
+def _product_of(value: NamedTensor, integers: NamedTensor, others: NamedTensor) -> _Factors:
+    """Return a product of floats, which is one of integers if all other factors cancel."""
+    if (others.data == 1).all():
+        value = NUMPY["multiply"](integers, others)
+    return _Factors(value, integers, others)
+
+
+def _applied(step: Step, operands: list[NamedTensor]) -> NamedTensor:
+    parameters = [step.parameter] if OPERATIONS[step.operation].parameter else []
+    return NUMPY[step.operation](*operands, *parameters)
+
+
+def _factor(value: NamedTensor, dtype: str) -> _Factors:
+    """Return a value of a dtype as a product of itself alone."""
+    if np.dtype(dtype).kind == "i":
+        return _Factors(value, value, NamedTensor(np.ones(value.shape), value.dims))
+    return _Factors(value, NamedTensor(np.ones(value.shape, "int8"), value.dims), value)
 
 
 def with_float_constants(case: ProgramCase, answer: Answer, replicate: int) -> Iterator[Array]:

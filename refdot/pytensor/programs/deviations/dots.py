@@ -1,0 +1,68 @@
+"""Deviations of one of the dots of a program."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from refdot.cases.case import REGIMES, DimArgument, DotCase, Operand
+from refdot.judging.comparison import every_mismatch
+from refdot.judging.fingerprints import fingerprint
+from refdot.programs.case import ProgramCase
+from refdot.programs.findings import Observation
+from refdot.pytensor.programs.graph import NOT_ACCEPTED
+from refdot.targets.mismatch import Mismatch
+from refdot.targets.outcome import Raised
+from refdot.targets.protocol import deviation_of
+
+__all__ = ["cause_in_a_dot"]
+
+
+def cause_in_a_dot(seen: Observation, target: Any) -> str | None:
+    """Return the id of the known deviation of one of the dots, if that dot alone shows it.
+
+    That is an error with the same message. A wrong number may come from any of the dots, so that
+    none of them explains it.
+    """
+    raised = seen.difference.evidence
+    if not isinstance(raised, Raised):
+        return None
+    for case in dict.fromkeys((*_dots(seen.case), *_dots(seen.case.computed))):
+        outcome = target.run(case, seen.backend, seen.lowering)
+        causes = [
+            deviation_of(target, mismatch, outcome, seen.backend, seen.lowering)
+            for mismatch in every_mismatch(case, outcome, target)
+            if _is_same(raised, mismatch)
+        ]
+        known = [deviation.id for deviation in causes if deviation is not None]
+        if known and len(known) == len(causes):
+            return known[0]
+    return None
+
+
+def _is_same(raised: Raised, mismatch: Mismatch) -> bool:
+    """Return whether a dot alone raises the same error."""
+    message = f"{raised.type}: {fingerprint(raised, mismatch.case)}"
+    return mismatch.stage == raised.stage and mismatch.detail.endswith(message)
+
+
+def _accepted(operand: Operand) -> Operand:
+    """Return the operand as the program passes it to PyTensor."""
+    return replace(operand, layout="c") if operand.layout in NOT_ACCEPTED else operand
+
+
+def _dots(case: ProgramCase) -> Iterator[DotCase]:
+    """Yield each dot of a program as a case of its own."""
+    for step in case.program.steps:
+        if step.operation == "dot":
+            x, y = (_accepted(case.program.types[name]) for name in step.arguments)
+            yield DotCase(
+                x,
+                y,
+                DimArgument.of(step.parameter),
+                case.regime if case.regime in REGIMES else "rounding",
+                case.seed,
+                same_variable=len(set(step.arguments)) == 1,
+                gradient_order=case.gradient_order,
+            )

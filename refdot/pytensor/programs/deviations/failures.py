@@ -1,0 +1,197 @@
+"""Deviations of programs: valid ones that fail, and rewrites that do."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from refdot.programs.case import ProgramCase
+from refdot.programs.findings import Observation
+from refdot.programs.interpretation import NUMPY, interpret
+from refdot.programs.program import Program, Step
+from refdot.pytensor.deviations.failures import SUSPECTS, has_conflicting_assumptions
+from refdot.pytensor.programs.alternatives import integer_factors
+from refdot.pytensor.programs.deviations.record import case_of, has_raised, known
+from refdot.pytensor.programs.judge import judge_program
+from refdot.pytensor.target import PyTensorTarget
+from refdot.targets.outcome import REPLICATES, Raised
+from refdot.tensor import NamedTensor
+
+
+@known(
+    "rejected-valid",
+    case_of("x: int64(); y = power(x, 2); return y", "rounding"),
+    backends="python python-minimum fast-compile",
+)
+def integers_as_python_numbers(seen: Observation, target: PyTensorTarget) -> bool:
+    """Integers that should wrap around raise an OverflowError in Python code.
+
+    Elementwise operations that have no function in NumPy compute with Python's integers, and
+    `_cast_to_promised_scalar_dtype` (scalar/basic.py) or NumPy rejects those of more than 64 bits.
+    """
+    message = "^Python int too large to convert to C long$"
+    return has_raised(seen, "OverflowError", message) and any(
+        _has_integers_that_wrap(seen.case.computed, number) for number in range(REPLICATES)
+    )
+
+
+def _has_integers_that_wrap(case: ProgramCase, replicate: int) -> bool:
+    """Return whether a product of integers, or a power of them, has more than 64 bits."""
+    values = {
+        name: NamedTensor(tensor.data.astype("float64"), tensor.dims)
+        for name, tensor in case.values(case.program, replicate).items()
+    }
+    types, results = case.program.types, interpret(case.program, values, NUMPY)
+    found = list(integer_factors(case.program, values).values())
+    found += [
+        results[step.name]
+        for step in case.program.steps
+        if step.operation == "power" and types[step.arguments[0]].dtype == "int64"
+    ]
+    return any(float(np.max(np.abs(each.data), initial=0)) >= 2.0**63 for each in found)
+
+
+@known("rejected-valid", case_of("x: float64(a: 0?); y = softmax(x); return y"))
+def softmax_of_nothing(seen: Observation, target: PyTensorTarget) -> bool:
+    """A softmax over a dim of size 0 is rejected.
+
+    The maximum that is subtracted first (`local_softmax`) does not exist; exp(x) / exp(x).sum(dim)
+    needs none.
+    """
+    message = "zero-size array to reduction|CAReduce.*has zero-size"
+    return has_raised(seen, "ValueError", message) and any(
+        step.operation == "softmax" and _is_over_nothing(step, seen.case.program)
+        for step in seen.case.program.steps
+    )
+
+
+def _is_over_nothing(step: Step, of: Program) -> bool:
+    operand = of.types[step.arguments[0]]
+    dims = operand.dims if step.parameter is None else step.parameter
+    return any(operand.sizes[dim] == 0 for dim in dims)
+
+
+@known(
+    "rejected-valid",
+    case_of("x: float64(a: 2?); y = dot(x, x); return y", gradient_order=1, built="unlowered"),
+)
+def no_gradients_of_xtensors(seen: Observation, target: PyTensorTarget) -> bool:
+    """A dot has no gradient before it is lowered.
+
+    The operations of xtensors have no `pullback`. As soon as a version has it, it is judged.
+    """
+    is_absent = has_raised(seen, "NotImplementedError", "^pullback not implemented for ")
+    return is_absent and seen.case.built == "unlowered"
+
+
+@known(
+    "rejected-valid",
+    case_of(
+        "x: float64(a: 2?); y = rename(x, a='b'); return y", gradient_order=1, built="unlowered"
+    ),
+)
+def no_gradient_of_a_rename(seen: Observation, target: PyTensorTarget) -> bool:
+    """A rename has no gradient before it is lowered.
+
+    `Rename.pullback` (xtensor/basic.py) calls `rename(g_out, dims=…)`, which takes "dims" as the
+    name of a dim.
+    """
+    is_absent = has_raised(seen, "ValueError", "^Cannot rename dims to ", "Rename.pullback")
+    return is_absent and seen.case.built == "unlowered"
+
+
+@known(
+    "rejected-valid",
+    case_of(
+        "x: float64(a: 2?, b: 3?, c: 2?); y = dot(x, x, dim='b'); return y",
+        gradient_order=1,
+        built="pushforward",
+    ),
+)
+def no_pushforward_of_some_operations(seen: Observation, target: PyTensorTarget) -> bool:
+    """A tangent cannot be pushed through each operation of a dot with batch dims.
+
+    `Matmul`, `Assert` and a batched `Reshape` have no `pushforward`. As soon as a version has it,
+    it is judged.
+    """
+    message = r"^pushforward not implemented for (Matmul|Assert\{|Blockwise\{)"
+    is_absent = has_raised(seen, "NotImplementedError", message)
+    return is_absent and seen.case.built == "pushforward"
+
+
+def _is_caused_by(rewrite: str, seen: Observation, target: PyTensorTarget) -> bool:
+    """Return whether an error is gone if a rewrite is left out, and all errors without suspects."""
+
+    def errors(*rewrites: str) -> set[str]:
+        found = judge_program(target, seen.case, seen.backend, seen.lowering, rewrites)
+        return {each.got for each in found if isinstance(each.evidence, Raised)}
+
+    is_empty = any(0 in operand.shape for operand in seen.case.program.types.values())
+    return (
+        is_empty
+        and isinstance(seen.difference.evidence, Raised)
+        and seen.difference.got not in errors(rewrite)
+        and not errors(rewrite, *SUSPECTS)
+    )
+
+
+@known(
+    "rejected-valid structure",
+    case_of("x: float64(a: 2, b: 0); y = dot(x, x); return y"),
+)
+def reshape_of_nothing_dropped(seen: Observation, target: PyTensorTarget) -> bool:
+    """A reshape of an empty array is removed although it changes the shape.
+
+    `local_useless_reshape` (tensor/rewriting/shape.py) removes a reshape if all sizes but one are
+    equal to those of the array, which may be empty.
+    """
+    return _is_caused_by(SUSPECTS[0], seen, target)
+
+
+@known(
+    "rejected-valid structure",
+    case_of(
+        "x: float64(a: 1?, b: 0?, c: 1?); y: float64(a: 1?, b: 0?, c: 1?); "
+        "z = dot(x, y, dim='b'); return z"
+    ),
+)
+def reshape_to_unknown_of_nothing(seen: Observation, target: PyTensorTarget) -> bool:
+    """A batched product over a dim of size 0 fails in a reshape.
+
+    The rewrite that joins batch dims for `BatchedDot` reshapes to (-1, …).
+    """
+    return _is_caused_by(SUSPECTS[1], seen, target)
+
+
+@known(
+    "rejected-valid structure",
+    case_of(
+        "x: float64(a: 2?); y: float64(a: 2, b: 0); z = exp(y); v = dot(x, z, dim=()); return v"
+    ),
+)
+def shape_of_nothing_lifted(seen: Observation, target: PyTensorTarget) -> bool:
+    """A rewrite fails on an elementwise operation whose result has a static size of 0.
+
+    `local_lift_specify_shape_elemwise` (tensor/rewriting/shape.py) moves a `SpecifyShape` to the
+    operands. The new result has another type than the old one, and PyTensor logs the error.
+    """
+    return _is_caused_by("local_lift_specify_shape_elemwise", seen, target)
+
+
+@known(
+    "structure",
+    case_of(
+        "x: float64(a: 1?); y: float64(b: 1?); z: float64(a: 1?, b: 1?); "
+        "v = dot(y, x); w = multiply(v, z); return w",
+        gradient_order=1,
+        built="vectorized",
+    ),
+    versions=">=3.0.3,<3.3.4",
+)
+def conflicting_assumptions(seen: Observation, target: PyTensorTarget) -> bool:
+    """A rewrite fails on a constant matrix of one element, and PyTensor logs the error.
+
+    `useless_symmetric_transpose` (tensor/rewriting/linalg/utils.py) asks whether the matrix is
+    diagonal, and two rules of `pytensor.assumptions` give different answers.
+    """
+    raised = seen.difference.evidence
+    return isinstance(raised, Raised) and has_conflicting_assumptions(raised)

@@ -1,0 +1,143 @@
+"""Deviations of programs: wrong numbers."""
+
+from __future__ import annotations
+
+from refdot.programs.findings import Observation
+from refdot.pytensor.programs.alternatives import (
+    is_explained,
+    is_within_single_precision,
+    softmax_without_shift,
+    sums_before_quotients,
+    with_float_constants,
+    with_integer_factors,
+    with_integer_powers,
+    with_lost_tangents,
+    with_products_as_floats,
+)
+from refdot.pytensor.programs.deviations.record import case_of, known
+from refdot.pytensor.programs.judge import judge_program
+from refdot.pytensor.target import PyTensorTarget
+
+
+@known(
+    "wrong-value wrong-gradient",
+    case_of("x: float64(a: 3); y = scale(x, 10); z = softmax(y); return z", "large", 1),
+    lowerings="stock inlined",
+)
+def softmax_overflows(seen: Observation, target: PyTensorTarget) -> bool:
+    """A softmax of numbers above some 700, or its gradient, is NaN or wrong.
+
+    `softmax` (xtensor/math.py) is exp(x) / exp(x).sum(dim), and overflows. PyTensor recognizes the
+    quotient, and subtracts the maximum first (`local_softmax`, tensor/rewriting/special.py); but
+    not if there is another operation between, such as a transposition, and not in a gradient that
+    is taken of the quotient. A second gradient has the fourth power of the sum, so it is wrong from
+    some 177 on.
+    """
+    return is_explained(seen, softmax_without_shift)
+
+
+@known(
+    "wrong-value",
+    case_of("x: int64(a: 3); y = power(x, 5); return y", "rounding"),
+    backends="c c-blas numba jax",
+)
+def power_of_integers(seen: Observation, target: PyTensorTarget) -> bool:
+    """A power of integers with a constant exponent of floating point wraps around.
+
+    `local_pow_specialize` (tensor/rewriting/math.py) replaces the power by products of the base,
+    which is not converted to the dtype of the result first.
+    """
+    return is_explained(seen, with_integer_powers)
+
+
+@known(
+    "wrong-value wrong-gradient",
+    case_of("x: float64(a: 3); y = power(x, -1); z = add(x, y); return z"),
+    backends="python",
+)
+def reciprocals_in_single_precision(seen: Observation, target: PyTensorTarget) -> bool:
+    """A fused reciprocal of float64 has the precision of float32.
+
+    `Reciprocal.impl` (scalar/basic.py) is `np.float32(1.0) / x`. In Python code, fused operations
+    get elements as Python's floats, and the quotient of a float32 and such a float is a float32.
+    """
+    if not is_within_single_precision(seen):
+        return False
+    apart = judge_program(target, seen.case, seen.backend, seen.lowering, without=["fusion"])
+    return all(each.name != seen.difference.name for each in apart)
+
+
+@known(
+    "wrong-value wrong-gradient",
+    case_of("x: float64(a: 0?); y: float64 zeros(); z = divide(x, y); v = sum(z); return v"),
+)
+def quotient_of_an_empty_sum(seen: Observation, target: PyTensorTarget) -> bool:
+    """The empty sum of quotients by 0 is NaN instead of 0.
+
+    `local_sum_prod_of_mul_or_div` (tensor/rewriting/math.py) divides the sum by what all terms are
+    divided by, and 0/0 is NaN.
+    """
+    return is_explained(seen, sums_before_quotients)
+
+
+@known(
+    "wrong-value wrong-gradient",
+    case_of("x: int64(); y = multiply(x, x); z = scale(y, 0.5); return z", "rounding"),
+)
+def integer_products_as_floats(seen: Observation, target: PyTensorTarget) -> bool:
+    """A product of integers that should wrap around does not, if it is a factor of floats.
+
+    The rewrites of products, such as `local_mul_canonizer` (tensor/rewriting/math.py), multiply all
+    factors at once, in the dtype of the result.
+    """
+    return is_explained(seen, with_products_as_floats)
+
+
+@known(
+    "wrong-value wrong-gradient",
+    case_of(
+        "x: int64(a: 2); y: int64(a: 2); v = scale(x, 0.5); w = scale(y, 2.0); "
+        "z = multiply(v, w); u = sum(z); return u",
+        "rounding",
+    ),
+    backends="python fast-compile c c-blas numba jax",
+)
+def integer_factors_of_floats(seen: Observation, target: PyTensorTarget) -> bool:
+    """A product of floats wraps around, if its factors are integers times constants.
+
+    `local_mul_canonizer` (tensor/rewriting/math.py) multiplies the constants. If their product is
+    1, only integers are left, and they are multiplied before they are converted.
+    """
+    return is_explained(seen, with_integer_factors)
+
+
+@known(
+    "wrong-value",
+    case_of("x: int64(); y: int64 constant(); z = dot(x, y); return z", "rounding"),
+    lowerings="inlined",
+)
+def integer_constants_as_floats(seen: Observation, target: PyTensorTarget) -> bool:
+    """An integer constant of one number is converted to float64 and back, and loses digits.
+
+    `mul_calculate` (tensor/rewriting/math.py) collects the constants of a product.
+    """
+    return is_explained(seen, with_float_constants)
+
+
+@known(
+    "wrong-gradient",
+    case_of(
+        "x: float64(a: 2?); y: float64(a: 2?); v = add(x, y); w = power(v, 2); return w",
+        gradient_order=1,
+        built="forward",
+    ),
+)
+def tangents_replace_each_other(seen: Observation, target: PyTensorTarget) -> bool:
+    """In forward mode, some of the tangents are lost.
+
+    `pushforward_through_pullback` (gradient.py) pulls tangents back through the gradients of the
+    inputs. `pullback` keeps one cotangent of each variable, but the gradients of x and y are one
+    variable if only x + y is used; and it does not add the gradient of an output that another
+    output depends on.
+    """
+    return seen.case.is_forward and is_explained(seen, with_lost_tangents)
