@@ -199,9 +199,9 @@ def _replay(
 
 @contextmanager
 def _present_objects_kept() -> Iterator[None]:
-    """Let the garbage collector pass over the objects that there are, such as loaded modules.
+    """Keep the garbage collector from the objects that exist now, such as loaded modules.
 
-    There are so many of them that it would take a tenth of the time.
+    There are so many of them that it takes long to look at them again and again.
     """
     gc.freeze()
     try:

@@ -51,10 +51,10 @@ def configured(backend: PyTensorBackend, lowering: str, **flags: Any) -> Iterato
 
 @contextmanager
 def without_repetition() -> Iterator[None]:
-    """Save what PyTensor computes for each graph again, although no graph changes it.
+    """Keep PyTensor from computing again for each graph what is the same for all graphs.
 
-    That is its collection of the rewrites of a mode, with what each of them tracks, and the call
-    stack of each variable, for messages that say where a variable comes from.
+    It collects the rewrites of a mode, and what each of them tracks. It also stores the call stack
+    of each variable, for error messages, which no outcome needs.
     """
     query = optdb.query
     rewriters: dict[str, Any] = {}
@@ -62,7 +62,7 @@ def without_repetition() -> Iterator[None]:
     def query_once(*tags: Any, **named: Any) -> Any:
         if named or len(tags) != 1 or not isinstance(tags[0], RewriteDatabaseQuery):
             return query(*tags, **named)
-        # The text names all that a query consists of.
+        # The text of a query has all of its parts.
         text = str(tags[0])
         if text not in rewriters:
             rewriters[text] = query(tags[0])
