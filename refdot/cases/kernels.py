@@ -2,8 +2,8 @@
 
 A backend computes a dot with one of a few kernels, such as a product of two matrices or of a batch
 of them. A kernel may have separate code for each family of dtypes, for each memory layout and for
-large sizes. Compiling a graph is what takes time, so no size is static here: all cases of a kernel
-with the same dtypes share one graph.
+large sizes. Compiling a graph is what takes time, so no size of these is static: all cases of a
+kernel with the same dtypes share one graph. A few further cases have declared, static sizes.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from refdot.cases.case import DTYPES, FLOATS, LAYOUTS, DotCase
 from refdot.cases.patterns import MIXED_DTYPES, Pattern, with_dtypes
 from refdot.cases.shrinking import with_sizes
 
-__all__ = ["KERNELS", "kernel_cases_of"]
+__all__ = ["KERNELS", "declared_size_cases", "kernel_cases_of"]
 
 # The pairs of dtypes in each family. A run judges one of them.
 _FAMILIES = {
@@ -102,6 +102,26 @@ def kernel_cases_of(
             yield from _cases_of_float64(case, turn, layouts)
         else:
             yield from _cases_of_other_dtypes(case, turn)
+
+
+def declared_size_cases() -> Iterator[DotCase]:
+    """Yield cases in which only y has static sizes, which those of x equal or not.
+
+    Compiled code compares them in its own way. The static size of the batch dim is 1 or 2.
+
+    Examples
+    --------
+    >>> for case in list(declared_size_cases())[:3]:
+    ...     print(case)
+    dot(float64(a: 1?, b: 3?), float64(a: 1, b: 3), dim=('b',))
+    dot(float64(a: 3?, b: 3?), float64(a: 1, b: 3), dim=('b',))
+    dot(float64(a: 1?, b: 4?), float64(a: 1, b: 3), dim=('b',))
+    """
+    pattern = Pattern(("a", "b"), ("a", "b"), ("b",))
+    for size in (1, 2):
+        sizes = {"a": size, "b": 3}
+        for other in ({}, {"a": 3}, {"b": 4}):
+            yield pattern.case(sizes | other, (False, True), y_sizes=sizes)
 
 
 def _case_of(pattern: Pattern, turn: int) -> DotCase:

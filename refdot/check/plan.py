@@ -16,7 +16,7 @@ from refdot.cases.boundaries import (
     static_size_cases,
 )
 from refdot.cases.case import DotCase
-from refdot.cases.kernels import KERNELS, kernel_cases_of
+from refdot.cases.kernels import KERNELS, declared_size_cases, kernel_cases_of
 from refdot.cases.operands import operand_cases
 from refdot.cases.pairs import pairwise_cases
 from refdot.cases.patterns import (
@@ -33,7 +33,7 @@ from refdot.cases.smoke import smoke_cases
 from refdot.cases.spelling import spelling_cases
 from refdot.programs.case import ProgramCase
 from refdot.programs.random_programs import program_at
-from refdot.programs.smoke import smoke_programs
+from refdot.programs.smoke import program_of_products, smoke_programs
 from refdot.targets.protocol import ProgramTarget, Target, unsupported_reason
 
 __all__ = [
@@ -264,7 +264,7 @@ class Campaign:
         """Yield the kernel cases, which every backend has: each has kernels of its own."""
         if not self.profile.fixed or self.profile.look:
             return
-        thorough = self._is_thorough(target)
+        thorough, total = self._is_thorough(target), len(KERNELS) + 1
         by_layout = {each.name for each in target.backends() if each.compiles_each_layout}
         for number, name in enumerate(KERNELS, 1):
             work: list[tuple[Configuration, tuple[DotCase, ...]]] = []
@@ -272,13 +272,11 @@ class Campaign:
                 every_layout = thorough or configuration.backend not in by_layout
                 cases = kernel_cases_of(name, self.seed, thorough, every_layout)
                 work.append((configuration, tuple(cases)))
-            yield Batch(
-                tuple(work),
-                only=self.only,
-                stage="judging kernels",
-                number=number,
-                total=len(KERNELS),
-            )
+            progress = {"number": number, "total": total, "stage": "judging kernels"}
+            yield replace(self._batch((), (), **progress), work=tuple(work))
+        configurations = self._configurations(self.backends, samples)
+        progress = {"number": total, "total": total, "stage": "judging kernels"}
+        yield self._batch(configurations, declared_size_cases(), **progress)
 
     def _is_thorough(self, target: Target) -> bool:
         return self.profile.thorough or "build" not in target.stages
@@ -294,21 +292,34 @@ class Campaign:
             yield self._batch(configurations, dealt[turn::count], **progress)
 
     def _program_batches(self, target: Target, samples: Collection[str]) -> Iterator[Batch]:
-        """Yield a batch for each program: smoke programs, requested ones, and random ones."""
+        """Yield a batch for each program: smoke programs, requested ones, and random ones.
+
+        Backends that compile slowly run one of the smoke programs.
+        """
+        if not isinstance(target, ProgramTarget):
+            return
         fast = [name for name in self.backends if name not in samples]
         backends = self.program_backends or fast[:1]
-        if not (isinstance(target, ProgramTarget) and backends):
-            return
+        others = [name for name in samples if name not in backends]
         # A quick look has programs only if the user adds some.
         has_smoke = self.profile.fixed and (self.profile.programs > 0 or not self.profile.look)
-        smoke = smoke_programs() if has_smoke else ()
-        drawn = (program_at(self.seed, index) for index in range(self.profile.programs))
-        total = len(smoke) + len(self.programs) + self.profile.programs
-        configurations = self._configurations(backends)
-        for number, case in enumerate(chain(smoke, self.programs, drawn), 1):
-            work = tuple((configuration, (case,)) for configuration in configurations)
-            progress = {"number": number, "total": total}
-            yield self._batch((), (), programs=work, stage="judging programs", **progress)
+        groups: list[tuple[list[Configuration], Iterable[ProgramCase]]] = []
+        total = 0
+        if has_smoke and others:
+            groups.append((self._configurations(others, samples), [program_of_products()]))
+            total += 1
+        if backends:
+            smoke = smoke_programs() if has_smoke else ()
+            drawn = (program_at(self.seed, index) for index in range(self.profile.programs))
+            cases = chain(smoke, self.programs, drawn)
+            groups.append((self._configurations(backends), cases))
+            total += len(smoke) + len(self.programs) + self.profile.programs
+        numbers = count(1)
+        for configurations, programs in groups:
+            for case in programs:
+                work = tuple((configuration, (case,)) for configuration in configurations)
+                progress = {"number": next(numbers), "total": total}
+                yield self._batch((), (), programs=work, stage="judging programs", **progress)
 
     def _random_batches(self, target: Target, samples: Mapping[str, int]) -> Iterator[Batch]:
         """Draw distinct cases until the backends support as many as the profile requests.

@@ -2,16 +2,19 @@
 
 Together, they have what drawn programs have seldom: a value that is used three times, two dots of
 the same operands over different dims, a dot of what a softmax, an exp or a sum gives, a constant
-operand, several names of one variable, scores that overflow exp, and each way to build a graph.
+operand, several names of one variable, scores that overflow exp, sums and multiples of dots, and
+each way to build a graph.
 """
 
+from dataclasses import replace
 from functools import cache
 
 from refdot.programs.case import BUILDS, ProgramCase
 from refdot.programs.named import named_program
 from refdot.programs.notation import program
+from refdot.programs.program import Program
 
-__all__ = ["smoke_programs"]
+__all__ = ["program_of_products", "smoke_programs"]
 
 # Each: the text of a program, its regime, and the order of its gradients.
 _SHORT = (
@@ -70,6 +73,18 @@ _BUILT = (
     "w = rename(v, b='d'); u = dot(v, w, dim='a'); t = softmax(u, dim='d'); "
     "s = sum(v, dim='a'); r = add(t, s); return r",
 )
+# Sums and multiples of dots, which PyTensor gives to a BLAS as a whole: gemm with two factors, gemm
+# for a difference, gemv, ger, and a product of matrices with a scalar.
+_PRODUCTS = (
+    "x: float64(a: 2?, b: 3?); y: float64(b: 3?, c: 4?); z: float64(a: 2?, c: 4?); "
+    "p: float64(b: 3?); q: float64(c: 4?); r: float64(a: 2?); s: float64(); "
+    "xy = dot(x, y); half = scale(xy, 0.5); more = scale(z, -2.0); gemm = add(more, half); "
+    "zy = dot(z, y, dim='c'); less = negative(zy); difference = add(x, less); "
+    "xp = dot(x, p); three = scale(xp, 3.0); gemv = add(r, three); "
+    "rq = dot(r, q, dim=()); srq = multiply(rq, s); ger = add(z, srq); "
+    "zx = dot(z, x, dim='a'); szx = multiply(zx, s); scaled = multiply(szx, y); "
+    "return gemm, difference, gemv, ger, scaled"
+)
 _NAMED = (
     *("chain:layers=2", "gram", "quadratic-form", "normal", "mlp:layers=1"),
     "attention:layers=1",
@@ -88,15 +103,31 @@ def smoke_programs() -> tuple[ProgramCase, ...]:
     z = dot(y, x)
     return z  [second gradient]
     """
-    short = (
-        ProgramCase(program(text.replace("; ", "\n")), regime, 0, order)
-        for text, regime, order in _SHORT
-    )
+    short = (ProgramCase(_program(text), regime, 0, order) for text, regime, order in _SHORT)
+    # Where gradients share a part of a product, PyTensor does not give all of it to the BLAS.
+    products = (replace(program_of_products(), gradient_order=order) for order in (0, 1))
     built = (
-        ProgramCase(program(text.replace("; ", "\n")), gradient_order=1, built=way)
+        ProgramCase(_program(text), gradient_order=1, built=way)
         for way in BUILDS
         for text in _BUILT
         if way != "plain"
     )
     named = (ProgramCase(named_program(name), gradient_order=1) for name in _NAMED)
-    return (*short, *built, *named)
+    return (*short, *products, *built, *named)
+
+
+def program_of_products() -> ProgramCase:
+    """Return the program whose products and sums PyTensor gives to a BLAS.
+
+    Backends that compile slowly judge it as well: each has a function of its own for them.
+
+    Examples
+    --------
+    >>> program_of_products().program.outputs
+    ('gemm', 'difference', 'gemv', 'ger', 'scaled')
+    """
+    return ProgramCase(_program(_PRODUCTS))
+
+
+def _program(text: str) -> Program:
+    return program(text.replace("; ", "\n"))

@@ -88,7 +88,7 @@ def test_each_batch_has_its_number_within_its_stage():
         *(("judging boundary cases", number, 10) for number in range(1, 11)),
         *(("judging static sizes", number, 2) for number in (1, 2)),
         *(("judging pairwise cases", number, 2) for number in (1, 2)),
-        *(("judging kernels", number, 10) for number in range(1, 11)),
+        *(("judging kernels", number, 11) for number in range(1, 12)),
         *(("judging random cases", number, 8) for number in range(1, 9)),
         *(("judging dim patterns up to rank 1", number, 11) for number in range(1, 12)),
     ]
@@ -190,13 +190,13 @@ def test_every_run_has_smoke_cases_and_kernel_cases_however_many_others_it_has(b
 def test_fast_backends_have_the_fixed_cases_and_slow_ones_the_kernels_with_the_last_lowering():
     batches = [b for b in campaign(SMALL, "fast", "slow").batches(FLEET) if b.stage in FIXED]
     slow = given_to("slow", batches)
-    assert [batch.stage for batch in slow] == ["judging kernels"] * len(KERNELS)
+    assert [batch.stage for batch in slow] == ["judging kernels"] * (len(KERNELS) + 1)
     for batch in slow:
         assert {to for to, _ in batch.work if to.backend == "slow"} == {
             Configuration("slow", "inlined")
         }
     fast = [{to.lowering for to, _ in b.work if to.backend == "fast"} for b in batches]
-    assert fast == [{"stock", "inlined"}] * (1 + len(KERNELS) + 10)
+    assert fast == [{"stock", "inlined"}] * (1 + len(KERNELS) + 11)
 
 
 @pytest.mark.parametrize(
@@ -229,6 +229,7 @@ def test_a_backend_that_compiles_each_layout_gets_few_of_them_unless_thorough():
     def layouts(profile, backend):
         batches = campaign(profile, "fast", "slow").batches(target)
         kernels = given_to(backend, [b for b in batches if b.stage == "judging kernels"])
+        assert len(kernels.pop().work[-1][1]) == 6  # the declared sizes
         return {
             batch.number: {
                 case.x.layout for to, cases in batch.work if to.backend == backend for case in cases
@@ -245,7 +246,7 @@ def test_a_backend_that_compiles_each_layout_gets_few_of_them_unless_thorough():
 
 def test_slow_backends_alone_have_the_smoke_cases_of_few_graphs():
     batches = [b for b in campaign(SMALL, "slow").batches(FLEET) if b.stage in FIXED]
-    assert lowerings_of(batches) == [{"inlined"}] * (1 + len(KERNELS))
+    assert lowerings_of(batches) == [{"inlined"}] * (2 + len(KERNELS))
     cases = batches[0].work[0][1]
     assert 20 < len(cases) < 50
     assert not any(any(case.x.static + case.y.static) or case.gradient_order for case in cases)

@@ -65,7 +65,7 @@ def _new_mismatches(batch: Batch, target: Target | None = None) -> list[Mismatch
 def cases_needed(fault: Fault, seed: int = 0) -> tuple[int, Mismatch] | None:
     """Return the number of the first case that shows a fault, and the mismatch that it shows.
 
-    The cases are those of `refdot check --quick` for the backend of the fault, with each lowering.
+    The cases are those of `refdot check` for the backend of the fault.
     """
     judged, kinds = 0, {*ASPECTS[fault.aspect]}
     for batch in _quick_batches(seed, fault.backend):
@@ -93,7 +93,7 @@ def cases_needed(fault: Fault, seed: int = 0) -> tuple[int, Mismatch] | None:
 
 @cache
 def _quick_batches(seed: int, backend: str) -> list[Batch]:
-    """Return what `refdot check --quick` judges on one backend, in order."""
+    """Return what `refdot check` judges on one backend, in order."""
     backends = tuple(b.name for b in TARGET.backends() if b.default and not b.absent)
     backends = tuple(dict.fromkeys((*backends, backend)))
     campaign = Campaign(PROFILES["quick"], seed, backends, TARGET.default_lowerings)

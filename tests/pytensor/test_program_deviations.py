@@ -59,6 +59,7 @@ def test_a_cause_that_dots_have_too_has_the_same_id():
     shared = of_programs & {deviation.id for deviation in DEVIATIONS}
     assert shared == {
         "integer-constants-as-floats",
+        "integers-as-floats-in-numba",
         "known-length-forgotten",
         "conflicting-assumptions",
         "gradients-in-an-inner-graph",
@@ -168,6 +169,16 @@ IMPOSTORS = {
         "multiply",
         lambda x, y: -(x * y),
         "wrong-value",
+    ),
+    "a dot of scaled integers is half of a float": Impostor(
+        "x: int64(a: 2?); y = scale(x, 0.5); z = dot(y, x); return z",
+        {},
+        "dot",
+        lambda x, y, dim: graphs.dot(x, y, dim=dim) * np.float64(0.5),
+        "wrong-value",
+    ),
+    "a dot of integers is off by one": Impostor(
+        "x: int64(a: 2?); y = dot(x, x); return y", {}, "dot", off_by_one, "wrong-value"
     ),
     "small integers overflow": Impostor(
         "x: int64(a: 2); y = negative(x); return y",
@@ -295,6 +306,23 @@ def test_integers_wrap_around_if_all_other_factors_cancel(steps: str, backend: s
     case = case_of(f"x: int64(a: 3); y: int64(a: 3); {steps}", regime="rounding")
     known = {"integer-factors-of-floats", "integers-as-python-numbers"}
     assert {cause for _, cause in causes(case, "inlined", backend)} <= known
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        "v = scale(x, 0.5); z = dot(v, y); return z",
+        "v = scale(x, 0.5); w = scale(y, 3.0); z = dot(v, w, dim='a'); u = negative(z); return u",
+        "v = scale(x, 0.5); z = dot(v, x, dim='a'); u = exp(z); return z, u",
+        "z = dot(x, y, dim='a'); u = scale(z, 0.5); return z, u",
+    ],
+)
+@pytest.mark.parametrize("lowering", ["stock", "inlined"])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_dot_of_scaled_integers_is_explained(steps: str, lowering: str, backend: str):
+    inputs = "x: int64(a: 3?, b: 2?); y: int64(a: 3?, b: 2?)"
+    case = case_of(f"{inputs}; {steps}", regime="rounding")
+    assert None not in {cause for _, cause in causes(case, lowering, backend)}
 
 
 def test_a_deviation_is_told_in_a_vectorized_program_too():

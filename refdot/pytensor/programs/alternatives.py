@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from itertools import combinations
+from math import prod
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -17,7 +19,7 @@ from refdot.programs.case import ProgramCase
 from refdot.programs.findings import Observation
 from refdot.programs.gradients import gradient
 from refdot.programs.interpretation import NUMPY, interpret
-from refdot.programs.operations import OPERATIONS
+from refdot.programs.operations import OPERATIONS, Parameter
 from refdot.programs.program import Program, Step
 from refdot.pytensor.programs.answers import Answer, answers_of, estimates_of
 from refdot.tensor import Array, NamedTensor
@@ -30,10 +32,12 @@ __all__ = [
     "softmax_without_shift",
     "sums_before_quotients",
     "with_float_constants",
+    "with_integer_dots_as_floats",
     "with_integer_factors",
     "with_integer_powers",
     "with_lost_tangents",
     "with_products_as_floats",
+    "with_scalars_after_dots",
 ]
 
 Alternative: TypeAlias = Callable[[ProgramCase, Answer, int], Iterator[Array]]
@@ -74,7 +78,9 @@ def _answer(case: ProgramCase, name: str) -> Answer:
 
 def _is_near(got: Array, other: Array) -> Array:
     if got.dtype.kind != "f":
-        return np.asarray(got == other)
+        # What floats of 53 bits hold of it depends on the order of summation.
+        wide = got.astype("longdouble"), other.astype("longdouble")
+        return np.asarray(np.isclose(*wide, rtol=2.0**-40, atol=0))
     both_overflow = ~np.isfinite(got) & ~np.isfinite(other)
     return np.asarray(both_overflow | np.isclose(got, other, _TOLERANCE, _TOLERANCE))
 
@@ -229,23 +235,58 @@ def integer_factors(program: Program, values: Mapping[str, NamedTensor]) -> dict
     return {name: each.integers for name, each in _factors(program, values).items()}
 
 
-def _factors(program: Program, values: Mapping[str, NamedTensor]) -> dict[str, _Factors]:
+def with_scalars_after_dots(case: ProgramCase, answer: Answer, replicate: int) -> Iterator[Array]:
+    """Yield the answer with dots of scaled integers as scaled dots of integers."""
+    values = case.values(answer.program, replicate)
+    for dot in (NUMPY["dot"], _dot_as_floats):
+        factors = _factors(answer.program, values, NUMPY | {"dot": dot}, scalars_after_dots=True)
+        yield factors[answer.output].value.data
+
+
+def with_integer_dots_as_floats(
+    case: ProgramCase, answer: Answer, replicate: int
+) -> Iterator[Array]:
+    """Yield the answer with dots of integers computed in float64."""
+    yield _evaluated(answer, case, replicate, NUMPY | {"dot": _dot_as_floats})
+
+
+def _dot_as_floats(x: NamedTensor, y: NamedTensor, dim: Parameter) -> NamedTensor:
+    exact = NUMPY["dot"](x, y, dim)
+    if exact.dtype.kind != "i" or {*x.dims} & {*y.dims} <= {*exact.dims}:
+        return exact
+    floats = (NamedTensor(each.data.astype("float64"), each.dims) for each in (x, y))
+    return NamedTensor(NUMPY["dot"](*floats, dim).data.astype(exact.dtype), exact.dims)
+
+
+def _factors(
+    program: Program,
+    values: Mapping[str, NamedTensor],
+    operations: Mapping[str, Callable[..., NamedTensor]] = NUMPY,
+    scalars_after_dots: bool = False,
+) -> dict[str, _Factors]:
     types = program.types
     found = {name: _factor(value, types[name].dtype) for name, value in values.items()}
     for step in program.steps:
-        operands = [found[name] for name in step.arguments]
-        value, dtype = _applied(step, [each.value for each in operands]), types[step.name].dtype
+        operands, dtype = [found[name] for name in step.arguments], types[step.name].dtype
+        apply = partial(_applied, step, operations)
+        value = apply([each.value for each in operands])
         integers = [each.integers for each in operands]
         others = [each.others for each in operands]
         is_sum = step.operation == "dot" and {*value.dims} < {
             dim for each in operands for dim in each.value.dims
         }
-        if np.dtype(dtype).kind == "i" or is_sum:
+        is_integer = np.dtype(dtype).kind == "i"
+        are_scaled = all(np.unique(each.data).size == 1 for each in others)
+        if is_sum and scalars_after_dots and are_scaled and not is_integer:
+            total, scalars = apply(integers), (each.data.flat[0] for each in others)
+            scale = NamedTensor(np.full(total.shape, prod(scalars)), total.dims)
+            found[step.name] = _Factors(NUMPY["multiply"](total, scale), total, scale)
+        elif is_integer or is_sum:
             found[step.name] = _factor(value, dtype)
         elif step.operation in _OF_ALL_FACTORS:
-            found[step.name] = _product_of(value, _applied(step, integers), _applied(step, others))
+            found[step.name] = _product_of(value, apply(integers), apply(others))
         elif step.operation in _OF_OTHER_FACTORS:
-            found[step.name] = _product_of(value, integers[0], _applied(step, others))
+            found[step.name] = _product_of(value, integers[0], apply(others))
         else:
             found[step.name] = _factor(value, dtype)
     return found
@@ -258,9 +299,13 @@ def _product_of(value: NamedTensor, integers: NamedTensor, others: NamedTensor) 
     return _Factors(value, integers, others)
 
 
-def _applied(step: Step, operands: list[NamedTensor]) -> NamedTensor:
+def _applied(
+    step: Step,
+    operations: Mapping[str, Callable[..., NamedTensor]],
+    operands: list[NamedTensor],
+) -> NamedTensor:
     parameters = [step.parameter] if OPERATIONS[step.operation].parameter else []
-    return NUMPY[step.operation](*operands, *parameters)
+    return operations[step.operation](*operands, *parameters)
 
 
 def _factor(value: NamedTensor, dtype: str) -> _Factors:

@@ -11,6 +11,7 @@ from refdot.judging.comparison import every_mismatch
 from refdot.judging.fingerprints import fingerprint
 from refdot.programs.case import ProgramCase
 from refdot.programs.findings import Observation
+from refdot.programs.program import Program
 from refdot.pytensor.programs.graph import NOT_ACCEPTED
 from refdot.targets.mismatch import Mismatch
 from refdot.targets.outcome import Raised
@@ -53,11 +54,16 @@ def _accepted(operand: Operand) -> Operand:
 
 
 def _dots(case: ProgramCase) -> Iterator[DotCase]:
-    """Yield each dot of a program as a case of its own."""
+    """Yield each dot of a program as a case of its own.
+
+    PyTensor may multiply integers first, and their product by the scalars that they are multiplied
+    by: such a dot is also a case of integers.
+    """
+    integers = _scaled_integers(case.program)
     for step in case.program.steps:
         if step.operation == "dot":
             x, y = (_accepted(case.program.types[name]) for name in step.arguments)
-            yield DotCase(
+            found = DotCase(
                 x,
                 y,
                 DimArgument.of(step.parameter),
@@ -66,3 +72,22 @@ def _dots(case: ProgramCase) -> Iterator[DotCase]:
                 same_variable=len(set(step.arguments)) == 1,
                 gradient_order=case.gradient_order,
             )
+            yield found
+            if integers.issuperset(step.arguments):
+                x, y = (replace(each, dtype="int64") for each in (x, y))
+                yield replace(found, x=x, y=y, gradient_order=0)
+
+
+def _scaled_integers(program: Program) -> set[str]:
+    """Return the names of the values that are integers, or integers times a scalar."""
+    types = program.types
+    found = {name for name, operand in program.inputs if operand.dtype == "int64"}
+    for step in program.steps:
+        others = [name for name in step.arguments if types[name].dims]
+        scales = step.operation in ("scale", "negative") or (
+            step.operation == "multiply" and len(others) == 1
+        )
+        moves = step.operation in ("transpose", "rename", "isel")
+        if types[step.name].dtype == "int64" or ((scales or moves) and found.issuperset(others)):
+            found.add(step.name)
+    return found

@@ -9,10 +9,12 @@ from refdot.pytensor.programs.alternatives import (
     softmax_without_shift,
     sums_before_quotients,
     with_float_constants,
+    with_integer_dots_as_floats,
     with_integer_factors,
     with_integer_powers,
     with_lost_tangents,
     with_products_as_floats,
+    with_scalars_after_dots,
 )
 from refdot.pytensor.programs.deviations.record import case_of, known
 from refdot.pytensor.programs.judge import judge_program
@@ -109,6 +111,37 @@ def integer_factors_of_floats(seen: Observation, target: PyTensorTarget) -> bool
     1, only integers are left, and they are multiplied before they are converted.
     """
     return is_explained(seen, with_integer_factors)
+
+
+@known(
+    "wrong-value wrong-gradient",
+    case_of("x: int64(a: 2?); y = dot(x, x); return y", "rounding"),
+    backends="numba",
+)
+def integers_as_floats_in_numba(seen: Observation, target: PyTensorTarget) -> bool:
+    """Numba multiplies integers in floating point, and large products are not exact.
+
+    `numba_funcify_Dot` (link/numba/dispatch/elemwise.py) casts them to float64, for BLAS.
+    """
+    return is_explained(seen, with_integer_dots_as_floats)
+
+
+@known(
+    "wrong-value wrong-gradient",
+    case_of(
+        "x: int64(a: 2?); y: int64(a: 2?); v = scale(x, 0.5); z = dot(v, y); return z", "rounding"
+    ),
+    versions=">=3.3.5",
+    lowerings="inlined",
+)
+def scalars_after_dots(seen: Observation, target: PyTensorTarget) -> bool:
+    """A dot of floats wraps around, if its operands are integers times scalars.
+
+    `ReassociateMatmulChain` (tensor/rewriting/linalg/reassociate_matmul.py) multiplies the product
+    by a scalar instead of an operand, which may be of integers then. The stock lowering has the
+    product inside an `OpFromGraph` at that time.
+    """
+    return is_explained(seen, with_scalars_after_dots)
 
 
 @known(
