@@ -332,6 +332,17 @@ def test_a_deviation_is_told_in_a_vectorized_program_too():
 
 
 @pytest.mark.skipif("numba" not in BACKENDS, reason="numba cannot run here")
+def test_a_cause_in_an_inner_graph_that_numba_optimizes_by_itself_is_told():
+    case = case_of(
+        "x: float64(d: 0?, a: 5?); y: float64(b: 2, d: 0); v = add(y, x); w = softmax(v, dim='a'); "
+        "z = dot(w, v, dim=('d', 'a')); return z",
+        gradient_order=2,
+        seed=27,
+    )
+    assert None not in {cause for _, cause in causes(case, "stock", "numba")}
+
+
+@pytest.mark.skipif("numba" not in BACKENDS, reason="numba cannot run here")
 def test_an_error_of_a_dot_is_known_although_its_message_has_addresses():
     case = case_of("x: int64(a: 2?, b: 3?); y = dot(x, x, dim='b'); z = negative(y); return z")
     assert causes(case, "inlined", "numba") == [("rejected-valid", "integer-batches-in-numba")]

@@ -16,6 +16,7 @@ from refdot.programs.judgement import Difference, differences
 from refdot.programs.program import Program
 from refdot.pytensor.programs import graph as graphs
 from refdot.pytensor.programs.answers import answers_of, estimates_of
+from refdot.pytensor.target.configuration import without_rewrites
 from refdot.pytensor.target.graph import array_read, is_input
 from refdot.pytensor.target.runner import run_with_rewrite_fallback
 from refdot.pytensor.target.stages import StageError, stage
@@ -61,11 +62,8 @@ def judge_program(
     >>> judge_program(PyTensorTarget(), case, lowering="inlined")
     ()
     """
-    with target.configured(backend, lowering) as mode:
-        mode = mode.excluding(*without)
-        # PyTensor compiles the inner graph of an OpFromGraph in this mode.
-        with pytensor.config.change_flags(mode=mode):
-            return _Judge(mode, lowering).judge(case)
+    with target.configured(backend, lowering) as mode, without_rewrites(*without):
+        return _Judge(mode, lowering).judge(case)
 
 
 def run_program(

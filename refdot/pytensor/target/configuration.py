@@ -22,7 +22,7 @@ from refdot.pytensor.lowerings.install import use_lowering
 from refdot.pytensor.target.backends import PyTensorBackend
 from refdot.pytensor.target.blas import quiet_blas
 
-__all__ = ["configured", "without_repetition"]
+__all__ = ["configured", "without_repetition", "without_rewrites"]
 
 
 @contextmanager
@@ -72,4 +72,21 @@ def without_repetition() -> Iterator[None]:
         patch.object(optdb, "query", query_once),
         pytensor.config.change_flags(traceback__limit=0),
     ):
+        yield
+
+
+@contextmanager
+def without_rewrites(*names: str) -> Iterator[None]:
+    """Leave rewrites out of every mode.
+
+    Some code of PyTensor optimizes inner graphs in a mode of its own.
+    """
+    query = optdb.query
+
+    def query_others(*tags: Any, **named: Any) -> Any:
+        if tags and isinstance(tags[0], RewriteDatabaseQuery):
+            tags = (tags[0].excluding(*names), *tags[1:])
+        return query(*tags, **named)
+
+    with patch.object(optdb, "query", query_others):
         yield

@@ -16,6 +16,7 @@ from refdot.cases.case import DotCase
 from refdot.judging.expected import expected_error
 from refdot.pytensor.deviations.failures import SUSPECTS
 from refdot.pytensor.target import graph as graphs
+from refdot.pytensor.target.configuration import without_rewrites
 from refdot.pytensor.target.determinism import check_determinism
 from refdot.pytensor.target.resources import ResourceCheck
 from refdot.pytensor.target.stages import StageError, stage
@@ -58,14 +59,11 @@ class Runner:
 
     def _run_without(self, rewrites: tuple[str, ...], case: DotCase) -> Outcome:
         if rewrites not in self.others:
-            mode = self.mode.excluding(*rewrites)
             self.others[rewrites] = Runner(
-                mode, self.lowering, self.until, checks_determinism=False
+                self.mode, self.lowering, self.until, checks_determinism=False
             )
-        other = self.others[rewrites]
-        # PyTensor compiles the inner graph of an OpFromGraph in this mode.
-        with pytensor.config.change_flags(mode=other.mode):
-            return other._run(case)
+        with without_rewrites(*rewrites):
+            return self.others[rewrites]._run(case)
 
     def _run(self, case: DotCase) -> Outcome:
         """Run a case, and without its gradients if these fail."""
