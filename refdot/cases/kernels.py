@@ -3,7 +3,7 @@
 A backend computes a dot with one of a few kernels, such as a product of two matrices or of a batch
 of them. A kernel may have separate code for each family of dtypes, for each memory layout and for
 large sizes. Compiling a graph is what takes time, so no size of these is static: all cases of a
-kernel with the same dtypes share one graph. A few further cases have declared, static sizes.
+kernel with the same dtypes share one graph. A few further cases have static sizes.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from refdot.cases.case import DTYPES, FLOATS, LAYOUTS, DotCase
 from refdot.cases.patterns import MIXED_DTYPES, Pattern, with_dtypes
 from refdot.cases.shrinking import with_sizes
 
-__all__ = ["KERNELS", "declared_size_cases", "kernel_cases_of"]
+__all__ = ["KERNELS", "kernel_cases_of", "static_kernel_cases"]
 
 # The pairs of dtypes in each family. A run judges one of them.
 _FAMILIES = {
@@ -71,9 +71,9 @@ def kernel_cases_of(
     """Yield the cases of a kernel, one graph after another.
 
     Unless thorough, they have float64, the families of dtypes in which faults are likely, and one
-    other. The seed determines which, and the order of the dims in each operand of rank 2. Unless
-    they have every layout of the kernel, they have the reverse of each array, and at most one other
-    layout.
+    other. The seed determines which, and the order of the dims in each operand of rank 2. With
+    `every_layout`, they have every memory layout that is telling for the kernel; else reversed
+    arrays, and at most one other layout.
 
     Examples
     --------
@@ -104,14 +104,14 @@ def kernel_cases_of(
             yield from _cases_of_other_dtypes(case, turn)
 
 
-def declared_size_cases() -> Iterator[DotCase]:
-    """Yield cases in which only y has static sizes, which those of x equal or not.
+def static_kernel_cases() -> Iterator[DotCase]:
+    """Yield cases of a kernel in which y has static sizes, and x has the same sizes or others.
 
-    Compiled code compares them in its own way. The static size of the batch dim is 1 or 2.
+    Each backend compares them with code of its own. The static size of the batch dim is 1 or 2.
 
     Examples
     --------
-    >>> for case in list(declared_size_cases())[:3]:
+    >>> for case in list(static_kernel_cases())[:3]:
     ...     print(case)
     dot(float64(a: 1?, b: 3?), float64(a: 1, b: 3), dim=('b',))
     dot(float64(a: 3?, b: 3?), float64(a: 1, b: 3), dim=('b',))

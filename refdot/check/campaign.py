@@ -30,6 +30,23 @@ Progress = Callable[[str, int, int], None]
 Listener = Callable[[Report, Finding | ProgramFinding], None]
 
 
+@contextmanager
+def _modules_not_collected() -> Iterator[None]:
+    """Exclude the objects that exist now, most of them of modules, from garbage collection.
+
+    There are so many of them that it takes long to look at them again and again.
+    """
+    if gc.get_freeze_count():  # the caller has excluded some, and these must stay so
+        yield
+        return
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
+@_modules_not_collected()
 def run(
     target: Target,
     *,
@@ -147,31 +164,30 @@ def run(
     judge = partial(judge_batch, timeout=timeout)
     checkpoints = _Checkpoints(checkpoint, started)
     try:
-        with _present_objects_kept():
+        checkpoints.reach(confirmations)
+        for batch, result in run_tasks(judge, target, batches, executor):
+            if isinstance(result, ProcessDied):
+                result = judge_individually(target, batch, timeout)
+            report.add(result)
+            report.collect(result.findings)
+            report.collect_programs(result.program_findings)
+            progress(batch.stage, batch.number, batch.total)
+            for finding in confirmations.add():
+                if database is not None and isinstance(finding, Finding):
+                    save_case(database, target.name, finding.mismatch.case)
+                if finding.known is None:
+                    report.seconds = time.monotonic() - started
+                    listener(confirmations.report(), finding)
+                if maxfail is not None and confirmations.new >= maxfail:
+                    report.stopped = True
+                    break
             checkpoints.reach(confirmations)
-            for batch, result in run_tasks(judge, target, batches, executor):
-                if isinstance(result, ProcessDied):
-                    result = judge_individually(target, batch, timeout)
-                report.add(result)
-                report.collect(result.findings)
-                report.collect_programs(result.program_findings)
-                progress(batch.stage, batch.number, batch.total)
-                for finding in confirmations.add():
-                    if database is not None and isinstance(finding, Finding):
-                        save_case(database, target.name, finding.mismatch.case)
-                    if finding.known is None:
-                        report.seconds = time.monotonic() - started
-                        listener(confirmations.report(), finding)
-                    if maxfail is not None and confirmations.new >= maxfail:
-                        report.stopped = True
-                        break
-                checkpoints.reach(confirmations)
-                if end is not None and time.monotonic() >= end:
-                    break
-                if report.stopped:
-                    confirmations.drop_others()
-                    break
-            confirmations.settle()
+            if end is not None and time.monotonic() >= end:
+                break
+            if report.stopped:
+                confirmations.drop_others()
+                break
+        confirmations.settle()
     except KeyboardInterrupt:
         report.interrupted = True
     report.seconds = time.monotonic() - started
@@ -195,19 +211,6 @@ def _replay(
             report.gone = deviations_that_are_gone(report, target, executor, timeout)
     except KeyboardInterrupt:
         report.interrupted = True
-
-
-@contextmanager
-def _present_objects_kept() -> Iterator[None]:
-    """Keep the garbage collector from the objects that exist now, such as loaded modules.
-
-    There are so many of them that it takes long to look at them again and again.
-    """
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
 
 
 class _Checkpoints:

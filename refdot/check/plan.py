@@ -16,7 +16,7 @@ from refdot.cases.boundaries import (
     static_size_cases,
 )
 from refdot.cases.case import DotCase
-from refdot.cases.kernels import KERNELS, declared_size_cases, kernel_cases_of
+from refdot.cases.kernels import KERNELS, kernel_cases_of, static_kernel_cases
 from refdot.cases.operands import operand_cases
 from refdot.cases.pairs import pairwise_cases
 from refdot.cases.patterns import (
@@ -255,14 +255,15 @@ class Campaign:
             yield self.batch(fast, cases, stage="judging boundary cases", **progress)
         # Hardly any two of these have a graph in common.
         static = static_size_cases(self.seed, self._is_thorough(target))
-        yield from self._dealt_batches(fast, static, "judging static sizes")
-        yield from self._dealt_batches(fast, pairwise_cases(self.seed), "judging pairwise cases")
+        yield from self._batches_in_turn(fast, static, "judging static sizes")
+        yield from self._batches_in_turn(fast, pairwise_cases(self.seed), "judging pairwise cases")
 
     def _kernel_batches(self, target: Target, samples: Collection[str]) -> Iterator[Batch]:
         """Yield the kernel cases, which every backend has: each has kernels of its own."""
         if not self.profile.fixed or self.profile.look:
             return
-        thorough, total = self._is_thorough(target), len(KERNELS) + 1
+        thorough = self._is_thorough(target)
+        stage, total = "judging kernels", len(KERNELS) + 1
         by_layout = {each.name for each in target.backends() if each.compiles_each_layout}
         for number, name in enumerate(KERNELS, 1):
             work: list[tuple[Configuration, tuple[DotCase, ...]]] = []
@@ -270,24 +271,23 @@ class Campaign:
                 every_layout = thorough or configuration.backend not in by_layout
                 cases = kernel_cases_of(name, self.seed, thorough, every_layout)
                 work.append((configuration, tuple(cases)))
-            progress = {"number": number, "total": total, "stage": "judging kernels"}
-            yield replace(self._batch((), (), **progress), work=tuple(work))
+            yield Batch(tuple(work), only=self.only, stage=stage, number=number, total=total)
         configurations = self._configurations(self.backends, samples)
-        progress = {"number": total, "total": total, "stage": "judging kernels"}
-        yield self._batch(configurations, declared_size_cases(), **progress)
+        progress = {"number": total, "total": total, "stage": stage}
+        yield self._batch(configurations, static_kernel_cases(), **progress)
 
     def _is_thorough(self, target: Target) -> bool:
         return self.profile.thorough or "build" not in target.stages
 
-    def _dealt_batches(
+    def _batches_in_turn(
         self, backends: Sequence[str], cases: Iterable[DotCase], stage: str
     ) -> Iterator[Batch]:
         """Yield a batch for each lowering; each case runs with one of them, in turn."""
-        dealt, count = list(cases), len(self.lowerings)
+        cases, count = list(cases), len(self.lowerings)
         for turn, lowering in enumerate(self.lowerings):
             configurations = [Configuration(backend, lowering) for backend in backends]
             progress = {"number": turn + 1, "total": count, "stage": stage}
-            yield self._batch(configurations, dealt[turn::count], **progress)
+            yield self._batch(configurations, cases[turn::count], **progress)
 
     def _program_batches(self, target: Target, samples: Collection[str]) -> Iterator[Batch]:
         """Yield a batch for each program: smoke programs, requested ones, and random ones.

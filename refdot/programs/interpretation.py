@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
@@ -10,10 +10,10 @@ import numpy as np
 
 from refdot.evaluation import dot
 from refdot.programs.operations import OPERATIONS, Parameter
-from refdot.programs.program import Program
+from refdot.programs.program import Program, Step
 from refdot.tensor import Array, NamedTensor
 
-__all__ = ["NUMPY", "interpret"]
+__all__ = ["NUMPY", "applied", "interpret"]
 
 _T = TypeVar("_T")
 
@@ -48,9 +48,21 @@ def interpret(
     found = dict(values)
     for step in program.steps:
         operands = [found[name] for name in step.arguments]
-        parameters = [step.parameter] if OPERATIONS[step.operation].parameter else []
-        found[step.name] = operations[step.operation](*operands, *parameters)
+        found[step.name] = applied(step, operands, operations)
     return found
+
+
+def applied(step: Step, operands: Iterable[_T], operations: Mapping[str, Callable[..., _T]]) -> _T:
+    """Return the result of a step for some operands.
+
+    Examples
+    --------
+    >>> from refdot.programs.notation import step
+    >>> applied(step("y = scale(x, 10)"), [NamedTensor([1, 2], "a")], NUMPY).data
+    array([10, 20])
+    """
+    parameters = [step.parameter] if OPERATIONS[step.operation].parameter else []
+    return operations[step.operation](*operands, *parameters)
 
 
 def _elementwise(function: Callable[..., Any], x: NamedTensor, y: NamedTensor) -> NamedTensor:

@@ -298,14 +298,16 @@ def test_integers_that_are_factors_of_floats_do_not_wrap_around(steps: str):
         "v = scale(x, -1.0); z = multiply(v, v); u = sum(z); return u",
         "v = scale(x, 0.5); w = scale(y, 2.0); z = multiply(v, w); u = sum(z); return u",
         "v = scale(x, 4.0); w = scale(v, 0.25); z = multiply(w, y); u = exp(w); return z, u",
-        "v = scale(x, -1.0); w = negative(v); z = multiply(w, y); u = scale(z, 0.5); return u",
+        "v = scale(x, -1.0); w = negative(v); z = multiply(w, y); return z",
     ],
 )
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_integers_wrap_around_if_all_other_factors_cancel(steps: str, backend: str):
     case = case_of(f"x: int64(a: 3); y: int64(a: 3); {steps}", regime="rounding")
-    known = {"integer-factors-of-floats", "integers-as-python-numbers"}
-    assert {cause for _, cause in causes(case, "inlined", backend)} <= known
+    found = {cause for _, cause in causes(case, "inlined", backend)}
+    assert found <= {"integer-factors-of-floats", "integers-as-python-numbers"}
+    # Without rewrites, there is nothing to explain.
+    assert bool(found) == (backend != "python-minimum")
 
 
 @pytest.mark.parametrize(
@@ -317,7 +319,7 @@ def test_integers_wrap_around_if_all_other_factors_cancel(steps: str, backend: s
         "z = dot(x, y, dim='a'); u = scale(z, 0.5); return z, u",
     ],
 )
-@pytest.mark.parametrize("lowering", ["stock", "inlined"])
+@pytest.mark.parametrize("lowering", TARGET.lowerings)
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_dot_of_scaled_integers_is_explained(steps: str, lowering: str, backend: str):
     inputs = "x: int64(a: 3?, b: 2?); y: int64(a: 3?, b: 2?)"

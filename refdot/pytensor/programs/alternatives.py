@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from functools import partial
 from itertools import combinations
 from math import prod
 from typing import Any, NamedTuple, TypeAlias
@@ -18,8 +17,8 @@ import numpy as np
 from refdot.programs.case import ProgramCase
 from refdot.programs.findings import Observation
 from refdot.programs.gradients import gradient
-from refdot.programs.interpretation import NUMPY, interpret
-from refdot.programs.operations import OPERATIONS, Parameter
+from refdot.programs.interpretation import NUMPY, applied, interpret
+from refdot.programs.operations import Parameter
 from refdot.programs.program import Program, Step
 from refdot.pytensor.programs.answers import Answer, answers_of, estimates_of
 from refdot.tensor import Array, NamedTensor
@@ -47,8 +46,13 @@ _TOLERANCE = 1e-4
 _SINGLE_PRECISION = 2.0**-24  # the unit roundoff of float32
 
 
-def is_explained(seen: Observation, alternative: Alternative) -> bool:
-    """Return whether each wrong element of an answer is what an alternative gives."""
+def is_explained(
+    seen: Observation, alternative: Alternative, integer_tolerance: float = 0.0
+) -> bool:
+    """Return whether each wrong element of an answer is what an alternative gives.
+
+    Integers have to be equal, unless there is a tolerance, relative to them.
+    """
     got, replicate, case = seen.difference.evidence, seen.difference.replicate, seen.case.computed
     if not isinstance(got, np.ndarray):
         return False
@@ -58,7 +62,8 @@ def is_explained(seen: Observation, alternative: Alternative) -> bool:
     with np.errstate(all="ignore"):
         for other in alternative(case, answer, replicate):
             # An answer that is only near the correct one is not what a mistake gives.
-            unexplained = unexplained & ~(_is_near(got, other) & estimate.wrong(other))
+            is_near = _is_near(got, other, integer_tolerance)
+            unexplained = unexplained & ~(is_near & estimate.wrong(other))
     return not unexplained.any()
 
 
@@ -76,11 +81,10 @@ def _answer(case: ProgramCase, name: str) -> Answer:
     return next(each for each in answers_of(case) if each.name == name)
 
 
-def _is_near(got: Array, other: Array) -> Array:
+def _is_near(got: Array, other: Array, integer_tolerance: float) -> Array:
     if got.dtype.kind != "f":
-        # What floats of 53 bits hold of it depends on the order of summation.
         wide = got.astype("longdouble"), other.astype("longdouble")
-        return np.asarray(np.isclose(*wide, rtol=2.0**-40, atol=0))
+        return np.asarray(np.isclose(*wide, rtol=integer_tolerance, atol=0))
     both_overflow = ~np.isfinite(got) & ~np.isfinite(other)
     return np.asarray(both_overflow | np.isclose(got, other, _TOLERANCE, _TOLERANCE))
 
@@ -230,7 +234,7 @@ def with_integer_factors(case: ProgramCase, answer: Answer, replicate: int) -> I
 def integer_factors(program: Program, values: Mapping[str, NamedTensor]) -> dict[str, NamedTensor]:
     """Return the product of the integers in each value of a program.
 
-    What are integers in the program may be given as floats, which do not wrap around.
+    If the values of integer inputs are given as floats, the products do not wrap around.
     """
     return {name: each.integers for name, each in _factors(program, values).items()}
 
@@ -268,28 +272,30 @@ def _factors(
     found = {name: _factor(value, types[name].dtype) for name, value in values.items()}
     for step in program.steps:
         operands, dtype = [found[name] for name in step.arguments], types[step.name].dtype
-        apply = partial(_applied, step, operations)
-        value = apply([each.value for each in operands])
-        integers = [each.integers for each in operands]
-        others = [each.others for each in operands]
-        is_sum = step.operation == "dot" and {*value.dims} < {
+        value = applied(step, [each.value for each in operands], operations)
+        sums = step.operation == "dot" and {*value.dims} < {
             dim for each in operands for dim in each.value.dims
         }
-        is_integer = np.dtype(dtype).kind == "i"
-        are_scaled = all(np.unique(each.data).size == 1 for each in others)
-        if is_sum and scalars_after_dots and are_scaled and not is_integer:
-            total, scalars = apply(integers), (each.data.flat[0] for each in others)
-            scale = NamedTensor(np.full(total.shape, prod(scalars)), total.dims)
-            found[step.name] = _Factors(NUMPY["multiply"](total, scale), total, scale)
-        elif is_integer or is_sum:
+        if np.dtype(dtype).kind == "i":
             found[step.name] = _factor(value, dtype)
-        elif step.operation in _OF_ALL_FACTORS:
-            found[step.name] = _product_of(value, apply(integers), apply(others))
-        elif step.operation in _OF_OTHER_FACTORS:
-            found[step.name] = _product_of(value, integers[0], apply(others))
+        elif sums and scalars_after_dots and all(map(_is_scaled, operands)):
+            found[step.name] = _scaled_dot(step, operands, operations)
+        elif sums or step.operation not in _OF_OTHER_FACTORS + _OF_ALL_FACTORS:
+            found[step.name] = _factor(value, dtype)
         else:
-            found[step.name] = _factor(value, dtype)
+            integers = operands[0].integers
+            if step.operation in _OF_ALL_FACTORS:
+                integers = applied(step, [each.integers for each in operands], operations)
+            others = applied(step, [each.others for each in operands], operations)
+            found[step.name] = _product_of(value, integers, others)
     return found
+
+
+def _factor(value: NamedTensor, dtype: str) -> _Factors:
+    """Return a value of a dtype as a product of itself alone."""
+    if np.dtype(dtype).kind == "i":
+        return _Factors(value, value, NamedTensor(np.ones(value.shape), value.dims))
+    return _Factors(value, NamedTensor(np.ones(value.shape, "int8"), value.dims), value)
 
 
 def _product_of(value: NamedTensor, integers: NamedTensor, others: NamedTensor) -> _Factors:
@@ -299,20 +305,19 @@ def _product_of(value: NamedTensor, integers: NamedTensor, others: NamedTensor) 
     return _Factors(value, integers, others)
 
 
-def _applied(
-    step: Step,
-    operations: Mapping[str, Callable[..., NamedTensor]],
-    operands: list[NamedTensor],
-) -> NamedTensor:
-    parameters = [step.parameter] if OPERATIONS[step.operation].parameter else []
-    return operations[step.operation](*operands, *parameters)
+def _is_scaled(factors: _Factors) -> bool:
+    """Return whether all integers of a product have the same factor."""
+    return np.unique(factors.others.data).size == 1
 
 
-def _factor(value: NamedTensor, dtype: str) -> _Factors:
-    """Return a value of a dtype as a product of itself alone."""
-    if np.dtype(dtype).kind == "i":
-        return _Factors(value, value, NamedTensor(np.ones(value.shape), value.dims))
-    return _Factors(value, NamedTensor(np.ones(value.shape, "int8"), value.dims), value)
+def _scaled_dot(
+    step: Step, operands: list[_Factors], operations: Mapping[str, Callable[..., NamedTensor]]
+) -> _Factors:
+    """Return the dot of the integers in both operands, times the factors of both."""
+    integers = applied(step, [each.integers for each in operands], operations)
+    factor = prod(each.others.data.flat[0] for each in operands)
+    others = NamedTensor(np.full(integers.shape, factor), integers.dims)
+    return _Factors(NUMPY["multiply"](integers, others), integers, others)
 
 
 def with_float_constants(case: ProgramCase, answer: Answer, replicate: int) -> Iterator[Array]:

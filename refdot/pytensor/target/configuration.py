@@ -51,10 +51,10 @@ def configured(backend: PyTensorBackend, lowering: str, **flags: Any) -> Iterato
 
 @contextmanager
 def without_repetition() -> Iterator[None]:
-    """Keep PyTensor from computing again for each graph what is the same for all graphs.
+    """Let PyTensor collect the rewrites of a mode once, and store no call stacks.
 
-    It collects the rewrites of a mode, and what each of them tracks. It also stores the call stack
-    of each variable, for error messages, which no outcome needs.
+    It would collect them, and what each of them tracks, for each graph. No outcome needs the call
+    stacks, which say in an error where a variable was created.
     """
     query = optdb.query
     rewriters: dict[str, Any] = {}
@@ -77,10 +77,7 @@ def without_repetition() -> Iterator[None]:
 
 @contextmanager
 def without_rewrites(*names: str) -> Iterator[None]:
-    """Leave rewrites out of every mode.
-
-    Some code of PyTensor optimizes inner graphs in a mode of its own.
-    """
+    """Leave rewrites out of every mode, since inner graphs may have a mode of their own."""
     query = optdb.query
 
     def query_others(*tags: Any, **named: Any) -> Any:
