@@ -35,6 +35,7 @@ from refdot.targets.protocol import (
 __all__ = [
     "is_fatal",
     "judge",
+    "judge_alone",
     "judge_batch",
     "judge_cases",
     "judge_individually",
@@ -110,6 +111,24 @@ def judge_cases(
         yield from found.values()
 
 
+def judge_alone(
+    target: Target,
+    case: DotCase | ProgramCase,
+    configuration: Configuration,
+    timeout: float | None = None,
+) -> list[Finding | ProgramFinding]:
+    """Return all findings of one dot or program on one configuration.
+
+    There are none if the target, or the backend, does not support the case.
+    """
+    if unsupported_reason(target, case, configuration.backend):
+        return []
+    if isinstance(case, DotCase):
+        return [*judge_cases(target, [case], configuration, timeout=timeout)]
+    assert isinstance(target, ProgramTarget)  # the others support no program
+    return [*judge_programs(target, [case], configuration, KINDS, timeout)]
+
+
 def possible_kinds(case: DotCase) -> set[str]:
     """Return the kinds of mismatch that a case can have.
 
@@ -165,8 +184,10 @@ def judge_batch(target: Target, batch: Batch, timeout: float | None = None) -> B
     if isinstance(target, ProgramTarget):
         for configuration, programs in batch.programs:
             kinds = _kinds(batch.only)
-            found = judge_programs(target, programs, configuration, kinds, timeout)
-            result.program_findings += found
+            coverage = result.coverage.setdefault(configuration.backend, Coverage())
+            result.program_findings += judge_programs(
+                target, programs, configuration, kinds, timeout, coverage
+            )
     return result
 
 

@@ -206,7 +206,9 @@ def _replay(
 ) -> None:
     """Add to the report of a complete run what replays show."""
     try:
-        report.findings = with_other_backends(report, target, executor, timeout)
+        report.findings, report.program_findings = with_other_backends(
+            report, target, executor, timeout
+        )
         if report.shard == WHOLE and not report.only:
             report.gone = deviations_that_are_gone(report, target, executor, timeout)
     except KeyboardInterrupt:

@@ -98,7 +98,7 @@ class Confirmations:
         found = self._programs.get(finding.key, finding)
         if found.known is not None:
             found = min(found, finding, key=self._report.representative_key)
-        return replace(finding, observation=found.observation)
+        return replace(finding, observation=found.observation, known=found.known)
 
     def _confirm(
         self,

@@ -59,6 +59,16 @@ class Finding:
         return self.mismatch.signature
 
     @property
+    def where(self) -> tuple[str, str]:
+        """The backend and the lowering on which the smallest case was found."""
+        return self.configuration.backend, self.configuration.lowering
+
+    @property
+    def detail(self) -> str:
+        """What is wrong, in words."""
+        return self.mismatch.detail
+
+    @property
     def case(self) -> DotCase:
         """The smallest case."""
         return self.mismatch.case
@@ -252,10 +262,7 @@ class Report(Counts):
 
     def place(self, finding: Finding | ProgramFinding) -> tuple[int, int]:
         """Return the place of the configuration of a finding among those of the run."""
-        if isinstance(finding, ProgramFinding):
-            backend, lowering = finding.observation.backend, finding.observation.lowering
-        else:
-            backend, lowering = finding.configuration.backend, finding.configuration.lowering
+        backend, lowering = finding.where
         return self.backends.index(backend), self.lowerings.index(lowering)
 
     def merge_many_dims(self) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
 
+from refdot.check.findings import Coverage
 from refdot.check.plan import Configuration
 from refdot.check.pool import OutOfTimeError, with_time_limit
 from refdot.programs.case import ProgramCase
-from refdot.programs.findings import Observation, ProgramFinding
+from refdot.programs.findings import Observation, ProgramFinding, ProgramVerdict
 from refdot.programs.judgement import Difference
 from refdot.targets.protocol import ProgramTarget
 
@@ -21,24 +23,30 @@ def judge_programs(
     configuration: Configuration,
     kinds: Collection[str],
     timeout: float | None = None,
+    coverage: Coverage | None = None,
 ) -> Iterator[ProgramFinding]:
     """Run programs on one configuration, and yield what is wrong, of some kinds, new or known.
 
-    `timeout` limits the seconds that one program may take, see `with_time_limit`.
+    `timeout` limits the seconds that one program may take, see `with_time_limit`. The kernels and
+    rewrites that the target uses are counted in `coverage`.
     """
     with closing(with_time_limit(cases, timeout)) as limited:
         for case in limited:
-            for found in _judge(target, case, configuration):
+            verdict = _judge(target, case, configuration)
+            if coverage is not None:
+                coverage.count(Counter(verdict.kernels), Counter(verdict.rewrites))
+            for found in verdict.findings:
                 if found.observation.difference.kind in kinds:
                     yield found
 
 
 def _judge(
     target: ProgramTarget, case: ProgramCase, configuration: Configuration
-) -> Sequence[ProgramFinding]:
+) -> ProgramVerdict:
     backend, lowering = configuration.backend, configuration.lowering
     try:
         return target.judge_program(case, backend, lowering)
     except OutOfTimeError as stopped:
         difference = Difference("run", "R11", "rejected-valid", "an answer", str(stopped))
-        return [ProgramFinding(Observation(case, difference, backend, lowering))]
+        found = ProgramFinding(Observation(case, difference, backend, lowering))
+        return ProgramVerdict((found,))

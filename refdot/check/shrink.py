@@ -7,14 +7,14 @@ from functools import cache
 
 from refdot.cases.case import DotCase
 from refdot.cases.shrinking import shrink_case
-from refdot.check.batch import is_fatal, judge_cases
+from refdot.check.batch import is_fatal, judge_alone, judge_cases
 from refdot.check.findings import Finding
 from refdot.check.plan import Configuration
 from refdot.check.programs import judge_programs
 from refdot.programs.case import ProgramCase
 from refdot.programs.findings import ProgramFinding
 from refdot.programs.shrinking import shrink_program
-from refdot.targets.protocol import ProgramTarget, Target, unsupported_reason
+from refdot.targets.protocol import ProgramTarget, Target, deviations_of, unsupported_reason
 
 __all__ = ["confirmed", "confirmed_program"]
 
@@ -51,19 +51,34 @@ def _by_example(target: Target, finding: Finding, timeout: float | None) -> Find
 
     The example becomes its case if it has the same signature. It need not deviate on each lowering.
     """
-    (deviation,) = (each for each in target.deviations if each.id == finding.known)
-    backend, own = finding.configuration.backend, finding.configuration.lowering
-    if unsupported_reason(target, deviation.example, backend):
+    shown = _shown_by_example(target, finding, timeout)
+    if shown is None:
         return finding
+    same = next((each for each in shown if each.key == finding.key), None)
+    if isinstance(same, Finding) and same.where == finding.where:
+        return replace(finding, mismatch=same.mismatch)
+    return finding if shown else None
+
+
+def _shown_by_example(
+    target: Target, finding: Finding | ProgramFinding, timeout: float | None
+) -> list[Finding | ProgramFinding] | None:
+    """Return what the deviation of a known finding explains of its own example, on one backend.
+
+    It need not deviate on each lowering. None: the backend does not support the example.
+    """
+    assert finding.known is not None
+    deviations = deviations_of(target)[finding.known]
+    # A dot in a program may have a deviation that is on record for dots only.
+    example = deviations[0 if isinstance(finding, Finding) else -1].example
+    backend, own = finding.where
+    if unsupported_reason(target, example, backend):
+        return None
     for lowering in dict.fromkeys((own, *target.default_lowerings)):
-        configuration = Configuration(backend, lowering)
-        judged = judge_cases(target, [deviation.example], configuration, timeout=timeout)
-        shown = {found.key: found for found in judged if found.known == finding.known}
-        if finding.key in shown and lowering == own:
-            return replace(finding, mismatch=shown[finding.key].mismatch)
-        if shown:
-            return finding
-    return None
+        judged = judge_alone(target, example, Configuration(backend, lowering), timeout)
+        if shown := [each for each in judged if each.known == finding.known]:
+            return shown
+    return []
 
 
 def _with_smallest_case(target: Target, finding: Finding, timeout: float | None) -> Finding:
@@ -99,10 +114,25 @@ def _with_smallest_case(target: Target, finding: Finding, timeout: float | None)
 def confirmed_program(
     target: ProgramTarget, finding: ProgramFinding, timeout: float | None = None
 ) -> ProgramFinding:
-    """Return a new finding with the smallest program that has its signature, and is as new."""
-    smallest = finding.observation
-    if finding.known is not None or is_fatal(smallest.difference.got):
+    """Return the finding with the smallest program that has its signature, and is as new.
+
+    A known deviation has an example already. A finding whose deviation the target does not have is
+    new: something else looks like it.
+    """
+    if is_fatal(finding.detail):
         return finding
+    if finding.known is None:
+        return _with_smallest_program(target, finding, timeout)
+    if _shown_by_example(target, finding, timeout) == []:
+        return replace(_with_smallest_program(target, finding, timeout), known=None)
+    return finding
+
+
+def _with_smallest_program(
+    target: ProgramTarget, finding: ProgramFinding, timeout: float | None
+) -> ProgramFinding:
+    """Return a finding with the smallest program that has its signature, and is as new."""
+    smallest = finding.observation
     end = time.monotonic() + _MOST_PROGRAM_SECONDS
     configuration = Configuration(smallest.backend, smallest.lowering)
     kinds = {smallest.difference.kind}

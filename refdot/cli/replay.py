@@ -121,13 +121,7 @@ def _judge(
     target: Target, case: DotCase | ProgramCase, configuration: Configuration
 ) -> Iterator[Entry]:
     """Judge a case on one configuration, and yield the entries of its mismatches."""
-    from refdot.check.batch import judge_cases
-    from refdot.programs.case import ProgramCase
+    from refdot.check.batch import judge_alone
     from refdot.reporting.entries import entry_of
 
-    if isinstance(case, ProgramCase):
-        assert isinstance(target, ProgramTarget)
-        backend, lowering = configuration.backend, configuration.lowering
-        yield from map(entry_of, target.judge_program(case, backend, lowering))
-    else:
-        yield from map(entry_of, judge_cases(target, [case], configuration))
+    yield from map(entry_of, judge_alone(target, case, configuration))

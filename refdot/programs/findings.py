@@ -9,7 +9,7 @@ from typing import Any
 from refdot.programs.case import ProgramCase
 from refdot.programs.judgement import Difference
 
-__all__ = ["Observation", "ProgramDeviation", "ProgramFinding", "signature"]
+__all__ = ["Observation", "ProgramDeviation", "ProgramFinding", "ProgramVerdict", "signature"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,8 @@ class ProgramFinding:
         All on which it was found.
     count : int
         How often it was found, on all of these.
+    also_on : list of str
+        Other backends on which the program, replayed at the end of the run, shows it too.
     """
 
     observation: Observation
@@ -43,6 +45,7 @@ class ProgramFinding:
     backends: list[str] = field(default_factory=list)
     lowerings: list[str] = field(default_factory=list)
     count: int = 1
+    also_on: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.backends = self.backends or [self.observation.backend]
@@ -54,6 +57,16 @@ class ProgramFinding:
         return self.observation.case
 
     @property
+    def where(self) -> tuple[str, str]:
+        """The backend and the lowering on which the smallest program shows it."""
+        return self.observation.backend, self.observation.lowering
+
+    @property
+    def detail(self) -> str:
+        """What is wrong, in words."""
+        return self.observation.difference.got
+
+    @property
     def signature(self) -> str:
         """The text that findings of the same kind share."""
         return signature(self.observation.difference)
@@ -62,6 +75,22 @@ class ProgramFinding:
     def key(self) -> tuple[str, str | None]:
         """What makes it distinct: a known deviation does not hide a new one that looks the same."""
         return self.signature, self.known
+
+
+@dataclass(frozen=True)
+class ProgramVerdict:
+    """What is wrong with one program, and what the target used to compute it.
+
+    Attributes
+    ----------
+    findings : tuple of ProgramFinding
+    kernels, rewrites : frozenset of str
+        See `refdot.targets.outcome.Outcome`.
+    """
+
+    findings: tuple[ProgramFinding, ...] = ()
+    kernels: frozenset[str] = frozenset()
+    rewrites: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ class _CoverageRecord(_Record):
         return [(each.patterns, each.of) for each in self.ranks]
 
 
-class _AnyFindingRecord(_Record):
+class _AnyFindingRecord(_Record, kw_only=True):
     signature: str
     rule: Annotated[str, _one_of(RULES)]
     kind: Annotated[str, _one_of(KINDS)]
@@ -85,6 +85,7 @@ class _AnyFindingRecord(_Record):
     expected: str
     got: str
     reproducer: str
+    also_on: list[str] = []
 
 
 class _FindingRecord(_AnyFindingRecord):
@@ -94,7 +95,6 @@ class _FindingRecord(_AnyFindingRecord):
     replicate: _Count = field(name="draw")
     order: Annotated[int, Meta(ge=0, le=2)]
     operand: Annotated[str, _one_of(("", "x", "y"))]
-    also_on: list[str] = []
 
     @property
     def mismatch(self) -> _FindingRecord:
@@ -152,7 +152,14 @@ class _ReportRecord(_Record):
     @property
     def program_findings(self) -> list[ProgramFinding]:
         return [
-            ProgramFinding(each.observation, each.known, each.backends, each.lowerings, each.count)
+            ProgramFinding(
+                each.observation,
+                each.known,
+                each.backends,
+                each.lowerings,
+                each.count,
+                each.also_on,
+            )
             for each in self.program_records
         ]
 

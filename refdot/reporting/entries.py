@@ -63,14 +63,13 @@ class Entry:
 
 def entry_of(finding: Finding | ProgramFinding, *, named_where: bool = True) -> Entry:
     """Return what reports show of a finding."""
-    about, also_on = "", []
+    about = ""
     wrong: Difference | Mismatch
     if isinstance(finding, ProgramFinding):
         wrong, script = finding.observation.difference, program_script_name(finding)
         about = wrong.name
     else:
         wrong, script = finding.mismatch, reproducer_name(finding)
-        also_on = finding.also_on
     return Entry(
         signature=finding.signature,
         rule=wrong.rule,
@@ -84,7 +83,7 @@ def entry_of(finding: Finding | ProgramFinding, *, named_where: bool = True) -> 
         count=finding.count,
         known=finding.known,
         script=script,
-        also_on=tuple(also_on),
+        also_on=tuple(finding.also_on),
         named_where=named_where,
     )
 

@@ -1,13 +1,13 @@
 """The protocol of targets."""
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol, runtime_checkable
 
 from refdot.cases.case import DotCase
 from refdot.programs.case import ProgramCase
-from refdot.programs.findings import ProgramDeviation, ProgramFinding
+from refdot.programs.findings import ProgramDeviation, ProgramFinding, ProgramVerdict
 from refdot.targets.mismatch import Deviation, Mismatch
 from refdot.targets.outcome import Outcome
 
@@ -19,6 +19,7 @@ __all__ = [
     "TargetNameError",
     "Unsupported",
     "deviation_of",
+    "deviations_of",
     "unsupported_reason",
 ]
 
@@ -126,9 +127,7 @@ class ProgramTarget(Target, Protocol):
 
     program_deviations: tuple[ProgramDeviation, ...]
 
-    def judge_program(
-        self, case: ProgramCase, backend: str, lowering: str
-    ) -> Sequence[ProgramFinding]:
+    def judge_program(self, case: ProgramCase, backend: str, lowering: str) -> ProgramVerdict:
         """Return what is wrong with a program, with the known deviations that explain it."""
 
     def program_reproducer(self, finding: ProgramFinding) -> str:
@@ -143,8 +142,26 @@ class TargetNameError(TargetError):
     """The requested target does not exist: its name is wrong. The message says what to write."""
 
 
-def unsupported_reason(target: Target, case: DotCase, backend: str | None = None) -> str | None:
+def deviations_of(target: Target) -> dict[str, list[Deviation | ProgramDeviation]]:
+    """Return the known deviations of a target by their ids.
+
+    Those that both dots and programs show are there twice, that of dots first.
+    """
+    found: list[Deviation | ProgramDeviation] = [*target.deviations]
+    if isinstance(target, ProgramTarget):
+        found += target.program_deviations
+    by_id: dict[str, list[Deviation | ProgramDeviation]] = {}
+    for deviation in found:
+        by_id.setdefault(deviation.id, []).append(deviation)
+    return by_id
+
+
+def unsupported_reason(
+    target: Target, case: DotCase | ProgramCase, backend: str | None = None
+) -> str | None:
     """Return why a target, or one of its backends, does not support a case, or None."""
+    if not isinstance(case, DotCase):
+        return None if isinstance(target, ProgramTarget) else f"{target.name} cannot run programs"
     unsupported = target.unsupported
     if backend is not None:
         if isinstance(target, Hashable):

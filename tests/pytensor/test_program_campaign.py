@@ -1,21 +1,28 @@
 """Programs in a campaign: what is wrong is grouped by its kind, and shrunk."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from test_programs import case_of
 
 from refdot import check
+from refdot.cases.case import DotCase
 from refdot.check import shrink
+from refdot.check.replays import deviations_that_are_gone, with_other_backends
 from refdot.programs.case import ProgramCase
-from refdot.programs.findings import ProgramFinding, signature
+from refdot.programs.findings import Observation, ProgramFinding, signature
 from refdot.programs.judgement import Difference
 from refdot.programs.named import named_program
 from refdot.programs.random_programs import program_at
+from refdot.programs.smoke import program_of_products
 from refdot.pytensor.programs import target as program_target
 from refdot.pytensor.programs.target import PyTensorProgramTarget
+from refdot.reporting.entries import entry_of
+from refdot.targets.protocol import deviations_of
 
 TARGET = PyTensorProgramTarget()
+EXAMPLES = {each.id: each.example for each in TARGET.program_deviations}
 
 
 def findings(
@@ -94,16 +101,89 @@ def test_findings_are_grouped_and_new_ones_are_shrunk_and_first(monkeypatch):
 
 def test_a_known_deviation_hides_no_other_mismatch_of_its_kind(monkeypatch):
     known = case_of("x: float64(a: 2); y = scale(x, 2); z = softmax(y); return z", seed=1)
+    example = EXAMPLES["softmax-overflows"]
     other = case_of("x: float64(a: 2); y = softmax(x); z = exp(y); return z", seed=2)
     monkeypatch.setattr(program_target, "judge_program", fails_with_softmax)
     monkeypatch.setattr(
         program_target,
         "known_cause",
-        lambda seen, target: "a-cause" if seen.case.seed == 1 else None,
+        lambda seen, target: "softmax-overflows" if seen.case in (known, example) else None,
     )
     new, old = findings([known, known, other], ["python"], ["inlined"])
     assert (new.signature, new.known, new.count) == ("R6 wrong-value: NaN", None, 1)
-    assert (old.signature, old.known, old.count) == ("R6 wrong-value: NaN", "a-cause", 2)
+    assert (old.signature, old.known, old.count) == ("R6 wrong-value: NaN", "softmax-overflows", 2)
+
+
+def test_a_finding_is_new_if_the_target_does_not_have_its_deviation(monkeypatch):
+    """Its cause alone does not show that: something else may have the same effect."""
+    case = case_of("x: float64(a: 2); y = softmax(x); z = exp(y); return z")
+    monkeypatch.setattr(
+        program_target,
+        "judge_program",
+        lambda target, seen, backend, lowering: (
+            ()
+            if seen == EXAMPLES["softmax-overflows"]
+            else fails_with_softmax(target, seen, backend, lowering)
+        ),
+    )
+    monkeypatch.setattr(program_target, "known_cause", lambda seen, target: "softmax-overflows")
+    [found] = findings([case], ["python"], ["inlined"])
+    assert (found.signature, found.known) == ("R6 wrong-value: NaN", None)
+    assert [step.operation for step in found.case.program.steps] == ["softmax"]
+
+
+def test_a_finding_about_a_dot_in_a_program_is_held_to_the_deviation_of_dots():
+    name = next(each.id for each in TARGET.deviations if not each.backends)
+    assert all(isinstance(each.example, DotCase) for each in deviations_of(TARGET)[name])
+    difference = SIGNATURES["R6 wrong-value: NaN"]
+    case = case_of("x: float64(a: 2); y = softmax(x); return y")
+    finding = ProgramFinding(Observation(case, difference, "python", "stock"), known=name)
+    assert shrink.confirmed_program(TARGET, finding) == finding
+
+
+def test_a_new_mismatch_is_replayed_on_the_backends_that_did_not_run_programs(monkeypatch):
+    case = case_of("x: float64(a: 2); y = softmax(x); return y")
+
+    def fails_but_on_c(target, case, backend, lowering):
+        return () if backend == "c" else fails_with_softmax(target, case, backend, lowering)
+
+    monkeypatch.setattr(program_target, "judge_program", fails_but_on_c)
+    report = check.run(
+        TARGET, cases=0, fixed=False, named_programs=[case], backends=["python"], only=["values"]
+    )
+    _, [found] = with_other_backends(report, TARGET, None, None)
+    able = {each.name for each in TARGET.backends() if each.default and not each.absent}
+    assert (found.backends, {*found.also_on}) == (["python"], able - {"python", "c"})
+    assert entry_of(found).seen.startswith("2 times on python (also on ")
+
+
+class _WithoutDeviationsOfDots(PyTensorProgramTarget):
+    deviations = ()
+
+
+def test_known_deviations_of_programs_that_are_gone_are_listed(monkeypatch):
+    target = _WithoutDeviationsOfDots()
+    run = partial(check.run, target, cases=0, fixed=False, backends=["python"])
+    report = run(named_programs=[EXAMPLES["softmax-overflows"]])
+    assert [each.known for each in report.program_findings] == ["softmax-overflows"]
+    monkeypatch.setattr(program_target, "judge_program", lambda *arguments: ())
+    others = [
+        each.id
+        for each in target.program_deviations
+        if each.id != "softmax-overflows"
+        and (not each.backends or "python" in each.backends)
+        and not {*report.lowerings}.isdisjoint(each.lowerings or report.lowerings)
+    ]
+    assert deviations_that_are_gone(report, target, None, None) == others
+
+
+def test_kernels_and_rewrites_of_programs_are_counted():
+    program = ProgramCase(program_of_products().program, gradient_order=1)
+    report = check.run(TARGET, cases=0, fixed=False, named_programs=[program], backends=["python"])
+    coverage = report.coverage["python"]
+    assert coverage.kernels["Gemm"] > 0
+    assert coverage.rewrites["local_dot_to_dot22"] > 0
+    assert coverage.kernels["BatchedDot"] == 0
 
 
 def test_a_program_is_not_shrunk_to_one_that_a_known_deviation_explains(monkeypatch):

@@ -5,10 +5,17 @@ from functools import cached_property
 from packaging.specifiers import SpecifierSet
 
 from refdot.programs.case import ProgramCase
-from refdot.programs.findings import Observation, ProgramDeviation, ProgramFinding
+from refdot.programs.findings import (
+    Observation,
+    ProgramDeviation,
+    ProgramFinding,
+    ProgramVerdict,
+)
 from refdot.pytensor.programs.deviations import PROGRAM_DEVIATIONS, known_cause
 from refdot.pytensor.programs.judge import judge_program
 from refdot.pytensor.programs.reproducer import program_reproducer
+from refdot.pytensor.target.backends import BACKENDS
+from refdot.pytensor.target.coverage import recorded
 from refdot.pytensor.target.target import PyTensorTarget
 
 __all__ = ["PyTensorProgramTarget"]
@@ -26,15 +33,13 @@ class PyTensorProgramTarget(PyTensorTarget):
             if SpecifierSet(deviation.versions).contains(self.version, prereleases=True)
         )
 
-    def judge_program(
-        self, case: ProgramCase, backend: str, lowering: str
-    ) -> tuple[ProgramFinding, ...]:
+    def judge_program(self, case: ProgramCase, backend: str, lowering: str) -> ProgramVerdict:
         """Return what is wrong with a program, with the known deviations that explain it."""
-        seen = [
-            Observation(case, difference, backend, lowering)
-            for difference in judge_program(self, case, backend, lowering)
-        ]
-        return tuple(ProgramFinding(each, known_cause(each, self)) for each in seen)
+        with recorded(BACKENDS[backend]) as used:
+            differences = judge_program(self, case, backend, lowering)
+        seen = [Observation(case, difference, backend, lowering) for difference in differences]
+        findings = tuple(ProgramFinding(each, known_cause(each, self)) for each in seen)
+        return ProgramVerdict(findings, frozenset(used.kernels), frozenset(used.rewrites))
 
     def program_reproducer(self, finding: ProgramFinding) -> str:
         """Return a standalone script that shows a finding, and exits 1 as long as it exists."""
