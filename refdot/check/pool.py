@@ -21,7 +21,14 @@ from uuid import uuid4
 from refdot.targets.protocol import Target, TargetError
 from refdot.targets.temporary import process_folder
 
-__all__ = ["OutOfTimeError", "ProcessDied", "WorkerPool", "run_tasks", "with_time_limit"]
+__all__ = [
+    "OutOfTimeError",
+    "ProcessDied",
+    "WorkerDiedError",
+    "WorkerPool",
+    "run_tasks",
+    "with_time_limit",
+]
 
 
 # The number of tasks submitted ahead: enough for any cluster, and few enough for memory.
@@ -111,7 +118,7 @@ def _result_of(future: Future[bytes], resubmit: Callable[[], Future[bytes]] | No
     try:
         outcome = future.result()
     except Exception as death:  # the errors of the task are in the outcome
-        timed_out = isinstance(death, _WorkerDiedError) and -death.exitcode == _ALARM
+        timed_out = isinstance(death, WorkerDiedError) and -death.exitcode == _ALARM
         if timed_out or resubmit is None:
             return ProcessDied(timed_out)
         return _result_of(resubmit(), None)
@@ -254,7 +261,7 @@ class WorkerPool(ThreadPoolExecutor):
         self.shutdown()
 
 
-class _WorkerDiedError(Exception):
+class WorkerDiedError(Exception):
     """A worker died before it answered."""
 
     def __init__(self, exitcode: int) -> None:
@@ -290,7 +297,7 @@ class _Worker:
             exitcode = self._process.exitcode or 0
             if not self._stopped:
                 self._start()
-            raise _WorkerDiedError(exitcode) from None
+            raise WorkerDiedError(exitcode) from None
 
     def stop(self) -> None:
         """Stop the process, even in the middle of a call."""

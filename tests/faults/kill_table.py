@@ -18,8 +18,6 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -32,6 +30,7 @@ from planted import FAULTS
 from planting import planted
 
 from refdot.check.plan import evenly_spaced
+from refdot.check.pool import WorkerDiedError, WorkerPool
 from refdot.pytensor.lowerings.install import use_lowering
 
 RECORDS = Path(__file__).parent / "caught"
@@ -39,6 +38,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "planted-faults.md"
 NAIVE_CASES = 100
 # A process that plants more faults than this holds too many compiled functions.
 FAULTS_PER_PROCESS = 40
+# What catches a fault that ends the process.
+DIED = "the process died"
 BY_NAME = {fault.name: fault for fault in FAULTS}
 
 
@@ -73,7 +74,7 @@ class Row:
     @property
     def is_caught(self) -> bool:
         """Whether refdot catches the fault with each seed."""
-        return len(self.needed) == self.seeds
+        return self.caught_by == DIED or len(self.needed) == self.seeds
 
 
 def row_of(name: str, seeds: int, naive: bool, checkout: Path | None) -> tuple[str, Row, float]:
@@ -96,10 +97,16 @@ def row_of(name: str, seeds: int, naive: bool, checkout: Path | None) -> tuple[s
 
 def measure(names: Sequence[str], jobs: int, **options: Any) -> Iterator[tuple[str, Row, float]]:
     """Yield the name and row of each fault, and the seconds that it took."""
-    # A forked process would share the state and the caches of PyTensor with this one. An executor
-    # may hang when one of its processes has done its last task; a pool does not.
-    with get_context("spawn").Pool(jobs, maxtasksperchild=FAULTS_PER_PROCESS) as pool:
-        yield from pool.imap(partial(row_of, **options), names)
+    step = jobs * FAULTS_PER_PROCESS
+    for start in range(0, len(names), step):
+        with WorkerPool(jobs) as pool:
+            part = names[start : start + step]
+            futures = {name: pool.submit(row_of, name, **options) for name in part}
+            for name, future in futures.items():
+                try:
+                    yield future.result()
+                except WorkerDiedError:  # `refdot check` starts again, and reports the case
+                    yield name, Row(BY_NAME[name].backend, DIED, [], options["seeds"]), 0.0
 
 
 def read(record: Path) -> dict[str, Row]:
