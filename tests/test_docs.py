@@ -3,6 +3,9 @@
 import os
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 from doctest import ELLIPSIS, OutputChecker
 from html import unescape
 from html.parser import HTMLParser
@@ -12,6 +15,7 @@ from pkgutil import resolve_name
 from urllib.parse import unquote, urlsplit
 
 import pytest
+import yaml
 from browsers import needs_browser, started_browser
 from processes import run_python
 
@@ -83,37 +87,83 @@ def test_the_commands_of_a_page_print_the_output_that_it_shows(page, tmp_path):
         assert OutputChecker().check_output(expected, printed, ELLIPSIS), printed
 
 
-RECIPES = [
-    line.replace("\\\n", " ")
-    for line in re.findall(
-        r"^(?: *- run: )?(refdot (?:[^\\\n]|\\\n)*)$",
-        "".join(
-            re.findall(
-                r"^```(?:yaml|sh)\n(.*?)^```$",
-                (ROOT / "docs" / "scale.md").read_text("utf-8"),
-                re.MULTILINE | re.DOTALL,
+def recipes(language: str) -> list[str]:
+    """Return the code of a language on the page about many machines."""
+    text = (ROOT / "docs" / "scale.md").read_text("utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+LOOK, NIGHTLY = map(yaml.safe_load, recipes("yaml"))
+(SLURM,) = recipes("sh")
+
+
+def run_job(job: dict, shard: int, folder: Path) -> None:
+    """Run the commands of a job as GitHub does, but for the installation and a shorter check.
+
+    A step for artifacts takes its folder from, or to, the folder above.
+    """
+    folder.mkdir()
+    (folder / "refdot").symlink_to(ROOT)
+    bin_folder = folder.parent / "bin"
+    for step in job["steps"]:
+        options = {
+            name: str(value).replace("${{ matrix.shard }}", str(shard))
+            for name, value in step.get("with", {}).items()
+        }
+        action = step.get("uses", "").partition("@")[0]
+        if action == "actions/upload-artifact":
+            shutil.copytree(folder / options["path"], folder.parent / "stored" / options["name"])
+        elif action == "actions/download-artifact":
+            shutil.copytree(folder.parent / "stored", folder, dirs_exist_ok=True)
+        if "run" in step:
+            command = step["run"].replace("${{ matrix.shard }}", str(shard))
+            command = command.replace("--effort standard", "--quick --backend python")
+            completed = subprocess.run(
+                ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", command],
+                cwd=folder,
+                env=os.environ | {"PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}"},
+                capture_output=True,
+                text=True,
+                check=False,
             )
-        ),
-        re.MULTILINE,
-    )
-]
+            assert completed.returncode == 0, completed.stdout + completed.stderr
 
 
-@pytest.mark.parametrize("command", RECIPES)
-def test_the_commands_of_a_recipe_are_accepted_and_excuse_nothing(command):
-    for variable, value in {
-        "${{ matrix.shard }}": "1",
-        "$SLURM_ARRAY_TASK_ID": "1",
-        "$SLURM_ARRAY_TASK_COUNT": "100",
+@pytest.fixture
+def programs(tmp_path):
+    """Put a `refdot` that is this one, and a `python` that installs nothing, into a folder."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name, command in {
+        "refdot": f'PYTHONPATH="{ROOT}" exec "{sys.executable}" -m refdot "$@"',
+        "python": '[ "$*" = "-m pip install ./refdot[check]" ]',
     }.items():
-        command = command.replace(variable, value)
-    words = shlex.split(command)
-    assert "||" not in words
-    assert parser().parse_args(words[1:]).command.__name__ in ("run_check", "run_merge")
+        (folder / name).write_text(f"#!/bin/sh\n{command}\n", encoding="utf-8")
+        (folder / name).chmod(0o755)
 
 
-def test_the_recipes_have_a_check_and_a_merge():
-    assert {command.split()[1] for command in RECIPES} == {"check", "merge"}
+@pytest.mark.skipif(not shutil.which("bash"), reason="GitHub runs the commands in bash")
+@pytest.mark.usefixtures("programs")
+def test_the_recipes_for_github_run_as_they_are(tmp_path):
+    run_job(LOOK["jobs"]["look"], 0, tmp_path / "look")
+    check, merge = NIGHTLY["jobs"]["check"], NIGHTLY["jobs"]["merge"]
+    shards = check["strategy"]["matrix"]["shard"]
+    for shard in shards:
+        run_job(check, shard, tmp_path / f"check-{shard}")
+    assert merge["needs"] == "check"
+    run_job(merge, 0, tmp_path / "merge")
+    assert {path.name for path in (tmp_path / "stored").iterdir()} == {
+        "whole",
+        *(f"part-{shard}" for shard in shards),
+    }
+
+
+def test_the_recipe_for_slurm_is_a_check_of_a_shard():
+    command = SLURM.rpartition("#SBATCH")[2].partition("\n")[2].replace("\\\n", " ")
+    command = re.sub(r"\$\w+COUNT", "100", command)
+    words = shlex.split(re.sub(r"\$\w+ID", "7", command))
+    arguments = parser().parse_args(words[1:])
+    assert (words[0], str(arguments.shard), str(arguments.report)) == ("refdot", "7/100", "part-7")
 
 
 def test_the_readme_shows_the_output_and_the_picture_of_explain(tmp_path):
