@@ -65,8 +65,8 @@ class Operand:
         Where a graph has the operand from: it is an "input", a "constant" with the same numbers in
         every replicate, or the value of a "shared" variable.
     content : str
-        The values: "drawn" at random, "zeros", "ones", or the "identity", which has ones where all
-        indices are equal. Some layouts repeat a part of these values.
+        The values: "drawn" at random, or those of `refdot.cases.values.content_values`, such as
+        "zeros" or the "identity". Some layouts repeat a part of these values.
     """
 
     dims: tuple[_Dim, ...]

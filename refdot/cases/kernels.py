@@ -48,16 +48,21 @@ KERNELS = {
     "a batch of matrices": _Kernel(
         Pattern(("c", "d", "a"), ("c", "a", "b"), ("a",)), ("complex", "mixed floats")
     ),
-    "elements": _Kernel(Pattern(("c", "a"), ("c", "a"), ()), ("promoted", "complex", "bool"), True),
+    # The transposition of y is not its own inverse.
+    "elements": _Kernel(
+        Pattern(("c", "a", "b"), ("b", "c", "a"), ()), ("promoted", "complex", "bool"), True
+    ),
     "a matrix and a vector": _Kernel(Pattern(("c", "a"), ("a",), ("a",))),
     "two vectors": _Kernel(Pattern(("a",), ("a",), ("a",))),
     "an outer product": _Kernel(Pattern(("c",), ("a",), ()), (), True),
     "a batch of matrices and of vectors": _Kernel(Pattern(("c", "d", "a"), ("c", "a"), ("a",))),
     "a batch of matrices and a matrix": _Kernel(Pattern(("c", "d", "a"), ("a", "b"), ("a",))),
-    "sums alone": _Kernel(Pattern(("c", "a"), ("c", "d"), ("a", "d")), ("float32",)),
+    "sums alone": _Kernel(Pattern(("c", "a", "b"), ("c", "d"), ("a", "b", "d")), ("float32",)),
     "reshaped matrices": _Kernel(Pattern(("c", "a", "b"), ("a", "b", "d"), ("a", "b"))),
 }
 _LAYOUTS_WITH_GAPS = ("reversed", "strided", "slice")
+# A BLAS has separate code for rows and for columns in each of its operands.
+_ORDERS = (("c", "fortran"), ("fortran", "c"), ("fortran", "fortran"))
 # More than the blocks of matrix products and of sums: of a dim that is kept, and one that is not.
 _LARGEST_SIZES = (1025, 32_768)
 _LARGE_SIZES = (9, 129, 257, 4097)
@@ -102,6 +107,8 @@ def kernel_cases_of(
             yield from _cases_of_float64(case, turn, layouts)
         else:
             yield from _cases_of_other_dtypes(case, turn)
+        if every_layout and name == "two matrices" and case.result_dtype.kind in "fc":
+            yield from (_with_layouts(case, *order) for order in _ORDERS)
 
 
 def static_kernel_cases() -> Iterator[DotCase]:
@@ -142,7 +149,7 @@ def _cases_of_float64(case: DotCase, turn: int, layouts: tuple[str, ...]) -> Ite
     yield replace(case, regime="rounding")
     yield replace(case, regime="special")
     for layout in layouts:
-        yield replace(case, x=replace(case.x, layout=layout), y=replace(case.y, layout=layout))
+        yield _with_layouts(case, layout, layout)
     for number, dim in enumerate(case.dims):
         largest = _LARGEST_SIZES[dim not in case.lowering.out_dims]
         for size in (0, 1, 64, largest, _LARGE_SIZES[(turn + number) % len(_LARGE_SIZES)]):
@@ -170,6 +177,10 @@ def _cases_of_other_dtypes(case: DotCase, turn: int) -> Iterator[DotCase]:
         many = _with_one_size(case, summed[0], 256)  # so many ones are 0 in eight bits
         x, y = (replace(operand, content="ones") for operand in (many.x, many.y))
         yield replace(many, x=x, y=y)
+
+
+def _with_layouts(case: DotCase, x_layout: str, y_layout: str) -> DotCase:
+    return replace(case, x=replace(case.x, layout=x_layout), y=replace(case.y, layout=y_layout))
 
 
 def _with_one_size(case: DotCase, dim: str, size: int) -> DotCase:

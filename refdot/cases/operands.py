@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from refdot.cases.case import LAYOUTS, DotCase
 from refdot.cases.notation import dot_case
+from refdot.cases.values import CONTENTS
 
 __all__ = ["operand_cases"]
 
@@ -72,11 +73,14 @@ def operand_cases() -> Iterator[DotCase]:
     yield dot_case("d? e?", "f? e?", same_variable=True, gradient_order=2)
     for y, dim in (("c:2? e?", None), ("d? e?", ()), ("e? d?", None)):
         yield dot_case("d? e?", y, dim, same_array=True)
-    for (x, y, dim), content in product(_DIMS, ("drawn", "zeros", "ones", "identity")):
+    for (x, y, dim), content in product(_DIMS, CONTENTS):
         regime = "special" if content == "zeros" else "rounding"
         yield from _with_constant(x, y, dim, content, regime)
     # The size of y is known when it is called, and differs from that of the constant.
-    yield from _with_constant("a b", "b:5? c?", None, "zeros", "exact")
+    for content in CONTENTS:
+        for size in (5, 2, 1):
+            yield from _with_constant("a:3 b:3", f"b:{size}? c:2?", None, content, "exact")
+        yield from _with_constant("b:3", "b:5? c:2?", (), content, "exact")
     # Data in a model has larger static sizes than the operands of other cases.
     yield from _with_constant("a:130 b", "b? c?", None, "drawn", "exact")
     yield dot_case("a b", "b c", origin="constant", regime="rounding")

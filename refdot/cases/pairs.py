@@ -40,6 +40,8 @@ _SOURCES = (
     ("constant", "zeros", "all"),
     ("constant", "ones", "all"),
     ("constant", "identity", "all"),
+    ("constant", "diagonal", "all"),
+    ("constant", "one-hot", "all"),
 )
 _SIZES = ("distinct", "equal", "1", "136")  # each alone is the size of one dim
 _PROPERTIES: dict[str, tuple[Any, ...]] = {
@@ -64,9 +66,9 @@ def pairwise_cases(seed: int = 0) -> Iterator[DotCase]:
     --------
     >>> cases = list(pairwise_cases())
     >>> len(cases)
-    240
-    >>> print(cases[13])
-    dot(uint8 windows(c: 3, a: 3?), float32 windows shared(a: 3?, d: 3?), dim=('a',))  [gradient]
+    260
+    >>> print(cases[16])
+    dot(bool(c: 2?, a: 3?), complex64 windows(d: 5?, a: 3), dim=())  [rounding, gradient]
     """
     random = Random(seed)
     missing = {

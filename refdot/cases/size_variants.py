@@ -26,10 +26,10 @@ def size_variants(case: DotCase) -> Iterator[DotCase]:
     """Yield cases of the same graph as a case that obeys R1, with other sizes and another seed.
 
     If the sizes of the given case disagree, the first variant has sizes that agree. In others, one
-    size is 0, 1, 3, 17 or a large one. In the last two, the sizes of a shared dim disagree: n vs
-    n + 1, and 1 vs n. A case with a gradient, or with operands that share memory, has no such
-    variants. A case with a constant keeps its seed, because the numbers of the constant are a part
-    of the graph.
+    size is 0, 1, 3, 17 or a large one. In the last ones, the sizes of a shared dim disagree: n vs
+    n + 1, and 1 vs n; and so do those of a dim whose size only one operand knows, as a constant
+    does. A case with a gradient, or with operands that share memory, has no such variants. A case
+    with a constant keeps its seed, because the numbers of the constant are a part of the graph.
 
     Examples
     --------
@@ -60,25 +60,45 @@ def _variants(case: DotCase) -> Iterator[DotCase]:
     both_static_sizes = (*case.x.static_sizes.items(), *case.y.static_sizes.items())
     static = {dim for dim, size in both_static_sizes if size is not None}
     dynamic = [dim for dim in case.dims if dim not in static]
-    if not dynamic:
-        return
     shared = [dim for dim in dynamic if dim in x_sizes and dim in y_sizes]
     agreeing = {dim: x_sizes[dim] for dim in shared}
     has_constant = "constant" in (case.x.origin, case.y.origin)
     variant = replace(with_sizes(case, {}, agreeing), seed=case.seed + (not has_constant))
     if any(x_sizes[dim] != y_sizes[dim] for dim in shared):
         yield variant
-    sizes = y_sizes | x_sizes
-    for turn, size in enumerate(_SIZES):
-        dim = dynamic[(case.seed + turn) % len(dynamic)]
-        changed = with_sizes(variant, {dim: size}, {dim: size})
-        if size != sizes[dim] and _products(changed) <= _PRODUCT_LIMIT:
-            yield changed
-    yield from _with_a_large_size(variant, dynamic)
-    if shared and not case.gradient_order and not case.share_memory:
+    if dynamic:
+        yield from _with_other_sizes(variant, dynamic)
+        yield from _with_a_large_size(variant, dynamic)
+    if case.gradient_order or case.share_memory:
+        return
+    if shared:
         dim = shared[case.seed % len(shared)]
         yield with_sizes(variant, {}, {dim: x_sizes[dim] + 1})
         yield with_sizes(variant, {dim: 1}, {dim: max(x_sizes[dim], 2)})
+    yield from _with_another_size_than_a_static_one(variant)
+
+
+def _with_other_sizes(case: DotCase, dynamic: list[Any]) -> Iterator[DotCase]:
+    sizes = case.y.sizes | case.x.sizes
+    for turn, size in enumerate(_SIZES):
+        dim = dynamic[(case.seed + turn) % len(dynamic)]
+        changed = with_sizes(case, {dim: size}, {dim: size})
+        if size != sizes[dim] and _products(changed) <= _PRODUCT_LIMIT:
+            yield changed
+
+
+def _with_another_size_than_a_static_one(case: DotCase) -> Iterator[DotCase]:
+    """Yield the case with another size of one dim whose size only one operand knows."""
+    x_static, y_static = case.x.static_sizes, case.y.static_sizes
+    shared = [dim for dim in x_static if dim in y_static]
+    dims = [dim for dim in shared if (x_static[dim] is None) != (y_static[dim] is None)]
+    if not dims:
+        return
+    dim = dims[case.seed % len(dims)]
+    known = case.x.sizes[dim] if y_static[dim] is None else case.y.sizes[dim]
+    for size in sorted({known + 1, 1} - {known}):
+        changed = {dim: size}
+        yield with_sizes(case, *(({}, changed) if y_static[dim] is None else (changed, {})))
 
 
 def _with_a_large_size(case: DotCase, dynamic: list[Any]) -> Iterator[DotCase]:

@@ -1,4 +1,4 @@
-"""The values of an operand: drawn at random, zeros, ones or the identity."""
+"""The values of an operand: drawn at random, or those of a matrix that rewrites recognize."""
 
 from functools import lru_cache
 from math import prod
@@ -10,24 +10,37 @@ from refdot.tensor import Array
 
 __all__ = ["CONTENTS", "content_values", "random_values"]
 
-CONTENTS = ("drawn", "zeros", "ones", "identity")
+CONTENTS = ("drawn", "zeros", "ones", "identity", "diagonal", "one-hot")
 # The largest absolute value in the regimes of uniform numbers, which only programs have.
 _UNIFORM = {"unit": 1, "large": 1000}
 
 
 def content_values(content: str, shape: tuple[int, ...], dtype: str) -> Array:
-    """Return a new array of zeros or ones, or ones where all indices are equal and zeros elsewhere.
+    """Return a new array of zeros or ones, or of zeros with some other elements.
+
+    The identity has ones where all indices are equal, and a diagonal has other numbers there. Along
+    the first axis, a one-hot array has a single one everywhere, which moves along the other axes.
 
     Examples
     --------
     >>> content_values("identity", (2, 3), "int64").tolist()
     [[1, 0, 0], [0, 1, 0]]
+    >>> content_values("diagonal", (2, 3), "int64").tolist()
+    [[2, 0, 0], [0, 3, 0]]
+    >>> content_values("one-hot", (2, 3), "int64").tolist()
+    [[0, 1, 0], [1, 0, 1]]
     """
     array = np.full(shape, content == "ones", dtype)
-    if content == "identity":
+    if content in ("identity", "diagonal"):
         # Not with one index array for each axis, of which NumPy accepts at most 63.
         step = sum(prod(shape[axis + 1 :]) for axis in range(len(shape)))
-        array.reshape(-1)[np.arange(min(shape, default=1)) * step] = True
+        places = np.arange(min(shape, default=1))
+        numbers = 2 + places % 5 if content == "diagonal" else 1
+        array.reshape(-1)[places * step] = numbers
+    elif content == "one-hot" and array.size:
+        columns = array.reshape(shape[0] if shape else 1, -1)
+        number = np.arange(columns.shape[1])
+        columns[(number + 1) % len(columns), number] = True
     return array
 
 

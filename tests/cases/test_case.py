@@ -208,6 +208,21 @@ def test_the_contents_that_are_not_drawn(dtype):
     assert content_values("identity", (2,) * 6 + (1,) * 58, dtype).sum() == 1
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(), (3,), (3, 3), (2, 3), (4, 2, 3), (0, 2), (2, 0), (140, 139)])
+def test_diagonals_and_one_hot_arrays(shape, dtype):
+    identity, diagonal = (content_values(name, shape, dtype) for name in ("identity", "diagonal"))
+    assert ((diagonal != 0) == (identity != 0)).all()
+    one_hot = content_values("one-hot", shape, dtype)
+    assert one_hot.dtype == diagonal.dtype == dtype
+    if shape:
+        assert (np.count_nonzero(one_hot, axis=0) == min(shape[0], 1)).all()
+    assert {*one_hot.ravel().tolist()} <= {0, 1}
+    if dtype != "bool" and shape == (3, 3):
+        assert (np.diag(diagonal) == [2, 3, 4]).all()
+        assert (one_hot == np.roll(np.eye(3), 1, axis=0)).all()
+
+
 @pytest.mark.parametrize("content", CONTENTS)
 def test_an_operand_has_its_content_in_every_replicate(content):
     x = Operand(("a", "b"), (2, 3), content=content)

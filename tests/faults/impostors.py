@@ -31,6 +31,7 @@ RESHAPE = "pytensor.tensor.shape:Reshape.perform"
 SPECIFY_SHAPE = "pytensor.tensor.shape:SpecifyShape.perform"
 TYPE = "pytensor.xtensor.type:XTensorType.__init__"
 OF_ZEROS = {"origin": ("constant", "input"), "content": ("zeros", "drawn")}
+ONE_HOT = {"origin": ("input", "constant"), "content": ("drawn", "one-hot")}
 WITH_ARRAY = DotCase(operand("a b"), operand("a b"), DimArgument("array", ("a",)))
 
 # A fast path for matrices.
@@ -245,6 +246,15 @@ IMPOSTORS: dict[str, Fault] = {
         "a matrix product with zeros is ones", "errors", dot_case("a b:3", "b:5? c?", **OF_ZEROS),
         "pytensor.tensor.rewriting.math:local_0_dot_x.fn", "return [zeros(", "return [1 + zeros(",
         lowering="inlined"),
+    "selections-compare-no-sizes": fault(
+        "what a constant selects is doubled", "errors", dot_case("c:2? b:5?", "b:3 a:3", **ONE_HOT),
+        "pytensor.tensor.rewriting.linalg.products:selection_dot_to_indexing.fn",
+        "= a[..., b_sel[0]]", "= 2 * a[..., b_sel[0]]", lowering="inlined"),
+    "selection-of-nothing": fault(
+        "a rewrite asks for the least of an empty constant", "structure",
+        dot_case("a:0?", "a:0 b:0", origin=("input", "constant")),
+        "pytensor.tensor.rewriting.linalg.products:_selection_operand", "np.argmax(S.data,",
+        "np.argmin(S.data,", lowering="inlined"),
     "product-with-zeros": fault(
         "a product stops at the shorter operand", "errors", dot_case("b:3", "b:5?", **OF_ZEROS),
         *product("np.matmul(x[..., : y.shape[-2]], y[..., : x.shape[-1], :])")),

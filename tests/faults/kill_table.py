@@ -170,10 +170,10 @@ How good is the checker? The package `tests/faults/planted` contains faults, eac
 that a developer could make in PyTensor: in building the graph, in its lowering, in einsum, in
 gradients, in rewrites, in operations and in the code of a backend. They are planted one at a time.
 A fault counts as caught if the cases of `refdot check` for its backend show a new
-mismatch in the aspect (`--only`) that the fault concerns. The table has {count} of the faults, with
-one seed: the others, on Numba, JAX and C among them, and PyTensor 3.0.7, are not measured yet. Most
-rows are from before the pairwise cases, which come before the random ones; a fault that was not
-caught has "nothing" in its row.
+mismatch in the aspect (`--only`) that the fault concerns, or if the process ends, upon which
+`refdot check` starts again and names the case. The table has {count} faults, with one seed. A fault
+that was not caught has "nothing" in its row. PyTensor 3.0.7 is measured with Python 3.11, for which
+JAX is not installed.
 
 The page is written by `python tests/faults/kill_table.py --page`, from what the same command
 measures with `--record`. The columns of cases give the median over the seeds of the number of cases

@@ -42,6 +42,21 @@ def core_dims(first: int, second: int) -> str:
             "TypeError",
             "Inputs [[[1.]\n], [2.]] must have the same size in axis 0, but have sizes [6, 12].",
         ),
+        (
+            BATCHES,
+            "TypeError",
+            "Inputs [[[1.]\n …  the same size in axis 0, but have sizes [6, 12].",
+        ),
+        (MATRICES, "AssertionError", "SpecifyShape: Got shape (2, 3), expected (None, 4)."),
+        (MATRICES, "ValueError", f"failed: {core_dims(4, 3)}"),
+        (ALONE, "ValueError", "array is not broadcastable to correct shape"),
+        (ALONE, "ValueError", "could not broadcast input array from shape (2,3) into shape (4,3)"),
+        (
+            dot_case("a:2?", "a:1?", ()),
+            "ValueError",
+            "Incompatible vectorized shapes for input 1 and axis 0. Input 1 has shape 1, but is "
+            "not statically known to have shape 1, and thus not broadcastable.",
+        ),
         (NOTHING, "ValueError", "cannot reshape array of size 0 into shape (0,7)"),
         (NOTHING, "ValueError", "total size of new array must be unchanged"),
     ],
@@ -55,7 +70,15 @@ def test_sizes_that_differ(case: DotCase, type_: str, message: str) -> None:
     [
         (MATRICES, "ValueError", core_dims(4, 2)),
         (MATRICES, "TypeError", core_dims(4, 3)),
-        (MATRICES, "ValueError", f"failed: {core_dims(4, 3)}"),
+        (MATRICES, "ValueError", f"failed: {core_dims(4, 2)}"),
+        (MATRICES, "IndexError", "index 3 is out of bounds for axis 0 with size 3"),
+        (ALONE, "ValueError", "array is not of the right kind"),
+        (ALONE, "ValueError", "could not broadcast input array from shape (2,7) into shape (5,7)"),
+        (
+            ALONE,
+            "ValueError",
+            "Incompatible vectorized shapes for input 1 and axis 0. Input 1 has shape 1, but ...",
+        ),
         (MATRICES, "ValueError", "operands could not be broadcast together with shapes (3,) (4,) "),
         (MATRICES, "ValueError", ""),
         (JOINED, "ValueError", core_dims(20, 42)),

@@ -26,16 +26,18 @@ _REJECTED = "R6 R8 R13 rejected-valid wrong-gradient wrong-error"
 
 @known_deviation(_REJECTED, dot_case("a:1?", "a:1? b:1?", ()), backends="jax")
 def traced_shapes_in_jax(mismatch: Mismatch, outcome: Outcome) -> bool:
-    """On JAX, a reshape to sizes that are not static is rejected.
+    """On JAX, a new shape with sizes that are not static is rejected.
 
-    The new shape contains sizes that JAX traces, which it does not accept in a shape; or the
-    dispatch (link/jax/dispatch/shape.py) rejects a shape that is not constant.
+    The shape of a reshape, or of the zeros that replace a product with a constant of zeros, has
+    sizes that JAX traces, which it does not accept in a shape; or the dispatch
+    (link/jax/dispatch/shape.py) rejects a shape that is not constant.
     """
     in_jax = "Shapes must be 1D sequences of concrete values"
     in_dispatch = "JAX requires concrete values for the `shape` parameter"
-    return has_raised(
-        outcome, "TypeError", in_jax, "jax_funcify_Reshape.<locals>.reshape"
-    ) or has_raised(outcome, "NotImplementedError", in_dispatch, "jax_funcify_Reshape")
+    makers = ("jax_funcify_Reshape.<locals>.reshape", "jax_funcify_Alloc.<locals>.alloc")
+    is_traced = any(has_raised(outcome, "TypeError", in_jax, maker) for maker in makers)
+    is_refused = has_raised(outcome, "NotImplementedError", in_dispatch, "jax_funcify_Reshape")
+    return is_traced or is_refused
 
 
 @known_deviation(
@@ -88,7 +90,7 @@ def integer_batches_in_numba(mismatch: Mismatch, outcome: Outcome) -> bool:
     is_batched = has_valid_names(case) and bool(case.lowering.batch)
     is_integer = case.result_dtype.kind in "biu"
     # Numba shows the product that it cannot compile, and the function that it is in.
-    message = r">>> (_gemm|dot)\(array\((u?int\d+|bool), 2d[\s\S]*def batched_dot\("
+    message = r">>> (_gemm|dot)\((?:readonly )?array\((u?int\d+|bool), 2d[\s\S]*def batched_dot\("
     return is_batched and is_integer and has_raised(outcome, "TypingError", message)
 
 
@@ -153,11 +155,15 @@ def reshape_to_unknown_of_nothing(mismatch: Mismatch, outcome: Outcome) -> bool:
     any size in place of -1 gives the same total.
     """
     # The error of NumPy, of Numba, and of JAX, which divides by the product of the other sizes; and
-    # that of a reshape whose static sizes PyTensor compares.
-    static = "^Reshape: Input shape .* is incompatible with new shape"
+    # those of static sizes, which PyTensor compares in the reshape and in the product after it.
+    static = (
+        "^Reshape: Input shape .* is incompatible with new shape",
+        "^Static dimensions of BatchedDot don't match",
+    )
+    logged = _logged(mismatch, outcome)
     is_reshape = any(
         (
-            any(is_error(each, "ValueError", static) for each in _logged(mismatch, outcome)),
+            any(is_error(each, "ValueError", pattern) for each in logged for pattern in static),
             has_raised(outcome, "ValueError", "^cannot reshape array of size 0 into shape"),
             has_raised(outcome, "ValueError", "^total size of new array must be unchanged"),
             _is_divided_by_zero_in_jax(outcome),
@@ -216,13 +222,15 @@ def _hides_the_error_of_sizes(rewrite: str, mismatch: Mismatch, outcome: Outcome
 def _is_caused_by(rewrite: str, mismatch: Mismatch, outcome: Outcome) -> bool:
     """Return whether an error is gone if a rewrite is left out.
 
-    Another error may take its place, but without all suspects there is none. An error that PyTensor
-    only logs counts if the mismatch is about one.
+    Another error may take its place, but without all suspects there is none. An error of gradients
+    counts if the mismatch is about one, and so does one that PyTensor only logs.
     """
 
     def errors(other: Outcome) -> list[Raised]:
-        is_logged = mismatch.kind == "structure"
-        return [error for error in other.errors if is_logged or error not in other.logged]
+        if mismatch.kind == "structure":
+            return [*other.errors]
+        raised = [other.raised] if mismatch.rule != "R8" else [other.raised, other.gradient_raised]
+        return [error for error in raised if error is not None]
 
     alone = outcome.without.get((rewrite,))
     if alone is None or mismatch.got in map(str, errors(alone)):

@@ -5,15 +5,16 @@ from math import prod
 import numpy as np
 
 from refdot.cases.case import DotCase, Operand
+from refdot.evaluation import dot
 from refdot.judging.rounding import correct_answers, unit_roundoff
 from refdot.pytensor.deviations.size_errors import is_squeezed, joined_dims
 from refdot.targets.outcome import Outcome
 from refdot.tensor import NamedTensor
 
-__all__ = ["are_products_of_joined"]
+__all__ = ["CONTRACTED", "are_products_of_joined", "is_product", "joined_operands"]
 
 # No case has dims of these names.
-_BATCH, _CONTRACTED = "\0batch", "\0contracted"
+_BATCH, CONTRACTED = "\0batch", "\0contracted"
 
 
 def are_products_of_joined(case: DotCase, outcome: Outcome) -> bool:
@@ -35,26 +36,52 @@ def _is_product_of_joined(case: DotCase, replicate: int, answer: NamedTensor) ->
     batch_sizes = [answer.sizes[dim] for dim in batch]
     if batch_sizes not in [[operand.sizes[dim] for dim in batch] for operand in (case.x, case.y)]:
         return False
-    x, y = case.tensors(replicate)
-    x, y = _joined(case, case.x, x), _joined(case, case.y, y)
+    x, y = joined_operands(case, replicate)
     joined = _flattened(answer, batch, _BATCH)
     # Numba does not compare the sizes of batches, and goes on after the end of the shorter one.
     # And its product of nothing is 0, whatever it is multiplied by.
     batches = slice(min(tensor.sizes[_BATCH] for tensor in (x, y, joined)))
-    terms = {x.sizes[_CONTRACTED], y.sizes[_CONTRACTED]}
+    terms = {x.sizes[CONTRACTED], y.sizes[CONTRACTED]}
     if len(terms) > 1 and 0 not in terms and batches.stop > 0:
         return False
     least = slice(min(terms))
-    x, y = (t.isel(**{_BATCH: batches, _CONTRACTED: least}) for t in (x, y))
-    correct = correct_answers(x, y, {*x.dims, *y.dims}.difference(joined.dims))
-    value = joined.isel(**{_BATCH: batches}).transpose(*correct.dims).data
+    x, y = (t.isel(**{_BATCH: batches, CONTRACTED: least}) for t in (x, y))
+    return is_product(x, y, joined.isel(**{_BATCH: batches}))
+
+
+def is_product(x: NamedTensor, y: NamedTensor, out: NamedTensor) -> bool:
+    """Return whether a tensor is the product of two others, summed over the dims that it lacks."""
+    # einsum sums the dims of one operand first. If such a sum is empty, it is 0, and its product
+    # may be NaN or -0.
+    alone = _summed_alone(x, y, out), _summed_alone(y, x, out)
+    return _is_exactly(x, y, out) or _is_exactly(*alone, out)
+
+
+def _summed_alone(tensor: NamedTensor, other: NamedTensor, out: NamedTensor) -> NamedTensor:
+    """Return a tensor without the dims that neither the other one nor the output has."""
+    own = {*tensor.dims}.difference(other.dims, out.dims)
+    return dot(tensor, NamedTensor(np.ones((), tensor.dtype), ()), own)
+
+
+def _is_exactly(x: NamedTensor, y: NamedTensor, out: NamedTensor) -> bool:
+    correct = correct_answers(x, y, {*x.dims, *y.dims}.difference(out.dims))
+    value = out.transpose(*correct.dims).data
     if value.shape != correct.reference.shape:
         return False
-    dtypes = [np.dtype(operand.dtype) for operand in (case.x, case.y)]
-    if dtypes[0] != dtypes[1] and correct.dtype.kind in "biu":
+    if x.dtype != y.dtype and correct.dtype.kind in "biu":
         return True  # Not every backend multiplies two types of integers in the type of the answer.
-    units = [unit_roundoff(dtype) for dtype in dtypes if dtype.kind in "fc"]
+    units = [unit_roundoff(each.dtype) for each in (x, y) if each.dtype.kind in "fc"]
     return not correct.wrong(value, max(units, default=0.0)).any()
+
+
+def joined_operands(case: DotCase, replicate: int) -> tuple[NamedTensor, NamedTensor]:
+    """Return the operands as einsum and matrix products see them.
+
+    They have no dims that einsum drops, and the others are joined into one batch dim and one
+    contracted dim.
+    """
+    x, y = case.tensors(replicate)
+    return _joined(case, case.x, x), _joined(case, case.y, y)
 
 
 def _joined(case: DotCase, operand: Operand, tensor: NamedTensor) -> NamedTensor:
@@ -65,7 +92,7 @@ def _joined(case: DotCase, operand: Operand, tensor: NamedTensor) -> NamedTensor
         if is_squeezed(case, dim) and operand.static_sizes[dim] == 1
     }
     batch, contracted = joined_dims(case, "batch"), joined_dims(case, "contracted")
-    return _flattened(_flattened(tensor.isel(**squeezed), batch, _BATCH), contracted, _CONTRACTED)
+    return _flattened(_flattened(tensor.isel(**squeezed), batch, _BATCH), contracted, CONTRACTED)
 
 
 def _flattened(tensor: NamedTensor, dims: list[str], name: str) -> NamedTensor:

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 from math import prod
-from typing import Literal
 
 from refdot.cases.case import DotCase
 from refdot.pytensor.deviations.record import static_sizes, unequal_dims
@@ -13,7 +12,6 @@ from refdot.targets.outcome import Raised
 
 __all__ = ["is_about_sizes", "is_squeezed", "joined_dims"]
 
-Role = Literal["contracted", "batch"]
 _Pair = tuple[str, str]
 
 
@@ -25,7 +23,7 @@ class _Check:
     them, the message does not show the sizes.
     """
 
-    role: Role  # of the dims that it compares
+    roles: str  # of the dims that it compares
     type: str
     message: str
     broadcasts: bool = False  # whether the size 1 of a free dim may stand beside another one
@@ -69,7 +67,8 @@ _CHECKS = (
     _Check(
         "batch",
         "TypeError",
-        r"Inputs .* must have the same size in axis 0, but have sizes \[(\d+), (\d+)\]",
+        # Of a message with large arrays, refdot keeps the start and the end.
+        r"Inputs .* size in axis 0, but have sizes \[(\d+), (\d+)\]",
     ),
     _Check("batch", "TypeError", "Shapes must match along the first dimension of BatchedDot"),
     _Check(
@@ -111,6 +110,11 @@ _CHECKS = (
         "Runtime broadcasting not allowed. At least one input has a distinct (?:batch )?dimension"
         " length of (1), but was not marked as broadcastable",
     ),
+    _Check(
+        "batch",
+        "ValueError",
+        r"Incompatible vectorized shapes for input \d+ and axis \d+\. Input \d+ has shape (1),",
+    ),
     _Check("batch", "AssertionError", "Could not broadcast dimensions"),
     # The shapes to which each matrix of a batch is reshaped.
     _Check(
@@ -145,26 +149,57 @@ _CHECKS = (
         rf"Cannot convert Type XTensorType{{.*?shape={_SHAPE}.*? into Type"
         rf" XTensorType{{.*?shape={_SHAPE}",
     ),
-    _Check("batch", "AssertionError", rf"SpecifyShape: Got shape {_SHAPE}, expected {_SHAPE}"),
     _Check(
-        "batch",
+        "batch contracted",
+        "AssertionError",
+        rf"SpecifyShape: Got shape {_SHAPE}, expected {_SHAPE}",
+    ),
+    _Check(
+        "batch contracted",
         "AssertionError",
         r"SpecifyShape: dim \d+ of input has shape (\d+), expected (\d+)",
     ),
-    _Check("batch", "ValueError", rf"Invalid shape: Expected {_SHAPE} but got {_SHAPE}"),
+    _Check("batch contracted", "ValueError", rf"Invalid shape: Expected {_SHAPE} but got {_SHAPE}"),
     # The lowering "direct", for static sizes that building the graph has accepted.
     _Check("batch", "ValueError", r"Size of dim '.*' does not match: (\d+) in x, (\d+) in y"),
 )
 
 
+_ROLES = "contracted batch"
+_ABOUT_SHAPES = r"\b(?:shapes?|sizes?|dimensions?|broadcast\w*)\b"
+_ABOUT_RESHAPES = "reshape|total size of new array"
+
+
 def is_about_sizes(raised: Raised, case: DotCase) -> bool:
     """Return whether an error of PyTensor compares sizes that do differ in a case."""
-    for check in _CHECKS:
-        match = re.match(check.message, raised.message, re.DOTALL)
-        if match and check.type == raised.type:
-            differing = _differing_sizes(case, check.role)
+    if re.search(_ABOUT_RESHAPES, raised.message):
+        return _is_reshape_of_nothing(raised, case)
+    known = [
+        (check, match)
+        for check in _CHECKS
+        if (match := re.match(check.message, raised.message, re.DOTALL))
+    ]
+    for check, match in known:
+        if check.type == raised.type:
+            # Rewrites replace products with constants by other operations.
+            has_constant = "constant" in (case.x.origin, case.y.origin)
+            differing = _differing_sizes(case, _ROLES if has_constant else check.roles)
             return bool(differing) and _shows(check, match, differing)
-    return _is_reshape_of_nothing(raised, case)
+    return not known and _shows_differing_sizes(raised, case)
+
+
+def _shows_differing_sizes(raised: Raised, case: DotCase) -> bool:
+    """Return whether an error is about shapes, and the numbers that it shows, if any, differ.
+
+    There are too many of them to list: any operation may be the one that meets other sizes first.
+    """
+    if raised.type not in ("ValueError", "TypeError"):
+        return False
+    if not re.search(_ABOUT_SHAPES, raised.message):
+        return False
+    differing = _differing_sizes(case, _ROLES)
+    shown = {*map(int, re.findall(r"\b\d+\b", raised.message))}
+    return bool(differing) and (not shown or any(pair <= shown for pair in differing))
 
 
 def _shows(check: _Check, match: re.Match[str], differing: set[frozenset[int]]) -> bool:
@@ -186,17 +221,20 @@ def _unequal_entries(one: str, other: str, broadcasts: bool) -> Iterator[frozens
             yield frozenset(map(int, pair))
 
 
-def _differing_sizes(case: DotCase, role: Role) -> set[frozenset[int]]:
-    """Return the sizes of the dims of a role that differ, one by one and joined."""
-    x, y, dims = case.x.sizes, case.y.sizes, joined_dims(case, role)
-    unequal = unequal_dims(case).intersection(getattr(case.lowering, role))
-    pairs = {(x[dim], y[dim]) for dim in unequal}
-    if pairs:
-        pairs.add((prod(x[dim] for dim in dims), prod(y[dim] for dim in dims)))
-    return {frozenset(pair) for pair in pairs if pair[0] != pair[1]}
+def _differing_sizes(case: DotCase, roles: str) -> set[frozenset[int]]:
+    """Return the sizes of the dims of some roles that differ, one by one and joined."""
+    x, y, differing = case.x.sizes, case.y.sizes, set()
+    for role in roles.split():
+        dims = joined_dims(case, role)
+        unequal = unequal_dims(case).intersection(getattr(case.lowering, role))
+        pairs = {(x[dim], y[dim]) for dim in unequal}
+        if pairs:
+            pairs.add((prod(x[dim] for dim in dims), prod(y[dim] for dim in dims)))
+        differing |= {frozenset(pair) for pair in pairs if pair[0] != pair[1]}
+    return differing
 
 
-def joined_dims(case: DotCase, role: Role) -> list[str]:
+def joined_dims(case: DotCase, role: str) -> list[str]:
     """Return the contracted or batch dims that a matrix product joins into one, in order."""
     dims = getattr(case.lowering, role)
     return [dim for dim in case.dims if dim in dims and not is_squeezed(case, dim)]

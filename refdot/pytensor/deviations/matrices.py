@@ -1,0 +1,124 @@
+"""Known deviations: constants that rewrites recognize as matrices of some kind."""
+
+from collections.abc import Iterator
+from math import prod
+
+import numpy as np
+
+from refdot.cases.case import DotCase
+from refdot.cases.notation import dot_case
+from refdot.evaluation import dot
+from refdot.pytensor.deviations.joined import CONTRACTED, is_product, joined_operands
+from refdot.pytensor.deviations.record import has_raised, is_error, known_deviation, unequal_dims
+from refdot.targets.mismatch import Mismatch
+from refdot.targets.outcome import Outcome
+from refdot.tensor import Array, NamedTensor
+
+_ONE_HOT_IN_Y = {"origin": ("input", "constant"), "content": ("drawn", "one-hot")}
+
+# An index that is out of bounds, on JAX only if it is one of an empty array; and a slice that is
+# shorter than PyTensor has declared.
+_ERRORS_OF_INDEXING = (
+    ("IndexError", ""),
+    ("TypeError", r"^Slice size at index \d in gather op is out of range"),
+    ("AssertionError", "^SpecifyShape: "),
+    ("ValueError", "^Invalid shape: Expected"),
+)
+
+
+@known_deviation(
+    "R4 R13 accepted-invalid wrong-error",
+    dot_case("c:2? b:5?", "b:3 a:3", **_ONE_HOT_IN_Y),
+    versions=">=3.0.4",
+    lowerings="inlined",
+)
+def selections_compare_no_sizes(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """A product with a constant that selects rows or columns accepts other sizes.
+
+    If a matrix has a single 1 in each column, `selection_dot_to_indexing`
+    (tensor/rewriting/linalg/products.py, in "canonicalize") replaces a product with it by indexing.
+    What the other operand has beyond the size of the constant is ignored. If it has less, a size of
+    1 is repeated, JAX repeats the last element, Numba reads past the end of the array, and other
+    errors are those of indexing. In the stock lowering, the dot is inside an `OpFromGraph` until
+    "specialize", where this rewrite is not registered.
+    """
+    case = mismatch.case
+    if mismatch.kind == "wrong-error":
+        is_about_index = any(has_raised(outcome, *error) for error in _ERRORS_OF_INDEXING)
+        return is_about_index and any(_selections(case, 0))
+    return _are_products(case, outcome)
+
+
+@known_deviation(
+    "R14 structure",
+    dot_case("a:0?", "a:0 b:0", origin=("input", "constant")),
+    versions=">=3.0.4",
+    lowerings="inlined",
+)
+def selection_of_nothing(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """A rewrite fails on an empty constant, and PyTensor logs the error.
+
+    `selection_dot_to_indexing` (tensor/rewriting/linalg/products.py) takes a matrix without columns
+    for one that has a single 1 in each, and asks for the positions of these.
+    """
+    message, function = "argmax of an empty sequence", "_selection_operand.<locals>.recover_index"
+    return any(
+        is_error(error, "ValueError", message, function) and str(error) == mismatch.got
+        for error in outcome.logged
+    )
+
+
+def _are_products(case: DotCase, outcome: Outcome) -> bool:
+    """Return whether the answers are products with a selection, of the elements that there are.
+
+    An element of the answer that is not there in the other operand may be any number: on Numba it
+    is what the memory has after the end of the array.
+    """
+    return all(
+        answer.dims == case.lowering.out_dims
+        and any(_is_product(*pair, answer) for pair in _selections(case, replicate))
+        for replicate, answer in enumerate(outcome.values)
+    )
+
+
+def _selections(case: DotCase, replicate: int) -> Iterator[tuple[NamedTensor, NamedTensor]]:
+    """Yield each constant that is a selection, with the other operand, whose size differs."""
+    if case.lowering.batch or not unequal_dims(case):
+        return
+    x, y = joined_operands(case, replicate)
+    for operand, constant, other in ((case.x, x, y), (case.y, y, x)):
+        terms = constant.sizes[CONTRACTED]
+        columns = prod(size for dim, size in constant.sizes.items() if dim != CONTRACTED)
+        matrix = constant.transpose(CONTRACTED, ...).data.reshape(terms, columns)
+        if operand.origin == "constant" and (_is_selection(matrix) or _is_selection(matrix.T)):
+            yield constant, other
+
+
+def _is_product(constant: NamedTensor, other: NamedTensor, answer: NamedTensor) -> bool:
+    common = min(constant.sizes[CONTRACTED], other.sizes[CONTRACTED])
+    first = {CONTRACTED: slice(common)}
+    constant, beyond = constant.isel(**first), constant.isel(**{CONTRACTED: slice(common, None)})
+    other = other.isel(**first)
+    product = dot(constant, other, {*constant.dims, *other.dims}.difference(answer.dims))
+    return is_product(constant, other, _replaced(answer, _selects(beyond, answer), product))
+
+
+def _selects(rows: NamedTensor, answer: NamedTensor) -> Array:
+    """Return the elements of an answer to which some rows of a selection contribute."""
+    chosen = NamedTensor((rows.data != 0).astype(float), rows.dims)
+    everywhere = NamedTensor(np.ones(answer.shape), answer.dims)
+    counts = dot(chosen, everywhere, {*rows.dims}.difference(answer.dims))
+    found: Array = counts.transpose(*answer.dims).data != 0
+    return found
+
+
+def _replaced(answer: NamedTensor, where: Array, other: NamedTensor) -> NamedTensor:
+    """Return an answer with some elements replaced by those of another one."""
+    data = other.transpose(*answer.dims).data.astype(answer.dtype)
+    return NamedTensor(np.where(where, data, answer.data), answer.dims)
+
+
+def _is_selection(matrix: Array) -> bool:
+    """Return whether a matrix has a single 1 in each column."""
+    is_one = matrix == 1
+    return bool((is_one | (matrix == 0)).all() and (is_one.sum(axis=0) == 1).all())
