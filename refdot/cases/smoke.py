@@ -64,6 +64,10 @@ def _special_cases() -> Iterator[DotCase]:
     ):
         x = Operand(("c", "a"), (2, 3), dtype)
         yield DotCase(x, x, argument, same_variable=True, gradient_order=1, regime="rounding")
+    rows, renamed = Operand(("c", "a"), (2, 3)), Operand(("d", "a"), (2, 3))
+    yield DotCase(rows, renamed, same_variable=True)
+    yield DotCase(replace(rows, origin="constant"), Operand(("a", "d"), (3, 4)))
+    yield DotCase(rows, Operand(("d", "a"), (4, 3), origin="constant"), gradient_order=1)
 
 
 def _cases_of(number: int) -> Iterator[DotCase]:

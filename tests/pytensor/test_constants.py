@@ -81,6 +81,8 @@ def test_inlining_accepts_other_sizes_beside_a_constant_that_selects(backend, si
 def test_a_constant_that_selects_takes_the_first_elements_of_a_longer_operand():
     assert verdicts(SELECTION, "inlined") == [("accepted-invalid", "selections-compare-no-sizes")]
     assert verdicts(SELECTION, "stock") == [("wrong-error", "sizes-without-names")]
+    of_nothing = dot_case("a:2? b:1?", "a:3 b:1 c:0", ("a",), origin=("input", "constant"))
+    assert verdicts(of_nothing, "inlined") == [("accepted-invalid", "selections-compare-no-sizes")]
     shorter = a_selection_in_y("c:2? b:2?", "b:3 a:3")
     assert verdicts(shorter, "inlined") == [("wrong-error", "selections-compare-no-sizes")]
     outcome = TARGET.run(SELECTION, "python", "inlined")

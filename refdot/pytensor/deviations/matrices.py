@@ -10,6 +10,7 @@ from refdot.cases.notation import dot_case
 from refdot.evaluation import dot
 from refdot.pytensor.deviations.joined import CONTRACTED, is_product, joined_operands
 from refdot.pytensor.deviations.record import has_raised, is_error, known_deviation, unequal_dims
+from refdot.pytensor.deviations.size_errors import joined_dims
 from refdot.targets.mismatch import Mismatch
 from refdot.targets.outcome import Outcome
 from refdot.tensor import Array, NamedTensor
@@ -83,7 +84,7 @@ def _are_products(case: DotCase, outcome: Outcome) -> bool:
 
 def _selections(case: DotCase, replicate: int) -> Iterator[tuple[NamedTensor, NamedTensor]]:
     """Yield each constant that is a selection, with the other operand, whose size differs."""
-    if case.lowering.batch or not unequal_dims(case):
+    if joined_dims(case, "batch") or not unequal_dims(case):
         return
     x, y = joined_operands(case, replicate)
     for operand, constant, other in ((case.x, x, y), (case.y, y, x)):
