@@ -296,7 +296,7 @@ def _draw_dims(
         role = {name: "contracted" if role[name] in _SUMMED_OVER else "batch" for name in role}
     if sizes_disagree and not _SHARED.intersection(role.values()):
         role[names[0]] = "contracted"
-    sizes = _limited_sizes(dims, equal_sizes, large)
+    sizes = _limited_sizes(dims, equal_sizes, large, other_names)
     x_dims = [name for name in dims if not role[name].startswith("y_")]
     y_dims = [name for name in dims if not role[name].startswith("x_")]
     summed_over = [name for name in dims if role[name] in _SUMMED_OVER]
@@ -327,8 +327,13 @@ def _new_names(dims: Mapping[str, _DrawnDim], names: Sequence[str]) -> dict[str,
     return dict(zip(renamed, names[len(dims) :], strict=False))
 
 
-def _limited_sizes(dims: Mapping[str, _DrawnDim], equal: bool, large: int) -> dict[str, int]:
-    """Return the size of each dim, replaced by 1 where the product would exceed the limit."""
+def _limited_sizes(
+    dims: Mapping[str, _DrawnDim], equal: bool, large: int, twice: bool
+) -> dict[str, int]:
+    """Return the size of each dim, replaced by 1 where the product would exceed the limit.
+
+    `twice` says whether the dims are also there under other names.
+    """
     sizes: dict[str, int] = {}
     for name, dim in dims.items():
         size = min(next(iter(dims.values())).size, 3) if equal else dim.size
@@ -337,7 +342,9 @@ def _limited_sizes(dims: Mapping[str, _DrawnDim], equal: bool, large: int) -> di
     first = next(iter(sizes), None)
     if first is not None and large and not equal:
         changed = sizes | {first: large}
-        sizes = changed if prod(changed.values()) <= _LARGE_PRODUCT_LIMIT else sizes
+        # A size of 0 that is summed over does not make the output small.
+        products = prod(max(1, size) for size in changed.values()) ** (2 if twice else 1)
+        sizes = changed if products <= _LARGE_PRODUCT_LIMIT else sizes
     return sizes
 
 

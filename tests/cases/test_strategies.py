@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from functools import cache
+from math import prod
 
 import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
@@ -240,6 +241,13 @@ def test_every_spelling_is_drawn():
 
 def test_two_of_three_cases_are_valid():
     assert 0.58 < sum(broken_rule(case) is None for case in drawn()) / 400 < 0.85
+
+
+def test_no_valid_case_has_many_products():
+    """A size of 0 and other names of the same dims do not hide that an output is large."""
+    valid = [case for case in drawn(1000) if broken_rule(case) is None]
+    products = [prod(max(1, size) for size in (c.x.sizes | c.y.sizes).values()) for c in valid]
+    assert 10_000 < max(products) < 1_000_000
 
 
 def test_cases_are_distinct_enough():

@@ -89,6 +89,11 @@ IMPOSTORS: dict[str, Fault] = {
     "traced-shapes-in-jax": fault(
         "JAX's product is reshaped by its values", "values", dot_case("a b", "b c"),
         JAX_DOT, "jnp.dot(x, y)", "jnp.dot(x, y).reshape((x.sum().astype(int),))", backend="jax"),
+    "shapes-of-constants-in-jax": fault(
+        "JAX's product of a constant has no operation", "values",
+        dot_case("a b", "b? c?", origin=("constant", "input")), JAX_DOT, "jnp.dot(x, y)",
+        "(_ for _ in ()).throw(AttributeError(\"'NoneType' object has no attribute 'op'\"))",
+        backend="jax"),
     "blockwise-of-nothing": fault(
         "a batched product over a size 0 is not implemented", "values",
         dot_case("a b:0?", "a b:0?", "b"),

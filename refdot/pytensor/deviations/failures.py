@@ -42,6 +42,25 @@ def traced_shapes_in_jax(mismatch: Mismatch, outcome: Outcome) -> bool:
 
 @known_deviation(
     _REJECTED,
+    dot_case("a:3 b:2", "b:2?", (), origin=("constant", "input")),
+    versions=">=3.0.3,<3.1",
+    backends="jax",
+    lowerings="stock",
+)
+def shapes_of_constants_in_jax(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """On JAX, a constant with dims of its own cannot be reshaped in the inner graph.
+
+    The reshape is a `Blockwise` operation, whose new shape is an input of its inner graph.
+    `assert_shape_argument_jax_compatible` (link/jax/dispatch/shape.py) asks for the operation that
+    computes the shape, and there is none.
+    """
+    message, function = "has no attribute 'op'", "assert_shape_argument_jax_compatible"
+    has_constant = "constant" in (mismatch.case.x.origin, mismatch.case.y.origin)
+    return has_constant and has_raised(outcome, "AttributeError", message, function)
+
+
+@known_deviation(
+    _REJECTED,
     dot_case("a:0?", "a:0? b:1?", ()),
     backends="python-minimum fast-compile",
 )
