@@ -14,13 +14,34 @@ from refdot.pytensor.deviations.record import (
 from refdot.targets.mismatch import Mismatch
 from refdot.targets.outcome import Outcome, Raised
 
-__all__ = ["SUSPECTS", "has_conflicting_assumptions", "has_too_many_dims"]
+__all__ = [
+    "SUSPECTS",
+    "WITHOUT",
+    "has_conflicting_assumptions",
+    "has_too_many_dims",
+]
 
 _DROPS_RESHAPE = "local_useless_reshape"
 _JOINS_BATCHES = "specialize_matmul_to_batched_dot"
-# The rewrites that break some dots of empty arrays. A case that fails is run without them, too.
+# The rewrites that break some dots of empty arrays, and one that breaks some of these without them.
 SUSPECTS = (_DROPS_RESHAPE, _JOINS_BATCHES)
+_MULTIPLIES = "local_dot_to_mul"
+# A case that fails is run without each of these sets of rewrites, until it does not fail.
+WITHOUT = (
+    *((name,) for name in SUSPECTS),
+    SUSPECTS,
+    (_JOINS_BATCHES, _MULTIPLIES),
+    (*SUSPECTS, _MULTIPLIES),
+)
 
+_ERRORS_OF_RESHAPES = (
+    # Of NumPy, and of Numba.
+    "^cannot reshape array of size 0 into shape",
+    "^total size of new array must be unchanged",
+    # Of static sizes, which PyTensor compares in the reshape and in the product after it.
+    "^Reshape: Input shape .* is incompatible with new shape",
+    "^Static dimensions of BatchedDot don't match",
+)
 _REJECTED = "R6 R8 R13 rejected-valid wrong-gradient wrong-error"
 
 
@@ -173,21 +194,14 @@ def reshape_to_unknown_of_nothing(mismatch: Mismatch, outcome: Outcome) -> bool:
     The rewrite that joins batch dims for `BatchedDot` reshapes to (-1, …). If another size is 0,
     any size in place of -1 gives the same total.
     """
-    # The error of NumPy, of Numba, and of JAX, which divides by the product of the other sizes; and
-    # those of static sizes, which PyTensor compares in the reshape and in the product after it.
-    static = (
-        "^Reshape: Input shape .* is incompatible with new shape",
-        "^Static dimensions of BatchedDot don't match",
-    )
-    logged = _logged(mismatch, outcome)
+    errors = [*_logged(mismatch, outcome), outcome.cause, outcome.gradient_raised]
     is_reshape = any(
-        (
-            any(is_error(each, "ValueError", pattern) for each in logged for pattern in static),
-            has_raised(outcome, "ValueError", "^cannot reshape array of size 0 into shape"),
-            has_raised(outcome, "ValueError", "^total size of new array must be unchanged"),
-            _is_divided_by_zero_in_jax(outcome),
-        )
+        is_error(error, "ValueError", pattern)
+        for error in errors
+        for pattern in _ERRORS_OF_RESHAPES
+        if error is not None
     )
+    is_reshape = is_reshape or _is_divided_by_zero_in_jax(outcome)
     return is_reshape and _is_caused_by(_JOINS_BATCHES, mismatch, outcome)
 
 
@@ -241,8 +255,8 @@ def _hides_the_error_of_sizes(rewrite: str, mismatch: Mismatch, outcome: Outcome
 def _is_caused_by(rewrite: str, mismatch: Mismatch, outcome: Outcome) -> bool:
     """Return whether an error is gone if a rewrite is left out.
 
-    Another error may take its place, but without all suspects there is none. An error of gradients
-    counts if the mismatch is about one, and so does one that PyTensor only logs.
+    Another error may take its place, but without other rewrites, too, there is none. An error of
+    gradients counts if the mismatch is about one, and so does one that PyTensor only logs.
     """
 
     def errors(other: Outcome) -> list[Raised]:
@@ -254,5 +268,6 @@ def _is_caused_by(rewrite: str, mismatch: Mismatch, outcome: Outcome) -> bool:
     alone = outcome.without.get((rewrite,))
     if alone is None or mismatch.got in map(str, errors(alone)):
         return False
-    without_suspects = outcome.without.get(SUSPECTS)
-    return not errors(alone) or (without_suspects is not None and not errors(without_suspects))
+    return any(
+        not errors(other) for rewrites, other in outcome.without.items() if rewrite in rewrites
+    )

@@ -14,7 +14,7 @@ from pytensor.compile.mode import Mode
 
 from refdot.cases.case import DotCase
 from refdot.judging.expected import expected_error
-from refdot.pytensor.deviations.failures import SUSPECTS
+from refdot.pytensor.deviations.failures import WITHOUT
 from refdot.pytensor.target import graph as graphs
 from refdot.pytensor.target.configuration import without_rewrites
 from refdot.pytensor.target.determinism import check_determinism
@@ -41,17 +41,17 @@ class Runner:
     others: dict[tuple[str, ...], Runner] = field(default_factory=dict)
 
     def run(self, case: DotCase) -> Outcome:
-        """Run a case, and again without the suspects if it fails on an empty array."""
+        """Run a case, and again without some rewrites if it fails on an empty array."""
         outcome = self._run(case)
         is_empty = 0 in case.x.shape + case.y.shape
         if is_empty and outcome.errors and not _is_expected(case, outcome):
-            outcome = replace(outcome, without=self._run_without_suspects(case))
+            outcome = replace(outcome, without=self._run_without_rewrites(case))
         return outcome
 
-    def _run_without_suspects(self, case: DotCase) -> dict[tuple[str, ...], Outcome]:
-        """Run a case without each suspect, then without all of them, until there is no error."""
+    def _run_without_rewrites(self, case: DotCase) -> dict[tuple[str, ...], Outcome]:
+        """Run a case without rewrites that may be the cause, until there is no error."""
         outcomes: dict[tuple[str, ...], Outcome] = {}
-        for rewrites in (*((name,) for name in SUSPECTS), SUSPECTS):
+        for rewrites in WITHOUT:
             outcomes[rewrites] = self._run_without(rewrites, case)
             if not outcomes[rewrites].errors:
                 break
