@@ -89,6 +89,12 @@ IMPOSTORS: dict[str, Fault] = {
     "traced-shapes-in-jax": fault(
         "JAX's product is reshaped by its values", "values", dot_case("a b", "b c"),
         JAX_DOT, "jnp.dot(x, y)", "jnp.dot(x, y).reshape((x.sum().astype(int),))", backend="jax"),
+    "sizes-without-axes": fault(
+        "a rewrite compares a number with nothing", "structure",
+        dot_case("a:2", "a:2? b:1? c:1?", (), origin=("constant", "input")),
+        "pytensor.tensor.rewriting.shape:local_useless_reshape.fn",
+        "if inp.type.ndim != output.type.ndim:",
+        "if None > 1 or inp.type.ndim != output.type.ndim:"),
     "shapes-of-constants-in-jax": fault(
         "JAX's product of a constant has no operation", "values",
         dot_case("a b", "b? c?", origin=("constant", "input")), JAX_DOT, "jnp.dot(x, y)",

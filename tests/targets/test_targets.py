@@ -297,6 +297,7 @@ R1 = "NamedTensor does not accept dims that break R1"
 HASHABLE = "xarray accepts any hashable as a dim, and arrays and mappings as lists of dims"
 LETTERS = "xarray replaces dims by letters, of which it has 26"
 EINSUM = "np.einsum, which xarray calls, may multiply an empty sum by NaN or infinity"
+REPEATED = "np.einsum, which xarray calls, may sum first beside a repeated number, and overflow"
 EMPTY = DotCase(Operand(("a",), (0,)), Operand((), ()), regime="special")
 UNSUPPORTED = {
     "an ordinary case": (CASE, None, None),
@@ -306,6 +307,12 @@ UNSUPPORTED = {
     "a number for dim": (DotCase(AB, BC, DimArgument("object", (5,))), None, HASHABLE),
     "a number in dim": (DotCase(AB, BC, DimArgument("tuple", (5,))), None, HASHABLE),
     "an empty sum with special values": (EMPTY, None, EINSUM),
+    "a repeated number beside special values": (
+        dot_case("a? b?", "b?", layout=("broadcast", "c"), regime="special"),
+        None,
+        REPEATED,
+    ),
+    "a repeated number": (dot_case("a? b?", "b?", layout=("broadcast", "c")), None, None),
 }
 
 

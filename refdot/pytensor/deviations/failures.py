@@ -1,5 +1,7 @@
 """Known deviations: valid dots that are rejected, and failing rewrites."""
 
+from collections.abc import Iterable
+
 from refdot.cases.case import DotCase
 from refdot.cases.notation import dot_case
 from refdot.errors import SizeMismatchError
@@ -34,13 +36,16 @@ WITHOUT = (
     (*SUSPECTS, _MULTIPLIES),
 )
 
+# The types and the messages of errors.
 _ERRORS_OF_RESHAPES = (
     # Of NumPy, and of Numba.
-    "^cannot reshape array of size 0 into shape",
-    "^total size of new array must be unchanged",
-    # Of static sizes, which PyTensor compares in the reshape and in the product after it.
-    "^Reshape: Input shape .* is incompatible with new shape",
-    "^Static dimensions of BatchedDot don't match",
+    ("ValueError", "^cannot reshape array of size 0 into shape"),
+    ("ValueError", "^total size of new array must be unchanged"),
+    # Of static sizes, which PyTensor compares in the reshape, in the product after it, and between
+    # this and what it replaces.
+    ("ValueError", "^Reshape: Input shape .* is incompatible with new shape"),
+    ("ValueError", "^Static dimensions of BatchedDot don't match"),
+    ("TypeError", r"^The type of the replacement \(.*\) must be compatible with the type of the"),
 )
 _REJECTED = "R6 R8 R13 rejected-valid wrong-gradient wrong-error"
 
@@ -170,6 +175,25 @@ def has_conflicting_assumptions(error: Raised) -> bool:
 
 @known_deviation(
     "R14 structure",
+    dot_case("a:2", "a:2? b:1? c:1?", (), origin=("constant", "input"), content=("ones", "drawn")),
+    versions=">=3.0.3,<3.1",
+)
+def sizes_without_axes(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """A rewrite fails on a product with a constant of ones, and PyTensor logs the error.
+
+    `local_useless_reshape` (tensor/rewriting/shape.py) asks for a size, and
+    `ShapeFeature.get_shape` compares the number of its axes, which a scalar does not have.
+    """
+    message, function = (
+        "'>' not supported between instances of 'NoneType'",
+        "ShapeFeature.get_shape",
+    )
+    logged = _logged(mismatch, outcome)
+    return any(is_error(each, "TypeError", message, function) for each in logged)
+
+
+@known_deviation(
+    "R14 structure",
     dot_case("a:2? b:3?", "a:2?", None, ("float16", "float16"), gradient_order=1),
     versions=">=3.0.3,<3.3.5",
 )
@@ -194,15 +218,21 @@ def reshape_to_unknown_of_nothing(mismatch: Mismatch, outcome: Outcome) -> bool:
     The rewrite that joins batch dims for `BatchedDot` reshapes to (-1, …). If another size is 0,
     any size in place of -1 gives the same total.
     """
-    errors = [*_logged(mismatch, outcome), outcome.cause, outcome.gradient_raised]
-    is_reshape = any(
-        is_error(error, "ValueError", pattern)
-        for error in errors
-        for pattern in _ERRORS_OF_RESHAPES
-        if error is not None
-    )
-    is_reshape = is_reshape or _is_divided_by_zero_in_jax(outcome)
-    return is_reshape and _is_caused_by(_JOINS_BATCHES, mismatch, outcome)
+    if _is_divided_by_zero_in_jax(outcome):
+        return _is_caused_by(_JOINS_BATCHES, mismatch, outcome)
+    raised = [error for error in (outcome.cause, outcome.gradient_raised) if error is not None]
+    found = _errors_of_reshapes([*_logged(mismatch, outcome), *raised])
+    alone = outcome.without.get((_JOINS_BATCHES,))
+    if not found or alone is None:
+        return False
+    # Other rewrites may fail on the empty arrays without this one.
+    is_gone = found.isdisjoint(_errors_of_reshapes(alone.errors)) and not alone.raised
+    return is_gone or _is_caused_by(_JOINS_BATCHES, mismatch, outcome)
+
+
+def _errors_of_reshapes(errors: Iterable[Raised]) -> set[tuple[str, str]]:
+    """Return the kinds of errors of reshapes that there are among some errors."""
+    return {kind for kind in _ERRORS_OF_RESHAPES if any(is_error(error, *kind) for error in errors)}
 
 
 @known_deviation(

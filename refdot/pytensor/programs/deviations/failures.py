@@ -130,7 +130,7 @@ def _is_caused_by(rewrite: str, seen: Observation, target: PyTensorTarget) -> bo
         is_empty
         and isinstance(seen.difference.evidence, Raised)
         and seen.difference.got not in errors(rewrite)
-        and any(not errors(*rewrites) for rewrites in WITHOUT if rewrite in rewrites)
+        and any(not errors(*{rewrite, *others}) for others in ((), *WITHOUT))
     )
 
 
