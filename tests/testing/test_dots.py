@@ -357,7 +357,7 @@ def test_a_counterexample_is_printed_as_an_expression():
 
 def test_smoke_cases_are_all_supported():
     cases = smoke_cases()
-    assert len(cases) == 76
+    assert len(cases) == 79
     for case in cases:
         check_case(rd.dot, case)
     failed = 0
