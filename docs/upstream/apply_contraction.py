@@ -219,7 +219,7 @@ def source(part: Any) -> str:
 def without_examples(text: str) -> str:
     """Return the source of a module without the examples of its docstrings."""
     text = re.sub(r'\n\n *Examples\n *-+\n.*?(?=\n? *""")', "\n", text, flags=re.DOTALL)
-    # Within PyTensor, its classes are not of unknown types, as they are for refdot.
+    # For mypy in refdot, which skips PyTensor's types. Within PyTensor they would be unused.
     return re.sub(r"  # type: ignore.*", "", text)
 
 

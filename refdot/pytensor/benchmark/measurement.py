@@ -179,7 +179,7 @@ def _ops_of(outputs: Sequence[Any]) -> list[Any]:
     return [node.op for node in nodes]
 
 
-class _TimedRewriter(GraphRewriter):  # type: ignore[misc]  # PyTensor has no types
+class _TimedRewriter(GraphRewriter):  # type: ignore[misc]  # PyTensor's types are skipped
     """A rewriter that measures its first use, and the passes of that."""
 
     def __init__(self) -> None:
@@ -205,7 +205,7 @@ class _TimedRewriter(GraphRewriter):  # type: ignore[misc]  # PyTensor has no ty
         return profile
 
 
-class _TimedMode(Mode):  # type: ignore[misc]  # PyTensor has no types
+class _TimedMode(Mode):  # type: ignore[misc]  # PyTensor's types are skipped
     """A compilation mode that measures its rewriting."""
 
     timed: _TimedRewriter

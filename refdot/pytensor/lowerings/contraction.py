@@ -26,7 +26,7 @@ from refdot.readings import evaluate
 __all__ = ["Contraction"]
 
 
-class Contraction(Op):  # type: ignore[misc]  # PyTensor has no types
+class Contraction(Op):  # type: ignore[misc]  # PyTensor's types are skipped
     """The product of two tensors, summed over axes.
 
     Parameters

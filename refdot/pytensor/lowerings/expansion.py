@@ -38,7 +38,7 @@ MAX_FACTORS = 8
 POSITION = 1.64
 
 
-@node_rewriter([Contraction])  # type: ignore[untyped-decorator]  # PyTensor has no types
+@node_rewriter([Contraction])  # type: ignore[untyped-decorator]  # PyTensor's types are skipped
 def expand_contraction(fgraph: Any, node: Any) -> list[Any]:
     """Replace a contraction."""
     op, (x, y) = node.op, node.inputs

@@ -12,7 +12,7 @@ from refdot.pytensor.lowerings.contraction import Contraction
 from refdot.pytensor.lowerings.ops import DiscreteDot, EqualSizes
 
 
-@jax_funcify.register(EqualSizes)  # type: ignore[untyped-decorator]  # PyTensor has no types
+@jax_funcify.register(EqualSizes)  # type: ignore[untyped-decorator]  # PyTensor's types are skipped
 def funcify_equal_sizes(op: EqualSizes, **_: Any) -> Callable[..., Any]:
     """Compare the sizes when JAX traces, which it repeats for other sizes."""
 

@@ -17,7 +17,7 @@ from refdot.pytensor.lowerings.ops import DiscreteDot, EqualSizes
 VERSION = 2
 
 
-@register_funcify_default_op_cache_key(EqualSizes)  # type: ignore[untyped-decorator]  # PyTensor has no types
+@register_funcify_default_op_cache_key(EqualSizes)  # type: ignore[untyped-decorator]  # PyTensor's types are skipped
 def funcify_equal_sizes(op: EqualSizes, **_: Any) -> tuple[Callable[..., Any], int]:
     """Compare the sizes one after the other. Also return the version of the code for Numba's cache.
 

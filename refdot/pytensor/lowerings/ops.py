@@ -21,7 +21,7 @@ from pytensor.tensor.math import Dot
 __all__ = ["DiscreteDot", "EqualSizes", "discrete_matmul"]
 
 
-class EqualSizes(Op):  # type: ignore[misc]  # PyTensor has no types
+class EqualSizes(Op):  # type: ignore[misc]  # PyTensor's types are skipped
     """Return x and y unchanged, or raise if a shared dim has two sizes.
 
     `axes` holds the axis of each shared dim in x and in y. Each output has the static sizes of both
@@ -88,7 +88,7 @@ class EqualSizes(Op):  # type: ignore[misc]  # PyTensor has no types
     pushforward = pullback  # tangents are unchanged too
 
 
-@_vectorize_node.register(EqualSizes)  # type: ignore[untyped-decorator]  # PyTensor has no types
+@_vectorize_node.register(EqualSizes)  # type: ignore[untyped-decorator]  # PyTensor's types are skipped
 def vectorize_equal_sizes(op: EqualSizes, node: Apply, x: Any, y: Any) -> Apply:
     """Check stacked operands: the new axes come before those of the dims."""
     x_new, y_new = (
@@ -98,7 +98,7 @@ def vectorize_equal_sizes(op: EqualSizes, node: Apply, x: Any, y: Any) -> Apply:
     return EqualSizes(op.dims, axes).make_node(x, y)
 
 
-class DiscreteDot(Op):  # type: ignore[misc]  # PyTensor has no types
+class DiscreteDot(Op):  # type: ignore[misc]  # PyTensor's types are skipped
     """The product of two matrices of one integer or bool dtype, computed in that dtype."""
 
     __props__ = ()

@@ -62,7 +62,7 @@ def stable_softmax(tensor: Any, axes: Sequence[int]) -> Any:
     return powers / powers.sum(axis=axes, keepdims=True)
 
 
-class SoftmaxOfAnySize(Softmax):  # type: ignore[misc]  # PyTensor has no types
+class SoftmaxOfAnySize(Softmax):  # type: ignore[misc]  # PyTensor's types are skipped
     """PyTensor's softmax, but also of nothing."""
 
     def build_inner_graph(self, x: Any) -> list[Any]:
