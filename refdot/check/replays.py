@@ -1,10 +1,12 @@
 """Replays at the end of a run: new mismatches on other backends, and known deviations not seen."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from functools import partial
+from itertools import islice
+from typing import TypeVar
 
 from refdot.check.batch import is_fatal, judge_alone
 from refdot.check.findings import Finding, Report
@@ -12,12 +14,13 @@ from refdot.check.plan import Configuration
 from refdot.check.pool import run_tasks
 from refdot.programs.findings import ProgramDeviation, ProgramFinding
 from refdot.targets.mismatch import Deviation
-from refdot.targets.protocol import Target, deviations_of, unsupported_reason
+from refdot.targets.protocol import Target, deviations_by_id, unsupported_reason
 
 __all__ = ["deviations_that_are_gone", "with_other_backends"]
 
 # Of dots, and of programs: each may compile a graph on every backend.
 _MOST_REPLAYED = 10
+_Found = TypeVar("_Found", Finding, ProgramFinding)
 
 
 def with_other_backends(
@@ -29,10 +32,9 @@ def with_other_backends(
     process is not replayed.
     """
     able = [each.name for each in target.backends() if each.default and not each.absent]
-    replayed = [
-        each
-        for findings in (report.findings, report.program_findings)
-        for each in [each for each in findings if _can_be_replayed(each)][:_MOST_REPLAYED]
+    replayed: list[Finding | ProgramFinding] = [
+        *_first_new(report.findings),
+        *_first_new(report.program_findings),
     ]
     items = [(each, name) for each in replayed for name in able if name not in each.backends]
     also_on = defaultdict(list)
@@ -46,8 +48,10 @@ def with_other_backends(
     )
 
 
-def _can_be_replayed(finding: Finding | ProgramFinding) -> bool:
-    return finding.known is None and not is_fatal(finding.detail)
+def _first_new(findings: Iterable[_Found]) -> list[_Found]:
+    """Return the first new findings that can be replayed."""
+    new = (each for each in findings if each.known is None and not is_fatal(each.detail))
+    return list(islice(new, _MOST_REPLAYED))
 
 
 def _shows(
@@ -64,7 +68,7 @@ def deviations_that_are_gone(
 ) -> list[str]:
     """Return the ids of known deviations that a run did not see, and whose example is right now."""
     seen = {finding.known for finding in report.all_findings}
-    unseen = [name for name in deviations_of(target) if name not in seen]
+    unseen = [name for name in deviations_by_id(target) if name not in seen]
     task = partial(_is_gone, backends=report.backends, lowerings=report.lowerings, timeout=timeout)
     tasks = run_tasks(task, target, unseen, executor)
     return [name for name, is_gone in tasks if is_gone is True]
@@ -80,7 +84,7 @@ def _is_gone(
     """Return whether examples of a deviation can be judged, and do not show it."""
     work = [
         (deviation.example, configuration)
-        for deviation in deviations_of(target)[name]
+        for deviation in deviations_by_id(target)[name]
         for configuration in _configurations(target, deviation, backends, lowerings)
     ]
     found = [each for case, where in work for each in judge_alone(target, case, where, timeout)]

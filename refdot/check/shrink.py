@@ -14,7 +14,7 @@ from refdot.check.programs import judge_programs
 from refdot.programs.case import ProgramCase
 from refdot.programs.findings import ProgramFinding
 from refdot.programs.shrinking import shrink_program
-from refdot.targets.protocol import ProgramTarget, Target, deviations_of, unsupported_reason
+from refdot.targets.protocol import ProgramTarget, Target, deviations_by_id, unsupported_reason
 
 __all__ = ["confirmed", "confirmed_program"]
 
@@ -52,8 +52,6 @@ def _by_example(target: Target, finding: Finding, timeout: float | None) -> Find
     The example becomes its case if it has the same signature. It need not deviate on each lowering.
     """
     shown = _shown_by_example(target, finding, timeout)
-    if shown is None:
-        return finding
     same = next((each for each in shown if each.key == finding.key), None)
     if isinstance(same, Finding) and same.where == finding.where:
         return replace(finding, mismatch=same.mismatch)
@@ -62,18 +60,19 @@ def _by_example(target: Target, finding: Finding, timeout: float | None) -> Find
 
 def _shown_by_example(
     target: Target, finding: Finding | ProgramFinding, timeout: float | None
-) -> list[Finding | ProgramFinding] | None:
+) -> list[Finding | ProgramFinding]:
     """Return what the deviation of a known finding explains of its own example, on one backend.
 
-    It need not deviate on each lowering. None: the backend does not support the example.
+    It need not deviate on each lowering. If the backend does not support the example, the finding
+    itself stands for it.
     """
     assert finding.known is not None
-    deviations = deviations_of(target)[finding.known]
+    deviations = deviations_by_id(target)[finding.known]
     # A dot in a program may have a deviation that is on record for dots only.
     example = deviations[0 if isinstance(finding, Finding) else -1].example
     backend, own = finding.where
     if unsupported_reason(target, example, backend):
-        return None
+        return [finding]
     for lowering in dict.fromkeys((own, *target.default_lowerings)):
         judged = judge_alone(target, example, Configuration(backend, lowering), timeout)
         if shown := [each for each in judged if each.known == finding.known]:
@@ -123,9 +122,9 @@ def confirmed_program(
         return finding
     if finding.known is None:
         return _with_smallest_program(target, finding, timeout)
-    if _shown_by_example(target, finding, timeout) == []:
-        return replace(_with_smallest_program(target, finding, timeout), known=None)
-    return finding
+    if _shown_by_example(target, finding, timeout):
+        return finding
+    return replace(_with_smallest_program(target, finding, timeout), known=None)
 
 
 def _with_smallest_program(

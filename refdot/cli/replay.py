@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from refdot.cli.arguments import UsageError
 from refdot.cli.files import case_in, read_text, usage_errors
 from refdot.cli.targets import requested_target
-from refdot.targets import ProgramTarget, Target
+from refdot.targets.protocol import Target, unsupported_reason
 from refdot.targets.registry import is_built_in
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def run_replay(arguments: argparse.Namespace) -> int:
     case = _read_case(arguments, number)
     target = requested_target(arguments)
     _print(*str(case).splitlines())
-    if reason := _unsupported(target, case):
+    if reason := unsupported_reason(target, case):
         raise UsageError(f"not judged on {target.name}: {reason}")
     is_new = False
     has_choice = len(target.backends()) > 1 or len(target.lowerings) > 1
@@ -95,17 +95,6 @@ def _case_of_report(
         arguments.backend = found.backends
         arguments.lowering = arguments.lowering or found.lowerings
     return found.case
-
-
-def _unsupported(target: Target, case: DotCase | ProgramCase) -> str | None:
-    from refdot.programs.case import ProgramCase
-    from refdot.targets.protocol import unsupported_reason
-
-    if not isinstance(case, ProgramCase):
-        return unsupported_reason(target, case)
-    if not isinstance(target, ProgramTarget):
-        raise UsageError(f"{target.name} cannot run programs")
-    return None
 
 
 def _configurations(arguments: argparse.Namespace, target: Target) -> Iterator[Configuration]:

@@ -19,7 +19,7 @@ __all__ = [
     "TargetNameError",
     "Unsupported",
     "deviation_of",
-    "deviations_of",
+    "deviations_by_id",
     "unsupported_reason",
 ]
 
@@ -142,7 +142,7 @@ class TargetNameError(TargetError):
     """The requested target does not exist: its name is wrong. The message says what to write."""
 
 
-def deviations_of(target: Target) -> dict[str, list[Deviation | ProgramDeviation]]:
+def deviations_by_id(target: Target) -> dict[str, list[Deviation | ProgramDeviation]]:
     """Return the known deviations of a target by their ids.
 
     Those that both dots and programs show are there twice, that of dots first.
@@ -161,7 +161,7 @@ def unsupported_reason(
 ) -> str | None:
     """Return why a target, or one of its backends, does not support a case, or None."""
     if not isinstance(case, DotCase):
-        return None if isinstance(target, ProgramTarget) else f"{target.name} cannot run programs"
+        return None if isinstance(target, ProgramTarget) else "it cannot run programs"
     unsupported = target.unsupported
     if backend is not None:
         if isinstance(target, Hashable):

@@ -113,6 +113,13 @@ def test_a_program_is_replayed_with_each_lowering(tmp_path, capsys):
     )
 
 
+def test_a_program_cannot_be_replayed_on_xarray(tmp_path, capsys):
+    path = tmp_path / "case.json"
+    path.write_text(json.dumps(program_case_to_json(SOFTMAX)), encoding="utf-8")
+    assert main(["replay", str(path), "xarray"]) == 2
+    assert capsys.readouterr().err == "refdot: not judged on xarray: it cannot run programs\n"
+
+
 def test_a_program_is_explained(tmp_path, capsys):
     assert main(["explain", "gram:rows=2"]) == 0
     named = capsys.readouterr().out

@@ -19,7 +19,7 @@ from refdot.programs.smoke import program_of_products
 from refdot.pytensor.programs import target as program_target
 from refdot.pytensor.programs.target import PyTensorProgramTarget
 from refdot.reporting.entries import entry_of
-from refdot.targets.protocol import deviations_of
+from refdot.targets.protocol import deviations_by_id
 
 TARGET = PyTensorProgramTarget()
 EXAMPLES = {each.id: each.example for each in TARGET.program_deviations}
@@ -134,7 +134,7 @@ def test_a_finding_is_new_if_the_target_does_not_have_its_deviation(monkeypatch)
 
 def test_a_finding_about_a_dot_in_a_program_is_held_to_the_deviation_of_dots():
     name = next(each.id for each in TARGET.deviations if not each.backends)
-    assert all(isinstance(each.example, DotCase) for each in deviations_of(TARGET)[name])
+    assert all(isinstance(each.example, DotCase) for each in deviations_by_id(TARGET)[name])
     difference = SIGNATURES["R6 wrong-value: NaN"]
     case = case_of("x: float64(a: 2); y = softmax(x); return y")
     finding = ProgramFinding(Observation(case, difference, "python", "stock"), known=name)
