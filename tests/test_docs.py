@@ -97,6 +97,16 @@ LOOK, NIGHTLY = map(yaml.safe_load, recipes("yaml"))
 (SLURM,) = recipes("sh")
 
 
+def test_the_commands_of_recipes_are_accepted_and_excuse_nothing():
+    jobs = [job for recipe in (LOOK, NIGHTLY) for job in recipe["jobs"].values()]
+    commands = [step["run"] for job in jobs for step in job["steps"] if "run" in step]
+    assert not any("||" in command for command in (*commands, SLURM))
+    words = [shlex.split(each.replace("${{ matrix.shard }}", "1")) for each in commands]
+    arguments = [parser().parse_args(each[1:]) for each in words if each[0] == "refdot"]
+    assert [each.command.__name__ for each in arguments] == ["run_check", "run_check", "run_merge"]
+    assert [each.effort for each in arguments[:2]] == ["quick", "standard"]
+
+
 def run_job(job: dict, shard: int, folder: Path) -> None:
     """Run the commands of a job as GitHub does, but for the installation and a shorter check.
 
@@ -144,7 +154,7 @@ def programs(tmp_path):
 
 @pytest.mark.skipif(not shutil.which("bash"), reason="GitHub runs the commands in bash")
 @pytest.mark.usefixtures("programs")
-def test_the_recipes_for_github_run_as_they_are(tmp_path):
+def test_the_jobs_of_recipes_for_github_pass_and_merge_their_reports(tmp_path):
     run_job(LOOK["jobs"]["look"], 0, tmp_path / "look")
     check, merge = NIGHTLY["jobs"]["check"], NIGHTLY["jobs"]["merge"]
     shards = check["strategy"]["matrix"]["shard"]

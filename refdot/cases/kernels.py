@@ -107,7 +107,7 @@ def kernel_cases_of(
             yield from _cases_of_float64(case, turn, layouts)
         else:
             yield from _cases_of_other_dtypes(case, turn)
-        if every_layout and name == "two matrices" and case.result_dtype.kind in "fc":
+        if every_layout and has_every_layout and case.result_dtype.kind in "fc":
             yield from (_with_layouts(case, *order) for order in _ORDERS)
 
 

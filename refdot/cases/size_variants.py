@@ -27,9 +27,10 @@ def size_variants(case: DotCase) -> Iterator[DotCase]:
 
     If the sizes of the given case disagree, the first variant has sizes that agree. In others, one
     size is 0, 1, 3, 17 or a large one. In the last ones, the sizes of a shared dim disagree: n vs
-    n + 1, and 1 vs n; and so do those of a dim whose size only one operand knows, as a constant
-    does. A case with a gradient, or with operands that share memory, has no such variants. A case
-    with a constant keeps its seed, because the numbers of the constant are a part of the graph.
+    n + 1, and 1 vs n. They are those of a dim without a static size, and of one that has a static
+    size in one operand only. A case with a gradient, or with operands that share memory, has no
+    such variants. A case with a constant keeps its seed, because the numbers of the constant are a
+    part of the graph.
 
     Examples
     --------
@@ -75,7 +76,7 @@ def _variants(case: DotCase) -> Iterator[DotCase]:
         dim = shared[case.seed % len(shared)]
         yield with_sizes(variant, {}, {dim: x_sizes[dim] + 1})
         yield with_sizes(variant, {dim: 1}, {dim: max(x_sizes[dim], 2)})
-    yield from _with_another_size_than_a_static_one(variant)
+    yield from _with_sizes_unlike_static_ones(variant)
 
 
 def _with_other_sizes(case: DotCase, dynamic: list[Any]) -> Iterator[DotCase]:
@@ -87,18 +88,20 @@ def _with_other_sizes(case: DotCase, dynamic: list[Any]) -> Iterator[DotCase]:
             yield changed
 
 
-def _with_another_size_than_a_static_one(case: DotCase) -> Iterator[DotCase]:
-    """Yield the case with another size of one dim whose size only one operand knows."""
+def _with_sizes_unlike_static_ones(case: DotCase) -> Iterator[DotCase]:
+    """Yield the case with another size of one dim that is static in one operand only."""
     x_static, y_static = case.x.static_sizes, case.y.static_sizes
     shared = [dim for dim in x_static if dim in y_static]
     dims = [dim for dim in shared if (x_static[dim] is None) != (y_static[dim] is None)]
     if not dims:
         return
     dim = dims[case.seed % len(dims)]
-    known = case.x.sizes[dim] if y_static[dim] is None else case.y.sizes[dim]
-    for size in sorted({known + 1, 1} - {known}):
-        changed = {dim: size}
-        yield with_sizes(case, *(({}, changed) if y_static[dim] is None else (changed, {})))
+    is_in_x = x_static[dim] is not None
+    static = case.x.sizes[dim] if is_in_x else case.y.sizes[dim]
+    for size in (static + 1, 1):
+        other = {dim: size}
+        if size != static:
+            yield with_sizes(case, {}, other) if is_in_x else with_sizes(case, other, {})
 
 
 def _with_a_large_size(case: DotCase, dynamic: list[Any]) -> Iterator[DotCase]:

@@ -403,6 +403,12 @@ def test_a_run_restores_all_global_state(case, lowering, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+def test_what_a_user_lets_pytensor_reject_is_judged():
+    with pytensor.config.change_flags(warn_float64="raise", check_stack_trace="raise"):
+        assert run(replace(MATRICES, gradient_order=1)).errors == ()
+        assert pytensor.config.warn_float64 == "raise"
+
+
 def test_an_interrupt_is_raised_and_restores_all_global_state():
     before = global_state()
     interrupted = Edit(

@@ -297,7 +297,7 @@ R1 = "NamedTensor does not accept dims that break R1"
 HASHABLE = "xarray accepts any hashable as a dim, and arrays and mappings as lists of dims"
 LETTERS = "xarray replaces dims by letters, of which it has 26"
 EINSUM = "np.einsum, which xarray calls, may multiply an empty sum by NaN or infinity"
-REPEATED = "np.einsum, which xarray calls, may sum first beside a repeated number, and overflow"
+REPEATED = "np.einsum, which xarray calls, may sum before it multiplies by a repeated number"
 EMPTY = DotCase(Operand(("a",), (0,)), Operand((), ()), regime="special")
 UNSUPPORTED = {
     "an ordinary case": (CASE, None, None),

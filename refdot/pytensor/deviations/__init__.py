@@ -13,9 +13,9 @@ from refdot.pytensor.deviations import (
     constants,
     dtypes,
     failures,
-    matrices,
     names,
     resources,
+    selections,
     sizes,
     values,
 )
@@ -29,9 +29,9 @@ __all__ = [
     "dtypes",
     "failures",
     "known_deviations",
-    "matrices",
     "names",
     "resources",
+    "selections",
     "sizes",
     "values",
 ]

@@ -16,31 +16,29 @@ from refdot.pytensor.deviations.record import (
 from refdot.targets.mismatch import Mismatch
 from refdot.targets.outcome import Outcome, Raised
 
-__all__ = [
-    "SUSPECTS",
-    "WITHOUT",
-    "has_conflicting_assumptions",
-    "has_too_many_dims",
-]
+__all__ = ["LEFT_OUT", "SUSPECTS", "has_conflicting_assumptions", "has_too_many_dims"]
 
 _DROPS_RESHAPE = "local_useless_reshape"
 _JOINS_BATCHES = "specialize_matmul_to_batched_dot"
-# The rewrites that break some dots of empty arrays, and one that breaks some of these without them.
+# The rewrites that break some dots of empty arrays.
 SUSPECTS = (_DROPS_RESHAPE, _JOINS_BATCHES)
+# This one breaks some of them if the others are left out.
 _MULTIPLIES = "local_dot_to_mul"
 # A case that fails is run without each of these sets of rewrites, until it does not fail.
-WITHOUT = (
+LEFT_OUT = (
     *((name,) for name in SUSPECTS),
     SUSPECTS,
     (_JOINS_BATCHES, _MULTIPLIES),
     (*SUSPECTS, _MULTIPLIES),
 )
 
-# The types and the messages of errors.
+# The types and the messages of errors, and the function that raises them if that tells more.
 _ERRORS_OF_RESHAPES = (
     # Of NumPy, and of Numba.
     ("ValueError", "^cannot reshape array of size 0 into shape"),
     ("ValueError", "^total size of new array must be unchanged"),
+    # Of JAX, which divides by the product of the other sizes.
+    ("ZeroDivisionError", "", "jax_funcify_Reshape.<locals>.reshape"),
     # Of static sizes, which PyTensor compares in the reshape, in the product after it, and between
     # this and what it replaces.
     ("ValueError", "^Reshape: Input shape .* is incompatible with new shape"),
@@ -184,12 +182,9 @@ def sizes_without_axes(mismatch: Mismatch, outcome: Outcome) -> bool:
     `local_useless_reshape` (tensor/rewriting/shape.py) asks for a size, and
     `ShapeFeature.get_shape` compares the number of its axes, which a scalar does not have.
     """
-    message, function = (
-        "'>' not supported between instances of 'NoneType'",
-        "ShapeFeature.get_shape",
-    )
+    message = "'>' not supported between instances of 'NoneType'"
     logged = _logged(mismatch, outcome)
-    return any(is_error(each, "TypeError", message, function) for each in logged)
+    return any(is_error(e, "TypeError", message, "ShapeFeature.get_shape") for e in logged)
 
 
 @known_deviation(
@@ -218,21 +213,19 @@ def reshape_to_unknown_of_nothing(mismatch: Mismatch, outcome: Outcome) -> bool:
     The rewrite that joins batch dims for `BatchedDot` reshapes to (-1, …). If another size is 0,
     any size in place of -1 gives the same total.
     """
-    if _is_divided_by_zero_in_jax(outcome):
-        return _is_caused_by(_JOINS_BATCHES, mismatch, outcome)
-    raised = [error for error in (outcome.cause, outcome.gradient_raised) if error is not None]
-    found = _errors_of_reshapes([*_logged(mismatch, outcome), *raised])
+    reported = [error for error in outcome.errors if str(error) == mismatch.got]
+    found = _errors_of_reshapes(reported)
     alone = outcome.without.get((_JOINS_BATCHES,))
     if not found or alone is None:
         return False
-    # Other rewrites may fail on the empty arrays without this one.
-    is_gone = found.isdisjoint(_errors_of_reshapes(alone.errors)) and not alone.raised
+    # Without this rewrite, others may fail on the empty arrays.
+    is_gone = found.isdisjoint(_errors_of_reshapes(alone.errors)) and alone.raised is None
     return is_gone or _is_caused_by(_JOINS_BATCHES, mismatch, outcome)
 
 
-def _errors_of_reshapes(errors: Iterable[Raised]) -> set[tuple[str, str]]:
-    """Return the kinds of errors of reshapes that there are among some errors."""
-    return {kind for kind in _ERRORS_OF_RESHAPES if any(is_error(error, *kind) for error in errors)}
+def _errors_of_reshapes(errors: Iterable[Raised]) -> set[tuple[str, ...]]:
+    """Return which of the errors of reshapes are among some errors."""
+    return {each for each in _ERRORS_OF_RESHAPES if any(is_error(error, *each) for error in errors)}
 
 
 @known_deviation(

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 from math import prod
+from typing import Literal
 
 from refdot.cases.case import DotCase
 from refdot.pytensor.deviations.record import static_sizes, unequal_dims
@@ -12,6 +13,7 @@ from refdot.targets.outcome import Raised
 
 __all__ = ["is_about_sizes", "is_squeezed", "joined_dims"]
 
+Role = Literal["contracted", "batch"]
 _Pair = tuple[str, str]
 
 
@@ -23,7 +25,7 @@ class _Check:
     them, the message does not show the sizes.
     """
 
-    roles: str  # of the dims that it compares
+    role: Role | Literal["any"]  # of the dims that it compares
     type: str
     message: str
     broadcasts: bool = False  # whether the size 1 of a free dim may stand beside another one
@@ -150,22 +152,20 @@ _CHECKS = (
         rf" XTensorType{{.*?shape={_SHAPE}",
     ),
     _Check(
-        "batch contracted",
+        "any",
         "AssertionError",
         rf"SpecifyShape: Got shape {_SHAPE}, expected {_SHAPE}",
     ),
     _Check(
-        "batch contracted",
+        "any",
         "AssertionError",
         r"SpecifyShape: dim \d+ of input has shape (\d+), expected (\d+)",
     ),
-    _Check("batch contracted", "ValueError", rf"Invalid shape: Expected {_SHAPE} but got {_SHAPE}"),
+    _Check("any", "ValueError", rf"Invalid shape: Expected {_SHAPE} but got {_SHAPE}"),
     # The lowering "direct", for static sizes that building the graph has accepted.
     _Check("batch", "ValueError", r"Size of dim '.*' does not match: (\d+) in x, (\d+) in y"),
 )
 
-
-_ROLES = "contracted batch"
 _ABOUT_SHAPES = r"\b(?:shapes?|sizes?|dimensions?|broadcast\w*)\b"
 _ABOUT_RESHAPES = "reshape|total size of new array"
 
@@ -174,30 +174,30 @@ def is_about_sizes(raised: Raised, case: DotCase) -> bool:
     """Return whether an error of PyTensor compares sizes that do differ in a case."""
     if re.search(_ABOUT_RESHAPES, raised.message):
         return _is_reshape_of_nothing(raised, case)
-    known = [
+    listed = [
         (check, match)
         for check in _CHECKS
         if (match := re.match(check.message, raised.message, re.DOTALL))
     ]
-    for check, match in known:
+    for check, match in listed:
         if check.type == raised.type:
             # Rewrites replace products with constants by other operations.
             has_constant = "constant" in (case.x.origin, case.y.origin)
-            differing = _differing_sizes(case, _ROLES if has_constant else check.roles)
+            differing = _differing_sizes(case, "any" if has_constant else check.role)
             return bool(differing) and _shows(check, match, differing)
-    return not known and _shows_differing_sizes(raised, case)
+    return not listed and _shows_differing_sizes(raised, case)
 
 
 def _shows_differing_sizes(raised: Raised, case: DotCase) -> bool:
-    """Return whether an error is about shapes, and the numbers that it shows, if any, differ.
+    """Return whether an error is about shapes, and shows two sizes that differ, or no numbers.
 
-    There are too many of them to list: any operation may be the one that meets other sizes first.
+    Such errors cannot all be listed: any operation may be the first one to meet the sizes.
     """
     if raised.type not in ("ValueError", "TypeError"):
         return False
     if not re.search(_ABOUT_SHAPES, raised.message):
         return False
-    differing = _differing_sizes(case, _ROLES)
+    differing = _differing_sizes(case, "any")
     shown = {*map(int, re.findall(r"\b\d+\b", raised.message))}
     return bool(differing) and (not shown or any(pair <= shown for pair in differing))
 
@@ -221,20 +221,19 @@ def _unequal_entries(one: str, other: str, broadcasts: bool) -> Iterator[frozens
             yield frozenset(map(int, pair))
 
 
-def _differing_sizes(case: DotCase, roles: str) -> set[frozenset[int]]:
-    """Return the sizes of the dims of some roles that differ, one by one and joined."""
-    x, y, differing = case.x.sizes, case.y.sizes, set()
-    for role in roles.split():
-        dims = joined_dims(case, role)
-        unequal = unequal_dims(case).intersection(getattr(case.lowering, role))
-        pairs = {(x[dim], y[dim]) for dim in unequal}
-        if pairs:
-            pairs.add((prod(x[dim] for dim in dims), prod(y[dim] for dim in dims)))
-        differing |= {frozenset(pair) for pair in pairs if pair[0] != pair[1]}
-    return differing
+def _differing_sizes(case: DotCase, role: Role | Literal["any"]) -> set[frozenset[int]]:
+    """Return the sizes of the dims of a role that differ, one by one and joined."""
+    if role == "any":
+        return _differing_sizes(case, "contracted") | _differing_sizes(case, "batch")
+    x, y, dims = case.x.sizes, case.y.sizes, joined_dims(case, role)
+    unequal = unequal_dims(case).intersection(getattr(case.lowering, role))
+    pairs = {(x[dim], y[dim]) for dim in unequal}
+    if pairs:
+        pairs.add((prod(x[dim] for dim in dims), prod(y[dim] for dim in dims)))
+    return {frozenset(pair) for pair in pairs if pair[0] != pair[1]}
 
 
-def joined_dims(case: DotCase, role: str) -> list[str]:
+def joined_dims(case: DotCase, role: Role) -> list[str]:
     """Return the contracted or batch dims that a matrix product joins into one, in order."""
     dims = getattr(case.lowering, role)
     return [dim for dim in case.dims if dim in dims and not is_squeezed(case, dim)]

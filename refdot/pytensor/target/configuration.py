@@ -24,9 +24,8 @@ from refdot.pytensor.target.blas import quiet_blas
 
 __all__ = ["configured", "without_repetition", "without_rewrites"]
 
-
-# What users can ask PyTensor to reject, although it is right.
-_WITHOUT_USERS_CHECKS = {"warn_float64": "ignore", "check_stack_trace": "off"}
+# With these, a user may have PyTensor reject what is right.
+_CHECKS_OF_USERS = {"warn_float64": "ignore", "check_stack_trace": "off"}
 
 
 @contextmanager
@@ -49,7 +48,7 @@ def configured(backend: PyTensorBackend, lowering: str, **flags: Any) -> Iterato
         mode = backend.make_mode()
         # PyTensor always compiles the inner graph of an OpFromGraph in the default mode.
         flags |= {"cxx": compiler, "blas__ldflags": backend.blas_flags, "mode": mode}
-        flags |= _WITHOUT_USERS_CHECKS
+        flags |= _CHECKS_OF_USERS
         with pytensor.config.change_flags(**flags), use_lowering(lowering):
             yield mode
 

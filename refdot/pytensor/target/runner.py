@@ -14,7 +14,7 @@ from pytensor.compile.mode import Mode
 
 from refdot.cases.case import DotCase
 from refdot.judging.expected import expected_error
-from refdot.pytensor.deviations.failures import WITHOUT
+from refdot.pytensor.deviations.failures import LEFT_OUT
 from refdot.pytensor.target import graph as graphs
 from refdot.pytensor.target.configuration import without_rewrites
 from refdot.pytensor.target.determinism import check_determinism
@@ -51,7 +51,7 @@ class Runner:
     def _run_without_rewrites(self, case: DotCase) -> dict[tuple[str, ...], Outcome]:
         """Run a case without rewrites that may be the cause, until there is no error."""
         outcomes: dict[tuple[str, ...], Outcome] = {}
-        for rewrites in WITHOUT:
+        for rewrites in LEFT_OUT:
             outcomes[rewrites] = self._run_without(rewrites, case)
             if not outcomes[rewrites].errors:
                 break

@@ -1,4 +1,4 @@
-"""Known deviations: constants that rewrites recognize as matrices of some kind."""
+"""Known deviations: constants that select rows or columns, which rewrites turn into indexing."""
 
 from collections.abc import Iterator
 from math import prod
@@ -39,14 +39,14 @@ def selections_compare_no_sizes(mismatch: Mismatch, outcome: Outcome) -> bool:
     If a matrix has a single 1 in each column, `selection_dot_to_indexing`
     (tensor/rewriting/linalg/products.py, in "canonicalize") replaces a product with it by indexing.
     What the other operand has beyond the size of the constant is ignored. If it has less, a size of
-    1 is repeated, JAX repeats the last element, Numba reads past the end of the array, and other
-    errors are those of indexing. In the stock lowering, the dot is inside an `OpFromGraph` until
+    1 is repeated, JAX repeats the last element, and Numba reads past the end of the array; or there
+    is an error of indexing. In the stock lowering, the dot is inside an `OpFromGraph` until
     "specialize", where this rewrite is not registered.
     """
     case = mismatch.case
     if mismatch.kind == "wrong-error":
         is_about_index = any(has_raised(outcome, *error) for error in _ERRORS_OF_INDEXING)
-        return is_about_index and any(_selections(case, 0))
+        return is_about_index and any(_is_longer(*pair) for pair in _selections(case, 0))
     return _are_products(case, outcome)
 
 
@@ -70,14 +70,13 @@ def selection_of_nothing(mismatch: Mismatch, outcome: Outcome) -> bool:
 
 
 def _are_products(case: DotCase, outcome: Outcome) -> bool:
-    """Return whether the answers are products with a selection, of the elements that there are.
+    """Return whether the answers are products with a selection, where the other operand has data.
 
-    An element of the answer that is not there in the other operand may be any number: on Numba it
-    is what the memory has after the end of the array.
+    Elsewhere an answer may be any number: on Numba it is what the memory has after the array.
     """
     return all(
         answer.dims == case.lowering.out_dims
-        and any(_is_product(*pair, answer) for pair in _selections(case, replicate))
+        and any(_is_product_at_common_size(*pair, answer) for pair in _selections(case, replicate))
         for replicate, answer in enumerate(outcome.values)
     )
 
@@ -95,31 +94,34 @@ def _selections(case: DotCase, replicate: int) -> Iterator[tuple[NamedTensor, Na
             yield constant, other
 
 
-def _is_product(constant: NamedTensor, other: NamedTensor, answer: NamedTensor) -> bool:
-    common = min(constant.sizes[CONTRACTED], other.sizes[CONTRACTED])
-    first = {CONTRACTED: slice(common)}
-    constant, beyond = constant.isel(**first), constant.isel(**{CONTRACTED: slice(common, None)})
-    other = other.isel(**first)
-    product = dot(constant, other, {*constant.dims, *other.dims}.difference(answer.dims))
-    return is_product(constant, other, _replaced(answer, _selects(beyond, answer), product))
-
-
-def _selects(rows: NamedTensor, answer: NamedTensor) -> Array:
-    """Return the elements of an answer to which some rows of a selection contribute."""
-    chosen = NamedTensor((rows.data != 0).astype(float), rows.dims)
-    everywhere = NamedTensor(np.ones(answer.shape), answer.dims)
-    counts = dot(chosen, everywhere, {*rows.dims}.difference(answer.dims))
-    found: Array = counts.transpose(*answer.dims).data != 0
-    return found
-
-
-def _replaced(answer: NamedTensor, where: Array, other: NamedTensor) -> NamedTensor:
-    """Return an answer with some elements replaced by those of another one."""
-    data = other.transpose(*answer.dims).data.astype(answer.dtype)
-    return NamedTensor(np.where(where, data, answer.data), answer.dims)
-
-
 def _is_selection(matrix: Array) -> bool:
     """Return whether a matrix has a single 1 in each column."""
     is_one = matrix == 1
     return bool((is_one | (matrix == 0)).all() and (is_one.sum(axis=0) == 1).all())
+
+
+def _is_longer(constant: NamedTensor, other: NamedTensor) -> bool:
+    return constant.sizes[CONTRACTED] > other.sizes[CONTRACTED]
+
+
+def _is_product_at_common_size(
+    constant: NamedTensor, other: NamedTensor, answer: NamedTensor
+) -> bool:
+    common = min(constant.sizes[CONTRACTED], other.sizes[CONTRACTED])
+    first, rest = slice(common), slice(common, None)
+    selected, missing = (constant.isel(**{CONTRACTED: part}) for part in (first, rest))
+    other = other.isel(**{CONTRACTED: first})
+    product = dot(selected, other, {*selected.dims, *other.dims}.difference(answer.dims))
+    expected = product.transpose(*answer.dims).data.astype(answer.dtype)
+    has_data = ~_is_selected_by(missing, answer)
+    return is_product(
+        selected, other, NamedTensor(np.where(has_data, answer.data, expected), answer.dims)
+    )
+
+
+def _is_selected_by(rows: NamedTensor, answer: NamedTensor) -> Array:
+    """Return for each element of an answer whether some rows of a selection contribute to it."""
+    chosen = NamedTensor((rows.data != 0).astype(float), rows.dims)
+    everywhere = NamedTensor(np.ones(answer.shape), answer.dims)
+    counts = dot(chosen, everywhere, {*rows.dims}.difference(answer.dims))
+    return np.asarray(counts.transpose(*answer.dims).data != 0)
