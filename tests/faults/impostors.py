@@ -154,10 +154,6 @@ IMPOSTORS: dict[str, Fault] = {
         "an empty matrix is not transposed", "values", dot_case("a:0? b:2?", "b:2? c:3?"),
         "pytensor.tensor.math:Dot.perform", "np.matmul(*inputs)",
         "np.dot(inputs[0], inputs[1] if inputs[0].size else inputs[1].T)"),
-    "division-by-zero-in-jax": fault(
-        "JAX's product divides by the number of its elements", "values",
-        dot_case("a b:0?", "b:0? c"),
-        JAX_DOT, "jnp.dot(x, y)", "jnp.dot(x, y) + 1 // x.size", backend="jax"),
     # --- names
     "names-unchecked": fault(
         "a repeated dim is accepted", "errors", dot_case("a? a?", "a?"),

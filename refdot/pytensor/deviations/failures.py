@@ -4,33 +4,21 @@ from collections.abc import Iterable
 
 from refdot.cases.case import DotCase
 from refdot.cases.notation import dot_case
-from refdot.errors import SizeMismatchError
-from refdot.judging.expected import expected_error
 from refdot.pytensor.deviations.record import (
     has_raised,
-    has_size_0,
     has_valid_names,
     is_error,
     known_deviation,
 )
+from refdot.pytensor.deviations.trials import (
+    DROPS_RESHAPE,
+    JOINS_BATCHES,
+    is_caused_by,
+)
 from refdot.targets.mismatch import Mismatch
 from refdot.targets.outcome import Outcome, Raised
 
-__all__ = ["LEFT_OUT", "SUSPECTS", "has_conflicting_assumptions", "has_too_many_dims"]
-
-_DROPS_RESHAPE = "local_useless_reshape"
-_JOINS_BATCHES = "specialize_matmul_to_batched_dot"
-# The rewrites that break some dots of empty arrays.
-SUSPECTS = (_DROPS_RESHAPE, _JOINS_BATCHES)
-# This one breaks some of them if the others are left out.
-_MULTIPLIES = "local_dot_to_mul"
-# A case that fails is run without each of these sets of rewrites, until it does not fail.
-LEFT_OUT = (
-    *((name,) for name in SUSPECTS),
-    SUSPECTS,
-    (_JOINS_BATCHES, _MULTIPLIES),
-    (*SUSPECTS, _MULTIPLIES),
-)
+__all__ = ["has_conflicting_assumptions", "has_too_many_dims"]
 
 # The types and the messages of errors, and the function that raises them if that tells more.
 _ERRORS_OF_RESHAPES = (
@@ -204,7 +192,7 @@ def outer_product_of_float16(mismatch: Mismatch, outcome: Outcome) -> bool:
 
 
 @known_deviation(
-    "R6 R8 R14 rejected-valid wrong-gradient structure",
+    "R6 R8 R13 R14 rejected-valid wrong-gradient wrong-error late-error structure",
     dot_case("a:1? b:0? c:1?", "a:1? b:0? c:1?", ("b",)),
 )
 def reshape_to_unknown_of_nothing(mismatch: Mismatch, outcome: Outcome) -> bool:
@@ -215,12 +203,12 @@ def reshape_to_unknown_of_nothing(mismatch: Mismatch, outcome: Outcome) -> bool:
     """
     reported = [error for error in outcome.errors if str(error) == mismatch.got]
     found = _errors_of_reshapes(reported)
-    alone = outcome.without.get((_JOINS_BATCHES,))
+    alone = outcome.without.get((JOINS_BATCHES,))
     if not found or alone is None:
         return False
     # Without this rewrite, others may fail on the empty arrays.
     is_gone = found.isdisjoint(_errors_of_reshapes(alone.errors)) and alone.raised is None
-    return is_gone or _is_caused_by(_JOINS_BATCHES, mismatch, outcome)
+    return is_gone or is_caused_by(JOINS_BATCHES, mismatch, outcome)
 
 
 def _errors_of_reshapes(errors: Iterable[Raised]) -> set[tuple[str, ...]]:
@@ -229,7 +217,7 @@ def _errors_of_reshapes(errors: Iterable[Raised]) -> set[tuple[str, ...]]:
 
 
 @known_deviation(
-    "R6 R8 R13 R14 rejected-valid wrong-gradient wrong-error structure",
+    "R6 R8 R9 R13 R14 rejected-valid wrong-gradient wrong-shape wrong-error late-error structure",
     dot_case("a:0? b:2?", "a:0 b:2?"),
     upstream="issues/2180",
 )
@@ -238,59 +226,13 @@ def reshape_of_nothing_dropped(mismatch: Mismatch, outcome: Outcome) -> bool:
 
     `local_useless_reshape` (tensor/rewriting/shape.py) removes a reshape if all sizes but one are
     equal to those of the array: `shape_match.count(False) == 1`. It assumes that the last size is
-    then equal too, which does not hold if one of the others is 0. Whatever comes next meets an
-    array of another shape, in the dot or in its gradient: without the rewrite, there is no error,
-    or if the sizes of the operands differ, the error that they have elsewhere.
+    then equal too, which does not hold if one of the others is 0. The answer then has another
+    shape, or an operation that meets this shape fails, in the dot or in its gradient. Without the
+    rewrite, none of this happens.
     """
-    if mismatch.kind == "wrong-error":
-        return _hides_the_error_of_sizes(_DROPS_RESHAPE, mismatch, outcome)
-    return _is_caused_by(_DROPS_RESHAPE, mismatch, outcome)
-
-
-@known_deviation(_REJECTED, dot_case("a:1? b:0? c:1?", "a:2? b:2? c:1?", ("b",)), backends="jax")
-def division_by_zero_in_jax(mismatch: Mismatch, outcome: Outcome) -> bool:
-    """On JAX, a dot with a dim of size 0 raises a ZeroDivisionError.
-
-    To reshape to (-1, …), JAX divides by the product of the other sizes. `tensordot` and the
-    rewrite for `BatchedDot` join dims by such reshapes.
-    """
-    return has_size_0(mismatch.case) and _is_divided_by_zero_in_jax(outcome)
-
-
-def _is_divided_by_zero_in_jax(outcome: Outcome) -> bool:
-    return has_raised(outcome, "ZeroDivisionError", "", "jax_funcify_Reshape.<locals>.reshape")
+    return is_caused_by(DROPS_RESHAPE, mismatch, outcome)
 
 
 def _logged(mismatch: Mismatch, outcome: Outcome) -> list[Raised]:
     """Return the logged errors that a mismatch is about."""
     return [error for error in outcome.logged if str(error) == mismatch.got]
-
-
-def _hides_the_error_of_sizes(rewrite: str, mismatch: Mismatch, outcome: Outcome) -> bool:
-    """Return whether sizes that differ have an error of the right type without a rewrite."""
-    alone = outcome.without.get((rewrite,))
-    if alone is None or alone.raised is None:
-        return False
-    is_about_sizes = isinstance(expected_error(mismatch.case), SizeMismatchError)
-    return is_about_sizes and alone.raised.expected_type and str(alone.raised) != mismatch.got
-
-
-def _is_caused_by(rewrite: str, mismatch: Mismatch, outcome: Outcome) -> bool:
-    """Return whether an error is gone if a rewrite is left out.
-
-    Another error may take its place, but without other rewrites, too, there is none. An error of
-    gradients counts if the mismatch is about one, and so does one that PyTensor only logs.
-    """
-
-    def errors(other: Outcome) -> list[Raised]:
-        if mismatch.kind == "structure":
-            return [*other.errors]
-        raised = [other.raised] if mismatch.rule != "R8" else [other.raised, other.gradient_raised]
-        return [error for error in raised if error is not None]
-
-    alone = outcome.without.get((rewrite,))
-    if alone is None or mismatch.got in map(str, errors(alone)):
-        return False
-    return any(
-        not errors(other) for rewrites, other in outcome.without.items() if rewrite in rewrites
-    )

@@ -13,7 +13,6 @@ from refdot.targets.outcome import Outcome, Raised
 __all__ = [
     "DEVIATIONS",
     "has_raised",
-    "has_size_0",
     "has_valid_names",
     "has_wrong_elements",
     "is_error",
@@ -100,11 +99,6 @@ def unequal_dims(case: DotCase) -> set[str]:
     """Return the shared dims whose sizes differ, in a case of valid names."""
     error = expected_error(case)
     return {*error.dims} if isinstance(error, SizeMismatchError) else set()
-
-
-def has_size_0(case: DotCase) -> bool:
-    """Return whether an operand has no elements."""
-    return 0 in case.x.shape + case.y.shape
 
 
 def static_sizes(case: DotCase, dim: str) -> tuple[int | None, int | None]:

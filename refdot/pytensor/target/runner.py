@@ -13,8 +13,7 @@ import pytensor.tensor as pt
 from pytensor.compile.mode import Mode
 
 from refdot.cases.case import DotCase
-from refdot.judging.expected import expected_error
-from refdot.pytensor.deviations.failures import LEFT_OUT
+from refdot.pytensor.deviations.trials import is_on_record, left_out
 from refdot.pytensor.target import graph as graphs
 from refdot.pytensor.target.configuration import without_rewrites
 from refdot.pytensor.target.determinism import check_determinism
@@ -44,16 +43,16 @@ class Runner:
         """Run a case, and again without some rewrites if it fails on an empty array."""
         outcome = self._run(case)
         is_empty = 0 in case.x.shape + case.y.shape
-        if is_empty and outcome.errors and not _is_expected(case, outcome):
+        if is_empty and not is_on_record(case, outcome):
             outcome = replace(outcome, without=self._run_without_rewrites(case))
         return outcome
 
     def _run_without_rewrites(self, case: DotCase) -> dict[tuple[str, ...], Outcome]:
-        """Run a case without rewrites that may be the cause, until there is no error."""
+        """Run a case without rewrites that may be the cause, until it does not fail."""
         outcomes: dict[tuple[str, ...], Outcome] = {}
-        for rewrites in LEFT_OUT:
+        for rewrites in left_out(case):
             outcomes[rewrites] = self._run_without(rewrites, case)
-            if not outcomes[rewrites].errors:
+            if is_on_record(case, outcomes[rewrites]):
                 break
         return outcomes
 
@@ -137,12 +136,6 @@ class Runner:
     def _unlowered_nodes(self, outputs: list[Any], where: str) -> tuple[str, ...]:
         # Only the lowering "stock" may leave an `OpFromGraph` to the rewrites of a mode.
         return unlowered_nodes(outputs, where, inner_graphs=self.lowering == "stock")
-
-
-def _is_expected(case: DotCase, outcome: Outcome) -> bool:
-    """Return whether the case is invalid, and its error is of the right type."""
-    is_wrong_type = outcome.raised is not None and not outcome.raised.expected_type
-    return expected_error(case) is not None and not is_wrong_type
 
 
 def _discrete_gradients(

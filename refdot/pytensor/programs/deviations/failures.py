@@ -8,7 +8,8 @@ from refdot.programs.case import ProgramCase
 from refdot.programs.findings import Observation
 from refdot.programs.interpretation import NUMPY, interpret
 from refdot.programs.program import Program, Step
-from refdot.pytensor.deviations.failures import LEFT_OUT, SUSPECTS, has_conflicting_assumptions
+from refdot.pytensor.deviations.failures import has_conflicting_assumptions
+from refdot.pytensor.deviations.trials import DROPS_RESHAPE, JOINS_BATCHES, LEFT_OUT
 from refdot.pytensor.programs.alternatives import integer_factors
 from refdot.pytensor.programs.deviations.record import case_of, has_raised, known
 from refdot.pytensor.programs.judge import judge_program
@@ -144,7 +145,7 @@ def reshape_of_nothing_dropped(seen: Observation, target: PyTensorTarget) -> boo
     `local_useless_reshape` (tensor/rewriting/shape.py) removes a reshape if all sizes but one are
     equal to those of the array, which may be empty.
     """
-    return _is_caused_by(SUSPECTS[0], seen, target)
+    return _is_caused_by(DROPS_RESHAPE, seen, target)
 
 
 @known(
@@ -159,7 +160,7 @@ def reshape_to_unknown_of_nothing(seen: Observation, target: PyTensorTarget) -> 
 
     The rewrite that joins batch dims for `BatchedDot` reshapes to (-1, …).
     """
-    return _is_caused_by(SUSPECTS[1], seen, target)
+    return _is_caused_by(JOINS_BATCHES, seen, target)
 
 
 @known(
