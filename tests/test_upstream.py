@@ -199,6 +199,11 @@ def test_tables_of_measurements_have_multiples_of_plain_and_what_was_stopped():
         "| --- | --- | --- | --- |",
         "| 1 | 0.5 | over 60 s at 1 layer | 0.55 (1.10) |",
     ]
+    passes = {"specialize": 1.0, "inplace_elemwise": 2.0, "local_inplace_setsubtensor": 1.0}
+    more = plain | {"layers": 2, "passes": dict.fromkeys(passes, 4.0)}
+    assert measure["growth_table"]({"results": [plain | {"passes": passes}, more]})[2:] == [
+        "| plain | 3.0 | 2.7 | 4.0 |"
+    ]
     head, _, first, second = measure["phase_table"](run, 1)
     assert head.startswith("| variant | lower | grad | rewrite |")
     assert head.endswith("| steady call | memory (MB) |")

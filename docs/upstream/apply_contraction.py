@@ -28,6 +28,7 @@ from refdot.pytensor.lowerings import (
     expansion,
     ops,
     softmax,
+    softmax_expansion,
 )
 
 LOWERING = '''\
@@ -42,14 +43,21 @@ import numpy as np
 
 import pytensor.scalar as ps
 import pytensor.tensor as pt
+from pytensor.compile.mode import optdb
 from pytensor.gradient import disconnected_grad
-from pytensor.graph import node_rewriter
+from pytensor.graph.rewriting.basic import node_rewriter, out2in
+from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.math import FixedOpCAReduce, Max
 from pytensor.tensor.special import Softmax
 from pytensor.xtensor.basic import tensor_from_xtensor, xtensor_from_tensor
 from pytensor.xtensor.math import Dot
 from pytensor.xtensor.reduction import XReduce
-from pytensor.xtensor.rewriting.contraction import Contraction, Lowering, subscripts
+from pytensor.xtensor.rewriting.contraction import (
+    POSITION,
+    Contraction,
+    Lowering,
+    subscripts,
+)
 from pytensor.xtensor.rewriting.ops import EqualSizes
 from pytensor.xtensor.rewriting.utils import register_lower_xtensor
 from pytensor.xtensor.vectorization import XElemwise
@@ -226,7 +234,8 @@ def without_examples(text: str) -> str:
 def lowering_module() -> str:
     """Return the lowerings of dot and softmax."""
     parts = [each for each in definitions_of(softmax) if each.__name__ not in softmax.__all__]
-    return module(LOWERING, direct.with_equal_sizes, *parts)
+    parts += definitions_of(softmax_expansion)
+    return module(LOWERING, direct.with_equal_sizes, *parts) + registration(softmax_expansion)
 
 
 def contraction_module() -> str:
@@ -237,9 +246,14 @@ def contraction_module() -> str:
         *definitions_of(contraction),
         *definitions_of(expansion),
     )
-    register = next(line for line in source(expansion).split("\n") if line.startswith("optdb."))
     head = head.replace("{position}", str(expansion.POSITION))
-    return module(head, *parts) + f"\n\n{register}\n"
+    return module(head, *parts) + registration(expansion)
+
+
+def registration(of: Any) -> str:
+    """Return the statement of a module that registers its rewrite."""
+    (statement,) = re.findall(r"^optdb\.register\(.*?\)$", source(of), re.DOTALL | re.MULTILINE)
+    return f"\n\n{statement}\n"
 
 
 def definitions_of(of: Any) -> list[Any]:

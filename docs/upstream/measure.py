@@ -23,11 +23,13 @@ RUNS = {
     "unknown": "--weights unknown --layers 1,2,4 --memory",
     "static": "--weights static --layers 2",
     "mixed": "--weights mixed --layers 2",
-    "growth": "--weights unknown --layers 8,16 --lowering direct --repeats 1",
-    "c": "--weights unknown --layers 2 --backend c --repeats 1",
-    "numba": "--weights unknown --layers 1 --backend numba --repeats 1",
+    "growth": "--weights unknown --layers 8,16 --lowering direct",
+    "c": "--weights unknown --layers 2 --backend c",
+    "numba": "--weights unknown --layers 1 --backend numba",
 }
 
+# The passes of rewriting that look for cycles in the whole graph before each change.
+IN_PLACE = ("inplace_elemwise", "local_inplace_setsubtensor")
 # The runs whose phases are shown, each with a number of layers.
 LAYERS = {"unknown": 2, "c": 2, "numba": 1}
 
@@ -83,6 +85,33 @@ def phase_table(run: dict[str, Any], layers: int) -> list[str]:
     return table(["variant", *PHASES, *memory], rows)
 
 
+def growth_table(run: dict[str, Any]) -> list[str]:
+    """Return how much the time of rewriting grows from the smallest to the largest run."""
+    few, many = sorted({result["layers"] for result in run["results"]})
+    passes = {
+        (result["variant"], result["layers"]): split_by_place(result["passes"])
+        for result in run["results"]
+    }
+    rows = [
+        [
+            variant,
+            *(
+                f"{after / before:.1f}"
+                for before, after in zip(passes[variant, few], passes[variant, many], strict=True)
+            ),
+        ]
+        for variant in VARIANTS
+        if (variant, few) in passes
+    ]
+    return table(["variant", "all passes", "passes in place", "all others"], rows)
+
+
+def split_by_place(passes: dict[str, float]) -> tuple[float, float, float]:
+    """Return the seconds of all passes, of those that make operations work in place, and others."""
+    total, in_place = sum(passes.values()), sum(passes[name] for name in IN_PLACE)
+    return total, in_place, total - in_place
+
+
 def with_ratio(seconds: float, ratio: float | None) -> str:
     """Format a time with its multiple of plain's."""
     return f"{seconds:.3g}" if ratio is None else f"{seconds:.3g} ({ratio:.2f})"
@@ -103,6 +132,11 @@ def section(runs: dict[str, dict[str, Any]]) -> str:
             f"medians of {run['repeats']}:",
             "\n".join(compile_table(run)),
         ]
+        if name == "growth":
+            parts += [
+                "From the smaller to the larger number of layers, the time of rewriting grows by:",
+                "\n".join(growth_table(run)),
+            ]
     for name, layers in [each for each in LAYERS.items() if each[0] in runs]:
         run = runs[name]
         parts += [

@@ -10,6 +10,7 @@ import pytensor.tensor as pt
 import pytest
 from pytensor.compile.mode import Mode, get_mode
 from pytensor.gradient import disconnected_type
+from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.replace import vectorize_graph
 from pytensor.graph.rewriting.utils import rewrite_graph
 from pytensor.graph.traversal import ancestors
@@ -18,6 +19,13 @@ from pytensor.xtensor import dot as xtensor_dot
 
 from refdot.evaluation import dot, dot_jvp, dot_vjp
 from refdot.lowering import lower_dot
+from refdot.pytensor.benchmark.attention import draw_values
+from refdot.pytensor.benchmark.measurement import (
+    Measurement,
+    Setting,
+    configured_for,
+    differentiated_loss,
+)
 from refdot.pytensor.lowerings import expansion
 from refdot.pytensor.lowerings.contraction import Contraction
 from refdot.pytensor.lowerings.install import use_lowering
@@ -181,6 +189,19 @@ def test_r10_dots_that_differ_in_names_only_are_one_operation():
     function = pytensor.function([x, y], outs, mode=MODES["fast_run"])
     kinds = [type(node.op).__name__ for node in function.maker.fgraph.apply_nodes]
     assert sum("Dot" in kind or "Gemm" in kind for kind in kinds) == 1
+
+
+def test_no_operand_of_a_contraction_in_attention_is_transposed():
+    # So it would not pay to fold transpositions into the subscripts.
+    with configured_for("direct", Setting()) as mode:
+        _, outputs = differentiated_loss("direct", draw_values(2), Setting(), Measurement())
+        graph = FunctionGraph(outputs=outputs, clone=True)
+        mode.excluding("expand_contractions").optimizer.rewrite(graph)
+    nodes = [node for node in graph.apply_nodes if isinstance(node.op, Contraction)]
+    makers = {type(each.owner.op).__name__ for node in nodes for each in node.inputs if each.owner}
+    assert len(nodes) == 20
+    assert "EqualSizes" in makers
+    assert "DimShuffle" not in makers
 
 
 def test_integers_and_bools_keep_their_dtype_and_have_zero_gradients():

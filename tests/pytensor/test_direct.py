@@ -15,6 +15,7 @@ from pytensor.graph.rewriting.utils import rewrite_graph
 from pytensor.graph.traversal import ancestors
 from pytensor.tensor.elemwise import DimShuffle
 from pytensor.tensor.shape import Reshape
+from pytensor.tensor.special import Softmax
 from pytensor.xtensor import as_xtensor
 from pytensor.xtensor import dot as xtensor_dot
 from pytensor.xtensor.math import softmax
@@ -428,12 +429,25 @@ def test_softmax_over_dims_and_dtypes(dim, dtype):
 def test_a_softmax_of_nothing_is_empty(linker, optimizer):
     x = pt.matrix("x")
     out = softmax(as_xtensor(x, dims=("a", "b")), dim="b") * 2
-    mode = Mode(linker=linker, optimizer=optimizer).excluding("symbolic_op_recognition")
+    mode = Mode(linker=linker, optimizer=optimizer)
     with use_lowering("direct"):
         lowered = rewrite_graph(out.values, include=("lower_xtensor",), clone=True)
         function = compiled([x], [lowered, pytensor.grad(lowered.sum(), x)], mode)
     assert [answer.shape for answer in function(np.ones((3, 0)))] == [(3, 0), (3, 0)]
     np.testing.assert_array_equal(function(np.ones((1, 4)))[0], np.full((1, 4), 0.5))
+
+
+def test_the_powers_of_a_softmax_are_computed_once():
+    x = pt.matrix("x")
+    out = softmax(as_xtensor(x, dims=("a", "b")), dim="b")
+    mode = PYTHON.excluding("fusion")
+    with use_lowering("direct"):
+        lowered = rewrite_graph(out.values, include=("lower_xtensor",), clone=True)
+        function = compiled([x], [lowered, pytensor.grad((lowered**2).sum(), x)], mode)
+    operations = [node.op for node in function.maker.fgraph.apply_nodes]
+    # From 3.3.8 on, the softmax is one operation to the end, if nothing is fused.
+    powers = [op for op in operations if getattr(op, "scalar_op", None) == pytensor.scalar.exp]
+    assert len(powers + [op for op in operations if isinstance(op, Softmax)]) == 1
 
 
 def test_other_quotients_are_not_lowered_as_softmax():
