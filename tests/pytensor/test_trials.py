@@ -83,6 +83,30 @@ def test_a_call_fails_where_a_selection_is_computed(case: DotCase, mismatch: str
     assert verdicts(case, "inlined")[mismatch] == SELECTION
 
 
+# Found at random. Which of them deviate depends on the version.
+FOUND = [
+    dot_case("a:0?", "a:0 c:0? b:0"),
+    dot_case("b:2? a:0", "a:0? b:3?", None, ("int64", "uint64")),
+    dot_case("c:1 b:1 a:0", "a:1?", (), "int64", origin=("constant", "input")),
+    dot_case("d:0 a:2 c:1", "b:1? a:2 d:1?", (), "int8", origin=("constant", "input")),
+    dot_case(
+        "c:0 b:0",
+        "c:0? a:1?",
+        "c",
+        origin=("constant", "shared"),
+        content=("identity", "zeros"),
+        gradient_order=1,
+    ),
+    dot_case("b:0", "c:2 a:0 b:0", origin=("constant", "shared"), content=("drawn", "identity")),
+]
+
+
+@pytest.mark.parametrize("lowering", ["stock", "inlined"])
+@pytest.mark.parametrize("case", FOUND, ids=str)
+def test_failures_of_the_released_pytensor_are_on_record(case: DotCase, lowering: str) -> None:
+    assert None not in verdicts(case, lowering).values()
+
+
 EMPTY = dot_case("a:2? b:0?", "b:0? c:3?")
 DIFFERENT = dot_case("a:2? b:0?", "b:4? c:3?")
 
