@@ -12,6 +12,7 @@ from math import prod
 from typing import NamedTuple
 
 from refdot.cases.case import DTYPES, FLOATS, LAYOUTS, DotCase
+from refdot.cases.notation import dot_case
 from refdot.cases.patterns import MIXED_DTYPES, Pattern, with_dtypes
 from refdot.cases.shrinking import with_sizes
 
@@ -112,9 +113,10 @@ def kernel_cases_of(
 
 
 def static_kernel_cases() -> Iterator[DotCase]:
-    """Yield cases of a kernel in which y has static sizes, and x has the same sizes or others.
+    """Yield cases of static sizes, for which each backend has code of its own.
 
-    Each backend compares them with code of its own. The static size of the batch dim is 1 or 2.
+    y has static sizes, and x has the same sizes or others; the static size of the batch dim is 1 or
+    2. In the last cases, a constant selects rows of the other operand, or adds them up.
 
     Examples
     --------
@@ -129,6 +131,14 @@ def static_kernel_cases() -> Iterator[DotCase]:
         sizes = {"a": size, "b": 3}
         for other in ({}, {"a": 3}, {"b": 4}):
             yield pattern.case(sizes | other, (False, True), y_sizes=sizes)
+    yield dot_case("a:2 b:3", "b? c?", None, "bool", **_with_one_hot("constant", "input"))
+    yield dot_case("c? b?", "b:3 a:2", None, "complex128", **_with_one_hot("input", "constant"))
+
+
+def _with_one_hot(*origin: str) -> dict[str, tuple[str, ...]]:
+    """Return the options of `dot_case` for a constant with a single 1 in each column."""
+    content = tuple("one-hot" if each == "constant" else "drawn" for each in origin)
+    return {"origin": origin, "content": content}
 
 
 def _case_of(pattern: Pattern, turn: int) -> DotCase:

@@ -31,6 +31,7 @@ RESHAPE = "pytensor.tensor.shape:Reshape.perform"
 SPECIFY_SHAPE = "pytensor.tensor.shape:SpecifyShape.perform"
 TYPE = "pytensor.xtensor.type:XTensorType.__init__"
 OF_ZEROS = {"origin": ("constant", "input"), "content": ("zeros", "drawn")}
+ONE_HOT_IN_X = {"origin": ("constant", "input"), "content": ("one-hot", "drawn")}
 ONE_HOT = {"origin": ("input", "constant"), "content": ("drawn", "one-hot")}
 WITH_ARRAY = DotCase(operand("a b"), operand("a b"), DimArgument("array", ("a",)))
 
@@ -257,6 +258,12 @@ IMPOSTORS: dict[str, Fault] = {
         "what a constant selects is doubled", "errors", dot_case("c:2? b:5?", "b:3 a:3", **ONE_HOT),
         "pytensor.tensor.rewriting.linalg.products:selection_dot_to_indexing.fn",
         "= a[..., b_sel[0]]", "= 2 * a[..., b_sel[0]]", lowering="inlined"),
+    "bools-added-up-in-jax": fault(
+        "JAX adds bools after a product", "values",
+        dot_case("a:2 b:3", "b:3? c:4?", None, "bool", **ONE_HOT_IN_X),
+        JAX_DOT, "jnp.dot(x, y)",
+        "(_ for _ in ()).throw(TypeError('add does not accept dtype bool at position 0.'))",
+        backend="jax"),
     "selection-of-nothing": fault(
         "a rewrite asks for the least of an empty constant", "structure",
         dot_case("a:0?", "a:0 b:0", origin=("input", "constant")),

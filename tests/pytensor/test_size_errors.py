@@ -57,6 +57,7 @@ def core_dims(first: int, second: int) -> str:
             "Incompatible vectorized shapes for input 1 and axis 0. Input 1 has shape 1, but is "
             "not statically known to have shape 1, and thus not broadcastable.",
         ),
+        (ALONE, "ValueError", "total size of new array must be unchanged"),
     ],
 )
 def test_sizes_that_differ(case: DotCase, type_: str, message: str) -> None:

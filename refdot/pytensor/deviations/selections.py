@@ -16,6 +16,7 @@ from refdot.targets.mismatch import Mismatch
 from refdot.targets.outcome import Outcome
 from refdot.tensor import Array, NamedTensor
 
+_ONE_HOT_IN_X = {"origin": ("constant", "input"), "content": ("one-hot", "drawn")}
 _ONE_HOT_IN_Y = {"origin": ("input", "constant"), "content": ("drawn", "one-hot")}
 
 # An index that is out of bounds, on JAX only if it is one of an empty array; and a slice that is
@@ -49,6 +50,26 @@ def selections_compare_no_sizes(mismatch: Mismatch, outcome: Outcome) -> bool:
         is_about_index = any(has_raised(outcome, *error) for error in _ERRORS_OF_INDEXING)
         return is_about_index and any(_is_longer(*pair) for pair in _selections(case, 0))
     return _are_products(case, outcome)
+
+
+@known_deviation(
+    "R6 R8 R13 rejected-valid wrong-gradient wrong-error",
+    dot_case("a:2 b:3", "b:3? c:4?", None, "bool", **_ONE_HOT_IN_X),
+    versions=">=3.0.4",
+    backends="jax",
+    lowerings="inlined",
+)
+def bools_added_up_in_jax(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """On JAX, bools cannot be multiplied by a constant that selects rows.
+
+    `selection_dot_to_indexing` (tensor/rewriting/linalg/products.py) adds rows of the other operand
+    to zeros, and JAX adds no bools.
+    """
+    case, message = mismatch.case, "^add does not accept dtype bool"
+    function = "jax_funcify_IncSubtensor.<locals>.incsubtensor"
+    has_constant = "constant" in (case.x.origin, case.y.origin)
+    is_raised = has_raised(outcome, "TypeError", message, function)
+    return has_constant and case.result_dtype.kind == "b" and is_raised
 
 
 @known_deviation(

@@ -172,8 +172,9 @@ _ABOUT_RESHAPES = "reshape|total size of new array"
 
 def is_about_sizes(raised: Raised, case: DotCase) -> bool:
     """Return whether an error of PyTensor compares sizes that do differ in a case."""
-    if re.search(_ABOUT_RESHAPES, raised.message):
-        return False  # an array was empty, and the reshape meets no sizes of the operands
+    is_empty = 0 in case.x.shape + case.y.shape
+    if is_empty and re.search(_ABOUT_RESHAPES, raised.message):
+        return False  # only a trial can tell which of the arrays has a wrong shape
     listed = [
         (check, match)
         for check in _CHECKS
