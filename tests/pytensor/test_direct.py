@@ -165,6 +165,22 @@ def test_unequal_sizes_raise_at_run_time_if_one_is_static(case, static):
         function(*case.arrays())
 
 
+@pytest.mark.parametrize(
+    "case",
+    [
+        dot_case("d:4 a:2? b:1? c:0", "a:3? b:1?", ("c", "d")),
+        dot_case("a:4 c:2 b:0", "c:0? a:4? d:2?", ..., origin=("constant", "input")),
+        dot_case("a:3?", "a:2 d:3 c:0 b:2", ..., origin=("input", "constant")),
+        dot_case("c:0 d:0 a:3", "a:3 b:0 d:1?", ("a", "b", "d"), origin=("constant", "input")),
+    ],
+    ids=str,
+)
+def test_unequal_sizes_raise_where_the_answer_is_a_constant(case):
+    raised = TARGET.run(case, "python", "direct").raised
+    assert (raised.stage, raised.type) == ("run", "ValueError")
+    assert raised.message.startswith("Size of dim ")
+
+
 def test_unequal_static_sizes_raise_when_the_graph_is_built():
     x, y = (pt.tensor(shape=(size,)) for size in (2, 3))
     message = "Size of dim 'a' does not match: 2 in x, 3 in y"

@@ -39,10 +39,13 @@ POSITION = 1.64
 
 
 @node_rewriter([Contraction])  # type: ignore[untyped-decorator]  # PyTensor's types are skipped
-def expand_contraction(fgraph: Any, node: Any) -> list[Any]:
-    """Replace a contraction."""
+def expand_contraction(fgraph: Any, node: Any) -> list[Any] | None:
+    """Replace a contraction, unless a static size is 0."""
     op, (x, y) = node.op, node.inputs
     sizes = _sizes(fgraph, op, x, y)
+    if 0 in sizes.values():
+        # The product would be a constant, and PyTensor would remove what compares the sizes.
+        return None
     product = expanded(op.lowering, x, y, sizes)
     if op.out_order != sorted(op.out_order):
         product = product.dimshuffle(op.out_order)
