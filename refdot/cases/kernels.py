@@ -12,7 +12,7 @@ from math import prod
 from typing import NamedTuple
 
 from refdot.cases.case import DTYPES, FLOATS, LAYOUTS, DotCase
-from refdot.cases.notation import dot_case
+from refdot.cases.notation import dot_case, operand
 from refdot.cases.patterns import MIXED_DTYPES, Pattern, with_dtypes
 from refdot.cases.shrinking import with_sizes
 
@@ -131,14 +131,10 @@ def static_kernel_cases() -> Iterator[DotCase]:
         sizes = {"a": size, "b": 3}
         for other in ({}, {"a": 3}, {"b": 4}):
             yield pattern.case(sizes | other, (False, True), y_sizes=sizes)
-    yield dot_case("a:2 b:3", "b? c?", None, "bool", **_with_one_hot("constant", "input"))
-    yield dot_case("c? b?", "b:3 a:2", None, "complex128", **_with_one_hot("input", "constant"))
-
-
-def _with_one_hot(*origin: str) -> dict[str, tuple[str, ...]]:
-    """Return the options of `dot_case` for a constant with a single 1 in each column."""
-    content = tuple("one-hot" if each == "constant" else "drawn" for each in origin)
-    return {"origin": origin, "content": content}
+    x = operand("a:2 b:3", "bool", origin="constant", content="one-hot")
+    yield dot_case(x, operand("b:3? c:4?", "bool"))
+    y = operand("b:3 a:2", "complex128", origin="constant", content="one-hot")
+    yield dot_case(operand("c:4? b:3?", "complex128"), y)
 
 
 def _case_of(pattern: Pattern, turn: int) -> DotCase:
