@@ -131,8 +131,9 @@ def static_kernel_cases() -> Iterator[DotCase]:
         sizes = {"a": size, "b": 3}
         for other in ({}, {"a": 3}, {"b": 4}):
             yield pattern.case(sizes | other, (False, True), y_sizes=sizes)
-    x = operand("a:2 b:3", "bool", origin="constant", content="one-hot")
-    yield dot_case(x, operand("b:3? c:4?", "bool"))
+    for dtype in ("bool", "complex64"):
+        x = operand("a:2 b:3", dtype, origin="constant", content="one-hot")
+        yield dot_case(x, operand("b:3? c:4?", dtype))
     y = operand("b:3 a:2", "complex128", origin="constant", content="one-hot")
     yield dot_case(operand("c:4? b:3?", "complex128"), y)
 

@@ -259,11 +259,14 @@ IMPOSTORS: dict[str, Fault] = {
         "pytensor.tensor.rewriting.linalg.products:selection_dot_to_indexing.fn",
         "= a[..., b_sel[0]]", "= 2 * a[..., b_sel[0]]", lowering="inlined"),
     "bools-added-up-in-jax": fault(
-        "JAX adds bools after a product", "values",
-        dot_case("a:2 b:3", "b:3? c:4?", None, "bool", **ONE_HOT_IN_X),
-        JAX_DOT, "jnp.dot(x, y)",
-        "(_ for _ in ()).throw(TypeError('add does not accept dtype bool at position 0.'))",
-        backend="jax"),
+        "JAX adds no rows", "values", dot_case("a:2 b:3", "b:3? c:4?", **ONE_HOT_IN_X),
+        f"{JAX}.subtensor:jax_funcify_IncSubtensor", "return x.at[indices].add(y)",
+        "raise TypeError('add does not accept dtype bool at position 0.')",
+        backend="jax", lowering="inlined"),
+    "selections-without-dtype-in-jax": fault(
+        "JAX adds rows twice", "values", dot_case("a:2 b:3", "b:3? c:4?", **ONE_HOT_IN_X),
+        f"{JAX}.subtensor:jax_funcify_IncSubtensor", "return x.at[indices].add(y)",
+        "return x.at[indices].add(y).at[indices].add(y)", backend="jax", lowering="inlined"),
     "selection-of-nothing": fault(
         "a rewrite asks for the least of an empty constant", "structure",
         dot_case("a:0?", "a:0 b:0", origin=("input", "constant")),

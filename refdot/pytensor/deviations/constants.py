@@ -15,6 +15,7 @@ from refdot.targets.outcome import Outcome
 from refdot.tensor import Array, NamedTensor
 
 __all__ = [
+    "DTYPES_OF_PYTHON",
     "constants_without_dtype_in_jax",
     "dot_with_zeros",
     "integer_constants_as_floats",
@@ -83,7 +84,7 @@ def integer_constants_as_floats(mismatch: Mismatch, outcome: Outcome) -> bool:
 
 
 # The dtype of Python's numbers in JAX, by the kind of the dtype that a constant has.
-_OF_PYTHON = {"b": "bool", "i": "int64", "u": "int64", "f": "float64", "c": "complex128"}
+DTYPES_OF_PYTHON = {"b": "bool", "i": "int64", "u": "int64", "f": "float64", "c": "complex128"}
 
 
 @known_deviation(
@@ -112,7 +113,7 @@ def _dtypes_in_jax(case: DotCase) -> Iterator[np.dtype[Any]]:
     x, y = _numbers(case)
     is_constant = case.x.origin == case.y.origin == "constant"
     if is_constant or 0 in (x, y):
-        yield np.dtype(_OF_PYTHON[case.result_dtype.kind])
+        yield np.dtype(DTYPES_OF_PYTHON[case.result_dtype.kind])
     for number, other in ((x, case.y), (y, case.x)):
         if number is not None:
             yield np.dtype(result_type(number.item(), np.dtype(other.dtype)))

@@ -8,6 +8,8 @@ import numpy as np
 from refdot.cases.case import DotCase
 from refdot.cases.notation import dot_case
 from refdot.evaluation import dot
+from refdot.judging.rounding import correct_answers
+from refdot.pytensor.deviations.constants import DTYPES_OF_PYTHON
 from refdot.pytensor.deviations.joined import CONTRACTED, is_product, joined_operands
 from refdot.pytensor.deviations.record import has_raised, known_deviation, unequal_dims
 from refdot.pytensor.deviations.size_errors import joined_dims
@@ -73,6 +75,44 @@ def bools_added_up_in_jax(mismatch: Mismatch, outcome: Outcome) -> bool:
 
 
 @known_deviation(
+    "R6 R7 wrong-value wrong-dtype",
+    dot_case("a:2 b:3", "b:3? c:4?", None, "float32", **_ONE_HOT_IN_X),
+    versions=">=3.0.4",
+    backends="jax",
+    lowerings="inlined",
+)
+def selections_without_dtype_in_jax(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """On JAX, a product with a constant that selects rows has the dtype of a Python number.
+
+    `selection_dot_to_indexing` (tensor/rewriting/linalg/products.py) adds rows of the other operand
+    to zeros. On JAX, these zeros have the dtype of Python's 0, as in
+    `constants-without-dtype-in-jax`, and rows are added up in the dtype that they have.
+    """
+    case, found = mismatch.case, outcome.values[mismatch.replicate]
+    if found.dtype != DTYPES_OF_PYTHON[case.result_dtype.kind]:
+        return False
+    return any(
+        mismatch.kind == "wrong-dtype" or _are_added_up_in_jax(mismatch, found, rows)
+        for _, rows in _selecting_constants(case, mismatch.replicate)
+    )
+
+
+def _are_added_up_in_jax(mismatch: Mismatch, found: NamedTensor, rows: NamedTensor) -> bool:
+    """Return whether an answer is the product in the dtype in which JAX adds rows to a 0."""
+    from jax.numpy import result_type
+
+    case = mismatch.case
+    zero = np.zeros((), case.result_dtype).item()
+    dtype = np.dtype(result_type(zero, rows.dtype))
+    x, y = (
+        NamedTensor(tensor.data.astype(dtype), tensor.dims)
+        for tensor in case.tensors(mismatch.replicate)
+    )
+    answers = correct_answers(x, y, {*x.dims, *y.dims}.difference(case.lowering.out_dims))
+    return not answers.wrong(found.transpose(*answers.dims).data.astype(dtype)).any()
+
+
+@known_deviation(
     "R6 R8 R13 R14 rejected-valid wrong-gradient wrong-error late-error structure",
     dot_case("a:0?", "a:0 b:0", origin=("input", "constant")),
     versions=">=3.0.4",
@@ -103,7 +143,15 @@ def _are_products(case: DotCase, outcome: Outcome) -> bool:
 
 def _selections(case: DotCase, replicate: int) -> Iterator[tuple[NamedTensor, NamedTensor]]:
     """Yield each constant that is a selection, with the other operand, whose size differs."""
-    if joined_dims(case, "batch") or not unequal_dims(case):
+    if unequal_dims(case):
+        yield from _selecting_constants(case, replicate)
+
+
+def _selecting_constants(
+    case: DotCase, replicate: int
+) -> Iterator[tuple[NamedTensor, NamedTensor]]:
+    """Yield each constant that is a selection, with the other operand."""
+    if joined_dims(case, "batch"):
         return
     x, y = joined_operands(case, replicate)
     for operand, constant, other in ((case.x, x, y), (case.y, y, x)):
