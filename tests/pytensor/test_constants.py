@@ -163,3 +163,31 @@ def test_only_a_constant_of_one_number_loses_its_dtype_in_jax(case, got, is_know
     pytest.importorskip("jax")
     mismatch = Mismatch("R7", "wrong-dtype", "run", "dtype", "float32", got, case)
     assert constants_without_dtype_in_jax(mismatch, Outcome()) == is_known
+
+
+def test_jax_rejects_a_constant_that_is_too_large_for_an_int64():
+    pytest.importorskip("jax")
+    square = {"same_variable": True, "origin": "constant", "regime": "rounding"}
+    case = dot_case("a:3 b:2", "a:3 b:2", None, "uint64", **square)
+    assert ("rejected-valid", "constants-without-dtype-in-jax") in verdicts(case, "stock", "jax")
+
+
+@needs_selections
+@pytest.mark.parametrize("dtype", ["float16", "float32", "int8", "uint64", "complex64", "bool"])
+def test_on_jax_a_selection_of_rows_loses_its_dtype_or_is_rejected(dtype):
+    pytest.importorskip("jax")
+    case = dot_case(
+        "a:2 b:3",
+        "b:3? c:4?",
+        None,
+        dtype,
+        origin=("constant", "input"),
+        content=("one-hot", "drawn"),
+        regime="rounding",
+    )
+    if dtype == "bool":
+        expected = [("rejected-valid", "bools-added-up-in-jax")]
+    else:
+        expected = [("wrong-dtype", "selections-without-dtype-in-jax")]
+    assert verdicts(case, "inlined", "jax") == expected
+    assert verdicts(case, "stock", "jax") == []

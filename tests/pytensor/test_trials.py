@@ -88,6 +88,7 @@ FOUND = [
     dot_case("a:0?", "a:0 c:0? b:0"),
     dot_case("b:2? a:0", "a:0? b:3?", None, ("int64", "uint64")),
     dot_case("c:1 b:1 a:0", "a:1?", (), "int64", origin=("constant", "input")),
+    dot_case("a:0 b:0", "b:1 a:0", "a", origin=("input", "constant"), content=("drawn", "zeros")),
     dot_case("d:0 a:2 c:1", "b:1? a:2 d:1?", (), "int8", origin=("constant", "input")),
     dot_case(
         "c:0 b:0",

@@ -8,8 +8,14 @@ import numpy as np
 from refdot.cases.case import DotCase
 from refdot.cases.notation import dot_case
 from refdot.evaluation import dot
+from refdot.judging.expected import expected_answer
 from refdot.judging.rounding import correct_answers
-from refdot.pytensor.deviations.record import has_valid_names, known_deviation, unequal_dims
+from refdot.pytensor.deviations.record import (
+    has_raised,
+    has_valid_names,
+    known_deviation,
+    unequal_dims,
+)
 from refdot.targets.mismatch import Mismatch
 from refdot.targets.outcome import Outcome
 from refdot.tensor import Array, NamedTensor
@@ -88,7 +94,7 @@ DTYPES_OF_PYTHON = {"b": "bool", "i": "int64", "u": "int64", "f": "float64", "c"
 
 
 @known_deviation(
-    "R6 R7 R8 wrong-value wrong-dtype wrong-gradient",
+    "R6 R7 R8 rejected-valid wrong-value wrong-dtype wrong-gradient",
     dot_case("", "", None, "float32", origin="constant"),
     backends="jax",
 )
@@ -97,9 +103,16 @@ def constants_without_dtype_in_jax(mismatch: Mismatch, outcome: Outcome) -> bool
 
     `jax_typify_ndarray` (link/jax/dispatch/basic.py) turns each 0-d array into a Python number. If
     rewrites have made the answer a constant, it gets the dtype of Python's numbers. Otherwise JAX
-    promotes a Python number to the dtype of the other operand, and computes in that.
+    promotes a Python number to the dtype of the other operand, and computes in that. It rejects
+    those that are too large for an int64.
     """
     case = mismatch.case
+    if mismatch.kind == "rejected-valid":
+        message = r"^Python int \d+ too large to convert to int64$"
+        is_too_large = case.result_dtype.kind == "u" and has_raised(
+            outcome, "OverflowError", message
+        )
+        return is_too_large and any(f" {number} " in mismatch.got for number in _constants(case))
     if mismatch.kind == "wrong-value":
         found = outcome.values[mismatch.replicate]
         return found.dtype != case.result_dtype and _is_weak_product(mismatch, found)
@@ -117,6 +130,13 @@ def _dtypes_in_jax(case: DotCase) -> Iterator[np.dtype[Any]]:
     for number, other in ((x, case.y), (y, case.x)):
         if number is not None:
             yield np.dtype(result_type(number.item(), np.dtype(other.dtype)))
+
+
+def _constants(case: DotCase) -> Iterator[int]:
+    """Yield the number of each constant that has only one, and the answer if it is a constant."""
+    yield from (int(number) for number in _numbers(case) if number is not None)
+    if case.x.origin == case.y.origin == "constant":
+        yield from map(int, expected_answer(case).data.flat)
 
 
 def _is_weak_product(mismatch: Mismatch, found: NamedTensor) -> bool:

@@ -33,7 +33,7 @@ _ERRORS_OF_RESHAPES = (
     ("ValueError", "^Static dimensions of BatchedDot don't match"),
     ("TypeError", r"^The type of the replacement \(.*\) must be compatible with the type of the"),
 )
-_REJECTED = "R6 R8 R13 rejected-valid wrong-gradient wrong-error"
+_REJECTED = "R6 R8 R13 rejected-valid wrong-gradient wrong-error late-error"
 
 
 @known_deviation(_REJECTED, dot_case("a:1?", "a:1? b:1?", ()), backends="jax")

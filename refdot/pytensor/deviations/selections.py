@@ -55,7 +55,7 @@ def selections_compare_no_sizes(mismatch: Mismatch, outcome: Outcome) -> bool:
 
 
 @known_deviation(
-    "R6 R8 R13 rejected-valid wrong-gradient wrong-error",
+    "R6 R8 R13 rejected-valid wrong-gradient wrong-error late-error",
     dot_case("a:2 b:3", "b:3? c:4?", None, "bool", **_ONE_HOT_IN_X),
     versions=">=3.0.4",
     backends="jax",
