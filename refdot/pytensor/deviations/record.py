@@ -12,6 +12,7 @@ from refdot.targets.outcome import Outcome, Raised
 
 __all__ = [
     "DEVIATIONS",
+    "REJECTED",
     "has_raised",
     "has_valid_names",
     "has_wrong_elements",
@@ -24,6 +25,9 @@ __all__ = [
 
 _Matcher = Callable[[Mismatch, Outcome], bool]
 DEVIATIONS: list[Deviation] = []
+# The mismatches of an error that valid cases have: where sizes differ, it may come in place of the
+# right one, and where static sizes do, it comes too late.
+REJECTED = "R6 R8 R13 rejected-valid wrong-gradient wrong-error late-error"
 
 
 def known_deviation(

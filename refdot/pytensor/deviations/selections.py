@@ -11,7 +11,12 @@ from refdot.evaluation import dot
 from refdot.judging.rounding import correct_answers
 from refdot.pytensor.deviations.constants import DTYPES_OF_PYTHON
 from refdot.pytensor.deviations.joined import CONTRACTED, is_product, joined_operands
-from refdot.pytensor.deviations.record import has_raised, known_deviation, unequal_dims
+from refdot.pytensor.deviations.record import (
+    REJECTED,
+    has_raised,
+    known_deviation,
+    unequal_dims,
+)
 from refdot.pytensor.deviations.size_errors import joined_dims
 from refdot.pytensor.deviations.trials import SELECTS, is_caused_by
 from refdot.targets.mismatch import Mismatch
@@ -55,7 +60,7 @@ def selections_compare_no_sizes(mismatch: Mismatch, outcome: Outcome) -> bool:
 
 
 @known_deviation(
-    "R6 R8 R13 rejected-valid wrong-gradient wrong-error late-error",
+    REJECTED,
     dot_case("a:2 b:3", "b:3? c:4?", None, "bool", **_ONE_HOT_IN_X),
     versions=">=3.0.4",
     backends="jax",
@@ -113,7 +118,7 @@ def _are_added_up_in_jax(mismatch: Mismatch, found: NamedTensor, rows: NamedTens
 
 
 @known_deviation(
-    "R6 R8 R13 R14 rejected-valid wrong-gradient wrong-error late-error structure",
+    f"{REJECTED} R14 structure",
     dot_case("a:0?", "a:0 b:0", origin=("input", "constant")),
     versions=">=3.0.4",
     lowerings="inlined",
