@@ -87,22 +87,14 @@ def phase_table(run: dict[str, Any], layers: int) -> list[str]:
 
 def growth_table(run: dict[str, Any]) -> list[str]:
     """Return how much the time of rewriting grows from the smallest to the largest run."""
-    few, many = sorted({result["layers"] for result in run["results"]})
-    passes = {
-        (result["variant"], result["layers"]): split_by_place(result["passes"])
-        for result in run["results"]
-    }
-    rows = [
-        [
-            variant,
-            *(
-                f"{after / before:.1f}"
-                for before, after in zip(passes[variant, few], passes[variant, many], strict=True)
-            ),
-        ]
-        for variant in VARIANTS
-        if (variant, few) in passes
-    ]
+    rows = []
+    for variant in VARIANTS:
+        runs = [each for each in run["results"] if each["variant"] == variant]
+        if not runs or any("stopped" in each for each in runs):
+            continue
+        few, *_, many = sorted(runs, key=lambda each: each["layers"])
+        pairs = zip(split_by_place(few["passes"]), split_by_place(many["passes"]), strict=True)
+        rows.append([variant, *(f"{after / before:.1f}" for before, after in pairs)])
     return table(["variant", "all passes", "passes in place", "all others"], rows)
 
 

@@ -98,6 +98,8 @@ FOUND = [
         content=("identity", "zeros"),
         gradient_order=1,
     ),
+    # Without the rewrite, `Blockwise` fails on the reshape of the constant.
+    dot_case("d:2 c:0?", "c:0 d:2 a:0 b:0", (), origin=("input", "constant")),
     dot_case("b:0", "c:2 a:0 b:0", origin=("constant", "shared"), content=("drawn", "identity")),
 ]
 

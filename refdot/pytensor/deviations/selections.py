@@ -14,6 +14,7 @@ from refdot.pytensor.deviations.joined import CONTRACTED, is_product, joined_ope
 from refdot.pytensor.deviations.record import (
     REJECTED,
     has_raised,
+    has_valid_names,
     known_deviation,
     unequal_dims,
 )
@@ -74,9 +75,9 @@ def bools_added_up_in_jax(mismatch: Mismatch, outcome: Outcome) -> bool:
     """
     case, message = mismatch.case, "^add does not accept dtype bool"
     function = "jax_funcify_IncSubtensor.<locals>.incsubtensor"
-    has_constant = "constant" in (case.x.origin, case.y.origin)
+    is_bool = has_valid_names(case) and case.result_dtype.kind == "b"
     is_raised = has_raised(outcome, "TypeError", message, function)
-    return has_constant and case.result_dtype.kind == "b" and is_raised
+    return is_bool and is_raised and any(_selecting_constants(case, mismatch.replicate))
 
 
 @known_deviation(

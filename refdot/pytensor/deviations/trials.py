@@ -7,18 +7,20 @@ from refdot.cases.case import DotCase
 from refdot.errors import SizeMismatchError
 from refdot.judging.expected import expected_error
 from refdot.pytensor.deviations.joined import are_products_of_joined
+from refdot.pytensor.deviations.record import is_error
 from refdot.pytensor.deviations.size_errors import is_about_sizes
 from refdot.targets.mismatch import Mismatch
 from refdot.targets.outcome import Outcome
 
 __all__ = [
+    "BLOCKWISE_OF_NOTHING",
     "DROPS_RESHAPE",
     "JOINS_BATCHES",
-    "LEFT_OUT",
     "SELECTS",
+    "TRIALS",
+    "has_failed",
     "is_caused_by",
-    "is_on_record",
-    "left_out",
+    "trials_of",
 ]
 
 # The rewrites that break some dots of empty arrays.
@@ -28,8 +30,8 @@ SELECTS = "selection_dot_to_indexing"
 # This one breaks some of them if the others are left out.
 _MULTIPLIES = "local_dot_to_mul"
 
-# The sets of rewrites that are left out, one after the other.
-LEFT_OUT = (
+# The rewrites that each trial leaves out.
+TRIALS = (
     (DROPS_RESHAPE,),
     (JOINS_BATCHES,),
     (DROPS_RESHAPE, JOINS_BATCHES),
@@ -38,36 +40,51 @@ LEFT_OUT = (
 )
 
 
-def left_out(case: DotCase) -> tuple[tuple[str, ...], ...]:
-    """Return the sets of rewrites to leave out, one after the other, until a case does not fail."""
+# The error of a batch of size 0, for the products and reshapes that rewrites do not replace.
+BLOCKWISE_OF_NOTHING = (
+    "NotImplementedError",
+    "vectorize with zero size not implemented",
+    "Blockwise.perform",
+)
+
+
+def trials_of(case: DotCase) -> tuple[tuple[str, ...], ...]:
+    """Return the rewrites that each trial of a case leaves out, in the order of the trials."""
     if "constant" in (case.x.origin, case.y.origin):
-        return (*LEFT_OUT[:2], (SELECTS,), *LEFT_OUT[2:], (*LEFT_OUT[-1], SELECTS))
-    return LEFT_OUT
+        return (*TRIALS[:2], (SELECTS,), *TRIALS[2:], (*TRIALS[-1], SELECTS))
+    return TRIALS
 
 
-def is_on_record(case: DotCase, outcome: Outcome) -> bool:
-    """Return whether an outcome of empty arrays is right but for deviations with other causes."""
-    return not any(_failures(case, outcome))
+def has_failed(case: DotCase, outcome: Outcome) -> bool:
+    """Return whether a case of empty arrays has failed in a way that a rewrite may cause."""
+    return any(_failures(case, outcome))
 
 
 def is_caused_by(rewrite: str, mismatch: Mismatch, outcome: Outcome) -> bool:
-    """Return whether a failure is gone if a rewrite is left out.
+    """Return whether a mismatch is a failure that is gone if a rewrite is left out.
 
-    Another failure may take its place. But if other rewrites are left out as well, there is none
-    but those that have nothing to do with this one. To a failure of the dot or of its gradient, an
-    error that PyTensor only logs has nothing to do.
+    Another failure may take its place, but not if further rewrites are left out. Failures that the
+    case has besides may stay. Errors that PyTensor only logs count if the mismatch is one of them.
     """
     case, alone = mismatch.case, outcome.without.get((rewrite,))
     failures = {*_failures(case, outcome)}
-    is_one = mismatch.stage != "build" and mismatch.got in failures
-    if not is_one or alone is None or mismatch.got in _failures(case, alone):
+    is_failure = mismatch.stage != "build" and mismatch.got in failures
+    if not is_failure or alone is None or mismatch.got in _failures(case, alone):
         return False
-    others, is_logged = failures - {mismatch.got}, mismatch.kind == "structure"
-    trials = (other for rewrites, other in outcome.without.items() if rewrite in rewrites)
+    others = (failures - {mismatch.got}).union(_failures_of_blockwise(case, outcome))
+    is_logged = mismatch.kind == "structure"
+    trials = (trial for rewrites, trial in outcome.without.items() if rewrite in rewrites)
     return any(
-        others.issuperset(_failures(case, other if is_logged else replace(other, logged=())))
-        for other in trials
+        others.issuperset(_failures(case, trial if is_logged else replace(trial, logged=())))
+        for trial in trials
     )
+
+
+def _failures_of_blockwise(case: DotCase, outcome: Outcome) -> Iterator[str]:
+    """Yield the failures of trials in the reshape of a constant that a rewrite would replace."""
+    if "constant" in (case.x.origin, case.y.origin):
+        errors = (error for trial in outcome.without.values() for error in trial.errors)
+        yield from (str(error) for error in errors if is_error(error, *BLOCKWISE_OF_NOTHING))
 
 
 def _failures(case: DotCase, outcome: Outcome) -> Iterator[str]:

@@ -23,10 +23,10 @@ __all__ = ["expand_stable_softmax"]
 
 @node_rewriter([Softmax])  # type: ignore[untyped-decorator]  # PyTensor's types are skipped
 def expand_stable_softmax(fgraph: Any, node: Any) -> list[Any] | None:
-    """Replace a softmax of a difference to the maximum by a quotient of its powers."""
+    """Replace the softmax of x minus its maximum by a quotient of powers."""
     (difference,), axis = node.inputs, node.op.axis
     match difference.owner_op_and_inputs:
-        case (Elemwise(scalar_op=ps.Sub()), _, largest) if _is_from(largest, MaxOfAnySize):
+        case (Elemwise(scalar_op=ps.Sub()), _, largest) if _is_maximum(largest):
             powers = _exp(fgraph, difference)
             return [powers / powers.sum(axis=axis, keepdims=True)]
     return None
@@ -38,11 +38,11 @@ def _exp(fgraph: Any, tensor: Any) -> Any:
     return powers[0] if powers else pt.exp(tensor)
 
 
-def _is_from(tensor: Any, class_: type) -> bool:
-    """Return whether an operation of a class made a tensor, but for its order of axes."""
+def _is_maximum(tensor: Any) -> bool:
+    """Return whether a tensor is the maximum of `stable_softmax`, whatever its axes are."""
     while tensor.owner and isinstance(tensor.owner.op, DimShuffle):
         tensor = tensor.owner.inputs[0]
-    return bool(tensor.owner) and isinstance(tensor.owner.op, class_)
+    return bool(tensor.owner) and isinstance(tensor.owner.op, MaxOfAnySize)
 
 
 optdb.register(

@@ -13,7 +13,7 @@ import pytensor.tensor as pt
 from pytensor.compile.mode import Mode
 
 from refdot.cases.case import DotCase
-from refdot.pytensor.deviations.trials import is_on_record, left_out
+from refdot.pytensor.deviations.trials import has_failed, trials_of
 from refdot.pytensor.target import graph as graphs
 from refdot.pytensor.target.configuration import without_rewrites
 from refdot.pytensor.target.determinism import check_determinism
@@ -43,16 +43,16 @@ class Runner:
         """Run a case, and again without some rewrites if it fails on an empty array."""
         outcome = self._run(case)
         is_empty = 0 in case.x.shape + case.y.shape
-        if is_empty and not is_on_record(case, outcome):
+        if is_empty and has_failed(case, outcome):
             outcome = replace(outcome, without=self._run_without_rewrites(case))
         return outcome
 
     def _run_without_rewrites(self, case: DotCase) -> dict[tuple[str, ...], Outcome]:
         """Run a case without rewrites that may be the cause, until it does not fail."""
         outcomes: dict[tuple[str, ...], Outcome] = {}
-        for rewrites in left_out(case):
+        for rewrites in trials_of(case):
             outcomes[rewrites] = self._run_without(rewrites, case)
-            if is_on_record(case, outcomes[rewrites]):
+            if not has_failed(case, outcomes[rewrites]):
                 break
         return outcomes
 

@@ -9,7 +9,7 @@ from refdot.programs.findings import Observation
 from refdot.programs.interpretation import NUMPY, interpret
 from refdot.programs.program import Program, Step
 from refdot.pytensor.deviations.failures import has_conflicting_assumptions
-from refdot.pytensor.deviations.trials import DROPS_RESHAPE, JOINS_BATCHES, LEFT_OUT
+from refdot.pytensor.deviations.trials import DROPS_RESHAPE, JOINS_BATCHES, TRIALS
 from refdot.pytensor.programs.alternatives import integer_factors
 from refdot.pytensor.programs.deviations.record import case_of, has_raised, known
 from refdot.pytensor.programs.judge import judge_program
@@ -131,7 +131,7 @@ def _is_caused_by(rewrite: str, seen: Observation, target: PyTensorTarget) -> bo
         is_empty
         and isinstance(seen.difference.evidence, Raised)
         and seen.difference.got not in errors(rewrite)
-        and any(not errors(*{rewrite, *others}) for others in ((), *LEFT_OUT))
+        and any(not errors(*{rewrite, *others}) for others in ((), *TRIALS))
     )
 
 
