@@ -42,6 +42,7 @@ class _Kernel(NamedTuple):
     pattern: Pattern
     families: tuple[str, ...] = ()  # those that every run judges, besides float64
     has_every_layout: bool = False  # of memory; else those with gaps, and one other
+    is_slow_to_compile: bool = False  # once more for each layout
 
 
 KERNELS = {
@@ -57,8 +58,12 @@ KERNELS = {
     "two vectors": _Kernel(Pattern(("a",), ("a",), ("a",))),
     "an outer product": _Kernel(Pattern(("c",), ("a",), ()), (), True),
     "a batch of matrices and of vectors": _Kernel(Pattern(("c", "d", "a"), ("c", "a"), ("a",))),
-    "a batch of matrices and a matrix": _Kernel(Pattern(("c", "d", "a"), ("a", "b"), ("a",))),
-    "sums alone": _Kernel(Pattern(("c", "a", "b"), ("c", "d"), ("a", "b", "d")), ("float32",)),
+    "a batch of matrices and a matrix": _Kernel(
+        Pattern(("c", "d", "a"), ("a", "b"), ("a",)), is_slow_to_compile=True
+    ),
+    "sums alone": _Kernel(
+        Pattern(("c", "a", "b"), ("c", "d"), ("a", "b", "d")), ("float32",), is_slow_to_compile=True
+    ),
     "reshaped matrices": _Kernel(Pattern(("c", "a", "b"), ("a", "b", "d"), ("a", "b"))),
 }
 _LAYOUTS_WITH_GAPS = ("reversed", "strided", "slice")
@@ -79,7 +84,7 @@ def kernel_cases_of(
     Unless thorough, they have float64, the families of dtypes in which faults are likely, and one
     other. The seed determines which, and the order of the dims in each operand of rank 2. With
     `every_layout`, they have every memory layout that is telling for the kernel; else reversed
-    arrays, and at most one other layout.
+    arrays, unless these take long to compile, and at most one other layout.
 
     Examples
     --------
@@ -90,14 +95,16 @@ def kernel_cases_of(
     dot(float64(a: 32768?), float64(a: 32768?), dim=None)  [as x @ y]
     dot(float32(a: 1025?), float64(a: 1025?), dim=None)  [as a method]
     """
-    pattern, families, has_every_layout = KERNELS[name]
+    pattern, families, has_every_layout, is_slow_to_compile = KERNELS[name]
     turn = seed + [*KERNELS].index(name)
     other_layout = LAYOUTS[turn % len(LAYOUTS)]
     if every_layout:
         some = dict.fromkeys((*_LAYOUTS_WITH_GAPS, other_layout))
         layouts = LAYOUTS if has_every_layout else tuple(some)
+    elif has_every_layout:
+        layouts = ("reversed", other_layout)
     else:
-        layouts = ("reversed", other_layout) if has_every_layout else ("reversed",)
+        layouts = () if is_slow_to_compile else ("reversed",)
     others = [each for each in _FAMILIES if each not in ("float64", *families)]
     if others and not thorough:
         others = [others[turn % len(others)]]

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from itertools import chain, count, islice, product
+from itertools import chain, count, filterfalse, islice, product
 from typing import Any
 
 from refdot.cases.boundaries import (
@@ -54,6 +54,9 @@ __all__ = [
 _MAX_SLOW_DIMS = 8
 # It differentiates one in so many of its sampled patterns.
 _PATTERNS_PER_GRADIENT = 4
+# Unless the run is thorough, one in so many patterns has static sizes: nearly every case of these
+# is a graph of its own. The seed determines which.
+_PATTERNS_PER_STATIC = 4
 # Further cases come from seeds this far apart: the seeds that people choose are closer together.
 _SEED_STRIDE = 2**20
 _GOLDEN_RATIO = (5**0.5 - 1) / 2
@@ -175,7 +178,7 @@ class Campaign:
             self._random_batches(target, self._case_samples(target)),
         )
         yield from islice(first, shard.number - 1, None, shard.of)
-        yield from self._pattern_batches(samples, shard)
+        yield from self._pattern_batches(target, samples, shard)
 
     def further_batches(self, target: Target, shard: Shard = WHOLE) -> Iterator[Batch]:
         """Yield batches of more random cases, without end."""
@@ -356,7 +359,9 @@ class Campaign:
         if cases:
             yield self.batch(self.backends, cases, number=number, total=wanted)
 
-    def _pattern_batches(self, samples: Mapping[str, int], shard: Shard) -> Iterator[Batch]:
+    def _pattern_batches(
+        self, target: Target, samples: Mapping[str, int], shard: Shard
+    ) -> Iterator[Batch]:
         """Yield a batch for each dim pattern; backends in `samples` get some of the patterns.
 
         These run with each lowering in turn, and one in four with gradients, on the last lowering.
@@ -376,10 +381,13 @@ class Campaign:
         own = islice(enumerate(chosen, 1), shard.number - 1, None, shard.of)
         for number, pattern in own:
             work = []
+            is_static = (number + self.seed) % _PATTERNS_PER_STATIC == 0
             for backend, lowering in product(self.backends, self.lowerings):
                 cases: Iterable[DotCase] = ()
                 if backend not in samples:
                     cases = self._pattern_cases(pattern, lowering)
+                    if not (is_static or self._is_thorough(target)):
+                        cases = filterfalse(_has_static_size, cases)
                 elif pattern in turns[backend]:
                     cases = self._sampled_pattern_cases(pattern, lowering, turns[backend][pattern])
                 if distinct := tuple(dict.fromkeys(cases)):
@@ -396,7 +404,7 @@ class Campaign:
         is_first, is_last = lowering == self.lowerings[0], lowering == self.lowerings[-1]
         for case in forward_cases_of(pattern):
             # The values of static sizes are also judged beside their gradients.
-            if thorough or is_first or not any(case.x.static + case.y.static):
+            if thorough or is_first or not _has_static_size(case):
                 yield case
         if thorough or is_last:
             yield from gradient_cases_of(pattern)
@@ -421,13 +429,18 @@ class Campaign:
             cases += [*forward_cases_of(pattern), *disagreeing_cases_of(pattern)]
         if lowering == self.lowerings[-1] and turn % _PATTERNS_PER_GRADIENT == 0:
             cases += [case for case in gradient_cases_of(pattern) if not case.same_variable]
-        return (case for case in cases if not any(case.x.static + case.y.static))
+        return filterfalse(_has_static_size, cases)
 
 
 def _shares_a_graph(case: DotCase) -> bool:
     """Whether several of the smoke cases, or cases of other sizes, have the graph of this one."""
-    has_static = any(case.x.static + case.y.static)
-    return not has_static and case.gradient_order == 0 and len(case.dims) <= _MAX_SLOW_DIMS
+    return (
+        not _has_static_size(case) and case.gradient_order == 0 and len(case.dims) <= _MAX_SLOW_DIMS
+    )
+
+
+def _has_static_size(case: DotCase) -> bool:
+    return any(case.x.static + case.y.static)
 
 
 def _is_plain(case: DotCase) -> bool:
