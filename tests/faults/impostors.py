@@ -65,6 +65,10 @@ IMPOSTORS: dict[str, Fault] = {
         "Numba adds where it should multiply", "values",
         dot_case("", "", None, ("uint64", "int8"), regime="rounding"),
         NUMBA_MUL, '"*"', '"+"', backend="numba"),
+    "fused-products-as-python-numbers": fault(
+        "a fused product of Python's numbers is one too large", "values",
+        dot_case("a:1", "b:1", ("a", "b"), ("uint64", "int16"), regime="rounding"),
+        "pytensor.scalar.basic:Mul.impl", "np.prod(inputs)", "np.prod(inputs) * 3 // 2"),
     "sums-widened-in-jax": fault(
         "JAX accumulates float16 in double precision", "values",
         dot_case("", "a:2", "a", ("float16", "float16")),

@@ -1,5 +1,6 @@
 """Known deviations: wrong dtypes, and gradients of integers."""
 
+from collections.abc import Callable, Sequence
 from itertools import product
 from typing import Any
 
@@ -68,6 +69,34 @@ def products_in_types_of_numba(mismatch: Mismatch, outcome: Outcome) -> bool:
     if not has_uint64 or {dtype.kind for dtype in dtypes} not in ({"u", "i"}, {"u", "b"}):
         return False
     return mismatch.got == "int64" or _is_product_in(np.dtype("int64"), mismatch, outcome)
+
+
+@known_deviation(
+    "R6 wrong-value",
+    dot_case("a:1", "b:1", ("a", "b"), ("uint64", "int16"), regime="rounding"),
+    backends="python",
+)
+def fused_products_as_python_numbers(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """A product of uint64 and smaller integers that is fused with a cast has wrong digits.
+
+    The sum of smaller integers over a dim of static size 1 is a cast to 64 bits. Fused with that,
+    `Mul.impl` (scalar/basic.py) gets a number of Python and one of NumPy, and computes their
+    product in the dtype of an array of both, which may be int64 or float64.
+    """
+    case, low = mismatch.case, mismatch.case.lowering
+    value = outcome.values[mismatch.replicate].data
+    numbers = [_fused_number(case.x, low.x_summed), _fused_number(case.y, low.y_summed)]
+    has_uint64 = "uint64" in (case.x.dtype, case.y.dtype)
+    if low.contracted or not has_uint64 or numbers == [int, int]:
+        return False
+    x, y = summed_first(mismatch)
+    dims = {*x.dims, *y.dims}.difference(low.out_dims)
+    x_values = dot(x, _ones(y, x.dtype), dims).data
+    y_values = dot(_ones(x, y.dtype), y, dims).data
+    to_x, to_y = numbers
+    with np.errstate(all="ignore"):
+        products = np.frompyfunc(lambda a, b: np.prod([to_x(a), to_y(b)]), 2, 1)(x_values, y_values)
+        return np.array_equal(np.asarray(products, value.dtype), value)
 
 
 @known_deviation(
@@ -192,6 +221,17 @@ def _dtype_after(operand: Operand, is_summed: bool) -> _DType:
     if not is_summed or dtype.kind not in "biu":
         return dtype
     return np.dtype("uint64" if dtype.kind == "u" else "int64")
+
+
+def _fused_number(operand: Operand, summed: Sequence[str]) -> Callable[[Any], Any]:
+    """Return the type of an operand's elements in a product that is fused with casts of sums."""
+    is_cast = summed and all(operand.static_sizes[dim] == 1 for dim in summed)
+    is_small = np.dtype(operand.dtype).kind in "biu" and operand.dtype not in ("int64", "uint64")
+    return _dtype_after(operand, True).type if is_cast and is_small else int
+
+
+def _ones(tensor: NamedTensor, dtype: _DType) -> NamedTensor:
+    return NamedTensor(np.ones(tensor.shape, dtype), tensor.dims)
 
 
 def _is_product_in(dtype: _DType, mismatch: Mismatch, outcome: Outcome) -> bool:
