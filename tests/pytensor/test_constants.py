@@ -172,6 +172,29 @@ def test_jax_rejects_a_constant_that_is_too_large_for_an_int64():
     assert ("rejected-valid", "constants-without-dtype-in-jax") in verdicts(case, "stock", "jax")
 
 
+@pytest.mark.parametrize(
+    ("x_dtype", "y_dtype", "lowering", "kinds"),
+    [
+        ("uint64", "int8", "stock", {"wrong-dtype", "wrong-value"}),
+        ("int64", "int8", "inlined", {"wrong-dtype", "wrong-value"}),
+    ],
+)
+def test_on_jax_the_sum_of_a_constant_is_a_number_without_dtype(x_dtype, y_dtype, lowering, kinds):
+    pytest.importorskip("jax")
+    case = dot_case(
+        "c:2 a:2",
+        "",
+        ("c", "a"),
+        (x_dtype, y_dtype),
+        origin=("constant", "input"),
+        regime="rounding",
+        seed=3,
+    )
+    found = verdicts(case, lowering, "jax")
+    assert None not in [known for _, known in found]
+    assert {kind for kind, known in found if known == "constants-without-dtype-in-jax"} == kinds
+
+
 @needs_selections
 @pytest.mark.parametrize("dtype", ["float16", "float32", "int8", "uint64", "complex64", "bool"])
 def test_on_jax_a_selection_of_rows_loses_its_dtype_or_is_rejected(dtype):
@@ -191,3 +214,11 @@ def test_on_jax_a_selection_of_rows_loses_its_dtype_or_is_rejected(dtype):
         expected = [("wrong-dtype", "selections-without-dtype-in-jax")]
     assert verdicts(case, "inlined", "jax") == expected
     assert verdicts(case, "stock", "jax") == []
+
+
+@pytest.mark.parametrize("backend", ["c", "jax"])
+def test_a_product_of_two_types_of_integers_may_be_that_of_a_backend_where_sizes_differ(backend):
+    if BACKENDS[backend].absent:
+        pytest.skip(f"{backend} cannot run here")
+    case = dot_case("c:1? a:1", "a:3?", ("c",), ("uint64", "int8"), regime="rounding", seed=27)
+    assert ("accepted-invalid", "static-one-broadcasts") in verdicts(case, "inlined", backend)

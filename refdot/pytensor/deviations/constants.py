@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from refdot.cases.case import DotCase
+from refdot.cases.case import DotCase, Operand
 from refdot.cases.notation import dot_case
 from refdot.evaluation import dot
 from refdot.judging.expected import expected_answer
 from refdot.judging.rounding import correct_answers
+from refdot.pytensor.deviations.dtypes import dtype_after
 from refdot.pytensor.deviations.record import (
     has_raised,
     has_valid_names,
@@ -83,10 +84,9 @@ def integer_constants_as_floats(mismatch: Mismatch, outcome: Outcome) -> bool:
     is no denominator, so integers of more than 53 bits are rounded.
     """
     case = mismatch.case
-    if case.result_dtype.kind not in "iu":
-        return False
     found = outcome.values[mismatch.replicate].data
-    return any(np.array_equal(found, each) for each in _rounded(case, mismatch.replicate))
+    pairs = _rounded(case, mismatch.replicate)
+    return any(np.array_equal(found, dot(x, y, case.lowering.contracted).data) for x, y in pairs)
 
 
 # The dtype of Python's numbers in JAX, by the kind of the dtype that a constant has.
@@ -137,31 +137,40 @@ def _integer_constants(case: DotCase) -> Iterator[int]:
         yield from (int(number) for number in _numbers(case) if number is not None)
         if case.x.origin == case.y.origin == "constant":
             yield from map(int, expected_answer(case).data.flat)
+            for x, y in _rounded(case, 0):
+                yield from map(int, dot(x, y, case.lowering.contracted).data.flat)
 
 
 def _is_weak_product(mismatch: Mismatch, found: NamedTensor) -> bool:
     """Whether an answer is the product of operands in the dtype that it has."""
-    if found.dtype not in _dtypes_in_jax(mismatch.case):
+    case, replicate = mismatch.case, mismatch.replicate
+    if found.dtype not in _dtypes_in_jax(case):
         return False
-    x, y = (
-        NamedTensor(tensor.data.astype(found.dtype), tensor.dims)
-        for tensor in _without_own_dims(mismatch.case, mismatch.replicate)
-    )
-    answers = correct_answers(x, y, mismatch.case.lowering.contracted)
-    return not answers.wrong(found.data).any()
+    pairs = [_without_own_dims(case, replicate), *_rounded(case, replicate)]
+    weak = ([_as_type(tensor, found.dtype) for tensor in pair] for pair in pairs)
+    answers = (correct_answers(x, y, case.lowering.contracted) for x, y in weak)
+    return any(not each.wrong(found.data).any() for each in answers)
 
 
-def _rounded(case: DotCase, replicate: int) -> Iterator[Array]:
-    """Yield the answers with each constant of one number rounded, and with their product."""
-    tensors, numbers = _without_own_dims(case, replicate), _numbers(case)
-    contracted, dtype = case.lowering.contracted, case.result_dtype
+def _as_type(tensor: NamedTensor, dtype: np.dtype[Any]) -> NamedTensor:
+    return NamedTensor(tensor.data.astype(dtype), tensor.dims)
 
-    def with_numbers(*replaced: Any) -> Array:
+
+def _rounded(case: DotCase, replicate: int) -> Iterator[tuple[NamedTensor, NamedTensor]]:
+    """Yield the operands with each constant of one number rounded, and with their product.
+
+    Numbers that are not integers stay as they are.
+    """
+    tensors, numbers, dtype = _without_own_dims(case, replicate), _numbers(case), case.result_dtype
+    if dtype.kind not in "iu":
+        return
+
+    def with_numbers(*replaced: Any) -> tuple[NamedTensor, NamedTensor]:
         x, y = (
             tensor if number is None else NamedTensor(np.full(tensor.shape, number), tensor.dims)
             for tensor, number in zip(tensors, replaced, strict=True)
         )
-        return dot(x, y, contracted).data
+        return x, y
 
     def through_float(number: Any) -> Any:
         with np.errstate(all="ignore"):
@@ -198,7 +207,11 @@ def _repeated_number(data: Array) -> Any:
 
 
 def _without_own_dims(case: DotCase, replicate: int = 0) -> tuple[NamedTensor, NamedTensor]:
-    """Return the operands in the dtype of the result, without the dims that are summed alone."""
-    one, low = NamedTensor(np.ones((), case.result_dtype), ()), case.lowering
-    x, y = case.tensors(replicate)
-    return dot(x, one, low.x_summed), dot(y, one, low.y_summed)
+    """Return the operands without the dims that are summed alone, in the dtype of such a sum."""
+    (x, y), low = case.tensors(replicate), case.lowering
+
+    def summed(tensor: NamedTensor, operand: Operand, dims: tuple[str, ...]) -> NamedTensor:
+        one = NamedTensor(np.ones((), dtype_after(operand, bool(dims))), ())
+        return dot(tensor, one, dims)
+
+    return summed(x, case.x, low.x_summed), summed(y, case.y, low.y_summed)

@@ -22,7 +22,7 @@ from refdot.targets.mismatch import Mismatch
 from refdot.targets.outcome import Outcome
 from refdot.tensor import NamedTensor
 
-__all__ = ["is_widened_sum"]
+__all__ = ["dtype_after", "is_widened_sum"]
 
 _DType = np.dtype[Any]
 
@@ -186,8 +186,8 @@ def is_widened_sum(case: DotCase, outcome: Outcome) -> bool:
         return False
     low, (squeezed_x, squeezed_y) = case.lowering, _squeezed_sums(case)
     dtype = np.result_type(
-        _dtype_after(case.x, bool(low.x_summed) or squeezed_x),
-        _dtype_after(case.y, bool(low.y_summed) or squeezed_y),
+        dtype_after(case.x, bool(low.x_summed) or squeezed_x),
+        dtype_after(case.y, bool(low.y_summed) or squeezed_y),
     )
     is_declared = outcome.declared is not None and outcome.declared.dtype == dtype
     message = rf"Cannot convert Type XTensorType{{dtype='{dtype}'"
@@ -212,10 +212,10 @@ def _accumulator(dtype: _DType, is_summed: bool) -> _DType:
 
 def _dtypes_after_sums(case: DotCase) -> tuple[_DType, _DType]:
     low = case.lowering
-    return _dtype_after(case.x, bool(low.x_summed)), _dtype_after(case.y, bool(low.y_summed))
+    return dtype_after(case.x, bool(low.x_summed)), dtype_after(case.y, bool(low.y_summed))
 
 
-def _dtype_after(operand: Operand, is_summed: bool) -> _DType:
+def dtype_after(operand: Operand, is_summed: bool) -> _DType:
     """Return the dtype of an operand, or that of PyTensor's sum of it."""
     dtype = np.dtype(operand.dtype)
     if not is_summed or dtype.kind not in "biu":
@@ -227,7 +227,7 @@ def _fused_number(operand: Operand, summed: Sequence[str]) -> Callable[[Any], An
     """Return the type of an operand's elements in a product that is fused with casts of sums."""
     is_cast = summed and all(operand.static_sizes[dim] == 1 for dim in summed)
     is_small = np.dtype(operand.dtype).kind in "biu" and operand.dtype not in ("int64", "uint64")
-    return _dtype_after(operand, True).type if is_cast and is_small else int
+    return dtype_after(operand, True).type if is_cast and is_small else int
 
 
 def _ones(tensor: NamedTensor, dtype: _DType) -> NamedTensor:
