@@ -307,6 +307,14 @@ def test_numba_multiplies_large_integers_exactly():
     assert answer.tolist() == [[3 * large] * 5] * 2
 
 
+@pytest.mark.parametrize("dtypes", [("uint64", "uint8"), ("bool", "uint64"), ("uint64", "int16")])
+@pytest.mark.parametrize("dims", [("a:3?", "a:3? b:2?"), ("a:3", "a:3"), ("", "b:2?")])
+def test_products_of_uint64_and_smaller_integers_are_exact(dims, dtypes):
+    for seed in range(3):
+        case = dot_case(*dims, (), dtypes, regime="rounding", seed=seed)
+        assert not [*judge_cases(TARGET, [case], Configuration("python", "direct"))]
+
+
 def test_all_mismatches_come_from_other_parts_of_pytensor():
     report = check.run(
         TARGET, cases=60, seed=5, backends=["python"], lowerings=["direct"], fixed=False

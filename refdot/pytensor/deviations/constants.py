@@ -10,7 +10,8 @@ from refdot.cases.notation import dot_case
 from refdot.evaluation import dot
 from refdot.judging.expected import expected_answer
 from refdot.judging.rounding import correct_answers
-from refdot.pytensor.deviations.dtypes import dtype_after
+from refdot.pytensor.deviations.dtypes import dtype_after, dtypes_of_sums_in_jax
+from refdot.pytensor.deviations.numbers import repeated_number, rounded_constants
 from refdot.pytensor.deviations.record import (
     has_raised,
     has_valid_names,
@@ -19,7 +20,7 @@ from refdot.pytensor.deviations.record import (
 )
 from refdot.targets.mismatch import Mismatch
 from refdot.targets.outcome import Outcome
-from refdot.tensor import Array, NamedTensor
+from refdot.tensor import NamedTensor
 
 __all__ = [
     "DTYPES_OF_PYTHON",
@@ -126,9 +127,10 @@ def _dtypes_in_jax(case: DotCase) -> Iterator[np.dtype[Any]]:
     is_constant = case.x.origin == case.y.origin == "constant"
     if is_constant or 0 in (x, y):
         yield np.dtype(DTYPES_OF_PYTHON[case.result_dtype.kind])
-    for number, other in ((x, case.y), (y, case.x)):
+    x_dtypes, y_dtypes = dtypes_of_sums_in_jax(case)
+    for number, others in ((x, y_dtypes), (y, x_dtypes)):
         if number is not None:
-            yield np.dtype(result_type(number.item(), np.dtype(other.dtype)))
+            yield from (np.dtype(result_type(number.item(), other)) for other in others)
 
 
 def _integer_constants(case: DotCase) -> Iterator[int]:
@@ -157,33 +159,9 @@ def _as_type(tensor: NamedTensor, dtype: np.dtype[Any]) -> NamedTensor:
 
 
 def _rounded(case: DotCase, replicate: int) -> Iterator[tuple[NamedTensor, NamedTensor]]:
-    """Yield the operands with each constant of one number rounded, and with their product.
-
-    Numbers that are not integers stay as they are.
-    """
-    tensors, numbers, dtype = _without_own_dims(case, replicate), _numbers(case), case.result_dtype
-    if dtype.kind not in "iu":
-        return
-
-    def with_numbers(*replaced: Any) -> tuple[NamedTensor, NamedTensor]:
-        x, y = (
-            tensor if number is None else NamedTensor(np.full(tensor.shape, number), tensor.dims)
-            for tensor, number in zip(tensors, replaced, strict=True)
-        )
-        return x, y
-
-    def through_float(number: Any) -> Any:
-        with np.errstate(all="ignore"):
-            return (np.asarray(number, dtype) / np.ones((), dtype)).astype(dtype)
-
-    x, y = numbers
-    if x is not None:
-        yield with_numbers(through_float(x), None)
-    if y is not None:
-        yield with_numbers(None, through_float(y))
-    if x is not None and y is not None:
-        with np.errstate(all="ignore"):
-            yield with_numbers(through_float(x * y), np.ones((), dtype))
+    """Yield the operands with each constant of one number rounded, and with their product."""
+    are_constants = [operand.origin == "constant" for operand in (case.x, case.y)]
+    return rounded_constants(*_without_own_dims(case, replicate), are_constants)
 
 
 def _numbers(case: DotCase) -> list[Any]:
@@ -193,17 +171,9 @@ def _numbers(case: DotCase) -> list[Any]:
     """
     pairs = zip((case.x, case.y), _without_own_dims(case), strict=True)
     return [
-        _repeated_number(tensor.data) if operand.origin == "constant" else None
+        repeated_number(tensor.data) if operand.origin == "constant" else None
         for operand, tensor in pairs
     ]
-
-
-def _repeated_number(data: Array) -> Any:
-    """Return the number that all elements are, None if there is none."""
-    if data.size == 0:
-        return None
-    first = data[(0,) * data.ndim]
-    return first if (data == first).all() else None
 
 
 def _without_own_dims(case: DotCase, replicate: int = 0) -> tuple[NamedTensor, NamedTensor]:

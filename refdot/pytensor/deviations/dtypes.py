@@ -22,7 +22,7 @@ from refdot.targets.mismatch import Mismatch
 from refdot.targets.outcome import Outcome
 from refdot.tensor import NamedTensor
 
-__all__ = ["dtype_after", "is_widened_sum"]
+__all__ = ["dtype_after", "dtypes_of_sums_in_jax", "is_widened_sum"]
 
 _DType = np.dtype[Any]
 
@@ -110,20 +110,21 @@ def sums_widened_in_jax(mismatch: Mismatch, outcome: Outcome) -> bool:
     `jax_funcify_CAReduce` (link/jax/dispatch/elemwise.py) casts to the dtype in which PyTensor
     accumulates, and never back to the dtype of the result.
     """
-    case, low = mismatch.case, mismatch.case.lowering
-    if mismatch.kind == "wrong-gradient":
+    case = mismatch.case
+    x_dtypes, y_dtypes = dtypes_of_sums_in_jax(case, mismatch.kind == "wrong-gradient")
+    widened = {np.result_type(*dtypes) for dtypes in product(x_dtypes, y_dtypes)}
+    return mismatch.got in map(str, widened - {case.result_dtype})
+
+
+def dtypes_of_sums_in_jax(case: DotCase, of_gradient: bool = False) -> tuple[set[_DType], ...]:
+    """Return the dtypes that x, and that y, has or has after PyTensor's sums on JAX."""
+    low, (squeezed_x, squeezed_y) = case.lowering, _squeezed_sums(case)
+    sums_x, sums_y = bool(low.x_summed) or squeezed_x, bool(low.y_summed) or squeezed_y
+    if of_gradient:
         # It is also summed over the free dims of the other operand.
-        is_summed = any((low.x_summed, low.y_summed, low.x_free, low.y_free))
-        sums_x = sums_y = is_summed or any(_squeezed_sums(case))
-    else:
-        squeezed_x, squeezed_y = _squeezed_sums(case)
-        sums_x, sums_y = bool(low.x_summed) or squeezed_x, bool(low.y_summed) or squeezed_y
+        sums_x = sums_y = sums_x or sums_y or bool(low.x_free or low.y_free)
     x, y = np.dtype(case.x.dtype), np.dtype(case.y.dtype)
-    widened = {
-        str(np.result_type(*dtypes))
-        for dtypes in product({x, _accumulator(x, sums_x)}, {y, _accumulator(y, sums_y)})
-    }
-    return mismatch.got in widened - {str(np.result_type(x, y))}
+    return {x, _accumulator(x, sums_x)}, {y, _accumulator(y, sums_y)}
 
 
 @known_deviation(
@@ -139,12 +140,15 @@ def promotion_of_jax(mismatch: Mismatch, outcome: Outcome) -> bool:
     """
     from jax.numpy import promote_types
 
-    dtypes = (mismatch.case.x.dtype, mismatch.case.y.dtype)
-    promoted = np.dtype(promote_types(*dtypes))
+    case = mismatch.case
+    if case.x.dtype == case.y.dtype:
+        return False
+    pairs = product(*dtypes_of_sums_in_jax(case, mismatch.kind == "wrong-gradient"))
+    promoted = {np.dtype(promote_types(*pair)) for pair in pairs}
     if mismatch.kind != "wrong-value":
-        return dtypes[0] != dtypes[1] and mismatch.got == str(promoted)
-    is_promoted = outcome.values[mismatch.replicate].dtype == promoted
-    return is_promoted and _is_product_in(promoted, mismatch, outcome)
+        return mismatch.got in map(str, promoted)
+    found = outcome.values[mismatch.replicate].dtype
+    return found in promoted and _is_product_in(found, mismatch, outcome)
 
 
 @known_deviation(

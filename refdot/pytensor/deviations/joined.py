@@ -1,5 +1,6 @@
 """The products that PyTensor computes of operands whose sizes differ."""
 
+from collections.abc import Sequence
 from math import prod
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from refdot.cases.case import DotCase, Operand
 from refdot.evaluation import dot
 from refdot.judging.rounding import correct_answers, unit_roundoff
+from refdot.pytensor.deviations.numbers import rounded_constants
 from refdot.pytensor.deviations.size_errors import is_squeezed, joined_dims
 from refdot.targets.outcome import Outcome
 from refdot.tensor import NamedTensor
@@ -46,15 +48,19 @@ def _is_product_of_joined(case: DotCase, replicate: int, answer: NamedTensor) ->
         return False
     least = slice(min(terms))
     x, y = (t.isel(**{_BATCH: batches, CONTRACTED: least}) for t in (x, y))
-    return is_product(x, y, joined.isel(**{_BATCH: batches}))
+    are_constants = [operand.origin == "constant" for operand in (case.x, case.y)]
+    return is_product(x, y, joined.isel(**{_BATCH: batches}), are_constants)
 
 
-def is_product(x: NamedTensor, y: NamedTensor, out: NamedTensor) -> bool:
+def is_product(
+    x: NamedTensor, y: NamedTensor, out: NamedTensor, are_constants: Sequence[bool] = (False, False)
+) -> bool:
     """Return whether a tensor is the product of two others, summed over the dims that it lacks."""
     # einsum sums the dims of one operand first. If such a sum is empty, it is 0, and its product
-    # may be NaN or -0.
+    # may be NaN or -0. A constant that is then one integer may be rounded.
     alone = _summed_alone(x, y, out), _summed_alone(y, x, out)
-    return _is_exactly(x, y, out) or _is_exactly(*alone, out)
+    pairs = ((x, y), alone, *rounded_constants(*alone, are_constants))
+    return any(_is_exactly(*pair, out) for pair in pairs)
 
 
 def _summed_alone(tensor: NamedTensor, other: NamedTensor, out: NamedTensor) -> NamedTensor:

@@ -40,8 +40,11 @@ POSITION = 1.64
 
 @node_rewriter([Contraction])  # type: ignore[untyped-decorator]  # PyTensor's types are skipped
 def expand_contraction(fgraph: Any, node: Any) -> list[Any] | None:
-    """Replace a contraction, unless a static size is 0."""
+    """Replace a contraction, unless a static size is 0 or PyTensor would compute wrong numbers."""
     op, (x, y) = node.op, node.inputs
+    if x.dtype != y.dtype and upcast(x.dtype, y.dtype) == "uint64":
+        # In Python code, a product of uint64 that is fused with a cast has wrong digits.
+        return None
     sizes = _sizes(fgraph, op, x, y)
     if 0 in sizes.values():
         # The product would be a constant, and PyTensor would remove what compares the sizes.
