@@ -182,7 +182,7 @@ def judge_batch(target: Target, batch: Batch, timeout: float | None = None) -> B
             coverage=result.coverage[configuration.backend],
         )
     if isinstance(target, ProgramTarget):
-        for configuration, programs in batch.programs:
+        for configuration, programs in _supported_programs(target, batch, result):
             kinds = _kinds(batch.only)
             coverage = result.coverage.setdefault(configuration.backend, Coverage())
             result.program_findings += judge_programs(
@@ -232,6 +232,22 @@ def _supported(
         limits = (reason or unjudged_reason(case) for case, reason in by_case.items())
         result.unsupported[backend] = dict(Counter(filter(None, limits)))
     return result, work
+
+
+def _supported_programs(
+    target: Target, batch: Batch, result: BatchResult
+) -> Iterator[tuple[Configuration, list[ProgramCase]]]:
+    """Yield the programs that each configuration supports, and count the others in a result."""
+    reasons: dict[str, dict[ProgramCase, str]] = {}
+    for configuration, programs in batch.programs:
+        backend = configuration.backend
+        found = {case: unsupported_reason(target, case, backend) for case in programs}
+        yield configuration, [case for case in programs if found[case] is None]
+        own = reasons.setdefault(backend, {})
+        own |= {case: reason for case, reason in found.items() if reason is not None}
+    for backend, by_case in reasons.items():
+        counts = Counter(result.unsupported.get(backend, {})) + Counter(by_case.values())
+        result.unsupported[backend] = dict(counts)
 
 
 def judge_individually(target: Target, batch: Batch, timeout: float | None = None) -> BatchResult:

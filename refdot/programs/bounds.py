@@ -54,11 +54,15 @@ def _dot(
     def products(left: Array, right: Array) -> Array:
         return evaluate(lowering, left, right)
 
+    def change(x_error: Array, y_error: Array) -> Array:
+        return products(x_error, y.reach) + products(np.abs(x.value), y_error)
+
     return Estimate.computed(
         out,
         precision,
         value=products(x.value, y.value),
-        propagated=products(x.bound, y.reach) + products(np.abs(x.value), y.bound),
+        propagated=change(x.bound, y.bound),
+        skipped=change(x.skipped, y.skipped),
         rounding=precision.growth(count) * products(x.reach, y.reach) + count * precision.least,
         magnitude=products(np.abs(x.value), np.abs(y.value)),
         grid=x.grid * y.grid,
@@ -78,6 +82,7 @@ def _add(out: Operand, precision: Precision, x: Estimate, y: Estimate, _: None) 
         precision,
         value=x.value + y.value,
         propagated=x.bound + y.bound,
+        skipped=x.skipped + y.skipped,
         rounding=precision.growth(y.terms) * x.size + precision.growth(x.terms) * y.size,
         magnitude=x.magnitude + y.magnitude,
         grid=min(x.grid, y.grid),
@@ -101,6 +106,7 @@ def _sum(out: Operand, precision: Precision, x: Estimate, dim: tuple[str, ...] |
         precision,
         value=total(x.value),
         propagated=total(x.bound),
+        skipped=total(x.skipped),
         rounding=precision.growth(max(count - 1, 0) * x.terms) * total(x.size),
         magnitude=total(x.magnitude),
         grid=x.grid,
@@ -117,6 +123,7 @@ def _multiply(out: Operand, precision: Precision, x: Estimate, y: Estimate, _: N
         precision,
         value=x.value * y.value,
         propagated=x.bound * y.reach + np.abs(x.value) * y.bound,
+        skipped=x.skipped * y.reach + np.abs(x.value) * y.skipped,
         rounding=precision.growth(1) * sizes + precision.least,
         magnitude=np.maximum(x.magnitude * np.abs(y.value), np.abs(x.value) * y.magnitude),
         grid=x.grid * y.grid,
@@ -138,6 +145,7 @@ def _scale(out: Operand, precision: Precision, x: Estimate, factor: float) -> Es
         precision,
         value=x.value * np.asarray(factor, x.value.dtype),
         propagated=size * x.bound,
+        skipped=size * x.skipped,
         rounding=precision.growth(roundings) * size * x.size + precision.least,
         magnitude=size * x.magnitude,
         grid=x.grid * (grid or 1.0),
@@ -155,12 +163,14 @@ def _divide(out: Operand, precision: Precision, x: Estimate, y: Estimate, _: Non
     least_divisor = np.abs(y.value) - y.bound
     quotient = x.value / y.value
     propagated = (x.bound + np.abs(quotient) * y.bound) / least_divisor
+    skipped = (x.skipped + np.abs(quotient) * y.skipped) / least_divisor
     rounding = precision.growth(2) * x.size / least_divisor + precision.least * (1 + x.size)
     return Estimate.computed(
         out,
         precision,
         value=quotient,
         propagated=np.where(least_divisor * precision.largest > 1, propagated, np.inf),
+        skipped=skipped,
         rounding=rounding,
         magnitude=x.magnitude / np.abs(y.value),
         terms=x.terms,
@@ -174,7 +184,7 @@ def _exp(out: Operand, precision: Precision, x: Estimate, _: None) -> Estimate:
     once, or take 2 to the power of x·(1/log 2), which rounds it twice: by 2u(|x| + Bₓ).
     """
     value = np.exp(x.value)
-    exponent = x.bound + precision.unit * (2 * x.reach + _FUNCTION)
+    exponent = x.bound + x.skipped + precision.unit * (2 * x.reach + _FUNCTION)
     return Estimate.computed(
         out,
         precision,
@@ -205,7 +215,8 @@ def _softmax(
     largest = x.value.max(axis=axes, keepdims=True, initial=-np.inf)
     powers = np.exp(x.value - largest)
     value = powers / powers.sum(axis=axes, keepdims=True)
-    exponent = x.bound + precision.unit * (4 * (x.reach + np.abs(largest)) + _FUNCTION)
+    error = x.bound + x.skipped
+    exponent = error + precision.unit * (4 * (x.reach + np.abs(largest)) + _FUNCTION)
     total = np.log((value * np.exp(exponent)).sum(axis=axes, keepdims=True))
     relative = np.expm1(exponent + total + precision.unit * (2 * count + 2))
     scale = np.exp(largest)
@@ -232,7 +243,8 @@ def _power(out: Operand, precision: Precision, x: Estimate, exponent: float) -> 
     sizes = np.abs(x.value)
     value = x.value**exponent
     slopes = [np.abs(end) ** (exponent - 1) for end in (sizes - x.bound, sizes + x.bound)]
-    propagated = abs(exponent) * np.maximum(*slopes) * x.bound
+    slope = abs(exponent) * np.maximum(*slopes)
+    propagated = slope * x.bound
     if not is_natural:
         is_inside = (sizes if is_integer else x.value) > x.bound
         propagated = np.where(is_inside, propagated, np.inf)
@@ -242,6 +254,7 @@ def _power(out: Operand, precision: Precision, x: Estimate, exponent: float) -> 
         precision,
         value=value,
         propagated=propagated,
+        skipped=slope * x.skipped,
         rounding=rounding + precision.least,
         magnitude=np.abs(value),
         grid=x.grid**2 if exponent == 2 else 0.0,

@@ -18,7 +18,9 @@ an estimate counts its terms.
 
 **Exact where nothing rounds.** If all values that add up are multiples of one power of two (the
 `grid`, which is 1 for integers) and the magnitude is at most 2ᵖ times the grid, with p bits in the
-significand, no operation rounds and the bound is 0.
+significand, no operation rounds and the bound is 0. Where such a result is a factor of one that
+does round, a compiler that multiplies in another order rounds more often. So an estimate keeps the
+rounding that it did without, as *skipped*, and adds it to the next bound that is not 0.
 
 **Not judged.** Where an argument is NaN or infinite, where the magnitude exceeds the largest
 finite number, or where a divisor may be 0, the bound is infinite: every answer is accepted.
@@ -96,6 +98,8 @@ class Estimate:
         The largest |answer − value| of a correct answer; infinite where it is not judged.
     magnitude : Array
         The sum of the absolute values of the terms that add up to the value.
+    skipped : Array
+        Where the bound is 0, the error that the value could have in another order of factors.
     grid : float
         A power of two. Where the bound is 0, the value is a multiple of it. 0 if there is none.
     terms : int
@@ -107,6 +111,7 @@ class Estimate:
     value: Array
     bound: Array
     magnitude: Array
+    skipped: Array
     grid: float = 0.0
     terms: int = 1
 
@@ -148,8 +153,9 @@ class Estimate:
 
     def moved(self, function: Callable[[Array], Array], dims: Iterable[str]) -> Estimate:
         """Return the estimate with its arrays moved by a function that does not compute."""
-        value, bound, magnitude = map(function, (self.value, self.bound, self.magnitude))
-        return replace(self, dims=tuple(dims), value=value, bound=bound, magnitude=magnitude)
+        names = ("value", "bound", "magnitude", "skipped")
+        moved: dict[str, Any] = {name: function(getattr(self, name)) for name in names}
+        return replace(self, dims=tuple(dims), **moved)
 
     def along(self, dims: tuple[str, ...]) -> Estimate:
         """Return the estimate with its axes in the order of `dims`, and size 1 for other dims."""
@@ -176,24 +182,28 @@ class Estimate:
         propagated: Array,
         rounding: Array | float,
         magnitude: Array,
+        skipped: Array | float = 0.0,
         grid: float = 0.0,
         terms: int = 1,
     ) -> Estimate:
-        """Return the estimate of a result of the type `out`, from both parts of its error."""
+        """Return the estimate of a result of the type `out`, from the parts of its error."""
         is_exact = (grid > 0) & (propagated == 0) & (magnitude <= 2.0**precision.digits * grid)
-        bound = _SAFETY * (propagated + np.where(is_exact, 0, rounding))
+        more = np.broadcast_to(rounding + skipped, value.shape)
+        bound = _SAFETY * (propagated + np.where(is_exact, 0, more))
+        skipped = np.where(is_exact, more, 0)
         is_judged = magnitude + bound <= precision.largest  # False if one of them is NaN
         bound = np.where(is_judged, bound, np.inf)
-        return cls(out.dims, np.dtype(out.dtype), value, bound, magnitude, grid, terms)
+        return cls(out.dims, np.dtype(out.dtype), value, bound, magnitude, skipped, grid, terms)
 
 
 def known(tensor: NamedTensor) -> Estimate:
     """Return the estimate of an input, which has no error."""
     data = tensor.data.astype(tensor.dtype.newbyteorder("="), copy=False)
     if data.dtype.kind == "i":
-        return Estimate(tensor.dims, data.dtype, data, *(np.zeros(data.shape, WIDEST),) * 2, 1.0)
+        return Estimate(tensor.dims, data.dtype, data, *(np.zeros(data.shape, WIDEST),) * 3, 1.0)
     value, is_finite = data.astype(WIDEST), np.isfinite(data)
     magnitude = np.where(is_finite, np.abs(value), 0)
     bound = np.where(is_finite, 0, np.inf).astype(WIDEST)
     are_integers = bool((magnitude == np.rint(magnitude)).all())
-    return Estimate(tensor.dims, data.dtype, value, bound, magnitude, float(are_integers))
+    skipped, grid = np.zeros(data.shape, WIDEST), float(are_integers)
+    return Estimate(tensor.dims, data.dtype, value, bound, magnitude, skipped, grid)

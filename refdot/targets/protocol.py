@@ -30,6 +30,7 @@ class Unsupported:
 
     reason: str
     applies: Callable[[DotCase], bool]  # whether a case is one of them
+    applies_to_program: Callable[[ProgramCase], bool] = lambda case: False
 
 
 @dataclass(frozen=True)
@@ -160,15 +161,17 @@ def unsupported_reason(
     target: Target, case: DotCase | ProgramCase, backend: str | None = None
 ) -> str | None:
     """Return why a target, or one of its backends, does not support a case, or None."""
-    if not isinstance(case, DotCase):
-        return None if isinstance(target, ProgramTarget) else "it cannot run programs"
+    if not isinstance(case, DotCase) and not isinstance(target, ProgramTarget):
+        return "it cannot run programs"
     unsupported = target.unsupported
     if backend is not None:
         if isinstance(target, Hashable):
             unsupported += _cached_by_backend(target)[backend]
         else:
             unsupported += _unsupported_by_backend(target)[backend]
-    return next((each.reason for each in unsupported if each.applies(case)), None)
+    if isinstance(case, DotCase):
+        return next((each.reason for each in unsupported if each.applies(case)), None)
+    return next((each.reason for each in unsupported if each.applies_to_program(case)), None)
 
 
 def _unsupported_by_backend(target: Target) -> dict[str, tuple[Unsupported, ...]]:

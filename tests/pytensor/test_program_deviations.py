@@ -65,6 +65,8 @@ def test_a_cause_that_dots_have_too_has_the_same_id():
         "gradients-in-an-inner-graph",
         "reshape-of-nothing-dropped",
         "reshape-to-unknown-of-nothing",
+        "sums-widened-in-jax",
+        "traced-shapes-in-jax",
     }
 
 
@@ -208,6 +210,20 @@ IMPOSTORS = {
         off_by_one,
         "wrong-value",
     ),
+    "a number is out of bounds without being fused": Impostor(
+        "x: float64(a: 2); y = negative(x); return y",
+        {},
+        "negative",
+        failing(OverflowError("Python integer -144 out of bounds for int8")),
+        "rejected-valid",
+    ),
+    "an output that has the new dim lacks it": Impostor(
+        "x: float64(a: 2); y = negative(x); return y",
+        {"built": "vectorized"},
+        "negative",
+        failing(ValueError("Dimensions {'batch_of_all'} do not exist. Expected one of: ('a',)")),
+        "rejected-valid",
+    ),
     "an empty array has another shape": Impostor(
         "x: float64(a: 2, b: 0); y = negative(x); return y",
         {},
@@ -235,6 +251,20 @@ def test_a_tangent_that_is_doubled_is_new(monkeypatch):
     pushforward = graphs.pushforward
     monkeypatch.setattr(
         graphs, "pushforward", lambda *args, **kw: [2 * each for each in pushforward(*args, **kw)]
+    )
+    assert causes(case) == [("wrong-gradient", None)]
+
+
+def test_a_connected_tangent_of_another_dtype_is_new(monkeypatch):
+    case = case_of(
+        "x: float32(a: 2); y: float32(a: 2); v = dot(x, y); return v",
+        gradient_order=1,
+        built="forward",
+    )
+    assert causes(case) == []
+    push = graphs.pushforward
+    monkeypatch.setattr(
+        graphs, "pushforward", lambda *args, **kw: [t.astype("float64") for t in push(*args, **kw)]
     )
     assert causes(case) == [("wrong-gradient", None)]
 

@@ -21,10 +21,12 @@ from refdot.programs.interpretation import NUMPY, applied, interpret
 from refdot.programs.operations import Parameter
 from refdot.programs.program import Program, Step
 from refdot.pytensor.programs.answers import Answer, answers_of, estimates_of
+from refdot.targets.outcome import REPLICATES
 from refdot.tensor import Array, NamedTensor
 
 __all__ = [
     "Alternative",
+    "has_large_exponents",
     "integer_factors",
     "is_explained",
     "is_within_single_precision",
@@ -43,6 +45,7 @@ Alternative: TypeAlias = Callable[[ProgramCase, Answer, int], Iterator[Array]]
 
 # The mistakes of the deviations are much larger.
 _TOLERANCE = 1e-4
+_MOST_POWERS = 8  # in one product of powers, in a gradient as well
 _SINGLE_PRECISION = 2.0**-24  # the unit roundoff of float32
 
 
@@ -75,6 +78,21 @@ def is_within_single_precision(seen: Observation) -> bool:
     answer = _answer(case, seen.difference.name)
     estimates = case.estimates(answer.program, replicate, unit=_SINGLE_PRECISION)
     return not estimates[answer.output].wrong(got).any()
+
+
+def has_large_exponents(case: ProgramCase) -> bool:
+    """Return whether a product of some of the powers in a softmax overflows."""
+    case = case.computed
+    powers = [step for step in case.program.steps if step.operation == "softmax"]
+    for replicate in range(REPLICATES):
+        with np.errstate(all="ignore"):
+            values = interpret(case.program, case.values(case.program, replicate), NUMPY)
+        for step in powers:
+            exponents = values[step.arguments[0]].data.astype("float64")
+            limit = np.log(np.finfo(case.program.types[step.name].dtype).max)
+            if np.abs(exponents).max(initial=0) > limit / _MOST_POWERS:
+                return True
+    return False
 
 
 def _answer(case: ProgramCase, name: str) -> Answer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -16,7 +17,6 @@ from refdot.programs.judgement import Difference, differences
 from refdot.programs.program import Program
 from refdot.pytensor.programs import graph as graphs
 from refdot.pytensor.programs.answers import answers_of, estimates_of
-from refdot.pytensor.target.configuration import without_rewrites
 from refdot.pytensor.target.graph import array_read, is_input
 from refdot.pytensor.target.runner import run_with_rewrite_fallback
 from refdot.pytensor.target.stages import StageError, stage
@@ -34,7 +34,7 @@ def judge_program(
     case: ProgramCase,
     backend: str = "python",
     lowering: str = "stock",
-    without: Sequence[str] = (),
+    trial: AbstractContextManager[Any] = nullcontext(),  # noqa: B008
 ) -> tuple[Difference, ...]:
     """Return what is wrong with a program and its gradients on PyTensor.
 
@@ -46,8 +46,8 @@ def judge_program(
     case : ProgramCase
     backend, lowering : str, optional
         A backend and a lowering of the target.
-    without : sequence of str, optional
-        The rewrites of PyTensor to leave out.
+    trial : context manager, optional
+        What to change in PyTensor while it is judged, such as `without_rewrites("fusion")`.
 
     Returns
     -------
@@ -62,7 +62,7 @@ def judge_program(
     >>> judge_program(PyTensorTarget(), case, lowering="inlined")
     ()
     """
-    with target.configured(backend, lowering) as mode, without_rewrites(*without):
+    with target.configured(backend, lowering) as mode, trial:
         return _Judge(mode, lowering).judge(case)
 
 

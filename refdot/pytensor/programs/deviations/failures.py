@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 
-from refdot.programs.case import ProgramCase
+from refdot.programs.case import BATCH_DIM, ProgramCase
 from refdot.programs.findings import Observation
 from refdot.programs.interpretation import NUMPY, interpret
 from refdot.programs.program import Program, Step
@@ -12,10 +15,18 @@ from refdot.pytensor.deviations.failures import has_conflicting_assumptions
 from refdot.pytensor.deviations.trials import DROPS_RESHAPE, JOINS_BATCHES, TRIALS
 from refdot.pytensor.programs.alternatives import integer_factors
 from refdot.pytensor.programs.deviations.record import case_of, has_raised, known
+from refdot.pytensor.programs.deviations.trials import is_gone, with_stable_softmax
 from refdot.pytensor.programs.judge import judge_program
 from refdot.pytensor.target import PyTensorTarget
+from refdot.pytensor.target.configuration import without_rewrites
 from refdot.targets.outcome import REPLICATES, Raised
 from refdot.tensor import NamedTensor
+
+_MAKERS_OF_SHAPES_IN_JAX = (
+    "jax_funcify_Alloc.<locals>.alloc",
+    "jax_funcify_Elemwise.<locals>.elemwise_fn",
+    "jax_funcify_Reshape.<locals>.reshape",
+)
 
 
 @known(
@@ -32,6 +43,63 @@ def integers_as_python_numbers(seen: Observation, target: PyTensorTarget) -> boo
     message = "^Python int too large to convert to C long$"
     return has_raised(seen, "OverflowError", message) and any(
         _has_integers_that_wrap(seen.case.computed, number) for number in range(REPLICATES)
+    )
+
+
+@known(
+    "rejected-valid",
+    case_of(
+        "x: float64(a: 3?); y: float64(b: 4?, a: 3?); z: float64(c: 3?, d: 4?); "
+        "v = multiply(x, y); w = dot(v, z); u = dot(w, w, dim=('a', 'c')); return u"
+    ),
+    versions=">=3.3.1",
+    backends="python",
+)
+def sizes_as_python_numbers(seen: Observation, target: PyTensorTarget) -> bool:
+    """A product of sizes above 128 fails in Python code that is fused.
+
+    `Maximum.impl` (scalar/basic.py) compares a number of Python, minus a product of sizes, with a
+    constant 1 of int8, and NumPy converts that number to int8. The sizes are those of a reshape
+    of a result whose own shape is not known.
+    """
+    return has_raised(
+        seen, "OverflowError", r"^Python integer -\d+ out of bounds for int8$"
+    ) and is_gone(seen, target, without_rewrites("fusion"))
+
+
+@known(
+    "rejected-valid wrong-gradient",
+    case_of(
+        "x: float64(); y: float64(a: 1?); z = rename(y, a='b'); v = dot(y, z); w = dot(v, x); "
+        "return w"
+    ),
+    backends="jax",
+)
+def traced_shapes_in_jax(seen: Observation, target: PyTensorTarget) -> bool:
+    """On JAX, a new shape with sizes that are not static is rejected.
+
+    JAX traces the sizes, and accepts only concrete ones in a shape.
+    """
+    message = "^Shapes must be 1D sequences of concrete values"
+    return any(has_raised(seen, "TypeError", message, maker) for maker in _MAKERS_OF_SHAPES_IN_JAX)
+
+
+@known(
+    "rejected-valid",
+    case_of("x: float64 shared(); y: float64(); return x, y", built="vectorized"),
+)
+def outputs_without_the_new_dim(seen: Observation, target: PyTensorTarget) -> bool:
+    """A graph cannot be vectorized if one of its outputs depends on no vectorized input.
+
+    `vectorize_graph` (xtensor/vectorization.py) moves the new dims of each output to the left, also
+    of an output that has none of them.
+    """
+    case = seen.case
+    types = case.computed.program.types
+    return (
+        case.built == "vectorized"
+        and any(BATCH_DIM not in types[name].dims for name in case.program.outputs)
+        and has_raised(seen, "ValueError", rf"^Dimensions \{{'{BATCH_DIM}'\}} do not exist")
     )
 
 
@@ -120,10 +188,14 @@ def no_pushforward_of_some_operations(seen: Observation, target: PyTensorTarget)
 
 
 def _is_caused_by(rewrite: str, seen: Observation, target: PyTensorTarget) -> bool:
-    """Return whether an error is gone if a rewrite is left out, and all errors without others."""
+    """Return whether an error is gone if a rewrite is left out, and all errors without others.
+
+    The error of a softmax of nothing has another cause, and is left out as well.
+    """
 
     def errors(*rewrites: str) -> set[str]:
-        found = judge_program(target, seen.case, seen.backend, seen.lowering, rewrites)
+        trial = _without_rewrites_and_softmax(*rewrites)
+        found = judge_program(target, seen.case, seen.backend, seen.lowering, trial)
         return {each.got for each in found if isinstance(each.evidence, Raised)}
 
     is_empty = any(0 in operand.shape for operand in seen.case.program.types.values())
@@ -133,6 +205,12 @@ def _is_caused_by(rewrite: str, seen: Observation, target: PyTensorTarget) -> bo
         and seen.difference.got not in errors(rewrite)
         and any(not errors(*{rewrite, *others}) for others in ((), *TRIALS))
     )
+
+
+@contextmanager
+def _without_rewrites_and_softmax(*rewrites: str) -> Iterator[None]:
+    with without_rewrites(*rewrites), with_stable_softmax():
+        yield
 
 
 @known(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytensor
+
 from refdot.programs.findings import Observation
 from refdot.pytensor.programs.alternatives import (
+    has_large_exponents,
     is_explained,
     is_within_single_precision,
     softmax_without_shift,
@@ -17,8 +20,12 @@ from refdot.pytensor.programs.alternatives import (
     with_scalars_after_dots,
 )
 from refdot.pytensor.programs.deviations.record import case_of, known
-from refdot.pytensor.programs.judge import judge_program
+from refdot.pytensor.programs.deviations.trials import is_gone, with_stable_softmax
+from refdot.pytensor.programs.judge import run_program
 from refdot.pytensor.target import PyTensorTarget
+from refdot.pytensor.target.configuration import without_rewrites
+
+_SUMS = ("sum", "softmax", "dot")  # the operations that sum
 
 
 @known(
@@ -33,9 +40,11 @@ def softmax_overflows(seen: Observation, target: PyTensorTarget) -> bool:
     quotient, and subtracts the maximum first (`local_softmax`, tensor/rewriting/special.py); but
     not if there is another operation between, such as a transposition, and not in a gradient that
     is taken of the quotient. A second gradient has the fourth power of the sum, so it is wrong from
-    some 177 on.
+    some 177 on; and so may be the gradient of a product of several of these quotients.
     """
-    return is_explained(seen, softmax_without_shift)
+    if is_explained(seen, softmax_without_shift):
+        return True
+    return has_large_exponents(seen.case) and is_gone(seen, target, with_stable_softmax())
 
 
 @known(
@@ -63,10 +72,7 @@ def reciprocals_in_single_precision(seen: Observation, target: PyTensorTarget) -
     `Reciprocal.impl` (scalar/basic.py) is `np.float32(1.0) / x`. In Python code, fused operations
     get elements as Python's floats, and the quotient of a float32 and such a float is a float32.
     """
-    if not is_within_single_precision(seen):
-        return False
-    apart = judge_program(target, seen.case, seen.backend, seen.lowering, without=["fusion"])
-    return all(each.name != seen.difference.name for each in apart)
+    return is_within_single_precision(seen) and is_gone(seen, target, without_rewrites("fusion"))
 
 
 @known(
@@ -175,3 +181,40 @@ def tangents_replace_each_other(seen: Observation, target: PyTensorTarget) -> bo
     output depends on.
     """
     return seen.case.is_forward and is_explained(seen, with_lost_tangents)
+
+
+@known(
+    "wrong-gradient",
+    case_of("x: float32 constant(); y: float64(); return x, y", gradient_order=1, built="forward"),
+)
+def tangents_in_the_default_dtype(seen: Observation, target: PyTensorTarget) -> bool:
+    """In forward mode, a tangent that is disconnected has the dtype of the default float.
+
+    `pushforward_through_pullback` (gradient.py) makes cotangents of the dtype `config.floatX`, and
+    returns zeros like them for outputs that depend on no input, or only through other outputs.
+    """
+    difference, case = seen.difference, seen.case
+    name = difference.name.removeprefix("tangent of ")
+    if case.built != "forward" or name not in case.program.types:
+        return False
+    dtypes = (difference.expected, difference.got)
+    if dtypes != (case.program.types[name].dtype, pytensor.config.floatX):
+        return False
+    answers = run_program(target, case, seen.backend, seen.lowering)
+    return not answers[difference.name].any()
+
+
+@known(
+    "wrong-value wrong-dtype wrong-gradient",
+    case_of("x: float32(a: 2?); y = sum(x); return y"),
+    backends="jax",
+)
+def sums_widened_in_jax(seen: Observation, target: PyTensorTarget) -> bool:
+    """On JAX, a sum of float32 is a float64.
+
+    `jax_funcify_CAReduce` (link/jax/dispatch/elemwise.py) casts to the dtype in which PyTensor
+    accumulates, and never back to the dtype of the result.
+    """
+    operations = {step.operation for step in seen.case.program.steps}
+    has_sums = bool(seen.case.gradient_order) or not operations.isdisjoint(_SUMS)
+    return has_sums and (seen.difference.expected, seen.difference.got) == ("float32", "float64")
