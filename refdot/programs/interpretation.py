@@ -87,8 +87,8 @@ def _sum(x: NamedTensor, dim: Parameter) -> NamedTensor:
 
 def _softmax(x: NamedTensor, dim: Parameter) -> NamedTensor:
     axes = tuple(map(x.dims.index, x.dims if dim is None else dim))
-    largest = x.data.max(axis=axes, keepdims=True, initial=-np.inf)
-    powers = np.exp(x.data - largest)
+    data = x.data.astype(np.result_type(x.dtype, "float32"), copy=False)  # integers have no -inf
+    powers = np.exp(data - data.max(axis=axes, keepdims=True, initial=-np.inf))
     return NamedTensor.trusted(powers / powers.sum(axis=axes, keepdims=True), x.dims)
 
 

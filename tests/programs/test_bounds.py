@@ -168,6 +168,16 @@ def test_exponentials_may_be_merged():
     assert not result.wrong(np.exp(np.array([300.3 - 299.9]))).any()
 
 
+def test_an_exact_factor_may_be_multiplied_last():
+    x = np.array([0.6232450604438782, 0.1, 0.7], "float32")
+    product = of("y = scale(s, 3.0); r = dot(y, x)", s=np.float32(5), x=x)
+    first, last = (x * np.float32(3)) * np.float32(5), x * np.float32(15)
+    assert (first != last).any()
+    assert not product.wrong(first).any()
+    assert not product.wrong(last).any()
+    assert product.wrong(last * np.float32(1 + 1e-6)).all()
+
+
 def test_a_factor_may_be_moved_into_a_sum():
     x, y, z = 1.1e10, -1.1e10 + 3.3, 3.7
     result = of("s = add(x, y); r = multiply(s, z)", x=[x], y=[y], z=[z])

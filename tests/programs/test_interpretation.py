@@ -97,3 +97,10 @@ def test_differences_name_the_rule_and_the_first_wrong_element():
     for expected, answer in answers.items():
         assert [str(each) for each in differences(["y"], estimates, [answer])] == [expected]
     assert not list(differences(["y"], estimates, [right]))
+
+
+def test_a_softmax_of_integers_is_floating_point():
+    values = {"x": NamedTensor(np.array([1, 1 + 2**62, 2**62]), "a")}
+    found = interpret(program("x: int64(a: 3)\ny = softmax(x)\nreturn y"), values, NUMPY)
+    assert found["y"].dtype == "float64"
+    assert found["y"].data[0] == 0

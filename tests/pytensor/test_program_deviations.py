@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -85,6 +86,54 @@ def test_the_second_gradient_of_a_softmax_is_a_wrong_number_from_177_on():
 def test_a_dot_of_a_program_is_explained_although_it_does_not_accept_the_layout_alone():
     case = case_of("x: int64 unaligned(a: 2, b: 3?); y = dot(x, x, dim='b'); return y")
     assert {cause for _, cause in causes(case, "stock", "numba")} == {"integer-batches-in-numba"}
+
+
+@pytest.mark.parametrize(
+    ("text", "settings", "cause"),
+    [
+        (
+            "x: float64(a: 2?); y = softmax(x); z = multiply(y, y); return z",
+            {"regime": "rounding", "gradient_order": 1},
+            "softmax-overflows",
+        ),
+        (
+            "x: float64(a: 5?, b: 2?); y = softmax(x, dim='b'); z = rename(y, a='c'); "
+            "v = dot(z, y); return v",
+            {"regime": "rounding", "gradient_order": 1, "built": "vectorized"},
+            "softmax-overflows",
+        ),
+        (
+            "x: float64 zeros(); y: float64(a: 0?); z = divide(y, x); return z",
+            {"gradient_order": 1},
+            "quotient-of-an-empty-sum",
+        ),
+        (
+            "x: float32(); y: float64(); v = rename(x); w = scale(x, 2); return v, y, w",
+            {"gradient_order": 1, "built": "forward"},
+            "tangents-in-the-default-dtype",
+        ),
+    ],
+)
+def test_a_trial_explains_what_has_no_formula(text: str, settings: dict[str, Any], cause: str):
+    # The numbers of some seeds overflow.
+    found = [
+        each
+        for seed in range(60, 80)
+        for each in causes(replace(case_of(text, **settings), seed=seed), "inlined")
+    ]
+    assert cause in {known for _, known in found}
+    assert None not in {known for _, known in found}
+
+
+def test_an_error_beside_that_of_a_softmax_of_nothing_has_its_own_cause():
+    case = case_of(
+        "x: float64(a: 0); y: float64(b: 1, c: 2); z = softmax(x); v = dot(z, y); "
+        "w = dot(v, v); return w"
+    )
+    assert {cause for _, cause in causes(case, "stock")} <= {
+        "reshape-of-nothing-dropped",
+        "softmax-of-nothing",
+    }
 
 
 class Impostor(NamedTuple):

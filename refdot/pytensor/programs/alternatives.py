@@ -31,7 +31,6 @@ __all__ = [
     "is_explained",
     "is_within_single_precision",
     "softmax_without_shift",
-    "sums_before_quotients",
     "with_float_constants",
     "with_integer_dots_as_floats",
     "with_integer_factors",
@@ -152,35 +151,6 @@ def _as_product(step: Step, program: Program) -> list[Step]:
         Step(inverse, "power", (total,), -1),
         Step(step.name, "multiply", (powers, inverse)),
     ]
-
-
-def sums_before_quotients(case: ProgramCase, answer: Answer, replicate: int) -> Iterator[Array]:
-    """Yield the answer with each sum of quotients as the quotient of a sum."""
-    other = replace(case, program=_with_sums_first(case.program))
-    of_other = _same_answer(other, case, answer)
-    for each in (of_other, answer):
-        yield _evaluated(each, case, replicate)
-        yield _evaluated(replace(each, program=_with_sums_first(each.program)), case, replicate)
-
-
-def _with_sums_first(program: Program) -> Program:
-    steps: list[Step] = []
-    types, made = program.types, program.step_of
-    for step in program.steps:
-        summed = made.get(step.arguments[0])
-        if step.operation == "sum" and summed is not None and summed.operation == "divide":
-            numerator, divisor = summed.arguments
-            dims = types[summed.name].dims if step.parameter is None else step.parameter
-            if not set(dims) & set(types[divisor].dims):
-                wide, total = _new_names(program, step.name, "wide", "total")
-                steps += [
-                    Step(wide, "broadcast_like", (numerator, summed.name)),
-                    Step(total, "sum", (wide,), step.parameter),
-                    Step(step.name, "divide", (total, divisor)),
-                ]
-                continue
-        steps.append(step)
-    return Program(program.inputs, tuple(steps), program.outputs)
 
 
 def with_integer_powers(case: ProgramCase, answer: Answer, replicate: int) -> Iterator[Array]:

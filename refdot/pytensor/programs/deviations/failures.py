@@ -41,9 +41,11 @@ def integers_as_python_numbers(seen: Observation, target: PyTensorTarget) -> boo
     `_cast_to_promised_scalar_dtype` (scalar/basic.py) or NumPy rejects those of more than 64 bits.
     """
     message = "^Python int too large to convert to C long$"
-    return has_raised(seen, "OverflowError", message) and any(
-        _has_integers_that_wrap(seen.case.computed, number) for number in range(REPLICATES)
-    )
+    if not has_raised(seen, "OverflowError", message):
+        return False
+    computed = seen.case.computed
+    wraps = any(_has_integers_that_wrap(computed, number) for number in range(REPLICATES))
+    return wraps or is_gone(seen, target, without_rewrites("fusion"))
 
 
 @known(

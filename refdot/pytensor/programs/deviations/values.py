@@ -10,7 +10,6 @@ from refdot.pytensor.programs.alternatives import (
     is_explained,
     is_within_single_precision,
     softmax_without_shift,
-    sums_before_quotients,
     with_float_constants,
     with_integer_dots_as_floats,
     with_integer_factors,
@@ -85,7 +84,8 @@ def quotient_of_an_empty_sum(seen: Observation, target: PyTensorTarget) -> bool:
     `local_sum_prod_of_mul_or_div` (tensor/rewriting/math.py) divides the sum by what all terms are
     divided by, and 0/0 is NaN.
     """
-    return is_explained(seen, sums_before_quotients)
+    is_empty = any(0 in operand.shape for operand in seen.case.computed.program.types.values())
+    return is_empty and is_gone(seen, target, without_rewrites("local_sum_prod_of_mul_or_div"))
 
 
 @known(
