@@ -24,13 +24,17 @@ __all__ = [
 ]
 
 
+def _never(case: ProgramCase) -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class Unsupported:
     """Cases that a target or a backend does not support. They are counted, but not judged."""
 
     reason: str
     applies: Callable[[DotCase], bool]  # whether a case is one of them
-    applies_to_program: Callable[[ProgramCase], bool] = lambda case: False
+    applies_to_program: Callable[[ProgramCase], bool] = _never
 
 
 @dataclass(frozen=True)
