@@ -43,8 +43,8 @@ def causes(case: ProgramCase, lowering: str = "inlined", backend: str = "python"
 @pytest.mark.parametrize("deviation", PROGRAM_DEVIATIONS, ids=lambda deviation: deviation.id)
 def test_the_example_shows_the_deviation(deviation: ProgramDeviation):
     assert deviation.title.endswith(".")
-    if deviation.backends and deviation.backends[0] not in BACKENDS:
-        pytest.skip(f"{deviation.backends[0]} cannot run here")
+    if deviation.backends and not {*deviation.backends} & {*BACKENDS}:
+        pytest.skip(f"{' and '.join(deviation.backends)} cannot run here")
     assert deviation.cause
     is_of_version = SpecifierSet(deviation.versions).contains(TARGET.version)
     backend = next(name for name in deviation.backends or ("python",) if name in BACKENDS)
