@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 
@@ -43,6 +44,7 @@ __all__ = [
 ]
 
 
+_Case = TypeVar("_Case", DotCase, ProgramCase)
 _ANSWER = "an answer or an error"
 _DIED = "the process died"
 _TIMED_OUT = "no answer within"
@@ -168,11 +170,11 @@ def _finding(
 
 def judge_batch(target: Target, batch: Batch, timeout: float | None = None) -> BatchResult:
     """Judge the cases of a batch that the target and the backend support."""
-    result, work = _supported(target, batch)
-    for configuration, cases in work:
+    result, supported = _supported(target, batch)
+    for configuration, cases in supported.work:
         if batch.size_variants:
             variants = _with_size_variants(target, cases, configuration.backend)
-            cases = list(dict.fromkeys(variants))
+            cases = tuple(dict.fromkeys(variants))
         result.findings += judge_cases(
             target,
             cases,
@@ -182,7 +184,7 @@ def judge_batch(target: Target, batch: Batch, timeout: float | None = None) -> B
             coverage=result.coverage[configuration.backend],
         )
     if isinstance(target, ProgramTarget):
-        for configuration, programs in _supported_programs(target, batch, result):
+        for configuration, programs in supported.programs:
             kinds = _kinds(batch.only)
             coverage = result.coverage.setdefault(configuration.backend, Coverage())
             result.program_findings += judge_programs(
@@ -202,52 +204,51 @@ def _with_size_variants(
                     yield variant
 
 
-def _supported(
-    target: Target, batch: Batch
-) -> tuple[BatchResult, list[tuple[Configuration, list[DotCase]]]]:
-    """Return the supported part of a batch's work, and a result that counts all of it.
+def _supported(target: Target, batch: Batch) -> tuple[BatchResult, Batch]:
+    """Return the supported part of a batch, and a result that counts all of it.
 
     Cases that cannot have a mismatch of the aspects to judge are neither judged nor counted.
     """
     kinds = _kinds(batch.only) - target.not_checked.keys()
     reasons: dict[str, dict[DotCase, str | None]] = {}
-    work = []
+    program_reasons: dict[str, dict[ProgramCase, str | None]] = {}
+    work, programs = [], []
     for configuration, all_cases in batch.work:
         cases = [case for case in all_cases if kinds & _kinds_of_batch(batch, case)]
-        by_case = reasons.setdefault(configuration.backend, {})
-        for case in cases:
-            if case not in by_case:
-                by_case[case] = unsupported_reason(target, case, configuration.backend)
-        if supported := [case for case in cases if by_case[case] is None]:
+        if supported := _without_unsupported(target, configuration.backend, cases, reasons):
             work.append((configuration, supported))
+    for configuration, all_programs in batch.programs:
+        backend = configuration.backend
+        if found := _without_unsupported(target, backend, all_programs, program_reasons):
+            programs.append((configuration, found))
     judged = {case for _, cases in work for case in cases}
     result = BatchResult(
         cases=len(judged),
-        programs=len({program for _, programs in batch.programs for program in programs}),
+        programs=len({program for _, own in programs for program in own}),
         skipped=len(set().union(*reasons.values()) - judged),
     )
     for backend, by_case in reasons.items():
         count = list(by_case.values()).count(None)
         result.coverage[backend] = Coverage(count, batch.pattern_counts if count else [])
-        limits = (reason or unjudged_reason(case) for case, reason in by_case.items())
-        result.unsupported[backend] = dict(Counter(filter(None, limits)))
-    return result, work
+    for backend in reasons.keys() | program_reasons.keys():
+        by_case, by_program = reasons.get(backend, {}), program_reasons.get(backend, {})
+        limits = [reason or unjudged_reason(case) for case, reason in by_case.items()]
+        result.unsupported[backend] = dict(Counter(filter(None, (*limits, *by_program.values()))))
+    return result, replace(batch, work=tuple(work), programs=tuple(programs))
 
 
-def _supported_programs(
-    target: Target, batch: Batch, result: BatchResult
-) -> Iterator[tuple[Configuration, list[ProgramCase]]]:
-    """Yield the programs that each configuration supports, and count the others in a result."""
-    reasons: dict[str, dict[ProgramCase, str]] = {}
-    for configuration, programs in batch.programs:
-        backend = configuration.backend
-        found = {case: unsupported_reason(target, case, backend) for case in programs}
-        yield configuration, [case for case in programs if found[case] is None]
-        own = reasons.setdefault(backend, {})
-        own |= {case: reason for case, reason in found.items() if reason is not None}
-    for backend, by_case in reasons.items():
-        counts = Counter(result.unsupported.get(backend, {})) + Counter(by_case.values())
-        result.unsupported[backend] = dict(counts)
+def _without_unsupported(
+    target: Target,
+    backend: str,
+    cases: Sequence[_Case],
+    reasons: dict[str, dict[_Case, str | None]],
+) -> tuple[_Case, ...]:
+    """Return the cases that a backend supports, and note in `reasons` why it does not others."""
+    by_case = reasons.setdefault(backend, {})
+    for case in cases:
+        if case not in by_case:
+            by_case[case] = unsupported_reason(target, case, backend)
+    return tuple(case for case in cases if by_case[case] is None)
 
 
 def judge_individually(target: Target, batch: Batch, timeout: float | None = None) -> BatchResult:
@@ -255,16 +256,16 @@ def judge_individually(target: Target, batch: Batch, timeout: float | None = Non
 
     A case that does so is a finding.
     """
-    result, work = _supported(target, batch)
+    result, supported = _supported(target, batch)
     alone = replace(batch, work=(), programs=())
     parts = [
         replace(alone, work=((configuration, (case,)),))
-        for configuration, cases in work
+        for configuration, cases in supported.work
         for case in cases
     ]
     parts += [
         replace(alone, programs=((configuration, (program,)),))
-        for configuration, programs in batch.programs
+        for configuration, programs in supported.programs
         for program in programs
     ]
     judge_part = partial(judge_batch, timeout=timeout)

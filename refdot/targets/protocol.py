@@ -34,7 +34,7 @@ class Unsupported:
 
     reason: str
     applies: Callable[[DotCase], bool]  # whether a case is one of them
-    applies_to_program: Callable[[ProgramCase], bool] = _never
+    applies_to_program: Callable[[ProgramCase], bool] = _never  # the same for programs
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,7 @@ def test_a_cause_that_dots_have_too_has_the_same_id():
         "gradients-in-an-inner-graph",
         "reshape-of-nothing-dropped",
         "reshape-to-unknown-of-nothing",
+        "selection-of-nothing",
         "sums-widened-in-jax",
         "traced-shapes-in-jax",
     }

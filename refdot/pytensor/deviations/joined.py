@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,9 @@ __all__ = ["CONTRACTED", "are_products_of_joined", "is_product", "joined_operand
 
 # No case has dims of these names.
 _BATCH, CONTRACTED = "\0batch", "\0contracted"
+# The types of integers in which a backend may multiply others.
+_WIDE = tuple(map(np.dtype, ("int64", "uint64")))
+_TOLERANCE = 2.0**-40  # a sum of floats of 53 bits depends on the order of its terms
 
 
 def are_products_of_joined(case: DotCase, outcome: Outcome) -> bool:
@@ -64,9 +68,13 @@ def is_product(
 
 
 def _summed_alone(tensor: NamedTensor, other: NamedTensor, out: NamedTensor) -> NamedTensor:
-    """Return a tensor without the dims that neither the other one nor the output has."""
+    """Return a tensor without the dims that neither the other one nor the output has.
+
+    As in PyTensor, the sum of smaller integers has 64 bits.
+    """
     own = {*tensor.dims}.difference(other.dims, out.dims)
-    return dot(tensor, NamedTensor(np.ones((), tensor.dtype), ()), own)
+    dtype = np.ones(1, tensor.dtype).sum().dtype if own else tensor.dtype
+    return dot(tensor, NamedTensor(np.ones((), dtype), ()), own)
 
 
 def _is_exactly(x: NamedTensor, y: NamedTensor, out: NamedTensor) -> bool:
@@ -75,9 +83,32 @@ def _is_exactly(x: NamedTensor, y: NamedTensor, out: NamedTensor) -> bool:
     if value.shape != correct.reference.shape:
         return False
     if x.dtype != y.dtype and x.dtype.kind in "biu" and y.dtype.kind in "biu":
-        return True  # Not every backend multiplies two types of integers in the type of the answer.
+        # Not every backend multiplies two types of integers in the type of the answer.
+        dtypes = (x.dtype, y.dtype, *_WIDE)
+        return _is_product_of_floats(x, y, out) or any(
+            _is_product_in(dtype, x, y, out) for dtype in dtypes
+        )
     units = [unit_roundoff(each.dtype) for each in (x, y) if each.dtype.kind in "fc"]
     return not correct.wrong(value, max(units, default=0.0)).any()
+
+
+def _is_product_in(dtype: np.dtype[Any], x: NamedTensor, y: NamedTensor, out: NamedTensor) -> bool:
+    """Return whether a tensor is the sum of products that are computed in another dtype."""
+    with np.errstate(all="ignore"):
+        x, y = (NamedTensor(tensor.data.astype(dtype), tensor.dims) for tensor in (x, y))
+        products = dot(x, y, ())
+        converted = NamedTensor(products.data.astype(out.dtype), products.dims)
+        one = NamedTensor(np.ones((), out.dtype), ())
+        total = dot(converted, one, {*products.dims}.difference(out.dims)).transpose(*out.dims)
+        return np.allclose(out.data, total.data, _TOLERANCE, 0, equal_nan=True)
+
+
+def _is_product_of_floats(x: NamedTensor, y: NamedTensor, out: NamedTensor) -> bool:
+    """Return whether a tensor is a dot of floats, where its dtype has numbers as large as that."""
+    x, y = (NamedTensor(tensor.data.astype("float64"), tensor.dims) for tensor in (x, y))
+    total = dot(x, y, {*x.dims, *y.dims}.difference(out.dims)).transpose(*out.dims).data
+    largest = np.iinfo(out.dtype).max if out.dtype.kind in "iu" else np.inf
+    return bool(((np.abs(total) > largest) | np.isclose(out.data, total, _TOLERANCE, 0)).all())
 
 
 def joined_operands(case: DotCase, replicate: int) -> tuple[NamedTensor, NamedTensor]:

@@ -21,16 +21,13 @@ from refdot.programs.interpretation import NUMPY, applied, interpret
 from refdot.programs.operations import Parameter
 from refdot.programs.program import Program, Step
 from refdot.pytensor.programs.answers import Answer, answers_of, estimates_of
-from refdot.targets.outcome import REPLICATES
 from refdot.tensor import Array, NamedTensor
 
 __all__ = [
     "Alternative",
-    "has_large_exponents",
     "integer_factors",
     "is_explained",
     "is_within_single_precision",
-    "softmax_without_shift",
     "with_float_constants",
     "with_integer_dots_as_floats",
     "with_integer_factors",
@@ -44,7 +41,6 @@ Alternative: TypeAlias = Callable[[ProgramCase, Answer, int], Iterator[Array]]
 
 # The mistakes of the deviations are much larger.
 _TOLERANCE = 1e-4
-_MOST_POWERS = 8  # in one product of powers, in a gradient as well
 _SINGLE_PRECISION = 2.0**-24  # the unit roundoff of float32
 
 
@@ -79,21 +75,6 @@ def is_within_single_precision(seen: Observation) -> bool:
     return not estimates[answer.output].wrong(got).any()
 
 
-def has_large_exponents(case: ProgramCase) -> bool:
-    """Return whether a product of some of the powers in a softmax overflows."""
-    case = case.computed
-    powers = [step for step in case.program.steps if step.operation == "softmax"]
-    for replicate in range(REPLICATES):
-        with np.errstate(all="ignore"):
-            values = interpret(case.program, case.values(case.program, replicate), NUMPY)
-        for step in powers:
-            exponents = values[step.arguments[0]].data.astype("float64")
-            limit = np.log(np.finfo(case.program.types[step.name].dtype).max)
-            if np.abs(exponents).max(initial=0) > limit / _MOST_POWERS:
-                return True
-    return False
-
-
 def _answer(case: ProgramCase, name: str) -> Answer:
     return next(each for each in answers_of(case) if each.name == name)
 
@@ -104,53 +85,6 @@ def _is_near(got: Array, other: Array, integer_tolerance: float) -> Array:
         return np.asarray(np.isclose(*wide, rtol=integer_tolerance, atol=0))
     both_overflow = ~np.isfinite(got) & ~np.isfinite(other)
     return np.asarray(both_overflow | np.isclose(got, other, _TOLERANCE, _TOLERANCE))
-
-
-def softmax_without_shift(case: ProgramCase, answer: Answer, replicate: int) -> Iterator[Array]:
-    """Yield the answer with each softmax as exp(x) / exp(x).sum(dim), differentiated in two ways.
-
-    PyTensor's second gradient of a quotient has the numerators over the fourth power of the sum,
-    times the sum.
-    """
-    operations = NUMPY | {"power": _power}
-    for softmax in (_as_quotient, _as_product):
-        other = replace(case, program=_with_softmax(case.program, softmax))
-        yield _evaluated(_same_answer(other, case, answer), case, replicate, operations)
-
-
-def _power(x: NamedTensor, exponent: float) -> NamedTensor:
-    if exponent != -3:
-        return NUMPY["power"](x, exponent)
-    return NamedTensor(x.data / x.data**4, x.dims)
-
-
-def _with_softmax(program: Program, softmax: Callable[..., list[Step]]) -> Program:
-    """Return a program with other steps in place of each softmax."""
-    steps: list[Step] = []
-    for step in program.steps:
-        is_softmax = step.operation == "softmax"
-        steps += softmax(step, program) if is_softmax else [step]
-    return Program(program.inputs, tuple(steps), program.outputs)
-
-
-def _as_quotient(step: Step, program: Program) -> list[Step]:
-    powers, total = _new_names(program, step.name, "powers", "total")
-    return [
-        Step(powers, "exp", step.arguments),
-        Step(total, "sum", (powers,), step.parameter),
-        Step(step.name, "divide", (powers, total)),
-    ]
-
-
-def _as_product(step: Step, program: Program) -> list[Step]:
-    *steps, divide = _as_quotient(step, program)
-    powers, total = divide.arguments
-    [inverse] = _new_names(program, step.name, "inverse")
-    return [
-        *steps,
-        Step(inverse, "power", (total,), -1),
-        Step(step.name, "multiply", (powers, inverse)),
-    ]
 
 
 def with_integer_powers(case: ProgramCase, answer: Answer, replicate: int) -> Iterator[Array]:
@@ -382,12 +316,6 @@ def _new_names(program: Program, name: str, *stems: str) -> list[str]:
             new += "_"
         found.append(new)
     return found
-
-
-def _same_answer(other: ProgramCase, case: ProgramCase, answer: Answer) -> Answer:
-    """Return the answer of another case that corresponds to one of a case."""
-    names = [each.name for each in answers_of(case)]
-    return list(answers_of(other))[names.index(answer.name)]
 
 
 def _evaluated(

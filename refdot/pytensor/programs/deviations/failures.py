@@ -12,7 +12,7 @@ from refdot.programs.findings import Observation
 from refdot.programs.interpretation import NUMPY, interpret
 from refdot.programs.program import Program, Step
 from refdot.pytensor.deviations.failures import has_conflicting_assumptions
-from refdot.pytensor.deviations.trials import DROPS_RESHAPE, JOINS_BATCHES, TRIALS
+from refdot.pytensor.deviations.trials import DROPS_RESHAPE, JOINS_BATCHES, SELECTS, TRIALS
 from refdot.pytensor.programs.alternatives import integer_factors
 from refdot.pytensor.programs.deviations.record import case_of, has_raised, known
 from refdot.pytensor.programs.deviations.trials import is_gone, with_stable_softmax
@@ -256,6 +256,26 @@ def shape_of_nothing_lifted(seen: Observation, target: PyTensorTarget) -> bool:
     operands. The new result has another type than the old one, and PyTensor logs the error.
     """
     return _is_caused_by("local_lift_specify_shape_elemwise", seen, target)
+
+
+@known(
+    "rejected-valid structure",
+    case_of(
+        "x: float64(a: 2, b: 2, c: 0); y: float64(a: 2, d: 0); z: float64(a: 2?, c: 0?); "
+        "v = dot(z, y, dim='c'); w = dot(v, x); return w",
+        gradient_order=1,
+        built="forward",
+    ),
+    versions=">=3.0.4",
+    lowerings="inlined",
+)
+def selection_of_nothing(seen: Observation, target: PyTensorTarget) -> bool:
+    """A constant without columns is replaced by indexing, which fails.
+
+    `selection_dot_to_indexing` (tensor/rewriting/linalg/products.py) takes a matrix without columns
+    for one that selects. Tangents and gradients of empty arrays are such constants.
+    """
+    return _is_caused_by(SELECTS, seen, target)
 
 
 @known(
