@@ -214,11 +214,3 @@ def test_on_jax_a_selection_of_rows_loses_its_dtype_or_is_rejected(dtype):
         expected = [("wrong-dtype", "selections-without-dtype-in-jax")]
     assert verdicts(case, "inlined", "jax") == expected
     assert verdicts(case, "stock", "jax") == []
-
-
-@pytest.mark.parametrize("backend", ["c", "jax"])
-def test_a_product_of_two_types_of_integers_may_be_that_of_a_backend_where_sizes_differ(backend):
-    if BACKENDS[backend].absent:
-        pytest.skip(f"{backend} cannot run here")
-    case = dot_case("c:1? a:1", "a:3?", ("c",), ("uint64", "int8"), regime="rounding", seed=27)
-    assert ("accepted-invalid", "static-one-broadcasts") in verdicts(case, "inlined", backend)

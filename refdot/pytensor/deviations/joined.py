@@ -20,7 +20,8 @@ __all__ = ["CONTRACTED", "are_products_of_joined", "is_product", "joined_operand
 _BATCH, CONTRACTED = "\0batch", "\0contracted"
 # The types of integers in which a backend may multiply others.
 _WIDE = tuple(map(np.dtype, ("int64", "uint64")))
-_TOLERANCE = 2.0**-40  # a sum of floats of 53 bits depends on the order of its terms
+# A sum of floats of 53 bits, or of 24, depends on the order of its terms.
+_TOLERANCE, _IN_SINGLE_PRECISION = 2.0**-40, 2.0**-20
 
 
 def are_products_of_joined(case: DotCase, outcome: Outcome) -> bool:
@@ -104,11 +105,19 @@ def _is_product_in(dtype: np.dtype[Any], x: NamedTensor, y: NamedTensor, out: Na
 
 
 def _is_product_of_floats(x: NamedTensor, y: NamedTensor, out: NamedTensor) -> bool:
-    """Return whether a tensor is a dot of floats, where its dtype has numbers as large as that."""
+    """Return whether a tensor is a dot of floats, where its dtype has numbers as large as that.
+
+    Numba multiplies matrices of integers so, those of up to 32 bits in single precision.
+    """
     x, y = (NamedTensor(tensor.data.astype("float64"), tensor.dims) for tensor in (x, y))
-    total = dot(x, y, {*x.dims, *y.dims}.difference(out.dims)).transpose(*out.dims).data
+    x_size, y_size = (NamedTensor(np.abs(tensor.data), tensor.dims) for tensor in (x, y))
+    dims = {*x.dims, *y.dims}.difference(out.dims)
+    total = dot(x, y, dims).transpose(*out.dims).data
+    magnitude = dot(x_size, y_size, dims).transpose(*out.dims).data
+    error = magnitude * (_IN_SINGLE_PRECISION if out.dtype.itemsize <= 4 else _TOLERANCE)
     largest = np.iinfo(out.dtype).max if out.dtype.kind in "iu" else np.inf
-    return bool(((np.abs(total) > largest) | np.isclose(out.data, total, _TOLERANCE, 0)).all())
+    is_near = np.abs(out.data.astype("float64") - total) <= error
+    return bool((is_near | (np.abs(total) + error > largest)).all())
 
 
 def joined_operands(case: DotCase, replicate: int) -> tuple[NamedTensor, NamedTensor]:
