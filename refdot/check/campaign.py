@@ -4,7 +4,7 @@ import gc
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from itertools import chain
@@ -15,7 +15,7 @@ from refdot.check.confirmation import Confirmations
 from refdot.check.database import load_cases, save_case
 from refdot.check.findings import Coverage, Finding, Report
 from refdot.check.plan import PROFILES, WHOLE, Batch, Campaign, Profile, Shard, pattern_counts
-from refdot.check.pool import ProcessDied, run_tasks
+from refdot.check.pool import ProcessDied, WorkerPool, run_tasks
 from refdot.check.replays import deviations_that_are_gone, with_other_backends
 from refdot.programs.case import ProgramCase
 from refdot.programs.findings import ProgramFinding
@@ -160,36 +160,37 @@ def run(
     report = _empty_report(target, campaign, shard)
     end = None if hours is None else started + 3600 * hours
     batches = _batches(target, campaign, shard, database, endless=hours is not None)
-    confirmations = Confirmations(target, report, executor, timeout)
-    judge = partial(judge_batch, timeout=timeout)
-    checkpoints = _Checkpoints(checkpoint, started)
-    try:
-        checkpoints.reach(confirmations)
-        for batch, result in run_tasks(judge, target, batches, executor):
-            if isinstance(result, ProcessDied):
-                result = judge_individually(target, batch, timeout)
-            report.add(result)
-            report.collect(result.findings)
-            report.collect_programs(result.program_findings)
-            progress(batch.stage, batch.number, batch.total)
-            for finding in confirmations.add():
-                if database is not None and isinstance(finding, Finding):
-                    save_case(database, target.name, finding.mismatch.case)
-                if finding.known is None:
-                    report.seconds = time.monotonic() - started
-                    listener(confirmations.report(), finding)
-                if maxfail is not None and confirmations.new >= maxfail:
-                    report.stopped = True
-                    break
+    with _confirming(executor) as where:
+        confirmations = Confirmations(target, report, where, timeout)
+        judge = partial(judge_batch, timeout=timeout)
+        checkpoints = _Checkpoints(checkpoint, started)
+        try:
             checkpoints.reach(confirmations)
-            if end is not None and time.monotonic() >= end:
-                break
-            if report.stopped:
-                confirmations.drop_others()
-                break
-        confirmations.settle()
-    except KeyboardInterrupt:
-        report.interrupted = True
+            for batch, result in run_tasks(judge, target, batches, executor):
+                if isinstance(result, ProcessDied):
+                    result = judge_individually(target, batch, timeout)
+                report.add(result)
+                report.collect(result.findings)
+                report.collect_programs(result.program_findings)
+                progress(batch.stage, batch.number, batch.total)
+                for finding in confirmations.add():
+                    if database is not None and isinstance(finding, Finding):
+                        save_case(database, target.name, finding.mismatch.case)
+                    if finding.known is None:
+                        report.seconds = time.monotonic() - started
+                        listener(confirmations.report(), finding)
+                    if maxfail is not None and confirmations.new >= maxfail:
+                        report.stopped = True
+                        break
+                checkpoints.reach(confirmations)
+                if end is not None and time.monotonic() >= end:
+                    break
+                if report.stopped:
+                    confirmations.drop_others()
+                    break
+            confirmations.settle()
+        except KeyboardInterrupt:
+            report.interrupted = True
     report.seconds = time.monotonic() - started
     report = confirmations.report()
     if profile.fixed and not (report.interrupted or report.stopped or profile.look):
@@ -199,6 +200,11 @@ def run(
         for found in report.findings:
             save_case(database, target.name, found.mismatch.case)
     return report
+
+
+def _confirming(executor: Executor | None) -> AbstractContextManager[Executor | None]:
+    """Return where to confirm findings: not after the batches that wait for a worker."""
+    return WorkerPool(1) if isinstance(executor, WorkerPool) else nullcontext(executor)
 
 
 def _replay(

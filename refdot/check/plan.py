@@ -239,7 +239,9 @@ class Campaign:
         fast = [name for name in self.backends if name not in samples]
         smoke = [case for case in smoke_cases() if fast or _shares_a_graph(case)]
         shared = self._configurations(fast or self.backends, samples)
-        yield self._batch(shared, smoke, stage="judging smoke cases")
+        for number, configuration in enumerate(shared, 1):
+            progress = {"number": number, "total": len(shared)}
+            yield self._batch([configuration], smoke, stage="judging smoke cases", **progress)
         if self.profile.look:
             slow = self._configurations(samples, samples) if fast else []
             few = (case for case in smoke_cases() if _shares_a_graph(case) and _is_plain(case))

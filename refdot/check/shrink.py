@@ -4,6 +4,7 @@ import os
 import time
 from dataclasses import replace
 from functools import cache
+from itertools import product
 
 from refdot.cases.case import DotCase
 from refdot.cases.shrinking import shrink_case
@@ -63,18 +64,24 @@ def _shown_by_example(
 ) -> list[Finding | ProgramFinding]:
     """Return what the deviation of a known finding explains of its own example, on one backend.
 
-    It need not deviate on each lowering. If the backend does not support the example, the finding
-    itself stands for it.
+    It need not deviate on each lowering. The example of a program need not deviate on each backend
+    either: a mode with few rewrites may need another program for that. If the backend does not
+    support the example, the finding itself stands for it.
     """
     assert finding.known is not None
     deviations = deviations_by_id(target)[finding.known]
     # A dot in a program may have a deviation that is on record for dots only.
-    example = deviations[0 if isinstance(finding, Finding) else -1].example
+    deviation = deviations[0 if isinstance(finding, Finding) else -1]
     backend, own = finding.where
-    if unsupported_reason(target, example, backend):
+    if unsupported_reason(target, deviation.example, backend):
         return [finding]
-    for lowering in dict.fromkeys((own, *target.default_lowerings)):
-        judged = judge_alone(target, example, Configuration(backend, lowering), timeout)
+    backends = [backend]
+    if isinstance(finding, ProgramFinding):
+        fast = (each.name for each in target.backends() if not each.slow_to_compile)
+        backends += [each for each in fast if each in deviation.backends or not deviation.backends]
+    lowerings = dict.fromkeys((own, *target.default_lowerings))
+    for where in product(dict.fromkeys(backends), lowerings):
+        judged = judge_alone(target, deviation.example, Configuration(*where), timeout)
         if shown := [each for each in judged if each.known == finding.known]:
             return shown
     return []

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import gc
+import os
+import sys
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from contextlib import nullcontext
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from refdot.cli.arguments import UsageError, check_choices
@@ -27,6 +30,10 @@ if TYPE_CHECKING:
 __all__ = ["run_check", "run_merge"]
 
 
+# Each process takes about a gigabyte of memory.
+_MAX_DEFAULT_JOBS = 4
+
+
 def run_check(arguments: argparse.Namespace) -> int:
     """Run `refdot check`."""
     from rich.console import Console
@@ -34,6 +41,7 @@ def run_check(arguments: argparse.Namespace) -> int:
     from refdot import check
     from refdot.check.pool import WorkerPool
 
+    jobs = _jobs(arguments)
     target = requested_target(arguments)
     if arguments.list is not None:
         return list_deviations(target, arguments.list)
@@ -50,13 +58,32 @@ def run_check(arguments: argparse.Namespace) -> int:
     try:
         with (
             signals_as_interrupt(),
-            WorkerPool(arguments.jobs) if arguments.jobs else nullcontext() as executor,
+            WorkerPool(jobs) if jobs else nullcontext() as executor,
         ):
             report = _run(arguments, target, named, output, executor)
             # Another interrupt, while the workers stop, comes too late to lose it.
             return output.finish(report)
     finally:
         gc.unfreeze()
+
+
+def _jobs(arguments: argparse.Namespace) -> int:
+    """Return the number of worker processes; 0 stands for this process.
+
+    By default, a check of PyTensor has one for each processor. It has none if this process has
+    imported PyTensor, and may have patched it, nor for a quick look, which the import would delay.
+    """
+    if arguments.jobs is not None:
+        return int(arguments.jobs)
+    is_pytensor = arguments.target in (None, "pytensor") and find_spec("pytensor") is not None
+    if arguments.quick or not is_pytensor or "pytensor" in sys.modules:
+        return 0
+    return min(_cpus(), _MAX_DEFAULT_JOBS)
+
+
+def _cpus() -> int:
+    """Return the number of processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def _run(

@@ -246,9 +246,10 @@ def _add_check_options(check: _Parser) -> None:
     )
     check.option(
         "--jobs N",
-        "number of worker processes; each imports the target again, and does not see a patch that "
-        "was made in this process",
-        read.whole_number(1),
+        "number of worker processes, or 0 for this process; each imports the target again, and "
+        "does not see a patch that was made in this process (default: for pytensor the number of "
+        "CPUs, at most 4; else 0)",
+        read.whole_number(0),
     )
     check.option("--shard I/N", "check part I of N; refdot merge joins the parts", read.shard)
     check.option("--database DIR", "folder that keeps failing cases; they are checked first", Path)

@@ -15,6 +15,8 @@ from refdot import check
 from refdot.check import plan as batches
 from refdot.check.plan import LOOK, PROFILES, Profile
 from refdot.cli import main
+from refdot.cli.check import _cpus, _jobs
+from refdot.cli.parser import parser
 from refdot.targets.registry import find_target
 
 
@@ -251,6 +253,42 @@ def test_merge_needs_no_name_for_a_built_in_target(folder, capsys):
 def test_worker_processes_find_the_target_by_name(capsys):
     assert main(["check", "wrong_dot:dot", "--quick", "--jobs", "2"]) == 1
     assert "1 distinct mismatch: 1 new, 0 known\n" in capsys.readouterr().out
+
+
+# Each: options, whether PyTensor was imported before, and the number of workers.
+DEFAULT_JOBS = [
+    ((), False, 3),
+    (("pytensor",), False, 3),
+    (("pytensor", "-x", "--backend", "c"), False, 3),
+    # A quick look would wait for the workers to import PyTensor.
+    (("--quick",), False, 0),
+    # Workers do not see what is patched here.
+    ((), True, 0),
+    (("xarray",), False, 0),
+    (("--jobs", "0"), False, 0),
+    (("xarray", "--jobs", "2"), True, 2),
+]
+
+
+@pytest.mark.parametrize(("options", "is_imported", "jobs"), DEFAULT_JOBS)
+def test_a_check_of_pytensor_has_a_worker_for_each_processor(
+    monkeypatch, options, is_imported, jobs
+):
+    monkeypatch.setattr("refdot.cli.check._cpus", lambda: 3)
+    monkeypatch.setattr("refdot.cli.check.find_spec", lambda name: object())
+    monkeypatch.setattr("sys.modules", {"pytensor": object()} if is_imported else {})
+    assert _jobs(parser().parse_args(["check", *options])) == jobs
+
+
+def test_there_are_four_workers_at_most(monkeypatch):
+    monkeypatch.setattr("refdot.cli.check._cpus", lambda: 64)
+    monkeypatch.setattr("refdot.cli.check.find_spec", lambda name: object())
+    monkeypatch.setattr("sys.modules", {})
+    assert _jobs(parser().parse_args(["check"])) == 4
+
+
+def test_the_processors_are_those_that_this_process_may_use():
+    assert 1 <= _cpus() <= os.cpu_count()
 
 
 def test_failing_cases_are_kept_for_the_next_run(folder, capsys):

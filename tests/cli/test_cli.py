@@ -59,7 +59,7 @@ BAD_USAGE = {
     "check xarray --shard 4/3": "argument --shard: expected I/N with I from 1 to N, got '4/3'",
     "check xarray --shard 2": "argument --shard: expected I/N with I from 1 to N, got '2'",
     "check xarray --shard=-1/3": "argument --shard: expected I/N with I from 1 to N, got '-1/3'",
-    "check xarray --jobs 0": "argument --jobs: expected a whole number from 1, got '0'",
+    "check xarray --jobs -1": "argument --jobs: expected a whole number from 0, got '-1'",
     "check right_dot:dot --cases 1 --database case.json": "--database case.json: not a folder",
     "merge": "the following arguments are required: REPORT.json",
     "merge missing.json": "missing.json: No such file or directory",

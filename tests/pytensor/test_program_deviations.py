@@ -15,6 +15,9 @@ from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 from test_programs import case_of
 
+from refdot.check.plan import Configuration
+from refdot.check.programs import judge_programs
+from refdot.check.shrink import confirmed_program
 from refdot.programs.case import ProgramCase
 from refdot.programs.findings import Observation, ProgramDeviation
 from refdot.programs.judgement import Difference
@@ -25,7 +28,9 @@ from refdot.pytensor.programs.deviations import (
     known_cause,
 )
 from refdot.pytensor.programs.judge import judge_program
+from refdot.pytensor.programs.target import PyTensorProgramTarget
 from refdot.pytensor.target import PyTensorTarget
+from refdot.rules import KINDS
 
 TARGET = PyTensorTarget()
 BACKENDS = [backend.name for backend in TARGET.backends() if not backend.absent]
@@ -305,6 +310,42 @@ def test_a_tangent_that_is_doubled_is_new(monkeypatch):
         graphs, "pushforward", lambda *args, **kw: [2 * each for each in pushforward(*args, **kw)]
     )
     assert causes(case) == [("wrong-gradient", None)]
+
+
+def test_a_tangent_through_an_output_that_is_another_name_of_a_value_is_lost():
+    case = case_of(
+        "x: float64(); v = dot(x, x); y = sum(v); z = dot(v, x); return y, z",
+        gradient_order=1,
+        built="forward",
+    )
+    assert causes(case, "inlined") == [("wrong-gradient", "tangents-replace-each-other")]
+
+
+def test_a_pushed_tangent_that_is_doubled_is_new(monkeypatch):
+    text = "x: float64(a: 2); y = power(x, 2); return y"
+    case = case_of(text, gradient_order=1, built="pushforward")
+    push = graphs.pushforward
+    monkeypatch.setattr(
+        graphs, "pushforward", lambda *args, **kw: [2 * each for each in push(*args, **kw)]
+    )
+    assert causes(case, backend="python-minimum") == [("wrong-gradient", None)]
+
+
+def test_the_refusal_of_a_traced_shape_by_the_dispatch_of_jax_is_known():
+    pytest.importorskip("jax")
+    inputs = "x: float64(a: 1?); y: float64(a: 1?, b: 1?)"
+    text = f"{inputs}; v = divide(y, y); z = dot(x, v, dim=()); return z"
+    case = case_of(text, gradient_order=1)
+    assert {cause for _, cause in causes(case, "inlined", "jax")} == {"traced-shapes-in-jax"}
+
+
+def test_a_mode_with_few_rewrites_may_need_another_program_than_the_example():
+    text = "x: float64(a: 0?, b: 2?); y: float64(b: 2, a: 0); v = dot(y, x); return v"
+    where = Configuration("fast-compile", "stock")
+    target = PyTensorProgramTarget()
+    judged = judge_programs(target, [case_of(text, gradient_order=1)], where, {*KINDS}, None)
+    found = [each for each in judged if each.known == "reshape-of-nothing-dropped"]
+    assert [confirmed_program(target, each).known for each in found] == [found[0].known]
 
 
 def test_a_connected_tangent_of_another_dtype_is_new(monkeypatch):

@@ -20,7 +20,7 @@ from refdot.pytensor.deviations.trials import (
 from refdot.targets.mismatch import Mismatch
 from refdot.targets.outcome import Outcome, Raised
 
-__all__ = ["has_conflicting_assumptions", "has_too_many_dims"]
+__all__ = ["has_conflicting_assumptions", "has_too_many_dims", "has_traced_shape"]
 
 # The types and the messages of errors, and the function that raises them if that tells more.
 _ERRORS_OF_RESHAPES = (
@@ -35,6 +35,12 @@ _ERRORS_OF_RESHAPES = (
     ("ValueError", "^Static dimensions of BatchedDot don't match"),
     ("TypeError", r"^The type of the replacement \(.*\) must be compatible with the type of the"),
 )
+# The functions of JAX's dispatch that make arrays of a given shape.
+_MAKERS_OF_SHAPES = (
+    "jax_funcify_Alloc.<locals>.alloc",
+    "jax_funcify_Elemwise.<locals>.elemwise_fn",
+    "jax_funcify_Reshape.<locals>.reshape",
+)
 
 
 @known_deviation(REJECTED, dot_case("a:1?", "a:1? b:1?", ()), backends="jax")
@@ -45,11 +51,16 @@ def traced_shapes_in_jax(mismatch: Mismatch, outcome: Outcome) -> bool:
     sizes that JAX traces, which it does not accept in a shape; or the dispatch
     (link/jax/dispatch/shape.py) rejects a shape that is not constant.
     """
-    in_jax = "Shapes must be 1D sequences of concrete values"
-    in_dispatch = "JAX requires concrete values for the `shape` parameter"
-    makers = ("jax_funcify_Reshape.<locals>.reshape", "jax_funcify_Alloc.<locals>.alloc")
-    is_traced = any(has_raised(outcome, "TypeError", in_jax, maker) for maker in makers)
-    is_refused = has_raised(outcome, "NotImplementedError", in_dispatch, "jax_funcify_Reshape")
+    error = outcome.cause or outcome.gradient_raised
+    return error is not None and has_traced_shape(error)
+
+
+def has_traced_shape(error: Raised) -> bool:
+    """Return whether an error is that of `traced_shapes_in_jax`, whatever the graph is."""
+    in_jax = "^Shapes must be 1D sequences of concrete values"
+    in_dispatch = "^JAX requires concrete values for the `shape` parameter"
+    is_traced = any(is_error(error, "TypeError", in_jax, maker) for maker in _MAKERS_OF_SHAPES)
+    is_refused = is_error(error, "NotImplementedError", in_dispatch, "jax_funcify_Reshape")
     return is_traced or is_refused
 
 

@@ -7,8 +7,6 @@ known deviation explains a wrong answer if each of its wrong elements is in one 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
-from itertools import combinations
 from math import prod
 from typing import Any, NamedTuple, TypeAlias
 
@@ -16,7 +14,6 @@ import numpy as np
 
 from refdot.programs.case import ProgramCase
 from refdot.programs.findings import Observation
-from refdot.programs.gradients import gradient
 from refdot.programs.interpretation import NUMPY, applied, interpret
 from refdot.programs.operations import Parameter
 from refdot.programs.program import Program, Step
@@ -32,7 +29,6 @@ __all__ = [
     "with_integer_dots_as_floats",
     "with_integer_factors",
     "with_integer_powers",
-    "with_lost_tangents",
     "with_products_as_floats",
     "with_scalars_after_dots",
 ]
@@ -254,68 +250,6 @@ def with_float_constants(case: ProgramCase, answer: Answer, replicate: int) -> I
     values = case.values(answer.program, replicate)
     values |= {name: rounded(values[name]) for name in constants}
     yield interpret(answer.program, values, NUMPY)[answer.output].data
-
-
-def with_lost_tangents(case: ProgramCase, answer: Answer, replicate: int) -> Iterator[Array]:
-    """Yield a tangent without those of some inputs, or without some of the ways they take.
-
-    A tangent takes no way through an output that another one depends on, be it of the program or of
-    the program that pulls cotangents back.
-    """
-    values = case.values(answer.program, replicate)
-    values |= {
-        f"{name}{_CUT}": value for name, value in interpret(case.program, values, NUMPY).items()
-    }
-    tangents = [f"{name}_dot" for name in case.differentiable]
-    position = answer.program.outputs.index(answer.output)
-    for program in (case.program, _with_outputs_cut(case.program)):
-        whole = gradient(program, case.differentiated, case.differentiable)
-        bars = [name for name, _ in whole.inputs[len(program.inputs) :]]
-        for back in (whole, _with_outputs_cut(whole)):
-            forward = gradient(back, back.outputs, bars, tangents)
-            given = {
-                name: values[name]
-                if name in values
-                else NamedTensor(np.zeros(each.shape, each.dtype), each.dims)
-                for name, each in forward.inputs
-            }
-            for count in range(len(tangents) + 1):
-                for lost in combinations(tangents, count):
-                    zeros = {name: _zeros_like(given[name]) for name in lost}
-                    found = interpret(forward, given | zeros, NUMPY)
-                    yield found[forward.outputs[position]].data
-
-
-def _zeros_like(tensor: NamedTensor) -> NamedTensor:
-    return NamedTensor(np.zeros_like(tensor.data), tensor.dims)
-
-
-_CUT = "_as_an_input"
-
-
-def _with_outputs_cut(program: Program) -> Program:
-    """Return a program in which no output depends on another one, which is an input there."""
-    cut = [name for name in program.outputs if name in program.step_of]
-    inputs = tuple((f"{name}{_CUT}", program.types[name]) for name in dict.fromkeys(cut))
-    steps = tuple(
-        replace(
-            step,
-            arguments=tuple(f"{name}{_CUT}" if name in cut else name for name in step.arguments),
-        )
-        for step in program.steps
-    )
-    return Program((*program.inputs, *inputs), steps, program.outputs)
-
-
-def _new_names(program: Program, name: str, *stems: str) -> list[str]:
-    """Return new names for parts of a step, not those of other values or of cotangents."""
-    found = []
-    for stem in stems:
-        new = f"{name}_{stem}"
-        while new in program.types:
-            new += "_"
-        found.append(new)
-    return found
 
 
 def _evaluated(

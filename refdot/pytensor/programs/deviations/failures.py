@@ -11,7 +11,7 @@ from refdot.programs.case import BATCH_DIM, ProgramCase
 from refdot.programs.findings import Observation
 from refdot.programs.interpretation import NUMPY, interpret
 from refdot.programs.program import Program, Step
-from refdot.pytensor.deviations.failures import has_conflicting_assumptions
+from refdot.pytensor.deviations.failures import has_conflicting_assumptions, has_traced_shape
 from refdot.pytensor.deviations.trials import DROPS_RESHAPE, JOINS_BATCHES, SELECTS, TRIALS
 from refdot.pytensor.programs.alternatives import integer_factors
 from refdot.pytensor.programs.deviations.record import case_of, has_raised, known
@@ -21,12 +21,6 @@ from refdot.pytensor.target import PyTensorTarget
 from refdot.pytensor.target.configuration import without_rewrites
 from refdot.targets.outcome import REPLICATES, Raised
 from refdot.tensor import NamedTensor
-
-_MAKERS_OF_SHAPES_IN_JAX = (
-    "jax_funcify_Alloc.<locals>.alloc",
-    "jax_funcify_Elemwise.<locals>.elemwise_fn",
-    "jax_funcify_Reshape.<locals>.reshape",
-)
 
 
 @known(
@@ -80,10 +74,11 @@ def sizes_as_python_numbers(seen: Observation, target: PyTensorTarget) -> bool:
 def traced_shapes_in_jax(seen: Observation, target: PyTensorTarget) -> bool:
     """On JAX, a new shape with sizes that are not static is rejected.
 
-    JAX traces the sizes, and accepts only concrete ones in a shape.
+    JAX traces the sizes, and accepts only concrete ones in a shape; or the dispatch
+    (link/jax/dispatch/shape.py) rejects a shape that is not constant.
     """
-    message = "^Shapes must be 1D sequences of concrete values"
-    return any(has_raised(seen, "TypeError", message, maker) for maker in _MAKERS_OF_SHAPES_IN_JAX)
+    raised = seen.difference.evidence
+    return isinstance(raised, Raised) and has_traced_shape(raised)
 
 
 @known(

@@ -15,12 +15,16 @@ from refdot.pytensor.programs.alternatives import (
     with_integer_dots_as_floats,
     with_integer_factors,
     with_integer_powers,
-    with_lost_tangents,
     with_products_as_floats,
     with_scalars_after_dots,
 )
 from refdot.pytensor.programs.deviations.record import case_of, known
-from refdot.pytensor.programs.deviations.trials import is_gone, with_stable_softmax
+from refdot.pytensor.programs.deviations.trials import (
+    is_gone,
+    with_added_tangents,
+    with_constant_exponents,
+    with_stable_softmax,
+)
 from refdot.pytensor.programs.judge import run_program
 from refdot.pytensor.target import PyTensorTarget
 from refdot.pytensor.target.configuration import without_rewrites
@@ -182,25 +186,6 @@ def integer_constants_as_floats(seen: Observation, target: PyTensorTarget) -> bo
 
 @known(
     "wrong-gradient",
-    case_of(
-        "x: float64(a: 2?); y: float64(a: 2?); v = add(x, y); w = power(v, 2); return w",
-        gradient_order=1,
-        built="forward",
-    ),
-)
-def tangents_replace_each_other(seen: Observation, target: PyTensorTarget) -> bool:
-    """In forward mode, some of the tangents are lost.
-
-    `pushforward_through_pullback` (gradient.py) pulls tangents back through the gradients of the
-    inputs. `pullback` keeps one cotangent of each variable, but the gradients of x and y are one
-    variable if only x + y is used; and it does not add the gradient of an output that another
-    output depends on.
-    """
-    return seen.case.is_forward and is_explained(seen, with_lost_tangents)
-
-
-@known(
-    "wrong-gradient",
     case_of("x: float32 constant(); y: float64(); return x, y", gradient_order=1, built="forward"),
 )
 def tangents_in_the_default_dtype(seen: Observation, target: PyTensorTarget) -> bool:
@@ -218,6 +203,39 @@ def tangents_in_the_default_dtype(seen: Observation, target: PyTensorTarget) -> 
         return False
     answers = run_program(target, case, seen.backend, seen.lowering)
     return not answers[difference.name].any()
+
+
+@known(
+    "wrong-gradient",
+    case_of(
+        "x: float64(a: 2?); y: float64(a: 2?); v = add(x, y); w = power(v, 2); return w",
+        gradient_order=1,
+        built="forward",
+    ),
+)
+def tangents_replace_each_other(seen: Observation, target: PyTensorTarget) -> bool:
+    """In forward mode, some of the tangents are lost.
+
+    `pushforward_through_pullback` (gradient.py) pulls tangents back through the gradients of the
+    inputs. `pullback` keeps one cotangent of each variable, but the gradients of x and y are one
+    variable if only x + y is used; and it does not add the gradient of an output that another
+    output depends on.
+    """
+    return seen.case.built == "forward" and is_gone(seen, target, with_added_tangents())
+
+
+@known(
+    "wrong-gradient",
+    case_of("x: float64(a: 2); y = power(x, 2); return y", gradient_order=1, built="pushforward"),
+    backends="python-minimum",
+)
+def tangents_of_exponents(seen: Observation, target: PyTensorTarget) -> bool:
+    """The tangent of a power of a negative number is NaN, without the rewrites that remove zeros.
+
+    `Elemwise.pushforward` (tensor/elemwise.py) multiplies each partial derivative by a tangent. The
+    tangent of a constant exponent is zero, and its derivative has the logarithm of the base.
+    """
+    return seen.case.built == "pushforward" and is_gone(seen, target, with_constant_exponents())
 
 
 @known(
