@@ -1,5 +1,6 @@
 """Runs tasks in this process, in worker processes, or on any other executor."""
 
+import gc
 import os
 import pickle
 import shutil
@@ -146,6 +147,9 @@ def _this_process() -> tuple[str, int]:
 def _unpickled(target: bytes) -> Target:
     """Load the target once in each process, so that it keeps what it compiles."""
     loaded: Target = pickle.loads(target)
+    if parent_process() is not None:
+        # As in `refdot.check.run`: what a target has imported stays until this process ends.
+        gc.freeze()
     return loaded
 
 

@@ -70,15 +70,17 @@ def run_check(arguments: argparse.Namespace) -> int:
 def _jobs(arguments: argparse.Namespace) -> int:
     """Return the number of worker processes; 0 stands for this process.
 
-    By default, a check of PyTensor has one for each processor. It has none if this process has
-    imported PyTensor, and may have patched it, nor for a quick look, which the import would delay.
+    By default, a check of PyTensor has one for each processor, if there are several. It has none if
+    this process has imported PyTensor, and may have patched it, nor for a quick look, which the
+    import would delay.
     """
     if arguments.jobs is not None:
         return int(arguments.jobs)
     is_pytensor = arguments.target in (None, "pytensor") and find_spec("pytensor") is not None
     if arguments.quick or not is_pytensor or "pytensor" in sys.modules:
         return 0
-    return min(_cpus(), _MAX_DEFAULT_JOBS)
+    cpus = _cpus()
+    return min(cpus, _MAX_DEFAULT_JOBS) if cpus > 1 else 0
 
 
 def _cpus() -> int:

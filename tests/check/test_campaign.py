@@ -21,6 +21,7 @@ from refdot.check.batch import judge_cases
 from refdot.check.database import load_cases
 from refdot.check.findings import Finding
 from refdot.check.plan import Configuration
+from refdot.check.pool import WorkerPool
 from refdot.check.replays import with_other_backends
 from refdot.targets.callable import CallableTarget
 from refdot.targets.mismatch import Deviation, Mismatch
@@ -401,3 +402,11 @@ def test_a_case_that_killed_its_process_is_not_replayed():
     report.findings = [Finding(mismatch, Configuration("a", "stock"))]
     found = with_other_backends(report, Fleet(never, "fleet"), None, None)
     assert found == (report.findings, [])
+
+
+def test_mismatches_are_not_confirmed_behind_the_batches_of_a_pool():
+    with WorkerPool(1) as pool, campaign_module._confirming(pool) as where:
+        assert isinstance(where, WorkerPool)
+        assert where is not pool
+    with campaign_module._confirming(None) as where:
+        assert where is None

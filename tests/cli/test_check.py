@@ -280,11 +280,12 @@ def test_a_check_of_pytensor_has_a_worker_for_each_processor(
     assert _jobs(parser().parse_args(["check", *options])) == jobs
 
 
-def test_there_are_four_workers_at_most(monkeypatch):
-    monkeypatch.setattr("refdot.cli.check._cpus", lambda: 64)
+@pytest.mark.parametrize(("cpus", "jobs"), [(1, 0), (2, 2), (64, 4)])
+def test_there_are_four_workers_at_most(monkeypatch, cpus, jobs):
+    monkeypatch.setattr("refdot.cli.check._cpus", lambda: cpus)
     monkeypatch.setattr("refdot.cli.check.find_spec", lambda name: object())
     monkeypatch.setattr("sys.modules", {})
-    assert _jobs(parser().parse_args(["check"])) == 4
+    assert _jobs(parser().parse_args(["check"])) == jobs
 
 
 def test_the_processors_are_those_that_this_process_may_use():
