@@ -204,7 +204,9 @@ def run(
 
 def _confirming(executor: Executor | None) -> AbstractContextManager[Executor | None]:
     """Return where to confirm findings: not after the batches that wait for a worker."""
-    return WorkerPool(1) if isinstance(executor, WorkerPool) else nullcontext(executor)
+    if isinstance(executor, WorkerPool):
+        return WorkerPool(1, executor.preload)
+    return nullcontext(executor)
 
 
 def _replay(

@@ -13,6 +13,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache, partial
+from importlib import import_module
 from multiprocessing import get_context, parent_process, resource_tracker
 from multiprocessing.connection import Connection
 from threading import TIMEOUT_MAX, Lock, Thread, current_thread, main_thread
@@ -227,16 +228,18 @@ class WorkerPool(ThreadPoolExecutor):
 
     Unlike a `ProcessPoolExecutor`, it loses only the task of the process that died: each thread
     sends its tasks to a process and waits for the answer. The processes inherit nothing from this
-    one, and end when it ends. The end of a `with` statement stops the tasks that still run.
+    one, and end when it ends. The end of a `with` statement stops the tasks that still run. Each
+    imports the module `preload` at once, if there is one, while it waits for its first task.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, preload: str = "") -> None:
         super().__init__(size)
+        self.preload = preload
         # A worker that is killed does not remove its temporary files.
         self._folder = tempfile.TemporaryDirectory(
             prefix="jobs-", dir=process_folder(), ignore_cleanup_errors=True
         )
-        self._workers = [_Worker(self._folder.name) for _ in range(size)]
+        self._workers = [_Worker(self._folder.name, preload) for _ in range(size)]
         self._idle = deque(self._workers)  # one for each thread that has no call
 
     def submit(self, task: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
@@ -276,14 +279,14 @@ class WorkerDiedError(Exception):
 class _Worker:
     """A process that runs one call at a time, and is replaced when it dies."""
 
-    def __init__(self, folder: str) -> None:
-        self._folder = folder
+    def __init__(self, folder: str, preload: str) -> None:
+        self._arguments = folder, preload
         self._stopped = False
         self._start()
 
     def _start(self) -> None:
         connection, other_end = _SPAWN.Pipe()
-        process = _SPAWN.Process(target=_serve, args=(other_end, self._folder), daemon=True)
+        process = _SPAWN.Process(target=_serve, args=(other_end, *self._arguments), daemon=True)
         with _requests_blocked():
             process.start()
         # Only the worker holds the other end, so that its death closes the connection.
@@ -325,7 +328,7 @@ def _requests_blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _serve(connection: Connection, folder: str) -> None:
+def _serve(connection: Connection, folder: str, preload: str) -> None:
     """Run the calls that come through a connection, until the pool's process ends."""
     tempfile.tempdir = folder
     for number in _REQUESTS:
@@ -336,6 +339,9 @@ def _serve(connection: Connection, folder: str) -> None:
         signal.signal(_ALARM, signal.SIG_DFL)
     watch = Thread(target=_end_with_parent, args=(folder,), daemon=True)
     watch.start()
+    if preload:
+        with suppress(Exception):  # a task that needs the module gets the error
+            import_module(preload)
     with suppress(EOFError, OSError):
         while True:
             connection.send_bytes(_outcome_of(connection.recv_bytes()))

@@ -392,3 +392,13 @@ def test_a_target_that_cannot_be_pickled_is_rejected_in_one_line():
         line = r"^local cannot be sent to other processes: .*<lambda>.*$"
         with pytest.raises(TargetError, match=line):
             next(results)
+
+
+def is_imported(name):
+    return name in sys.modules
+
+
+@pytest.mark.parametrize(("preload", "expected"), [("wave", True), ("no_such_module", False)])
+def test_workers_import_a_module_before_their_first_task(preload, expected):
+    with WorkerPool(1, preload) as pool:
+        assert pool.submit(is_imported, "wave").result() == expected
