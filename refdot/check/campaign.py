@@ -13,7 +13,7 @@ from pathlib import Path
 from refdot.check.batch import judge_batch, judge_individually
 from refdot.check.confirmation import Confirmations
 from refdot.check.database import load_cases, save_case
-from refdot.check.findings import Coverage, Finding, Report
+from refdot.check.findings import BatchResult, Coverage, Finding, Report
 from refdot.check.plan import PROFILES, WHOLE, Batch, Campaign, Profile, Shard, pattern_counts
 from refdot.check.pool import ProcessDied, WorkerPool, run_tasks
 from refdot.check.replays import deviations_that_are_gone, with_other_backends
@@ -70,6 +70,7 @@ def run(
     timeout: float | None = 300.0,
     database: Path | None = None,
     executor: Executor | None = None,
+    starts_here: bool = False,
     progress: Progress = lambda stage, done, total: None,
     listener: Listener = lambda report, finding: None,
     checkpoint: Callable[[Report], None] | None = None,
@@ -125,6 +126,9 @@ def run(
     executor : concurrent.futures.Executor, optional
         Where to judge; by default in this process. Other processes import the target again, and
         do not see what is patched in this one. An executor of threads is rejected.
+    starts_here : bool, optional
+        Whether this process judges the smoke cases, and confirms mismatches, beside the executor:
+        the first mismatch does not wait until other processes have imported the target.
     progress : callable, optional
         Called with the stage, how much of it is done, and how much there is.
     listener : callable, optional
@@ -160,13 +164,16 @@ def run(
     report = _empty_report(target, campaign, shard)
     end = None if hours is None else started + 3600 * hours
     batches = _batches(target, campaign, shard, database, endless=hours is not None)
-    with _confirming(executor) as where:
+    with nullcontext() if starts_here else _confirming(executor) as where:
         confirmations = Confirmations(target, report, where, timeout)
         judge = partial(judge_batch, timeout=timeout)
         checkpoints = _Checkpoints(checkpoint, started)
         try:
             checkpoints.reach(confirmations)
-            for batch, result in run_tasks(judge, target, batches, executor):
+            for batch, result in chain(
+                _first_stage(judge, target, batches) if starts_here else (),
+                run_tasks(judge, target, batches, executor),
+            ):
                 if isinstance(result, ProcessDied):
                     result = judge_individually(target, batch, timeout)
                 report.add(result)
@@ -202,11 +209,19 @@ def run(
     return report
 
 
+def _first_stage(
+    judge: Callable[[Target, Batch], BatchResult], target: Target, batches: Iterator[Batch]
+) -> Iterator[tuple[Batch, BatchResult]]:
+    """Judge the batches of the first stage in this process."""
+    for batch in batches:
+        yield batch, judge(target, batch)
+        if batch.number == batch.total:
+            break
+
+
 def _confirming(executor: Executor | None) -> AbstractContextManager[Executor | None]:
     """Return where to confirm findings: not after the batches that wait for a worker."""
-    if isinstance(executor, WorkerPool):
-        return WorkerPool(1, executor.preload)
-    return nullcontext(executor)
+    return WorkerPool(1) if isinstance(executor, WorkerPool) else nullcontext(executor)
 
 
 def _replay(

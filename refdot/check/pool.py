@@ -234,7 +234,6 @@ class WorkerPool(ThreadPoolExecutor):
 
     def __init__(self, size: int, preload: str = "") -> None:
         super().__init__(size)
-        self.preload = preload
         # A worker that is killed does not remove its temporary files.
         self._folder = tempfile.TemporaryDirectory(
             prefix="jobs-", dir=process_folder(), ignore_cleanup_errors=True

@@ -32,25 +32,16 @@ __all__ = ["run_check", "run_merge"]
 
 # Each process takes about a gigabyte of memory.
 _MAX_DEFAULT_JOBS = 4
-_PYTENSOR = "refdot.pytensor.programs.target"  # the module of this target
 
 
 def run_check(arguments: argparse.Namespace) -> int:
     """Run `refdot check`."""
-    from refdot.check.pool import WorkerPool
-
-    jobs = _jobs(arguments)
-    # The workers import PyTensor while this process does.
-    preload = _PYTENSOR if _is_pytensor(arguments) else ""
-    with signals_as_interrupt(), WorkerPool(jobs, preload) if jobs else nullcontext() as executor:
-        return _check(arguments, executor)
-
-
-def _check(arguments: argparse.Namespace, executor: Executor | None) -> int:
     from rich.console import Console
 
     from refdot import check
+    from refdot.check.pool import WorkerPool
 
+    jobs = _jobs(arguments)
     target = requested_target(arguments)
     if arguments.list is not None:
         return list_deviations(target, arguments.list)
@@ -62,12 +53,18 @@ def _check(arguments: argparse.Namespace, executor: Executor | None) -> int:
     make_folder(arguments.report)
     make_folder(arguments.database, "--database")
     output = Output(arguments, target, Console(), Excuses(arguments))
+    # While this process judges the first cases, the workers import what it has imported.
+    preload = type(target).__module__ if arguments.jobs is None else ""
     # A target loads many objects that stay. Searching them for garbage takes an eighth of the time.
     gc.freeze()
     try:
-        report = _run(arguments, target, named, output, executor)
-        # Another interrupt, while the workers stop, comes too late to lose it.
-        return output.finish(report)
+        with (
+            signals_as_interrupt(),
+            WorkerPool(jobs, preload) if jobs else nullcontext() as executor,
+        ):
+            report = _run(arguments, target, named, output, executor)
+            # Another interrupt, while the workers stop, comes too late to lose it.
+            return output.finish(report)
     finally:
         gc.unfreeze()
 
@@ -81,15 +78,11 @@ def _jobs(arguments: argparse.Namespace) -> int:
     """
     if arguments.jobs is not None:
         return int(arguments.jobs)
-    is_whole_run = not (arguments.quick or arguments.statistics or arguments.list is not None)
-    if not (is_whole_run and _is_pytensor(arguments)) or "pytensor" in sys.modules:
+    is_pytensor = arguments.target in (None, "pytensor") and find_spec("pytensor") is not None
+    if arguments.quick or not is_pytensor or "pytensor" in sys.modules:
         return 0
     cpus = _cpus()
     return min(cpus, _MAX_DEFAULT_JOBS) if cpus > 1 else 0
-
-
-def _is_pytensor(arguments: argparse.Namespace) -> bool:
-    return arguments.target in (None, "pytensor") and find_spec("pytensor") is not None
 
 
 def _cpus() -> int:
@@ -124,6 +117,7 @@ def _run(
             # A target can change the working folder.
             database=arguments.database and arguments.database.absolute(),
             executor=executor,
+            starts_here=arguments.jobs is None,
             progress=progress,
             listener=output.add,
             checkpoint=output.checkpoint,

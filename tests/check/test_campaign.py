@@ -19,13 +19,14 @@ from refdot.check import campaign as campaign_module
 from refdot.check import plan
 from refdot.check.batch import judge_cases
 from refdot.check.database import load_cases
-from refdot.check.findings import Finding
+from refdot.check.findings import BatchResult, Finding
 from refdot.check.plan import Configuration
 from refdot.check.pool import WorkerPool
 from refdot.check.replays import with_other_backends
 from refdot.targets.callable import CallableTarget
 from refdot.targets.mismatch import Deviation, Mismatch
 from refdot.targets.protocol import Backend, Unsupported
+from refdot.targets.registry import find_target
 from refdot.tensor import NamedTensor
 
 REVERSING = FAULTS["dims reversed"][0]
@@ -410,3 +411,21 @@ def test_mismatches_are_not_confirmed_behind_the_batches_of_a_pool():
         assert where is not pool
     with campaign_module._confirming(None) as where:
         assert where is None
+
+
+def test_the_first_stage_ends_with_its_last_batch():
+    stages = [("smoke", 1, 2), ("smoke", 2, 2), ("boundary", 1, 1)]
+    batches = iter(
+        [plan.Batch(stage=stage, number=number, total=total) for stage, number, total in stages]
+    )
+    judged = campaign_module._first_stage(lambda target, batch: BatchResult(), None, batches)
+    assert [batch.number for batch, _ in judged] == [1, 2]
+    assert [batch.stage for batch in batches] == ["boundary"]
+
+
+def test_a_run_that_starts_here_gives_the_same_report():
+    target = find_target("xarray")
+    alone = check.run(target, cases=3, exhaustive=1)
+    with WorkerPool(1) as pool:
+        shared = check.run(target, cases=3, exhaustive=1, executor=pool, starts_here=True)
+    assert replace(shared, seconds=0) == replace(alone, seconds=0)
