@@ -7,7 +7,8 @@ from concurrent.futures import Executor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
-from itertools import chain
+from itertools import chain, groupby
+from operator import attrgetter
 from pathlib import Path
 
 from refdot.check.batch import judge_batch, judge_individually
@@ -170,10 +171,7 @@ def run(
         checkpoints = _Checkpoints(checkpoint, started)
         try:
             checkpoints.reach(confirmations)
-            for batch, result in chain(
-                _first_stage(judge, target, batches) if starts_here else (),
-                run_tasks(judge, target, batches, executor),
-            ):
+            for batch, result in _judged(judge, target, batches, executor, starts_here):
                 if isinstance(result, ProcessDied):
                     result = judge_individually(target, batch, timeout)
                 report.add(result)
@@ -209,14 +207,28 @@ def run(
     return report
 
 
-def _first_stage(
-    judge: Callable[[Target, Batch], BatchResult], target: Target, batches: Iterator[Batch]
-) -> Iterator[tuple[Batch, BatchResult]]:
-    """Judge the batches of the first stage in this process."""
-    for batch in batches:
-        yield batch, judge(target, batch)
-        if batch.number == batch.total:
-            break
+def _judged(
+    judge: Callable[[Target, Batch], BatchResult],
+    target: Target,
+    batches: Iterator[Batch],
+    executor: Executor | None,
+    starts_here: bool,
+) -> Iterator[tuple[Batch, BatchResult | ProcessDied]]:
+    """Judge batches on an executor, but those of the first stage here if it `starts_here`."""
+    if starts_here:
+        first, batches = _first_stage(batches)
+        yield from run_tasks(judge, target, first)
+    yield from run_tasks(judge, target, batches, executor)
+
+
+def _first_stage(batches: Iterator[Batch]) -> tuple[Iterator[Batch], Iterator[Batch]]:
+    """Return the batches of the first stage, and the others.
+
+    The others follow the first ones: they are there when those have been taken.
+    """
+    stages = groupby(batches, key=attrgetter("stage"))
+    _, first = next(stages, ("", iter(())))
+    return first, chain.from_iterable(group for _, group in stages)
 
 
 def _confirming(executor: Executor | None) -> AbstractContextManager[Executor | None]:

@@ -19,7 +19,7 @@ from refdot.check import campaign as campaign_module
 from refdot.check import plan
 from refdot.check.batch import judge_cases
 from refdot.check.database import load_cases
-from refdot.check.findings import BatchResult, Finding
+from refdot.check.findings import Finding
 from refdot.check.plan import Configuration
 from refdot.check.pool import WorkerPool
 from refdot.check.replays import with_other_backends
@@ -413,14 +413,13 @@ def test_mismatches_are_not_confirmed_behind_the_batches_of_a_pool():
         assert where is None
 
 
-def test_the_first_stage_ends_with_its_last_batch():
-    stages = [("smoke", 1, 2), ("smoke", 2, 2), ("boundary", 1, 1)]
-    batches = iter(
-        [plan.Batch(stage=stage, number=number, total=total) for stage, number, total in stages]
-    )
-    judged = campaign_module._first_stage(lambda target, batch: BatchResult(), None, batches)
-    assert [batch.number for batch, _ in judged] == [1, 2]
-    assert [batch.stage for batch in batches] == ["boundary"]
+@pytest.mark.parametrize("numbers", [(1, 2), (1,), (2,), ()])
+def test_the_first_stage_is_separate_also_in_a_shard(numbers):
+    smoke = [plan.Batch(stage="smoke", number=number, total=2) for number in numbers]
+    others = [plan.Batch(stage="boundary"), plan.Batch(stage="random")] if smoke else []
+    first, left = campaign_module._first_stage(iter([*smoke, *others]))
+    assert list(first) == smoke
+    assert list(left) == others
 
 
 def test_a_run_that_starts_here_gives_the_same_report():
