@@ -23,9 +23,9 @@ OVERFLOWING = case_of(
 )
 
 
-def script(tmp_path, case, difference, lowering="inlined"):
+def script(tmp_path, case, difference, lowering="inlined", backend="python"):
     path = tmp_path / "reproducer.py"
-    text = program_reproducer(Observation(case, difference, "python", lowering))
+    text = program_reproducer(Observation(case, difference, backend, lowering))
     path.write_text(text, encoding="utf-8")
     return path
 
@@ -153,14 +153,15 @@ def test_a_rewrite_that_fails_raises_in_the_script(tmp_path):
 
 
 DIFFERENTIATED = ("unlowered", "forward", "pushforward")
-BUILT = [each.example for each in PROGRAM_DEVIATIONS if each.example.built in DIFFERENTIATED]
+BUILT = [each for each in PROGRAM_DEVIATIONS if each.example.built in DIFFERENTIATED]
 
 
-@pytest.mark.parametrize("example", BUILT, ids=str)
-def test_a_deviation_of_another_way_to_differentiate_is_shown(example, tmp_path):
-    found = judge_program(TARGET, example, lowering="inlined")
+@pytest.mark.parametrize("deviation", BUILT, ids=lambda deviation: deviation.id)
+def test_a_deviation_of_another_way_to_differentiate_is_shown(deviation, tmp_path):
+    example, backend = deviation.example, (deviation.backends or ("python",))[0]
+    found = judge_program(TARGET, example, backend, "inlined")
     assert found
-    assert run_script(script(tmp_path, example, found[0]))[0] == 1
+    assert run_script(script(tmp_path, example, found[0], backend=backend))[0] == 1
 
 
 def test_an_error_is_shown(tmp_path):
