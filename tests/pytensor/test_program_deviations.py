@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 from packaging.specifiers import SpecifierSet
+from processes import run_python
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 from test_programs import case_of
@@ -142,6 +144,20 @@ def test_an_error_beside_that_of_a_softmax_of_nothing_has_its_own_cause():
         "reshape-of-nothing-dropped",
         "softmax-of-nothing",
     }
+
+
+BESIDE_A_SOFTMAX = """
+from test_program_deviations import *
+
+test_an_error_beside_that_of_a_softmax_of_nothing_has_its_own_cause()
+"""
+
+
+def test_a_cause_does_not_depend_on_what_was_judged_before():
+    # What judges the lowering "direct" registers rewrites.
+    folder = Path(__file__).parent
+    ran = run_python("-c", BESIDE_A_SOFTMAX, folder=folder, PYTHONPATH=str(folder.parent))
+    assert ran.returncode == 0, ran.stderr
 
 
 class Impostor(NamedTuple):
@@ -319,6 +335,24 @@ def test_a_tangent_through_an_output_that_is_another_name_of_a_value_is_lost():
         built="forward",
     )
     assert causes(case, "inlined") == [("wrong-gradient", "tangents-replace-each-other")]
+
+
+@pytest.mark.parametrize("name", ["pullback", "pushforward_through_pullback"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x: float64(a: 2); y: float64(a: 2); v = dot(x, y); return v",
+        # Here, a tangent is lost as well.
+        "x: float64(); v = dot(x, x); y = sum(v); z = dot(v, x); return y, z",
+    ],
+)
+def test_a_fault_in_what_pushes_tangents_forward_is_new(monkeypatch, name, text):
+    function = getattr(pytensor.gradient, name)
+    monkeypatch.setattr(
+        pytensor.gradient, name, lambda *args, **kw: [2 * each for each in function(*args, **kw)]
+    )
+    case = case_of(text, gradient_order=1, built="forward")
+    assert {*causes(case)} == {("wrong-gradient", None)}
 
 
 def test_a_pushed_tangent_that_is_doubled_is_new(monkeypatch):

@@ -43,10 +43,9 @@ def _inlined(rewrite: _Rewrite) -> _Rewrite:
 
 
 def _direct(rewrite: _Rewrite) -> _Rewrite:
-    # These modules register how Numba and JAX run the operations of the lowering, and the rewrites
-    # that expand them.
-    for module in ("expansion", "softmax_expansion"):
-        import_module(f"refdot.pytensor.lowerings.{module}")
+    # These modules register how Numba and JAX run the operations of the lowering, and the rewrite
+    # that expands them.
+    import_module("refdot.pytensor.lowerings.expansion")
     for package in filter(find_spec, ("numba", "jax")):
         import_module(f"refdot.pytensor.lowerings.{package}_ops")
     return lambda fgraph, node: direct_lower_dot(node)

@@ -9,6 +9,7 @@ nothing has no maximum; here the maximum of nothing is -inf.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,8 @@ __all__ = ["lower_elemwise_and_softmax"]
 
 def lower_elemwise_and_softmax(rewrite: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     """Return a rewrite that lowers softmax to a stable one, and other operations as `rewrite`."""
+    # It registers the rewrite without which a stable softmax is replaced by PyTensor's own.
+    import_module("refdot.pytensor.lowerings.softmax_expansion")
     return lambda fgraph, node: softmax_replacement(node) or rewrite(fgraph, node)
 
 
