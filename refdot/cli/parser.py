@@ -240,7 +240,7 @@ def _add_check_options(check: _Parser) -> None:
     )
     check.option(
         "--timeout SECONDS",
-        "time limit of one case, not on Windows; only with --jobs it also ends loops in C code",
+        "time limit of one case, not on Windows; only in a worker it also ends loops in C code",
         read.positive_number,
         "300",
     )

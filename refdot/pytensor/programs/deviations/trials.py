@@ -36,9 +36,26 @@ def with_stable_softmax() -> Iterator[None]:
         yield
 
 
-def with_added_tangents() -> AbstractContextManager[Any]:
-    """Push tangents forward by two gradients of sums, which add what cotangents replace."""
-    return patch("pytensor.gradient.pushforward_through_pullback", _pushforward)
+@contextmanager
+def with_added_tangents() -> Iterator[None]:
+    """Pull back the sum of all products with cotangents: only `pullback` itself replaces some.
+
+    Each result gets the dtype of the tangent that it is.
+    """
+    pullback, dtypes = pytensor.gradient.pullback, dict[Any, str]()
+
+    def pullback_of_sum(
+        f: Sequence[Any], wrt: Sequence[Any], cotangents: Sequence[Any], **options: Any
+    ) -> list[Any]:
+        dtypes.update((bar, x.type.dtype) for x, bar in zip(f, cotangents, strict=True))
+        total = sum((x * bar).sum() for x, bar in zip(f, cotangents, strict=True))
+        found = pullback([total], wrt, [total.ones_like()], **options)
+        return [
+            each.astype(dtypes.get(x, x.type.dtype)) for x, each in zip(wrt, found, strict=True)
+        ]
+
+    with patch("pytensor.gradient.pullback", pullback_of_sum):
+        yield
 
 
 def with_constant_exponents() -> AbstractContextManager[Any]:
@@ -50,16 +67,3 @@ def with_constant_exponents() -> AbstractContextManager[Any]:
         return [base, inputs[1].zeros_like(dtype=base.type.dtype)]
 
     return patch.object(Pow, "pullback", pullback_to_base)
-
-
-def _pushforward(
-    outputs: Sequence[Any], inputs: Sequence[Any], tangents: Sequence[Any], *_: Any
-) -> list[Any]:
-    cotangents = [output.zeros_like() for output in outputs]
-    bars = _gradient_of_products(outputs, cotangents, inputs)
-    return _gradient_of_products(bars, tangents, cotangents)
-
-
-def _gradient_of_products(xs: Sequence[Any], ys: Sequence[Any], wrt: Sequence[Any]) -> list[Any]:
-    total = sum((x * y).sum() for x, y in zip(xs, ys, strict=True))
-    return list(pytensor.grad(total, list(wrt), disconnected_inputs="ignore"))
