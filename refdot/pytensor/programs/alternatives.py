@@ -2,6 +2,7 @@
 
 Each alternative is a function of a case, one of its answers and a replicate that yields arrays. A
 known deviation explains a wrong answer if each of its wrong elements is in one of these arrays.
+Other mistakes are those of another program, or of operations that round more.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from refdot.lowering import lower_dot
 from refdot.programs.case import ProgramCase
 from refdot.programs.findings import Observation
 from refdot.programs.interpretation import NUMPY, applied, interpret
@@ -21,23 +23,25 @@ from refdot.pytensor.programs.answers import Answer, answers_of, estimates_of
 from refdot.tensor import Array, NamedTensor
 
 __all__ = [
+    "SINGLE_PRECISION",
     "Alternative",
     "integer_factors",
     "is_explained",
-    "is_within_single_precision",
+    "is_right_with",
     "with_float_constants",
     "with_integer_dots_as_floats",
     "with_integer_factors",
     "with_integer_powers",
     "with_products_as_floats",
     "with_scalars_after_dots",
+    "with_sums_first",
 ]
 
 Alternative: TypeAlias = Callable[[ProgramCase, Answer, int], Iterator[Array]]
 
 # The mistakes of the deviations are much larger.
 _TOLERANCE = 1e-4
-_SINGLE_PRECISION = 2.0**-24  # the unit roundoff of float32
+SINGLE_PRECISION = 2.0**-24  # the unit roundoff of float32
 
 
 def is_explained(
@@ -61,14 +65,35 @@ def is_explained(
     return not unexplained.any()
 
 
-def is_within_single_precision(seen: Observation) -> bool:
-    """Return whether an answer is right for operations that round to float32."""
+def is_right_with(
+    seen: Observation, change: Callable[[Program], Program] | None = None, unit: float = 0.0
+) -> bool:
+    """Return whether an answer is right for a changed program, or for operations of that unit."""
     got, replicate, case = seen.difference.evidence, seen.difference.replicate, seen.case.computed
     if not isinstance(got, np.ndarray):
         return False
     answer = _answer(case, seen.difference.name)
-    estimates = case.estimates(answer.program, replicate, unit=_SINGLE_PRECISION)
-    return not estimates[answer.output].wrong(got).any()
+    program = change(answer.program) if change else answer.program
+    return not case.estimates(program, replicate, unit)[answer.output].wrong(got).any()
+
+
+def with_sums_first(program: Program) -> Program:
+    """Return a program in which a dim of only one operand of a dot is summed before the dot."""
+    types, steps = program.types, list[Step]()
+    for step in program.steps:
+        if step.operation == "dot":
+            x, y = step.arguments
+            lowering = lower_dot(types[x].dims, types[y].dims, step.parameter)
+            summed = {f"{step.name}_x": lowering.x_summed, f"{step.name}_y": lowering.y_summed}
+            sums = [
+                Step(name, "sum", (argument,), dims)
+                for argument, (name, dims) in zip(step.arguments, summed.items(), strict=True)
+            ]
+            arguments = (sums[0].name, sums[1].name)
+            steps += [*sums, Step(step.name, "dot", arguments, lowering.contracted)]
+        else:
+            steps.append(step)
+    return Program(program.inputs, tuple(steps), program.outputs)
 
 
 def _answer(case: ProgramCase, name: str) -> Answer:

@@ -1,23 +1,28 @@
-"""Trials: a program is judged again while a part of PyTensor is changed."""
+"""Trials: a program is judged again while a part of PyTensor, or of its inputs, is changed."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 from unittest.mock import patch
 
+import numpy as np
 import pytensor
 from pytensor.scalar.basic import Pow
 from pytensor.xtensor.rewriting.utils import lower_xtensor_db
 
 from refdot.programs.findings import Observation
 from refdot.pytensor.lowerings.softmax import lower_elemwise_and_softmax
+from refdot.pytensor.programs import graph as graphs
 from refdot.pytensor.programs.judge import judge_program
 from refdot.pytensor.target import PyTensorTarget
+from refdot.tensor import Array
 
 __all__ = [
     "is_gone",
+    "shares_elements",
     "with_added_tangents",
     "with_constant_exponents",
+    "with_separate_elements",
     "with_stable_softmax",
 ]
 
@@ -67,3 +72,20 @@ def with_constant_exponents() -> AbstractContextManager[Any]:
         return [base, inputs[1].zeros_like(dtype=base.type.dtype)]
 
     return patch.object(Pow, "pullback", pullback_to_base)
+
+
+def with_separate_elements() -> AbstractContextManager[Any]:
+    """Copy each array in which elements share memory, so that it has the strides of a new array."""
+    readable = graphs.readable
+
+    def separate(array: Array) -> Array:
+        array = readable(array)
+        return array.copy() if shares_elements(array) else array
+
+    return patch.object(graphs, "readable", separate)
+
+
+def shares_elements(array: Array) -> bool:
+    """Return whether some elements of an array share memory, as in `broadcast_to`."""
+    low, high = np.lib.array_utils.byte_bounds(array)
+    return high - low < array.nbytes

@@ -8,21 +8,26 @@ import pytensor
 from refdot.programs.case import ProgramCase
 from refdot.programs.findings import Observation
 from refdot.programs.interpretation import NUMPY, interpret
+from refdot.programs.program import Program
 from refdot.pytensor.programs.alternatives import (
+    SINGLE_PRECISION,
     is_explained,
-    is_within_single_precision,
+    is_right_with,
     with_float_constants,
     with_integer_dots_as_floats,
     with_integer_factors,
     with_integer_powers,
     with_products_as_floats,
     with_scalars_after_dots,
+    with_sums_first,
 )
 from refdot.pytensor.programs.deviations.record import case_of, known
 from refdot.pytensor.programs.deviations.trials import (
     is_gone,
+    shares_elements,
     with_added_tangents,
     with_constant_exponents,
+    with_separate_elements,
     with_stable_softmax,
 )
 from refdot.pytensor.programs.judge import run_program
@@ -91,7 +96,8 @@ def reciprocals_in_single_precision(seen: Observation, target: PyTensorTarget) -
     `Reciprocal.impl` (scalar/basic.py) is `np.float32(1.0) / x`. In Python code, fused operations
     get elements as Python's floats, and the quotient of a float32 and such a float is a float32.
     """
-    return is_within_single_precision(seen) and is_gone(seen, target, without_rewrites("fusion"))
+    is_single = is_right_with(seen, unit=SINGLE_PRECISION)
+    return is_single and is_gone(seen, target, without_rewrites("fusion"))
 
 
 @known(
@@ -239,6 +245,44 @@ def tangents_of_exponents(seen: Observation, target: PyTensorTarget) -> bool:
 
 
 @known(
+    "wrong-value wrong-gradient",
+    case_of("x: float64(); y: int64(a: 2?); z = dot(x, y, dim='a'); return z", "rounding"),
+)
+def summed_alone_first(seen: Observation, target: PyTensorTarget) -> bool:
+    """A dim of one operand of a dot is summed in that operand's dtype, before the product.
+
+    `einsum` (tensor/einsum.py) does so in `sum_uniques`. If the other operand has a wider dtype,
+    float32 loses digits, and integers wrap around. An empty sum becomes 0 times the other operand,
+    which is NaN if that is not finite.
+    """
+    return is_right_with(seen, with_sums_first)
+
+
+@known(
+    "wrong-value wrong-dtype",
+    case_of("x: float32(); y: int64(); z = dot(x, y); return z"),
+    backends="jax",
+)
+def promotion_of_jax(seen: Observation, target: PyTensorTarget) -> bool:
+    """On JAX, float32 and integers give float32.
+
+    PyTensor's dispatch for JAX casts neither operands nor result to the dtype that the graph
+    declares. An integer that is converted to float32 also loses digits.
+    """
+    if not _has_float32_beside_integers(seen.case.computed.program):
+        return False
+    if seen.difference.kind == "wrong-dtype":
+        return (seen.difference.expected, seen.difference.got) == ("float64", "float32")
+    return is_right_with(seen, with_sums_first, SINGLE_PRECISION)
+
+
+def _has_float32_beside_integers(program: Program) -> bool:
+    """Return whether an operation has a float32 and an integer operand."""
+    pairs = ({program.types[name].dtype for name in step.arguments} for step in program.steps)
+    return {"float32", "int64"} in pairs
+
+
+@known(
     "wrong-value wrong-dtype wrong-gradient",
     case_of("x: float32(a: 2?); y = sum(x); return y"),
     backends="jax",
@@ -252,3 +296,21 @@ def sums_widened_in_jax(seen: Observation, target: PyTensorTarget) -> bool:
     operations = {step.operation for step in seen.case.program.steps}
     has_sums = bool(seen.case.gradient_order) or not operations.isdisjoint(_SUMS)
     return has_sums and (seen.difference.expected, seen.difference.got) == ("float32", "float64")
+
+
+@known(
+    "wrong-value wrong-gradient nondeterminism",
+    case_of("x: float64 broadcast(a: 4?, b: 3?); y: float64(a: 4?); z = dot(x, y); return z"),
+    backends="c-blas",
+)
+def strides_that_a_blas_refuses(seen: Observation, target: PyTensorTarget) -> bool:
+    """With a BLAS, a product of overlapping rows, or of a repeated vector, is garbage.
+
+    The C code of `Gemm`, `CGemv` and `BatchedDot` (tensor/blas.py and blas_c.py) passes strides on
+    that a BLAS refuses. It then prints an error and leaves the result as it was allocated.
+    """
+    case = seen.case.computed
+    values = case.values(case.program, seen.difference.replicate).values()
+    is_shared = any(shares_elements(each.data) for each in values)
+    has_dots = any(step.operation == "dot" for step in case.program.steps)
+    return is_shared and has_dots and is_gone(seen, target, with_separate_elements())
