@@ -73,9 +73,12 @@ def test_a_cause_that_dots_have_too_has_the_same_id():
         "known-length-forgotten",
         "conflicting-assumptions",
         "gradients-in-an-inner-graph",
+        "promotion-of-jax",
         "reshape-of-nothing-dropped",
         "reshape-to-unknown-of-nothing",
         "selection-of-nothing",
+        "strides-that-a-blas-refuses",
+        "summed-alone-first",
         "sums-widened-in-jax",
         "traced-shapes-in-jax",
     }

@@ -1,0 +1,113 @@
+"""Known deviations of the dots of a program: what a dot alone does with these dtypes and strides."""
+
+from __future__ import annotations
+
+import pytest
+from test_program_deviations import BACKENDS, TARGET, causes
+from test_programs import case_of
+
+from refdot.programs.findings import Observation
+from refdot.programs.judgement import Difference
+from refdot.programs.notation import program
+from refdot.pytensor.programs import graph as graphs
+from refdot.pytensor.programs.alternatives import with_sums_first
+from refdot.pytensor.programs.deviations import known_cause
+
+ALONE = "x: float64(c: 3?, a: 2?); y: {dtype}(d: 4?, a: 2?)"
+REFUSED = "x: float64 {layout}(a: 4?, b: 3?); y: float64(a: 4?)"
+
+
+def found(text: str, backend: str = "python", **settings: object) -> set[tuple[str, str | None]]:
+    return {
+        each
+        for lowering in ("stock", "inlined")
+        for each in causes(case_of(text, **settings), lowering, backend)
+    }
+
+
+def test_dims_of_one_operand_are_summed_before_a_dot():
+    of = program("x: float64(c: 3, a: 2)\ny: int64(d: 4, a: 2)\nv = dot(x, y, dim=('d', 'a'))\nreturn v")
+    assert str(with_sums_first(of)).splitlines()[2:] == [
+        "v_x = sum(x, dim=())",
+        "v_y = sum(y, dim='d')",
+        "v = dot(v_x, v_y, dim='a')",
+        "return v",
+    ]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int64"])
+@pytest.mark.parametrize("then", ["return v", "w = scale(v, 0.5); return w", "w = dot(v, y); return w"])
+def test_a_dim_summed_in_the_dtype_of_its_operand_is_known(dtype: str, then: str):
+    text = f"{ALONE.format(dtype=dtype)}; v = dot(x, y, dim=('d', 'a')); {then}"
+    seen = found(text, regime="rounding", seed=1)
+    assert seen == {("wrong-value", "summed-alone-first")}
+
+
+def test_a_factor_of_an_empty_sum_that_is_not_finite_is_known():
+    text = "x: float64(a: 0, c: 3); y: float64(c: 3?, d: 1?); v = dot(x, y, dim=('a', 'c')); return v"
+    settings = ({"regime": "special", "seed": seed} for seed in range(4))
+    seen = set().union(*(found(text, **each) for each in settings))
+    assert seen == {("wrong-value", "summed-alone-first")}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int64"])
+def test_another_error_beside_a_dim_that_is_summed_first_is_new(monkeypatch, dtype: str):
+    text = f"{ALONE.format(dtype=dtype)}; v = dot(x, y, dim=('d', 'a')); return v"
+    dot = graphs._XTENSOR["dot"]
+    monkeypatch.setitem(graphs._XTENSOR, "dot", lambda x, y, dim: dot(x, y, dim) * (1 + 1e-5))
+    assert ("wrong-value", None) in found(text, regime="rounding", seed=1)
+
+
+def test_single_precision_without_a_dim_that_is_summed_first_is_new(monkeypatch):
+    text = f"{ALONE.format(dtype='float32')}; v = dot(x, y); return v"
+    assert found(text, regime="rounding") == set()
+    dot = graphs._XTENSOR["dot"]
+
+    def single(x, y, dim):
+        return dot(x.astype("float32"), y, dim).astype("float64")
+
+    monkeypatch.setitem(graphs._XTENSOR, "dot", single)
+    assert found(text, regime="rounding") == {("wrong-value", None)}
+
+
+JAX = pytest.mark.skipif("jax" not in BACKENDS, reason="jax cannot run here")
+
+
+@JAX
+@pytest.mark.parametrize("step", ["dot(x, y)", "multiply(x, y)", "add(x, y)", "divide(x, y)"])
+def test_float32_beside_integers_is_float32_on_jax(step: str):
+    seen = found(f"x: float32(a: 2?); y: int64(a: 2?); v = {step}; return v", "jax")
+    assert {cause for _, cause in seen} == {"promotion-of-jax"}
+
+
+@JAX
+def test_another_error_beside_the_promotion_of_jax_is_new(monkeypatch):
+    text = "x: float32(a: 2?); y: int64(a: 2?); v = multiply(x, y); return v"
+    multiply = graphs._XTENSOR["multiply"]
+    monkeypatch.setitem(graphs._XTENSOR, "multiply", lambda x, y: multiply(x, y) * 2)
+    seen = found(text, "jax", regime="rounding")
+    assert ("wrong-value", None) in seen
+
+
+def test_a_float32_that_no_integers_explain_is_new():
+    case = case_of("x: float32(a: 2?); y: float64(a: 2?); v = multiply(x, y); return v")
+    difference = Difference("v", "R7", "wrong-dtype", "float64", "float32", "run")
+    assert known_cause(Observation(case, difference, "jax", "inlined"), TARGET) is None
+
+
+BLAS = pytest.mark.skipif("c-blas" not in BACKENDS, reason="c-blas cannot run here")
+
+
+@BLAS
+@pytest.mark.parametrize("layout", ["broadcast", "windows"])
+def test_strides_that_a_blas_refuses_are_known_in_a_program(layout: str):
+    text = f"{REFUSED.format(layout=layout)}; v = dot(x, y); w = scale(v, 2); return w"
+    assert {cause for _, cause in found(text, "c-blas")} <= {"strides-that-a-blas-refuses"}
+
+
+@BLAS
+def test_another_error_beside_such_strides_is_new(monkeypatch):
+    text = f"{REFUSED.format(layout='broadcast')}; v = dot(x, y); return v"
+    dot = graphs._XTENSOR["dot"]
+    monkeypatch.setitem(graphs._XTENSOR, "dot", lambda x, y, dim: dot(x, y, dim) * 2)
+    assert ("wrong-value", None) in found(text, "c-blas")
