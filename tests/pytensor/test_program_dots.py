@@ -1,4 +1,4 @@
-"""Known deviations of the dots of a program: what a dot alone does with these dtypes and strides."""
+"""Known deviations of the dots of a program, which a dot alone has for these dtypes and strides."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ def found(text: str, backend: str = "python", **settings: object) -> set[tuple[s
 
 
 def test_dims_of_one_operand_are_summed_before_a_dot():
-    of = program("x: float64(c: 3, a: 2)\ny: int64(d: 4, a: 2)\nv = dot(x, y, dim=('d', 'a'))\nreturn v")
+    of = program(
+        "x: float64(c: 3, a: 2)\ny: int64(d: 4, a: 2)\nv = dot(x, y, dim=('d', 'a'))\nreturn v"
+    )
     assert str(with_sums_first(of)).splitlines()[2:] == [
         "v_x = sum(x, dim=())",
         "v_y = sum(y, dim='d')",
@@ -36,7 +38,9 @@ def test_dims_of_one_operand_are_summed_before_a_dot():
 
 
 @pytest.mark.parametrize("dtype", ["float32", "int64"])
-@pytest.mark.parametrize("then", ["return v", "w = scale(v, 0.5); return w", "w = dot(v, y); return w"])
+@pytest.mark.parametrize(
+    "then", ["return v", "w = scale(v, 0.5); return w", "w = dot(v, y); return w"]
+)
 def test_a_dim_summed_in_the_dtype_of_its_operand_is_known(dtype: str, then: str):
     text = f"{ALONE.format(dtype=dtype)}; v = dot(x, y, dim=('d', 'a')); {then}"
     seen = found(text, regime="rounding", seed=1)
@@ -44,7 +48,9 @@ def test_a_dim_summed_in_the_dtype_of_its_operand_is_known(dtype: str, then: str
 
 
 def test_a_factor_of_an_empty_sum_that_is_not_finite_is_known():
-    text = "x: float64(a: 0, c: 3); y: float64(c: 3?, d: 1?); v = dot(x, y, dim=('a', 'c')); return v"
+    text = (
+        "x: float64(a: 0, c: 3); y: float64(c: 3?, d: 1?); v = dot(x, y, dim=('a', 'c')); return v"
+    )
     settings = ({"regime": "special", "seed": seed} for seed in range(4))
     seen = set().union(*(found(text, **each) for each in settings))
     assert seen == {("wrong-value", "summed-alone-first")}
@@ -77,6 +83,13 @@ JAX = pytest.mark.skipif("jax" not in BACKENDS, reason="jax cannot run here")
 @pytest.mark.parametrize("step", ["dot(x, y)", "multiply(x, y)", "add(x, y)", "divide(x, y)"])
 def test_float32_beside_integers_is_float32_on_jax(step: str):
     seen = found(f"x: float32(a: 2?); y: int64(a: 2?); v = {step}; return v", "jax")
+    assert {cause for _, cause in seen} == {"promotion-of-jax"}
+
+
+@JAX
+def test_a_float32_that_overflows_beside_integers_is_known_on_jax():
+    text = "x: float32(); y: int64(); v = dot(x, y); w = dot(v, v); return w"
+    seen = set().union(*(found(text, "jax", regime="rounding", seed=seed) for seed in range(4)))
     assert {cause for _, cause in seen} == {"promotion-of-jax"}
 
 

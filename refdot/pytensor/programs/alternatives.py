@@ -28,11 +28,11 @@ __all__ = [
     "integer_factors",
     "is_explained",
     "is_right_with",
-    "with_float_constants",
     "with_integer_dots_as_floats",
     "with_integer_factors",
     "with_integer_powers",
     "with_products_as_floats",
+    "with_promoted_integers",
     "with_scalars_after_dots",
     "with_sums_first",
 ]
@@ -263,18 +263,26 @@ def _scaled_dot(
     return _Factors(NUMPY["multiply"](integers, others), integers, others)
 
 
-def with_float_constants(case: ProgramCase, answer: Answer, replicate: int) -> Iterator[Array]:
-    """Yield the answer with integer constants of equal numbers converted to float64 and back."""
+def with_promoted_integers(case: ProgramCase, answer: Answer, replicate: int) -> Iterator[Array]:
+    """Yield the answer with integers converted to float32 beside a float32, as on JAX."""
 
-    def rounded(x: NamedTensor) -> NamedTensor:
-        with_error = x.data.astype("float64").astype(x.dtype)
-        is_one = x.dtype.kind == "i" and x.data.size > 0 and np.ptp(x.data) == 0
-        return NamedTensor(with_error, x.dims) if is_one else x
+    def promoted(function: Callable[..., NamedTensor]) -> Callable[..., NamedTensor]:
+        def apply(*arguments: Any) -> NamedTensor:
+            operands = [each for each in arguments if isinstance(each, NamedTensor)]
+            if any(each.dtype == "float32" for each in operands):
+                operands = [
+                    NamedTensor(each.data.astype("float32"), each.dims)
+                    if each.dtype.kind == "i"
+                    else each
+                    for each in operands
+                ]
+            return function(*operands, *arguments[len(operands) :])
 
-    constants = [name for name, each in case.program.inputs if each.origin == "constant"]
+        return apply
+
+    operations = {name: promoted(function) for name, function in NUMPY.items()}
     values = case.values(answer.program, replicate)
-    values |= {name: rounded(values[name]) for name in constants}
-    yield interpret(answer.program, values, NUMPY)[answer.output].data
+    yield interpret(with_sums_first(answer.program), values, operations)[answer.output].data
 
 
 def _evaluated(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytensor
@@ -26,7 +26,7 @@ from refdot.targets.outcome import REPLICATES, Raised
 from refdot.tensor import Array, NamedTensor
 from refdot.text import one_line, shortened
 
-__all__ = ["arguments_of", "judge_program", "run_program"]
+__all__ = ["arguments_of", "compiled_outputs", "judge_program", "run_program"]
 
 
 def judge_program(
@@ -78,6 +78,30 @@ def run_program(
     >>> {name: answer.shape for name, answer in run_program(PyTensorTarget(), case).items()}
     {'gram': (4, 4), 'gradient of x': (4, 3)}
     """
+    compiled = _compiled(target, case, backend, lowering)
+    with target.configured(backend, lowering):
+        arguments = arguments_of(case.computed, compiled.graph, compiled.derivatives, replicate=0)
+        results = compiled.function(*arguments)
+    return dict(zip(compiled.names, map(np.asarray, results), strict=True))
+
+
+def compiled_outputs(
+    target: PyTensorTarget, case: ProgramCase, backend: str = "python", lowering: str = "stock"
+) -> dict[str, Any]:
+    """Return the variables of the compiled graph that are the answers to a case, by their names."""
+    compiled = _compiled(target, case, backend, lowering)
+    return dict(zip(compiled.names, compiled.function.maker.fgraph.outputs, strict=True))
+
+
+class _Compiled(NamedTuple):
+    function: Any
+    graph: graphs.ProgramGraph
+    derivatives: Sequence[graphs.Derivative]
+    names: list[str]  # of the answers that the function returns
+
+
+def _compiled(target: PyTensorTarget, case: ProgramCase, backend: str, lowering: str) -> _Compiled:
+    names = [answer.name for answer in answers_of(case.computed)]
     with target.configured(backend, lowering) as mode:
         graph = graphs.build(case)
         case = case.computed
@@ -86,9 +110,7 @@ def run_program(
         inputs = graphs.inputs_of(graph, derivatives)
         bars = [bar for derivative in derivatives for bar in derivative.outputs]
         function = pytensor.function(inputs, [*lowered, *bars], mode=mode, on_unused_input="ignore")
-        results = function(*arguments_of(case, graph, derivatives, replicate=0))
-    names = [answer.name for answer in answers_of(case)]
-    return dict(zip(names, map(np.asarray, results), strict=True))
+    return _Compiled(function, graph, derivatives, names)
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytensor
+from pytensor.graph.traversal import ancestors
+from pytensor.scalar import exp
+from pytensor.tensor.special import Softmax
 
 from refdot.programs.case import ProgramCase
 from refdot.programs.findings import Observation
@@ -13,11 +18,11 @@ from refdot.pytensor.programs.alternatives import (
     SINGLE_PRECISION,
     is_explained,
     is_right_with,
-    with_float_constants,
     with_integer_dots_as_floats,
     with_integer_factors,
     with_integer_powers,
     with_products_as_floats,
+    with_promoted_integers,
     with_scalars_after_dots,
     with_sums_first,
 )
@@ -30,7 +35,7 @@ from refdot.pytensor.programs.deviations.trials import (
     with_separate_elements,
     with_stable_softmax,
 )
-from refdot.pytensor.programs.judge import run_program
+from refdot.pytensor.programs.judge import compiled_outputs, run_program
 from refdot.pytensor.target import PyTensorTarget
 from refdot.pytensor.target.configuration import without_rewrites
 from refdot.targets.outcome import REPLICATES
@@ -53,7 +58,29 @@ def softmax_overflows(seen: Observation, target: PyTensorTarget) -> bool:
     is taken of the quotient. A second gradient has the fourth power of the sum, so it is wrong from
     some 177 on; and so may be the gradient of a product of several of these quotients.
     """
-    return _has_large_exponents(seen.case) and is_gone(seen, target, with_stable_softmax())
+    return (
+        _has_large_exponents(seen.case)
+        and _has_quotients(seen, target)
+        and is_gone(seen, target, with_stable_softmax())
+    )
+
+
+def _has_quotients(seen: Observation, target: PyTensorTarget) -> bool:
+    """Return whether a value may come from a softmax that PyTensor did not recognize.
+
+    The graph of a gradient has other quotients. Fusion may replace a softmax by what it computes.
+    """
+    if seen.difference.kind != "wrong-value":
+        return True
+    name, program = seen.difference.name, seen.case.computed.program
+    steps = Program(program.inputs, program.steps, (name,)).pruned().steps
+    written = Counter(step.operation for step in steps)
+    with without_rewrites("fusion"):
+        outputs = compiled_outputs(target, seen.case, seen.backend, seen.lowering)
+    nodes = {variable.owner for variable in ancestors([outputs[name]]) if variable.owner}
+    recognized = sum(isinstance(node.op, Softmax) for node in nodes)
+    powers = sum(getattr(node.op, "scalar_op", None) == exp for node in nodes)
+    return recognized < written["softmax"] or powers > written["exp"]
 
 
 def _has_large_exponents(case: ProgramCase) -> bool:
@@ -178,16 +205,27 @@ def scalars_after_dots(seen: Observation, target: PyTensorTarget) -> bool:
 
 
 @known(
-    "wrong-value",
-    case_of("x: int64(); y: int64 constant(); z = dot(x, y); return z", "rounding"),
-    lowerings="inlined",
+    "wrong-value wrong-gradient",
+    case_of("x: int64(); y: int64 constant(); z = multiply(x, y); return z", "rounding"),
 )
 def integer_constants_as_floats(seen: Observation, target: PyTensorTarget) -> bool:
-    """An integer constant of one number is converted to float64 and back, and loses digits.
+    """Integer constants of a product are converted to float64 and back, and lose digits.
 
-    `mul_calculate` (tensor/rewriting/math.py) collects the constants of a product.
+    `mul_calculate` (tensor/rewriting/math.py) divides the product of the constants, each of which
+    has equal numbers, by that of the constants in a denominator, which is 1.
     """
-    return is_explained(seen, with_float_constants)
+    return _has_integer_constants(seen.case.computed) and is_gone(
+        seen, target, without_rewrites("local_mul_canonizer")
+    )
+
+
+def _has_integer_constants(case: ProgramCase) -> bool:
+    """Return whether some of the constants are equal integers."""
+    values = case.values(case.program)
+    return any(
+        each.origin == "constant" and each.dtype == "int64" and len({*values[name].data.flat}) == 1
+        for name, each in case.program.inputs
+    )
 
 
 @known(
@@ -273,7 +311,9 @@ def promotion_of_jax(seen: Observation, target: PyTensorTarget) -> bool:
         return False
     if seen.difference.kind == "wrong-dtype":
         return (seen.difference.expected, seen.difference.got) == ("float64", "float32")
-    return is_right_with(seen, with_sums_first, SINGLE_PRECISION)
+    return is_right_with(seen, with_sums_first, SINGLE_PRECISION) or is_explained(
+        seen, with_promoted_integers
+    )
 
 
 def _has_float32_beside_integers(program: Program) -> bool:

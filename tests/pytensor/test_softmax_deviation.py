@@ -1,0 +1,59 @@
+"""The known overflow of a softmax hides no fault of the softmax that PyTensor recognizes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytensor.tensor as pt
+import pytest
+from pytensor.tensor.special import Softmax
+from test_program_deviations import BACKENDS, causes
+from test_programs import case_of
+
+OVERFLOWS = "x: float64(a: 3); y = scale(x, 10); z = softmax(y)"
+
+
+def inner_graph_without_maximum(softmax, x):
+    powers = pt.exp(x)
+    return [powers / powers.sum(axis=softmax.axis, keepdims=True)]
+
+
+def perform_without_maximum(softmax, node, inputs, outputs):
+    powers = np.exp(inputs[0])
+    outputs[0][0] = powers / powers.sum(axis=softmax.axis, keepdims=True)
+
+
+@pytest.fixture
+def softmax_without_maximum(monkeypatch):
+    if hasattr(Softmax, "build_inner_graph"):  # from PyTensor 3.3.8 on
+        monkeypatch.setattr(Softmax, "build_inner_graph", inner_graph_without_maximum)
+    else:
+        monkeypatch.setattr(Softmax, "perform", perform_without_maximum)
+
+
+@pytest.mark.parametrize("lowering", ["stock", "inlined"])
+@pytest.mark.parametrize("then", ["return z", "v = negative(z); return v", "v = exp(z); return v"])
+def test_a_softmax_that_subtracts_no_maximum_is_new(
+    softmax_without_maximum, lowering: str, then: str
+):
+    found = causes(case_of(f"{OVERFLOWS}; {then}", regime="large"), lowering)
+    assert ("wrong-value", None) in found
+    assert ("wrong-value", "softmax-overflows") not in found
+
+
+def test_the_overflow_of_a_softmax_that_is_not_recognized_is_known():
+    text = (
+        "x: float64(a: 3, b: 2); y = scale(x, 10); z = softmax(y, dim='a'); "
+        "v = transpose(z, 'b', 'a'); return v"
+    )
+    found = {
+        cause
+        for low in ("stock", "inlined")
+        for cause in causes(case_of(text, regime="large"), low)
+    }
+    assert found <= {("wrong-value", "softmax-overflows")}
+
+
+@pytest.mark.skipif("python-minimum" not in BACKENDS, reason="python-minimum cannot run here")
+def test_the_overflow_of_a_softmax_without_rewrites_is_known():
+    found = causes(case_of(f"{OVERFLOWS}; return z", regime="large"), "inlined", "python-minimum")
+    assert found == [("wrong-value", "softmax-overflows")]
