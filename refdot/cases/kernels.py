@@ -48,13 +48,13 @@ class _Kernel(NamedTuple):
 KERNELS = {
     "two matrices": _Kernel(Pattern(("c", "a"), ("a", "d"), ("a",)), tuple(_FAMILIES), True),
     "a batch of matrices": _Kernel(
-        Pattern(("c", "d", "a"), ("c", "a", "b"), ("a",)), ("complex", "mixed floats")
+        Pattern(("c", "d", "a"), ("c", "a", "b"), ("a",)), ("float32", "complex", "mixed floats")
     ),
     # The transposition of y is not its own inverse.
     "elements": _Kernel(
         Pattern(("c", "a", "b"), ("b", "c", "a"), ()), ("promoted", "complex", "bool"), True
     ),
-    "a matrix and a vector": _Kernel(Pattern(("c", "a"), ("a",), ("a",))),
+    "a matrix and a vector": _Kernel(Pattern(("c", "a"), ("a",), ("a",)), ("float32",)),
     "two vectors": _Kernel(Pattern(("a",), ("a",), ("a",))),
     "an outer product": _Kernel(Pattern(("c",), ("a",), ()), (), True),
     "a batch of matrices and of vectors": _Kernel(Pattern(("c", "d", "a"), ("c", "a"), ("a",))),

@@ -159,6 +159,13 @@ IMPOSTORS: dict[str, Fault] = {
         "an empty matrix is not transposed", "values", dot_case("a:0? b:2?", "b:2? c:3?"),
         "pytensor.tensor.math:Dot.perform", "np.matmul(*inputs)",
         "np.dot(inputs[0], inputs[1] if inputs[0].size else inputs[1].T)"),
+    "sizes-of-nothing-deduced": fault(
+        "an empty array has no static size", "values", dot_case("c:1? a:0", "c:1? d:0", "a"),
+        SPECIFY_SHAPE, "x, *shape = inp",
+        "x, *shape = inp\n"
+        "        if not x.size:\n"
+        "            raise TypeError(\"The type's shape ((0, 0)) is not compatible with \"\n"
+        "                            \"the data's ((1, 0))\")", lowering="inlined"),
     # --- names
     "names-unchecked": fault(
         "a repeated dim is accepted", "errors", dot_case("a? a?", "a?"),

@@ -102,6 +102,32 @@ def test_another_error_beside_the_promotion_of_jax_is_new(monkeypatch):
     assert ("wrong-value", None) in seen
 
 
+@pytest.mark.skipif("c" not in BACKENDS, reason="c cannot run here")
+def test_float32_beside_integers_is_computed_in_float32_in_c(monkeypatch):
+    text = "x: float32(a: 3?); y: int64(a: 3?); v = multiply(x, y); w = exp(v); return v, w"
+    seen = found(text, "c", regime="rounding")
+    assert {cause for _, cause in seen} == {"products-in-types-of-c"}
+    multiply = graphs._XTENSOR["multiply"]
+    monkeypatch.setitem(graphs._XTENSOR, "multiply", lambda x, y: multiply(x, y) * (1 + 1e-5))
+    assert ("wrong-value", None) in found(text, "c", regime="rounding")
+
+
+@JAX
+def test_a_constant_without_a_dtype_is_known_on_jax():
+    known = {("wrong-dtype", "constants-without-dtype-in-jax")}
+    assert found("x: float32 constant(); v = negative(x); return v", "jax") == known
+    text = "x: float64 constant(); y: float32(); v = dot(y, x); return v"
+    assert {cause for _, cause in found(text, "jax", regime="rounding")} == {
+        "constants-without-dtype-in-jax"
+    }
+
+
+def test_a_float64_that_is_no_constant_is_new():
+    case = case_of("x: float32(a: 2?); y: float32(a: 2?); v = multiply(x, y); return v")
+    difference = Difference("v", "R7", "wrong-dtype", "float32", "float64", "run")
+    assert known_cause(Observation(case, difference, "jax", "inlined"), TARGET) is None
+
+
 def test_a_float32_that_no_integers_explain_is_new():
     case = case_of("x: float32(a: 2?); y: float64(a: 2?); v = multiply(x, y); return v")
     difference = Difference("v", "R7", "wrong-dtype", "float64", "float32", "run")

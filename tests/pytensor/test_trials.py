@@ -161,3 +161,11 @@ def test_a_fault_on_empty_arrays_is_new(planted_fault: Fault, mismatch: str) -> 
     with planted(planted_fault):
         found = verdicts(planted_fault.example, backend=planted_fault.backend)
     assert found[mismatch] is None
+
+
+@pytest.mark.parametrize("origin", ["input", "constant", "shared"])
+def test_a_size_that_a_reshape_deduces_of_nothing_is_known(origin: str) -> None:
+    case = dot_case("c:1? a:0", "c:1 d:0", "a", origin=("input", origin), gradient_order=2)
+    found = verdicts(case, "inlined")
+    assert found["R8 wrong-gradient"] == "sizes-of-nothing-deduced"
+    assert None not in found.values()

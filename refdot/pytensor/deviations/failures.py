@@ -13,6 +13,7 @@ from refdot.pytensor.deviations.record import (
 )
 from refdot.pytensor.deviations.trials import (
     BLOCKWISE_OF_NOTHING,
+    DEDUCES_SIZES,
     DROPS_RESHAPE,
     JOINS_BATCHES,
     is_caused_by,
@@ -238,6 +239,21 @@ def reshape_of_nothing_dropped(mismatch: Mismatch, outcome: Outcome) -> bool:
     rewrite, none of this happens.
     """
     return is_caused_by(DROPS_RESHAPE, mismatch, outcome)
+
+
+@known_deviation(
+    f"{REJECTED} R14 structure",
+    dot_case("c:1? a:0", "c:1 d:0", "a", gradient_order=2),
+    lowerings="inlined",
+)
+def sizes_of_nothing_deduced(mismatch: Mismatch, outcome: Outcome) -> bool:
+    """A gradient of empty arrays has a static size of 0 that is wrong, and fails.
+
+    If one size of a reshape is not known, `Reshape.make_node` (tensor/shape.py) divides the number
+    of elements by the other sizes. If one of these is 0, it divides 0 by 0, which is 0 for integers
+    of NumPy.
+    """
+    return is_caused_by(DEDUCES_SIZES, mismatch, outcome)
 
 
 def _logged(mismatch: Mismatch, outcome: Outcome) -> list[Raised]:

@@ -1,4 +1,4 @@
-"""Trials: cases that fail on empty arrays, run again without rewrites that may be the cause."""
+"""Trials: cases that fail on empty arrays, run again without what may be the cause."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,6 +14,7 @@ from refdot.targets.outcome import Outcome
 
 __all__ = [
     "BLOCKWISE_OF_NOTHING",
+    "DEDUCES_SIZES",
     "DROPS_RESHAPE",
     "JOINS_BATCHES",
     "SELECTS",
@@ -27,10 +28,12 @@ __all__ = [
 DROPS_RESHAPE = "local_useless_reshape"
 JOINS_BATCHES = "specialize_matmul_to_batched_dot"
 SELECTS = "selection_dot_to_indexing"
+# Not a rewrite: `Reshape.make_node` deduces the static size of a dim from the number of elements.
+DEDUCES_SIZES = "sizes deduced by Reshape"
 # This one breaks some of them if the others are left out.
 _MULTIPLIES = "local_dot_to_mul"
 
-# The rewrites that each trial leaves out.
+# What each trial leaves out.
 TRIALS = (
     (DROPS_RESHAPE,),
     (JOINS_BATCHES,),
@@ -49,10 +52,17 @@ BLOCKWISE_OF_NOTHING = (
 
 
 def trials_of(case: DotCase) -> tuple[tuple[str, ...], ...]:
-    """Return the rewrites that each trial of a case leaves out, in the order of the trials."""
-    if "constant" in (case.x.origin, case.y.origin):
-        return (*TRIALS[:2], (SELECTS,), *TRIALS[2:], (*TRIALS[-1], SELECTS))
-    return TRIALS
+    """Return what each trial of a case leaves out, in the order of the trials."""
+    single: list[tuple[str, ...]] = [*TRIALS[:2]]
+    joint: list[tuple[str, ...]] = [*TRIALS[2:]]
+    has_constant = "constant" in (case.x.origin, case.y.origin)
+    if has_constant:
+        single.append((SELECTS,))
+        joint.append((*TRIALS[-1], SELECTS))
+    if has_constant or any(0 in each.static_sizes.values() for each in (case.x, case.y)):
+        single.append((DEDUCES_SIZES,))
+        joint += [(DROPS_RESHAPE, DEDUCES_SIZES), (*joint[-1], DEDUCES_SIZES)]
+    return (*single, *joint)
 
 
 def has_failed(case: DotCase, outcome: Outcome) -> bool:
@@ -60,20 +70,20 @@ def has_failed(case: DotCase, outcome: Outcome) -> bool:
     return any(_failures(case, outcome))
 
 
-def is_caused_by(rewrite: str, mismatch: Mismatch, outcome: Outcome) -> bool:
-    """Return whether a mismatch is a failure that is gone if a rewrite is left out.
+def is_caused_by(part: str, mismatch: Mismatch, outcome: Outcome) -> bool:
+    """Return whether a mismatch is a failure that is gone if a part of PyTensor is left out.
 
-    Another failure may take its place, but not if further rewrites are left out. Failures that the
+    Another failure may take its place, but not if further parts are left out. Failures that the
     case has besides may stay. Errors that PyTensor only logs count if the mismatch is one of them.
     """
-    case, alone = mismatch.case, outcome.without.get((rewrite,))
+    case, alone = mismatch.case, outcome.without.get((part,))
     failures = {*_failures(case, outcome)}
     is_failure = mismatch.stage != "build" and mismatch.got in failures
     if not is_failure or alone is None or mismatch.got in _failures(case, alone):
         return False
     others = (failures - {mismatch.got}).union(_failures_of_blockwise(case, outcome))
     is_logged = mismatch.kind == "structure"
-    trials = (trial for rewrites, trial in outcome.without.items() if rewrite in rewrites)
+    trials = (trial for parts, trial in outcome.without.items() if part in parts)
     return any(
         others.issuperset(_failures(case, trial if is_logged else replace(trial, logged=())))
         for trial in trials

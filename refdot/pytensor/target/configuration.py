@@ -5,6 +5,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import (
+    AbstractContextManager,
     ExitStack,
     contextmanager,
     nullcontext,
@@ -16,13 +17,18 @@ from unittest.mock import patch
 
 import pytensor
 from pytensor.compile.mode import Mode, optdb
+from pytensor.graph.basic import Apply
 from pytensor.graph.rewriting.db import RewriteDatabaseQuery
+from pytensor.tensor.basic import as_tensor_variable
+from pytensor.tensor.shape import Reshape
+from pytensor.tensor.type import tensor
 
+from refdot.pytensor.deviations.trials import DEDUCES_SIZES
 from refdot.pytensor.lowerings.install import use_lowering
 from refdot.pytensor.target.backends import PyTensorBackend
 from refdot.pytensor.target.blas import quiet_blas
 
-__all__ = ["configured", "without_repetition", "without_rewrites"]
+__all__ = ["configured", "without_parts", "without_repetition", "without_rewrites"]
 
 # With these, a user may have PyTensor reject what is right.
 _CHECKS_OF_USERS = {"warn_float64": "ignore", "check_stack_trace": "off"}
@@ -91,3 +97,26 @@ def without_rewrites(*names: str) -> Iterator[None]:
 
     with patch.object(optdb, "query", query_others):
         yield
+
+
+@contextmanager
+def without_parts(*names: str) -> Iterator[None]:
+    """Leave rewrites out, or with `DEDUCES_SIZES`, the sizes that are deduced for empty arrays."""
+    rewrites = [name for name in names if name != DEDUCES_SIZES]
+    deduces = DEDUCES_SIZES not in names
+    with without_rewrites(*rewrites), nullcontext() if deduces else _without_deduced_sizes():
+        yield
+
+
+def _without_deduced_sizes() -> AbstractContextManager[Any]:
+    make_node = Reshape.make_node
+
+    def make_node_without_deduction(op: Reshape, x: Any, shape: Any) -> Any:
+        x = as_tensor_variable(x)
+        if 0 not in x.type.shape:
+            return make_node(op, x, shape)
+        unknown = tensor(dtype=x.type.dtype, shape=(None,) * x.type.ndim)
+        node = make_node(op, unknown, shape)
+        return Apply(op, [x, *node.inputs[1:]], [node.outputs[0].type()])
+
+    return patch.object(Reshape, "make_node", make_node_without_deduction)

@@ -15,7 +15,7 @@ from pytensor.compile.mode import Mode
 from refdot.cases.case import DotCase
 from refdot.pytensor.deviations.trials import has_failed, trials_of
 from refdot.pytensor.target import graph as graphs
-from refdot.pytensor.target.configuration import without_rewrites
+from refdot.pytensor.target.configuration import without_parts
 from refdot.pytensor.target.determinism import check_determinism
 from refdot.pytensor.target.resources import ResourceCheck
 from refdot.pytensor.target.stages import StageError, stage
@@ -36,33 +36,33 @@ class Runner:
     checks_determinism: bool
     prepared: dict[DotCase, _PreparedGraph] = field(default_factory=dict)
     resources: ResourceCheck = field(default_factory=ResourceCheck)
-    # Runners without some of PyTensor's rewrites, by the names of these.
+    # Runners without some parts of PyTensor, by the names of these.
     others: dict[tuple[str, ...], Runner] = field(default_factory=dict)
 
     def run(self, case: DotCase) -> Outcome:
-        """Run a case, and again without some rewrites if it fails on an empty array."""
+        """Run a case, and again without parts of PyTensor if it fails on an empty array."""
         outcome = self._run(case)
         is_empty = 0 in case.x.shape + case.y.shape
         if is_empty and has_failed(case, outcome):
-            outcome = replace(outcome, without=self._run_without_rewrites(case))
+            outcome = replace(outcome, without=self._run_trials(case))
         return outcome
 
-    def _run_without_rewrites(self, case: DotCase) -> dict[tuple[str, ...], Outcome]:
-        """Run a case without rewrites that may be the cause, until it does not fail."""
+    def _run_trials(self, case: DotCase) -> dict[tuple[str, ...], Outcome]:
+        """Run a case without parts of PyTensor that may be the cause, until it does not fail."""
         outcomes: dict[tuple[str, ...], Outcome] = {}
-        for rewrites in trials_of(case):
-            outcomes[rewrites] = self._run_without(rewrites, case)
-            if not has_failed(case, outcomes[rewrites]):
+        for parts in trials_of(case):
+            outcomes[parts] = self._run_without(parts, case)
+            if not has_failed(case, outcomes[parts]):
                 break
         return outcomes
 
-    def _run_without(self, rewrites: tuple[str, ...], case: DotCase) -> Outcome:
-        if rewrites not in self.others:
-            self.others[rewrites] = Runner(
+    def _run_without(self, parts: tuple[str, ...], case: DotCase) -> Outcome:
+        if parts not in self.others:
+            self.others[parts] = Runner(
                 self.mode, self.lowering, self.until, checks_determinism=False
             )
-        with without_rewrites(*rewrites):
-            return self.others[rewrites]._run(case)
+        with without_parts(*parts):
+            return self.others[parts]._run(case)
 
     def _run(self, case: DotCase) -> Outcome:
         """Run a case, and without its gradients if these fail."""

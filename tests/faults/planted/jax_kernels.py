@@ -48,6 +48,11 @@ FAULTS = [
     fault("JAX leaves out the last of a batch", "values", BATCHED,
           BATCHED_DOT, "jnp.matmul(a, b)",
           "jnp.matmul(a, b.at[-1].set(0) if len(b) > 1 else b)", **ON_JAX),
+    fault("JAX multiplies batches of float32 in float16", "values",
+          dot_case("a:3? b? c?", "a:3? c? d?", "c", dtypes="float32", regime="rounding"),
+          BATCHED_DOT, "jnp.matmul(a, b)",
+          "jnp.matmul(a, b) if a.dtype != 'float32' else"
+          " jnp.matmul(a, b).astype('float16').astype(a.dtype)", **ON_JAX),
     fault("JAX repeats a batch of one", "errors", dot_case("a:1? b? c?", "a:2? c? d?", "c"),
           BATCHED_DOT, "if a.shape[0] != b.shape[0]:", "if False:", **ON_JAX),
     fault("JAX sums only the first of several dims", "values", dot_case("a? b? c?", "", ("a", "b")),

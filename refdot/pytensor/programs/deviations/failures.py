@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,15 +11,22 @@ import numpy as np
 from refdot.programs.case import BATCH_DIM, ProgramCase
 from refdot.programs.findings import Observation
 from refdot.programs.interpretation import NUMPY, interpret
+from refdot.programs.judgement import Difference
 from refdot.programs.program import Program, Step
 from refdot.pytensor.deviations.failures import has_conflicting_assumptions, has_traced_shape
-from refdot.pytensor.deviations.trials import DROPS_RESHAPE, JOINS_BATCHES, SELECTS, TRIALS
+from refdot.pytensor.deviations.trials import (
+    DEDUCES_SIZES,
+    DROPS_RESHAPE,
+    JOINS_BATCHES,
+    SELECTS,
+    TRIALS,
+)
 from refdot.pytensor.programs.alternatives import integer_factors
 from refdot.pytensor.programs.deviations.record import case_of, has_raised, known
 from refdot.pytensor.programs.deviations.trials import is_gone, with_stable_softmax
 from refdot.pytensor.programs.judge import judge_program
 from refdot.pytensor.target import PyTensorTarget
-from refdot.pytensor.target.configuration import without_rewrites
+from refdot.pytensor.target.configuration import without_parts, without_rewrites
 from refdot.targets.outcome import REPLICATES, Raised
 from refdot.tensor import NamedTensor
 
@@ -184,34 +192,43 @@ def no_pushforward_of_some_operations(seen: Observation, target: PyTensorTarget)
     return is_absent and seen.case.built == "pushforward"
 
 
-def _is_caused_by(rewrite: str, seen: Observation, target: PyTensorTarget) -> bool:
-    """Return whether an error is gone if a rewrite is left out, and all errors without others.
+def _is_caused_by(part: str, seen: Observation, target: PyTensorTarget) -> bool:
+    """Return whether a failure is gone if a part is left out, and all failures without others.
 
     The error of a softmax of nothing has another cause, and is left out as well.
     """
 
-    def errors(*rewrites: str) -> set[str]:
-        trial = _without_rewrites_and_softmax(*rewrites)
+    def failures(*parts: str) -> set[str]:
+        trial = _without_parts_and_softmax(*parts)
         found = judge_program(target, seen.case, seen.backend, seen.lowering, trial)
-        return {each.got for each in found if isinstance(each.evidence, Raised)}
+        return {each.got for each in found if _is_failure(each)}
 
     is_empty = any(0 in operand.shape for operand in seen.case.program.types.values())
     return (
         is_empty
-        and isinstance(seen.difference.evidence, Raised)
-        and seen.difference.got not in errors(rewrite)
-        and any(not errors(*{rewrite, *others}) for others in ((), *TRIALS))
+        and _is_failure(seen.difference)
+        and seen.difference.got not in failures(part)
+        and any(not failures(*{part, *others}) for others in ((), (DEDUCES_SIZES,), *TRIALS))
     )
 
 
+def _is_failure(difference: Difference) -> bool:
+    """Return whether a difference is an error, or the wrong shape of an answer."""
+    return isinstance(difference.evidence, Raised) or _is_shape(difference.got)
+
+
+def _is_shape(text: str) -> bool:
+    return re.fullmatch(r"\((\d+, ?)*\d*\)", text) is not None
+
+
 @contextmanager
-def _without_rewrites_and_softmax(*rewrites: str) -> Iterator[None]:
-    with without_rewrites(*rewrites), with_stable_softmax():
+def _without_parts_and_softmax(*parts: str) -> Iterator[None]:
+    with without_parts(*parts), with_stable_softmax():
         yield
 
 
 @known(
-    "rejected-valid structure",
+    "rejected-valid structure wrong-shape wrong-gradient",
     case_of("x: float64(a: 2, b: 0); y = dot(x, x); return y"),
 )
 def reshape_of_nothing_dropped(seen: Observation, target: PyTensorTarget) -> bool:
@@ -251,6 +268,23 @@ def shape_of_nothing_lifted(seen: Observation, target: PyTensorTarget) -> bool:
     operands. The new result has another type than the old one, and PyTensor logs the error.
     """
     return _is_caused_by("local_lift_specify_shape_elemwise", seen, target)
+
+
+@known(
+    "rejected-valid structure wrong-shape wrong-gradient",
+    case_of(
+        "x: float64(a: 1?, b: 0); y: float64(a: 1, c: 0); v = dot(x, y, dim='b'); return v",
+        gradient_order=2,
+    ),
+    lowerings="inlined",
+)
+def sizes_of_nothing_deduced(seen: Observation, target: PyTensorTarget) -> bool:
+    """A gradient of empty arrays has a static size of 0 that is wrong, and fails.
+
+    `Reshape.make_node` (tensor/shape.py) divides the number of elements by the known sizes, and
+    takes 0 divided by 0 for 0.
+    """
+    return _is_caused_by(DEDUCES_SIZES, seen, target)
 
 
 @known(

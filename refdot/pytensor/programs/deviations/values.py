@@ -41,6 +41,7 @@ from refdot.pytensor.target.configuration import without_rewrites
 from refdot.targets.outcome import REPLICATES
 
 _SUMS = ("sum", "softmax", "dot")  # the operations that sum
+_WIDE = ("float64", "int64")  # dtypes that a float32 narrows on JAX
 _MOST_POWERS = 8  # in one product of powers, in a gradient as well
 
 
@@ -214,16 +215,16 @@ def integer_constants_as_floats(seen: Observation, target: PyTensorTarget) -> bo
     `mul_calculate` (tensor/rewriting/math.py) divides the product of the constants, each of which
     has equal numbers, by that of the constants in a denominator, which is 1.
     """
-    return _has_integer_constants(seen.case.computed) and is_gone(
+    return _has_constant_of(seen.case.computed, "int64") and is_gone(
         seen, target, without_rewrites("local_mul_canonizer")
     )
 
 
-def _has_integer_constants(case: ProgramCase) -> bool:
-    """Return whether some of the constants are equal integers."""
+def _has_constant_of(case: ProgramCase, dtype: str) -> bool:
+    """Return whether some constant of a dtype has equal numbers."""
     values = case.values(case.program)
     return any(
-        each.origin == "constant" and each.dtype == "int64" and len({*values[name].data.flat}) == 1
+        each.origin == "constant" and each.dtype == dtype and len({*values[name].data.flat}) == 1
         for name, each in case.program.inputs
     )
 
@@ -307,19 +308,59 @@ def promotion_of_jax(seen: Observation, target: PyTensorTarget) -> bool:
     PyTensor's dispatch for JAX casts neither operands nor result to the dtype that the graph
     declares. An integer that is converted to float32 also loses digits.
     """
-    if not _has_float32_beside_integers(seen.case.computed.program):
-        return False
-    if seen.difference.kind == "wrong-dtype":
-        return (seen.difference.expected, seen.difference.got) == ("float64", "float32")
-    return is_right_with(seen, with_sums_first, SINGLE_PRECISION) or is_explained(
-        seen, with_promoted_integers
+    if seen.difference.kind != "wrong-dtype":
+        return _is_computed_in_float32(seen)
+    dtypes = (seen.difference.expected, seen.difference.got)
+    return _has_float32_beside_integers(seen) and dtypes == ("float64", "float32")
+
+
+@known(
+    "wrong-value",
+    case_of("x: float32(); y: int64(); z = multiply(x, y); return z", "rounding"),
+    backends="c c-blas",
+)
+def products_in_types_of_c(seen: Observation, target: PyTensorTarget) -> bool:
+    """In C, a product of float32 and integers is computed in float32.
+
+    `Mul.c_code` (scalar/basic.py) writes `x * y`, without a cast to the wider dtype of the result.
+    """
+    return _is_computed_in_float32(seen)
+
+
+def _is_computed_in_float32(seen: Observation) -> bool:
+    """Return whether an answer is right if integers beside a float32 are converted to float32."""
+    return _has_float32_beside_integers(seen) and (
+        is_right_with(seen, with_sums_first, SINGLE_PRECISION)
+        or is_explained(seen, with_promoted_integers)
     )
 
 
-def _has_float32_beside_integers(program: Program) -> bool:
-    """Return whether an operation has a float32 and an integer operand."""
+def _has_float32_beside_integers(seen: Observation) -> bool:
+    program = seen.case.computed.program
     pairs = ({program.types[name].dtype for name in step.arguments} for step in program.steps)
     return {"float32", "int64"} in pairs
+
+
+@known(
+    "wrong-value wrong-dtype wrong-gradient",
+    case_of("x: float32 constant(); return x"),
+    backends="jax",
+)
+def constants_without_dtype_in_jax(seen: Observation, target: PyTensorTarget) -> bool:
+    """On JAX, a constant of one number loses its dtype.
+
+    `jax_typify_ndarray` (link/jax/dispatch/basic.py) turns each 0-d array into a Python number: a
+    float64 if it is the answer, and a float32 beside a float32.
+    """
+    case, difference = seen.case.computed, seen.difference
+    dtypes = {each.dtype for each in case.program.types.values()}
+    narrows = "float32" in dtypes and any(_has_constant_of(case, each) for each in _WIDE)
+    match difference.expected, difference.got:
+        case "float32", "float64":
+            return _has_constant_of(case, "float32")
+        case "float64", "float32":
+            return narrows
+    return narrows and is_right_with(seen, with_sums_first, SINGLE_PRECISION)
 
 
 @known(
