@@ -150,3 +150,21 @@ def test_another_error_beside_such_strides_is_new(monkeypatch):
     dot = graphs._XTENSOR["dot"]
     monkeypatch.setitem(graphs._XTENSOR, "dot", lambda x, y, dim: dot(x, y, dim) * 2)
     assert ("wrong-value", None) in found(text, "c-blas")
+
+
+FACTORS = "x: float32(a: 3?); y: float64 constant ones(); z = multiply(x, y)"
+
+
+def test_factors_of_float32_are_multiplied_in_float32_if_all_others_cancel():
+    text = f"{FACTORS}; v = multiply(z, z); w = exp(z); return v, w"
+    assert found(text) == {("wrong-value", "float32-factors-of-float64")}
+
+
+def test_another_loss_of_digits_in_such_a_product_is_new(monkeypatch):
+    multiply = graphs._XTENSOR["multiply"]
+    monkeypatch.setitem(
+        graphs._XTENSOR,
+        "multiply",
+        lambda x, y: multiply(x, y).astype("float32").astype("float64"),
+    )
+    assert ("wrong-value", None) in found(f"{FACTORS}; v = exp(z); w = multiply(v, v); return w")

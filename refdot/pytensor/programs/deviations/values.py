@@ -174,6 +174,27 @@ def integer_factors_of_floats(seen: Observation, target: PyTensorTarget) -> bool
 
 
 @known(
+    "wrong-value",
+    case_of(
+        "x: float32(a: 2); y: float64 constant ones(); z = multiply(x, y); v = multiply(z, z); "
+        "return v"
+    ),
+)
+def float32_factors_of_float64(seen: Observation, target: PyTensorTarget) -> bool:
+    """A product of float64 has the precision of float32, if its factors are float32 times 1.
+
+    `local_mul_canonizer` (tensor/rewriting/math.py) leaves out the constants if their product is 1.
+    Only float32 are left, and they are multiplied before they are converted.
+    """
+    dtypes = {each.dtype for each in seen.case.computed.program.types.values()}
+    return (
+        dtypes >= {"float32", "float64"}
+        and is_right_with(seen, with_sums_first, SINGLE_PRECISION)
+        and is_gone(seen, target, without_rewrites("local_mul_canonizer"))
+    )
+
+
+@known(
     "wrong-value wrong-gradient",
     case_of("x: int64(a: 2?); y = dot(x, x); return y", "rounding"),
     backends="numba",
