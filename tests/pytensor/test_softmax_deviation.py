@@ -57,3 +57,13 @@ def test_the_overflow_of_a_softmax_that_is_not_recognized_is_known():
 def test_the_overflow_of_a_softmax_without_rewrites_is_known():
     found = causes(case_of(f"{OVERFLOWS}; return z", regime="large"), "inlined", "python-minimum")
     assert found == [("wrong-value", "softmax-overflows")]
+
+
+def test_a_value_is_explained_although_its_gradients_fail(monkeypatch):
+    text = (
+        "x: float64(a: 3, b: 2); y = scale(x, 10); z = softmax(y, dim='a'); w = rename(z, a='c'); "
+        "v = transpose(w, 'b', 'c'); return v"
+    )
+    settings = {"regime": "large", "gradient_order": 1, "built": "unlowered"}
+    kinds = dict(causes(case_of(text, **settings), "inlined", "python-minimum"))
+    assert kinds["wrong-value"] == "softmax-overflows"

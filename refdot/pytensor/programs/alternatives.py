@@ -7,7 +7,8 @@ Other mistakes are those of another program, or of operations that round more.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
+from itertools import count
 from math import prod
 from typing import Any, NamedTuple, TypeAlias
 
@@ -66,34 +67,49 @@ def is_explained(
 
 
 def is_right_with(
-    seen: Observation, change: Callable[[Program], Program] | None = None, unit: float = 0.0
+    seen: Observation,
+    change: Callable[[Program], Program] | None = None,
+    unit: float = 0.0,
+    overflowing: Alternative | None = None,
 ) -> bool:
-    """Return whether an answer is right for a changed program, or for operations of that unit."""
+    """Return whether an answer is right for a changed program, or for operations of that unit.
+
+    Elements may also be infinite or NaN where those of an alternative are.
+    """
     got, replicate, case = seen.difference.evidence, seen.difference.replicate, seen.case.computed
     if not isinstance(got, np.ndarray):
         return False
     answer = _answer(case, seen.difference.name)
     program = change(answer.program) if change else answer.program
-    return not case.estimates(program, replicate, unit)[answer.output].wrong(got).any()
+    with np.errstate(all="ignore"):
+        wrong = case.estimates(program, replicate, unit)[answer.output].wrong(got)
+        for other in overflowing(case, answer, replicate) if overflowing else ():
+            wrong = wrong & (np.isfinite(got) | np.isfinite(other))
+    return not wrong.any()
 
 
 def with_sums_first(program: Program) -> Program:
     """Return a program in which a dim of only one operand of a dot is summed before the dot."""
     types, steps = program.types, list[Step]()
     for step in program.steps:
-        if step.operation == "dot":
-            x, y = step.arguments
-            lowering = lower_dot(types[x].dims, types[y].dims, step.parameter)
-            summed = {f"{step.name}_x": lowering.x_summed, f"{step.name}_y": lowering.y_summed}
-            sums = [
-                Step(name, "sum", (argument,), dims)
-                for argument, (name, dims) in zip(step.arguments, summed.items(), strict=True)
-            ]
-            arguments = (sums[0].name, sums[1].name)
-            steps += [*sums, Step(step.name, "dot", arguments, lowering.contracted)]
-        else:
+        if step.operation != "dot":
             steps.append(step)
+            continue
+        x, y = step.arguments
+        lowering = lower_dot(types[x].dims, types[y].dims, step.parameter)
+        arguments = []
+        for name, stem, dims in ((x, "x", lowering.x_summed), (y, "y", lowering.y_summed)):
+            if dims:
+                total = _unused_name(f"{step.name}_{stem}", types)
+                steps.append(Step(total, "sum", (name,), dims))
+                name = total
+            arguments.append(name)
+        steps.append(Step(step.name, "dot", tuple(arguments), lowering.contracted))
     return Program(program.inputs, tuple(steps), program.outputs)
+
+
+def _unused_name(stem: str, names: Container[str]) -> str:
+    return next(name for number in count() if (name := stem + "_" * number) not in names)
 
 
 def _answer(case: ProgramCase, name: str) -> Answer:

@@ -88,7 +88,10 @@ def run_program(
 def compiled_outputs(
     target: PyTensorTarget, case: ProgramCase, backend: str = "python", lowering: str = "stock"
 ) -> dict[str, Any]:
-    """Return the variables of the compiled graph that are the answers to a case, by their names."""
+    """Return the variables of the compiled graph that are the answers to a case, by their names.
+
+    Raises `StageError` if something fails before that.
+    """
     compiled = _compiled(target, case, backend, lowering)
     return dict(zip(compiled.names, compiled.function.maker.fgraph.outputs, strict=True))
 
@@ -102,7 +105,7 @@ class _Compiled(NamedTuple):
 
 def _compiled(target: PyTensorTarget, case: ProgramCase, backend: str, lowering: str) -> _Compiled:
     names = [answer.name for answer in answers_of(case.computed)]
-    with target.configured(backend, lowering) as mode:
+    with target.configured(backend, lowering) as mode, stage("compile"):
         graph = graphs.build(case)
         case = case.computed
         lowered = graphs.lower(case, graph)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytensor
@@ -38,11 +40,13 @@ from refdot.pytensor.programs.deviations.trials import (
 from refdot.pytensor.programs.judge import compiled_outputs, run_program
 from refdot.pytensor.target import PyTensorTarget
 from refdot.pytensor.target.configuration import without_rewrites
+from refdot.pytensor.target.stages import StageError
 from refdot.targets.outcome import REPLICATES
 
 _SUMS = ("sum", "softmax", "dot")  # the operations that sum
 _WIDE = ("float64", "int64")  # dtypes that a float32 narrows on JAX
 _MOST_POWERS = 8  # in one product of powers, in a gradient as well
+_MOST_FACTORS = 8  # constants in one product
 
 
 @known(
@@ -76,12 +80,22 @@ def _has_quotients(seen: Observation, target: PyTensorTarget) -> bool:
     name, program = seen.difference.name, seen.case.computed.program
     steps = Program(program.inputs, program.steps, (name,)).pruned().steps
     written = Counter(step.operation for step in steps)
-    with without_rewrites("fusion"):
-        outputs = compiled_outputs(target, seen.case, seen.backend, seen.lowering)
-    nodes = {variable.owner for variable in ancestors([outputs[name]]) if variable.owner}
+    output = _compiled_output(seen, target)
+    nodes = {variable.owner for variable in ancestors([output]) if variable.owner}
     recognized = sum(isinstance(node.op, Softmax) for node in nodes)
     powers = sum(getattr(node.op, "scalar_op", None) == exp for node in nodes)
     return recognized < written["softmax"] or powers > written["exp"]
+
+
+def _compiled_output(seen: Observation, target: PyTensorTarget) -> Any:
+    """Return the variable of an answer in the graph that is compiled without fusion."""
+    with without_rewrites("fusion"):
+        try:
+            outputs = compiled_outputs(target, seen.case, seen.backend, seen.lowering)
+        except StageError:  # the gradients fail, so that the values were judged without them
+            alone = replace(seen.case, gradient_order=0)
+            outputs = compiled_outputs(target, alone, seen.backend, seen.lowering)
+    return outputs[seen.difference.name]
 
 
 def _has_large_exponents(case: ProgramCase) -> bool:
@@ -236,18 +250,19 @@ def integer_constants_as_floats(seen: Observation, target: PyTensorTarget) -> bo
     `mul_calculate` (tensor/rewriting/math.py) divides the product of the constants, each of which
     has equal numbers, by that of the constants in a denominator, which is 1.
     """
-    return _has_constant_of(seen.case.computed, "int64") and is_gone(
-        seen, target, without_rewrites("local_mul_canonizer")
-    )
+    is_large = _has_constant_of(seen.case.computed, "int64", least=2 ** (53 / _MOST_FACTORS))
+    return is_large and is_gone(seen, target, without_rewrites("local_mul_canonizer"))
 
 
-def _has_constant_of(case: ProgramCase, dtype: str) -> bool:
-    """Return whether some constant of a dtype has equal numbers."""
+def _has_constant_of(case: ProgramCase, dtype: str, least: float = 0) -> bool:
+    """Return whether some constant of a dtype has equal numbers, of at least that size."""
     values = case.values(case.program)
-    return any(
-        each.origin == "constant" and each.dtype == dtype and len({*values[name].data.flat}) == 1
+    numbers = [
+        {*values[name].data.flat}
         for name, each in case.program.inputs
-    )
+        if each.origin == "constant" and each.dtype == dtype
+    ]
+    return any(len(each) == 1 and abs(min(each)) >= least for each in numbers)
 
 
 @known(
@@ -350,9 +365,8 @@ def products_in_types_of_c(seen: Observation, target: PyTensorTarget) -> bool:
 
 def _is_computed_in_float32(seen: Observation) -> bool:
     """Return whether an answer is right if integers beside a float32 are converted to float32."""
-    return _has_float32_beside_integers(seen) and (
-        is_right_with(seen, with_sums_first, SINGLE_PRECISION)
-        or is_explained(seen, with_promoted_integers)
+    return _has_float32_beside_integers(seen) and is_right_with(
+        seen, with_sums_first, SINGLE_PRECISION, with_promoted_integers
     )
 
 
