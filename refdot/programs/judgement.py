@@ -30,7 +30,8 @@ class Difference:
     replicate : int
         The replicate of the case that shows it.
     evidence : object
-        The array of the wrong answer or the exception, from which a cause can be told.
+        The array of the wrong answer, its shape if that is wrong, or the exception, from which a
+        cause can be told.
     """
 
     name: str
@@ -70,7 +71,7 @@ def _of_one(name: str, estimate: Estimate, answer: NamedTensor) -> Iterator[Diff
         return
     if answer.shape != estimate.value.shape:
         expected, got = one_line(estimate.value.shape), one_line(answer.shape)
-        yield Difference(name, "R9", "wrong-shape", expected, got)
+        yield Difference(name, "R9", "wrong-shape", expected, got, evidence=answer.shape)
         return
     if answer.dtype != estimate.dtype:
         yield Difference(name, "R7", "wrong-dtype", str(estimate.dtype), str(answer.dtype))

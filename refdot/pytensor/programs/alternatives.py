@@ -72,9 +72,18 @@ def is_right_with(
     unit: float = 0.0,
     overflowing: Alternative | None = None,
 ) -> bool:
-    """Return whether an answer is right for a changed program, or for operations of that unit.
+    """Return whether an answer that is wrong is right under other conditions.
 
-    Elements may also be infinite or NaN where those of an alternative are.
+    Parameters
+    ----------
+    seen : Observation
+        The wrong answer.
+    change : callable, optional
+        Returns the program to compare the answer with.
+    unit : float, optional
+        The least unit roundoff of its operations.
+    overflowing : callable, optional
+        An alternative. The answer may be infinite or NaN where its arrays are.
     """
     got, replicate, case = seen.difference.evidence, seen.difference.replicate, seen.case.computed
     if not isinstance(got, np.ndarray):
@@ -82,7 +91,7 @@ def is_right_with(
     answer = _answer(case, seen.difference.name)
     program = change(answer.program) if change else answer.program
     with np.errstate(all="ignore"):
-        wrong = case.estimates(program, replicate, unit)[answer.output].wrong(got)
+        wrong = estimates_of(case, program, replicate, unit)[answer.output].wrong(got)
         for other in overflowing(case, answer, replicate) if overflowing else ():
             wrong = wrong & (np.isfinite(got) | np.isfinite(other))
     return not wrong.any()
@@ -90,17 +99,17 @@ def is_right_with(
 
 def with_sums_first(program: Program) -> Program:
     """Return a program in which a dim of only one operand of a dot is summed before the dot."""
-    types, steps = program.types, list[Step]()
+    steps: list[Step] = []
     for step in program.steps:
         if step.operation != "dot":
             steps.append(step)
             continue
         x, y = step.arguments
-        lowering = lower_dot(types[x].dims, types[y].dims, step.parameter)
+        lowering = lower_dot(program.types[x].dims, program.types[y].dims, step.parameter)
         arguments = []
-        for name, stem, dims in ((x, "x", lowering.x_summed), (y, "y", lowering.y_summed)):
+        for name, dims in ((x, lowering.x_summed), (y, lowering.y_summed)):
             if dims:
-                total = _unused_name(f"{step.name}_{stem}", types)
+                total = _unused_name(f"{step.name}_{name}", program.types)
                 steps.append(Step(total, "sum", (name,), dims))
                 name = total
             arguments.append(name)

@@ -59,8 +59,10 @@ def answers_of(case: ProgramCase) -> Iterator[Answer]:
             yield Answer(label, order, program, bar, types[name].dims)
 
 
-def estimates_of(case: ProgramCase, program: Program, replicate: int) -> dict[str, Estimate]:
+def estimates_of(
+    case: ProgramCase, program: Program, replicate: int, unit: float = 0.0
+) -> dict[str, Estimate]:
     """Return what the outputs of a program, or of its gradients, are compared with."""
     if len(case.program.steps) > _MOST_STEPS:
-        return sharpened(program, case.values(program, replicate))
-    return case.estimates(program, replicate)
+        return sharpened(program, case.values(program, replicate), unit)
+    return case.estimates(program, replicate, unit)

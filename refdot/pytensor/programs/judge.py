@@ -90,7 +90,10 @@ def compiled_outputs(
 ) -> dict[str, Any]:
     """Return the variables of the compiled graph that are the answers to a case, by their names.
 
-    Raises `StageError` if something fails before that.
+    Raises
+    ------
+    StageError
+        The graph cannot be built, lowered or compiled.
     """
     compiled = _compiled(target, case, backend, lowering)
     return dict(zip(compiled.names, compiled.function.maker.fgraph.outputs, strict=True))

@@ -19,7 +19,6 @@ import pytensor
 from pytensor.compile.mode import Mode, optdb
 from pytensor.graph.basic import Apply
 from pytensor.graph.rewriting.db import RewriteDatabaseQuery
-from pytensor.tensor.basic import as_tensor_variable
 from pytensor.tensor.shape import Reshape
 from pytensor.tensor.type import tensor
 
@@ -101,22 +100,22 @@ def without_rewrites(*names: str) -> Iterator[None]:
 
 @contextmanager
 def without_parts(*names: str) -> Iterator[None]:
-    """Leave rewrites out, or with `DEDUCES_SIZES`, the sizes that are deduced for empty arrays."""
+    """Leave parts of PyTensor out: rewrites, and `DEDUCES_SIZES`."""
     rewrites = [name for name in names if name != DEDUCES_SIZES]
-    deduces = DEDUCES_SIZES not in names
-    with without_rewrites(*rewrites), nullcontext() if deduces else _without_deduced_sizes():
+    reshapes = _without_deduced_sizes() if DEDUCES_SIZES in names else nullcontext()
+    with without_rewrites(*rewrites), reshapes:
         yield
 
 
 def _without_deduced_sizes() -> AbstractContextManager[Any]:
+    """Have a reshape deduce no size from a number of elements and a known size that are both 0."""
     make_node = Reshape.make_node
 
     def make_node_without_deduction(op: Reshape, x: Any, shape: Any) -> Any:
-        x = as_tensor_variable(x)
-        if 0 not in x.type.shape:
-            return make_node(op, x, shape)
-        unknown = tensor(dtype=x.type.dtype, shape=(None,) * x.type.ndim)
-        node = make_node(op, unknown, shape)
-        return Apply(op, [x, *node.inputs[1:]], [node.outputs[0].type()])
+        node = make_node(op, x, shape)
+        of_any_size = tensor(dtype=node.inputs[0].dtype, shape=(None,) * node.inputs[0].ndim)
+        known = make_node(op, of_any_size, shape).outputs[0].type
+        is_deduced = 0 in known.shape and known.shape.count(None) == 1
+        return Apply(op, node.inputs, [known()]) if is_deduced else node
 
     return patch.object(Reshape, "make_node", make_node_without_deduction)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -214,11 +213,7 @@ def _is_caused_by(part: str, seen: Observation, target: PyTensorTarget) -> bool:
 
 def _is_failure(difference: Difference) -> bool:
     """Return whether a difference is an error, or the wrong shape of an answer."""
-    return isinstance(difference.evidence, Raised) or _is_shape(difference.got)
-
-
-def _is_shape(text: str) -> bool:
-    return re.fullmatch(r"\((\d+, ?)*\d*\)", text) is not None
+    return isinstance(difference.evidence, Raised | tuple)
 
 
 @contextmanager

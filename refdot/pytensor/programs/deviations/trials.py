@@ -1,4 +1,4 @@
-"""Trials: a program is judged again while a part of PyTensor, or of its inputs, is changed."""
+"""Trials: a program is judged again while a part of PyTensor, or what it reads, is changed."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytensor
 from pytensor.graph.traversal import ancestors
-from pytensor.scalar import exp
+from pytensor.scalar.basic import Exp
 from pytensor.tensor.special import Softmax
 
 from refdot.programs.case import ProgramCase
@@ -44,7 +44,6 @@ from refdot.pytensor.target.stages import StageError
 from refdot.targets.outcome import REPLICATES
 
 _SUMS = ("sum", "softmax", "dot")  # the operations that sum
-_WIDE = ("float64", "int64")  # dtypes that a float32 narrows on JAX
 _MOST_POWERS = 8  # in one product of powers, in a gradient as well
 _MOST_FACTORS = 8  # constants in one product
 
@@ -83,7 +82,7 @@ def _has_quotients(seen: Observation, target: PyTensorTarget) -> bool:
     output = _compiled_output(seen, target)
     nodes = {variable.owner for variable in ancestors([output]) if variable.owner}
     recognized = sum(isinstance(node.op, Softmax) for node in nodes)
-    powers = sum(getattr(node.op, "scalar_op", None) == exp for node in nodes)
+    powers = sum(isinstance(getattr(node.op, "scalar_op", None), Exp) for node in nodes)
     return recognized < written["softmax"] or powers > written["exp"]
 
 
@@ -250,19 +249,20 @@ def integer_constants_as_floats(seen: Observation, target: PyTensorTarget) -> bo
     `mul_calculate` (tensor/rewriting/math.py) divides the product of the constants, each of which
     has equal numbers, by that of the constants in a denominator, which is 1.
     """
-    is_large = _has_constant_of(seen.case.computed, "int64", least=2 ** (53 / _MOST_FACTORS))
-    return is_large and is_gone(seen, target, without_rewrites("local_mul_canonizer"))
+    return _has_large_constants(seen.case.computed) and is_gone(
+        seen, target, without_rewrites("local_mul_canonizer")
+    )
 
 
-def _has_constant_of(case: ProgramCase, dtype: str, least: float = 0) -> bool:
-    """Return whether some constant of a dtype has equal numbers, of at least that size."""
+def _has_large_constants(case: ProgramCase) -> bool:
+    """Return whether a product of some of the equal integers in a constant exceeds 53 bits."""
     values = case.values(case.program)
     numbers = [
         {*values[name].data.flat}
         for name, each in case.program.inputs
-        if each.origin == "constant" and each.dtype == dtype
+        if each.origin == "constant" and each.dtype == "int64"
     ]
-    return any(len(each) == 1 and abs(min(each)) >= least for each in numbers)
+    return any(len(each) == 1 and abs(float(*each)) ** _MOST_FACTORS >= 2**53 for each in numbers)
 
 
 @known(
@@ -377,7 +377,7 @@ def _has_float32_beside_integers(seen: Observation) -> bool:
 
 
 @known(
-    "wrong-value wrong-dtype wrong-gradient",
+    "wrong-value wrong-dtype",
     case_of("x: float32 constant(); return x"),
     backends="jax",
 )
@@ -387,15 +387,27 @@ def constants_without_dtype_in_jax(seen: Observation, target: PyTensorTarget) ->
     `jax_typify_ndarray` (link/jax/dispatch/basic.py) turns each 0-d array into a Python number: a
     float64 if it is the answer, and a float32 beside a float32.
     """
-    case, difference = seen.case.computed, seen.difference
-    dtypes = {each.dtype for each in case.program.types.values()}
-    narrows = "float32" in dtypes and any(_has_constant_of(case, each) for each in _WIDE)
-    match difference.expected, difference.got:
-        case "float32", "float64":
-            return _has_constant_of(case, "float32")
-        case "float64", "float32":
-            return narrows
-    return narrows and is_right_with(seen, with_sums_first, SINGLE_PRECISION)
+    program, difference = seen.case.computed.program, seen.difference
+    constants = _constants_of(program)
+    if (difference.expected, difference.got) == ("float32", "float64"):
+        return difference.name in constants
+    has_narrow_factor = any(
+        any(program.types[name].dtype == "float32" for name in step.arguments)
+        and any(program.types[name].dtype != "float32" for name in constants & {*step.arguments})
+        for step in program.steps
+    )
+    if difference.kind == "wrong-dtype":
+        return has_narrow_factor and (difference.expected, difference.got) == ("float64", "float32")
+    return has_narrow_factor and is_right_with(seen, with_sums_first, SINGLE_PRECISION)
+
+
+def _constants_of(program: Program) -> set[str]:
+    """Return the names of the constants, and of the values that are computed from these alone."""
+    found = {name for name, each in program.inputs if each.origin == "constant"}
+    for step in program.steps:
+        if found.issuperset(step.arguments):
+            found.add(step.name)
+    return found
 
 
 @known(
@@ -423,10 +435,10 @@ def strides_that_a_blas_refuses(seen: Observation, target: PyTensorTarget) -> bo
     """With a BLAS, a product of overlapping rows, or of a repeated vector, is garbage.
 
     The C code of `Gemm`, `CGemv` and `BatchedDot` (tensor/blas.py and blas_c.py) passes strides on
-    that a BLAS refuses. It then prints an error and leaves the result as it was allocated.
+    that a BLAS refuses. The BLAS then prints an error and leaves the result as it was allocated.
     """
     case = seen.case.computed
     values = case.values(case.program, seen.difference.replicate).values()
-    is_shared = any(shares_elements(each.data) for each in values)
+    is_shared = any(each.dtype.kind == "f" and shares_elements(each.data) for each in values)
     has_dots = any(step.operation == "dot" for step in case.program.steps)
     return is_shared and has_dots and is_gone(seen, target, with_separate_elements())
