@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytensor
+from pytensor.graph.basic import Apply, Constant
 from pytensor.graph.traversal import ancestors
 from pytensor.scalar.basic import Exp
 from pytensor.tensor.special import Softmax
@@ -377,7 +378,7 @@ def _has_float32_beside_integers(seen: Observation) -> bool:
 
 
 @known(
-    "wrong-value wrong-dtype",
+    "wrong-value wrong-dtype wrong-gradient",
     case_of("x: float32 constant(); return x"),
     backends="jax",
 )
@@ -385,29 +386,26 @@ def constants_without_dtype_in_jax(seen: Observation, target: PyTensorTarget) ->
     """On JAX, a constant of one number loses its dtype.
 
     `jax_typify_ndarray` (link/jax/dispatch/basic.py) turns each 0-d array into a Python number: a
-    float64 if it is the answer, and a float32 beside a float32.
+    float64 if rewrites have made it the answer, and a float32 beside a float32.
     """
-    program, difference = seen.case.computed.program, seen.difference
-    constants = _constants_of(program)
-    if (difference.expected, difference.got) == ("float32", "float64"):
-        return difference.name in constants
-    has_narrow_factor = any(
-        any(program.types[name].dtype == "float32" for name in step.arguments)
-        and any(program.types[name].dtype != "float32" for name in constants & {*step.arguments})
-        for step in program.steps
+    dtypes = (seen.difference.expected, seen.difference.got)
+    found = [*ancestors([_compiled_output(seen, target)])]
+    if dtypes == ("float32", "float64"):
+        return all(isinstance(each, Constant) for each in found if each.owner is None)
+    is_narrowed = any(_narrows_a_constant(each.owner) for each in found if each.owner)
+    is_right = dtypes == ("float64", "float32") or is_right_with(
+        seen, with_sums_first, SINGLE_PRECISION
     )
-    if difference.kind == "wrong-dtype":
-        return has_narrow_factor and (difference.expected, difference.got) == ("float64", "float32")
-    return has_narrow_factor and is_right_with(seen, with_sums_first, SINGLE_PRECISION)
+    return is_narrowed and is_right
 
 
-def _constants_of(program: Program) -> set[str]:
-    """Return the names of the constants, and of the values that are computed from these alone."""
-    found = {name for name, each in program.inputs if each.origin == "constant"}
-    for step in program.steps:
-        if found.issuperset(step.arguments):
-            found.add(step.name)
-    return found
+def _narrows_a_constant(node: Apply[Any]) -> bool:
+    """Return whether JAX converts one of the operands to float32, a constant of one number."""
+    has_float32 = any(each.dtype == "float32" for each in node.inputs)
+    return has_float32 and any(
+        isinstance(each, Constant) and each.ndim == 0 and each.dtype in ("float64", "int64")
+        for each in node.inputs
+    )
 
 
 @known(
