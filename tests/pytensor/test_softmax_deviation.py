@@ -1,4 +1,4 @@
-"""The known overflow of a softmax hides no fault of the softmax that PyTensor recognizes."""
+"""What is known of a softmax hides no fault of the softmax that PyTensor recognizes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import pytest
 from pytensor.tensor.special import Softmax
 from test_program_deviations import BACKENDS, causes
 from test_programs import case_of
+
+from refdot.pytensor.programs import graph as graphs
 
 OVERFLOWS = "x: float64(a: 3); y = scale(x, 10); z = softmax(y)"
 
@@ -59,3 +61,18 @@ def test_a_value_is_explained_although_its_gradients_fail(monkeypatch):
     settings = {"regime": "large", "gradient_order": 1, "built": "unlowered"}
     kinds = dict(causes(case_of(text, **settings), "inlined", "python-minimum"))
     assert kinds["wrong-value"] == "softmax-overflows"
+
+
+@pytest.mark.parametrize(
+    "backend", [name for name in ("python", "c", "numba", "jax") if name in BACKENDS]
+)
+def test_a_softmax_of_integers_that_are_far_apart_is_known(backend: str):
+    case = case_of("x: int64(a: 4); y = softmax(x); return y", regime="special")
+    assert causes(case, "inlined", backend) == [("wrong-value", "softmax-of-integers")]
+
+
+def test_another_softmax_of_integers_is_new(monkeypatch):
+    softmax = graphs._XTENSOR["softmax"]
+    monkeypatch.setitem(graphs._XTENSOR, "softmax", lambda x, dim: softmax(x, dim) * 2)
+    found = causes(case_of("x: int64(a: 4); y = softmax(x); return y", regime="special"))
+    assert ("wrong-value", None) in found

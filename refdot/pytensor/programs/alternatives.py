@@ -30,6 +30,7 @@ __all__ = [
     "is_explained",
     "is_right_with",
     "with_integer_dots_as_floats",
+    "with_integer_exponents",
     "with_integer_factors",
     "with_integer_powers",
     "with_products_as_floats",
@@ -286,6 +287,20 @@ def _scaled_dot(
     factor = prod(each.others.data.flat[0] for each in operands)
     others = NamedTensor(np.full(integers.shape, factor), integers.dims)
     return _Factors(NUMPY["multiply"](integers, others), integers, others)
+
+
+def with_integer_exponents(case: ProgramCase, answer: Answer, replicate: int) -> Iterator[Array]:
+    """Yield the answer with softmax of integers less their maximum, subtracted in integers."""
+
+    def softmax(x: NamedTensor, dim: Parameter) -> NamedTensor:
+        if x.dtype.kind != "i":
+            return NUMPY["softmax"](x, dim)
+        axes = tuple(map(x.dims.index, x.dims if dim is None else dim))
+        largest = x.data.max(axis=axes, keepdims=True, initial=np.iinfo(x.dtype).min)
+        powers = np.exp((x.data - largest).astype("float64"))
+        return NamedTensor(powers / powers.sum(axis=axes, keepdims=True), x.dims)
+
+    yield _evaluated(answer, case, replicate, NUMPY | {"softmax": softmax})
 
 
 def with_promoted_integers(case: ProgramCase, answer: Answer, replicate: int) -> Iterator[Array]:

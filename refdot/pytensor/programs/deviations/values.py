@@ -22,6 +22,7 @@ from refdot.pytensor.programs.alternatives import (
     is_explained,
     is_right_with,
     with_integer_dots_as_floats,
+    with_integer_exponents,
     with_integer_factors,
     with_integer_powers,
     with_products_as_floats,
@@ -111,6 +112,16 @@ def _has_large_exponents(case: ProgramCase) -> bool:
             if np.abs(exponents).max(initial=0) > limit / _MOST_POWERS:
                 return True
     return False
+
+
+@known("wrong-value", case_of("x: int64(a: 4); y = softmax(x); return y", "special"))
+def softmax_of_integers(seen: Observation, target: PyTensorTarget) -> bool:
+    """A softmax of large integers of both signs is NaN or wrong.
+
+    `Softmax.build_inner_graph` (tensor/special.py) subtracts the maximum before it converts the
+    integers, and a difference that exceeds an int64 wraps around.
+    """
+    return is_explained(seen, with_integer_exponents)
 
 
 @known(
