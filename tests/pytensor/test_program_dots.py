@@ -149,12 +149,14 @@ def test_a_constant_without_a_dtype_is_known_on_jax():
     }
 
 
+@JAX
 def test_a_float64_that_is_no_constant_is_new():
     case = case_of("x: float32(a: 2?); y: float32(a: 2?); v = multiply(x, y); return v")
     difference = Difference("v", "R7", "wrong-dtype", "float32", "float64", "run")
     assert known_cause(Observation(case, difference, "jax", "inlined"), TARGET) is None
 
 
+@JAX
 def test_a_float32_that_no_integers_explain_is_new():
     case = case_of("x: float32(a: 2?); y: float64(a: 2?); v = multiply(x, y); return v")
     difference = Difference("v", "R7", "wrong-dtype", "float64", "float32", "run")
