@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from pytensor.tensor.rewriting.math import local_mul_canonizer
 from test_program_deviations import BACKENDS, TARGET, causes
 from test_programs import case_of
 
@@ -196,3 +197,40 @@ def test_another_loss_of_digits_in_such_a_product_is_new(monkeypatch):
         lambda x, y: multiply(x, y).astype("float32").astype("float64"),
     )
     assert ("wrong-value", None) in found(f"{FACTORS}; v = exp(z); w = multiply(v, v); return w")
+
+
+def test_digits_that_the_same_rewrite_loses_otherwise_are_new(monkeypatch):
+    merge = local_mul_canonizer.merge_num_denum
+
+    def rounded(factors, divisors):
+        return merge(factors, divisors).astype("float32")
+
+    monkeypatch.setattr(local_mul_canonizer, "merge_num_denum", rounded)
+    text = f"{FACTORS}; w: float64(a: 3?); v = multiply(z, w); return v"
+    assert found(text) == {("wrong-value", None)}
+
+
+INTEGERS = "x: int64(); y: int64 constant(); z = multiply(x, y); v = multiply(z, y); return v"
+
+
+def test_integer_constants_are_divided_by_one_as_floats():
+    assert found(INTEGERS, regime="rounding") == {("wrong-value", "integer-constants-as-floats")}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        pytest.param(lambda product: [2 * each for each in product], id="doubled"),
+        pytest.param(lambda product: [each + 1024 for each in product], id="near"),
+        pytest.param(lambda product: [], id="left out"),
+    ],
+)
+def test_constants_that_the_same_rewrite_multiplies_otherwise_are_new(monkeypatch, wrong):
+    calculate = local_mul_canonizer.calculate
+
+    def wrongly(factors, divisors, aslist=False, out_type=None):
+        product = calculate(factors, divisors, aslist, out_type)
+        return wrong(product) if aslist and len(factors) > 1 else product
+
+    monkeypatch.setattr(local_mul_canonizer, "calculate", wrongly)
+    assert found(INTEGERS, regime="rounding") == {("wrong-value", None)}

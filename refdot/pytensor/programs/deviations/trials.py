@@ -2,12 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import reduce
 from typing import Any
 from unittest.mock import patch
 
 import numpy as np
 import pytensor
-from pytensor.scalar.basic import Pow
+from pytensor.scalar.basic import Pow, upcast
+from pytensor.tensor.basic import cast
+from pytensor.tensor.rewriting.math import local_mul_canonizer
+from pytensor.tensor.type import integer_dtypes
 from pytensor.xtensor.rewriting.utils import lower_xtensor_db
 
 from refdot.programs.findings import Observation
@@ -22,6 +26,8 @@ __all__ = [
     "shares_elements",
     "with_added_tangents",
     "with_constant_exponents",
+    "with_converted_factors",
+    "with_exact_constants",
     "with_separate_elements",
     "with_stable_softmax",
 ]
@@ -72,6 +78,40 @@ def with_constant_exponents() -> AbstractContextManager[Any]:
         return [base, inputs[1].zeros_like(dtype=base.type.dtype)]
 
     return patch.object(Pow, "pullback", pullback_to_base)
+
+
+def with_exact_constants() -> AbstractContextManager[Any]:
+    """Leave the product of integer constants as it is, where it is only divided by 1."""
+    calculate = local_mul_canonizer.calculate
+
+    def calculate_exactly(
+        factors: Sequence[Any], divisors: Sequence[Any], aslist: bool = False, out_type: Any = None
+    ) -> Any:
+        found = calculate(factors, divisors, aslist, out_type)
+        if not factors or divisors or out_type is None or out_type.dtype not in integer_dtypes:
+            return found
+        product = reduce(np.multiply, factors, np.asarray(1, out_type.dtype))
+        if [*np.atleast_1d(found)] != [product / 1]:
+            return found
+        return [product] if aslist else product
+
+    return patch.object(local_mul_canonizer, "calculate", calculate_exactly)
+
+
+def with_converted_factors() -> AbstractContextManager[Any]:
+    """Convert a factor of a product to its dtype, if those that are left have narrower ones."""
+    simplify = local_mul_canonizer.simplify
+
+    def simplify_and_convert(
+        factors: list[Any], divisors: list[Any], out_type: Any
+    ) -> tuple[list[Any], list[Any]]:
+        factors, divisors = simplify(factors, divisors, out_type)
+        dtypes = [each.type.dtype for each in factors + divisors]
+        if factors and upcast(*dtypes) != out_type.dtype:
+            factors = [cast(factors[0], out_type.dtype), *factors[1:]]
+        return factors, divisors
+
+    return patch.object(local_mul_canonizer, "simplify", simplify_and_convert)
 
 
 def with_separate_elements() -> AbstractContextManager[Any]:

@@ -36,6 +36,8 @@ from refdot.pytensor.programs.deviations.trials import (
     shares_elements,
     with_added_tangents,
     with_constant_exponents,
+    with_converted_factors,
+    with_exact_constants,
     with_separate_elements,
     with_stable_softmax,
 )
@@ -215,7 +217,7 @@ def float32_factors_of_float64(seen: Observation, target: PyTensorTarget) -> boo
     return (
         dtypes >= {"float32", "float64"}
         and is_right_with(seen, with_sums_first, SINGLE_PRECISION)
-        and is_gone(seen, target, without_rewrites("local_mul_canonizer"))
+        and is_gone(seen, target, with_converted_factors())
     )
 
 
@@ -261,9 +263,8 @@ def integer_constants_as_floats(seen: Observation, target: PyTensorTarget) -> bo
     `mul_calculate` (tensor/rewriting/math.py) divides the product of the constants, each of which
     has equal numbers, by that of the constants in a denominator, which is 1.
     """
-    return _has_large_constants(seen.case.computed) and is_gone(
-        seen, target, without_rewrites("local_mul_canonizer")
-    )
+    is_large = _has_large_constants(seen.case.computed)
+    return is_large and is_gone(seen, target, with_exact_constants())
 
 
 def _has_large_constants(case: ProgramCase) -> bool:
