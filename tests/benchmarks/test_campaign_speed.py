@@ -4,6 +4,10 @@ Run `pytest tests/benchmarks --benchmark-only -n 0` to print a line for each bac
 here; nothing is asserted. A check is the comparison of one answer with the oracle. The naive loop
 builds, lowers, differentiates, compiles and runs each case separately, for one answer. refdot
 compiles each graph once, and calls it on all cases with this graph, with several replicates.
+
+The cases are some of those that a run judges on the backend: of dim patterns on backends that run
+in Python, and of kernels on those that compile code. PyTensor stores what Numba compiles, and most
+of the time on this backend is for the first function of each kind, which both ways compile.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ import pytest
 from planted import FAULTS
 from planting import planted
 
+from refdot.cases.kernels import kernel_cases_of
 from refdot.cases.patterns import Pattern, disagreeing_cases_of, forward_cases_of, gradient_cases_of
 from refdot.check.batch import judge_cases
 from refdot.check.plan import Configuration
@@ -32,8 +37,8 @@ PATTERNS = (
     Pattern(("c", "a"), ("c",), ("a",)),
     Pattern(("c", "a"), ("c", "a"), ()),
 )
-# Backends that take seconds to compile a graph run only the first pattern.
-SLOW = ("numba", "torch")
+IN_PYTHON = ("python", "python-minimum", "fast-compile")
+SOME_KERNELS = ("two vectors", "a matrix and a vector")
 LOWERING = "inlined"
 RUNS = 3
 # One fault in each part: dims, static shapes, the einsum, its structure, its gradient.
@@ -48,17 +53,17 @@ SOME_FAULTS = [{fault.name: fault for fault in FAULTS}[name] for name in NAMES]
 
 
 def batches(backend):
-    """Yield the cases of each pattern."""
-    for pattern in PATTERNS[:1] if backend in SLOW else PATTERNS:
-        yield [
-            *forward_cases_of(pattern),
-            *gradient_cases_of(pattern),
-            *disagreeing_cases_of(pattern),
-        ]
+    """Return the cases of each pattern, or of each kernel."""
+    if backend not in IN_PYTHON:
+        return [[*kernel_cases_of(name, every_layout=False)] for name in SOME_KERNELS]
+    return [
+        [*forward_cases_of(pattern), *gradient_cases_of(pattern), *disagreeing_cases_of(pattern)]
+        for pattern in PATTERNS
+    ]
 
 
 def by_refdot(backend):
-    """Judge all cases of a pattern together."""
+    """Judge all cases of a batch together."""
     target, configuration = PyTensorTarget(), Configuration(backend, LOWERING)
     for batch in batches(backend):
         yield from judge_cases(target, batch, configuration)
