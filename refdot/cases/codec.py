@@ -19,6 +19,7 @@ from refdot.cases.case import (
     DimArgument,
     DotCase,
 )
+from refdot.cases.values import NEAR_CONTENTS
 from refdot.errors import DotError
 
 __all__ = [
@@ -55,7 +56,7 @@ class OperandRecord(Struct, forbid_unknown_fields=True, rename={"static": "known
         check_choice("dtype", self.dtype, DTYPES)
         check_choice("layout", self.layout, LAYOUTS)
         check_choice("origin", self.origin, ORIGINS)
-        check_choice("content", self.content, CONTENTS)
+        check_choice("content", self.content, CONTENTS + NEAR_CONTENTS)
         if not len(self.dims) == len(self.shape) == len(self.static or self.dims):
             raise ValueError("dims, shape and known differ in length")
         if self.origin == "constant" and not all(self.static):

@@ -123,7 +123,8 @@ def static_kernel_cases() -> Iterator[DotCase]:
     """Yield cases of static sizes, for which each backend has code of its own.
 
     y has static sizes, and x has the same sizes or others; the static size of the batch dim is 1 or
-    2. In the last cases, a constant selects rows of the other operand, or adds them up.
+    2. Then a constant selects rows of the other operand, or adds them up. In the last cases, both
+    operands are reshaped, and all sizes are static.
 
     Examples
     --------
@@ -143,6 +144,8 @@ def static_kernel_cases() -> Iterator[DotCase]:
         yield dot_case(x, operand("b:3? c:4?", dtype))
     y = operand("b:3 a:2", "complex128", origin="constant", content="one-hot")
     yield dot_case(operand("c:4? b:3?", "complex128"), y)
+    yield dot_case("c:2 a:3 b:4", "a:3 b:4 d:5", ("a", "b"))
+    yield dot_case("c:2 d:3 e:4 a:5", "d:3 c:2 a:5", "a")
 
 
 def _case_of(pattern: Pattern, turn: int) -> DotCase:

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from refdot.cases.case import LAYOUTS, DotCase
 from refdot.cases.notation import dot_case
-from refdot.cases.values import CONTENTS
+from refdot.cases.values import CONTENTS, NEAR_CONTENTS
 
 __all__ = ["operand_cases"]
 
@@ -35,6 +35,11 @@ _DIMS: _Dots = (
     ("a b", "b? c?", None),
     ("d e", "c? e?", None),
     ("a b", "b? c?", ("a", "b")),
+    ("a b", "a? b?", ()),
+)
+_NEAR_DIMS: _Dots = (
+    ("a:5 b:5", "b:5? c?", None),
+    ("b:5 a:3", "b:5? c?", None),
     ("a b", "a? b?", ()),
 )
 # Products that the kernel cases judge with only some of the layouts.
@@ -76,6 +81,9 @@ def operand_cases() -> Iterator[DotCase]:
     for (x, y, dim), content in product(_DIMS, CONTENTS):
         regime = "special" if content == "zeros" else "rounding"
         yield from _with_constant(x, y, dim, content, regime)
+    # Rewrites recognize square matrices, and one-hot columns of others.
+    for (x, y, dim), content in product(_NEAR_DIMS, NEAR_CONTENTS):
+        yield from _with_constant(x, y, dim, content, "rounding")
     # The size of y is known when it is called, and differs from that of the constant.
     for content in CONTENTS:
         for size in (5, 2, 1):

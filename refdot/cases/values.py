@@ -1,4 +1,8 @@
-"""The values of an operand: drawn at random, or those of a matrix that rewrites recognize."""
+"""The values of an operand: drawn at random, or those of a matrix that rewrites recognize.
+
+There are also values that differ from such a matrix by little: a rewrite that compares with a
+tolerance, or does not compare all that matters, is wrong for these.
+"""
 
 from functools import lru_cache
 from math import prod
@@ -8,9 +12,10 @@ import numpy as np
 
 from refdot.tensor import Array
 
-__all__ = ["CONTENTS", "content_values", "random_values"]
+__all__ = ["CONTENTS", "NEAR_CONTENTS", "content_values", "random_values"]
 
 CONTENTS = ("drawn", "zeros", "ones", "identity", "diagonal", "one-hot")
+NEAR_CONTENTS = tuple(f"nearly-{content}" for content in CONTENTS[1:])
 # The largest absolute value in the regimes of uniform numbers, which only programs have.
 _UNIFORM = {"unit": 1, "large": 1000}
 
@@ -21,6 +26,10 @@ def content_values(content: str, shape: tuple[int, ...], dtype: str) -> Array:
     The identity has ones where all indices are equal, and a diagonal has other numbers there. Along
     the first axis, a one-hot array has a single one everywhere, which moves along the other axes.
 
+    An array of one of the `NEAR_CONTENTS` differs from these by little: all zeros and ones by the
+    same number, and the others in one place, which is not on the diagonal. The columns of a one-hot
+    array still have the sum 1, if the dtype has such numbers.
+
     Examples
     --------
     >>> content_values("identity", (2, 3), "int64").tolist()
@@ -29,19 +38,48 @@ def content_values(content: str, shape: tuple[int, ...], dtype: str) -> Array:
     [[2, 0, 0], [0, 3, 0]]
     >>> content_values("one-hot", (2, 3), "int64").tolist()
     [[0, 1, 0], [1, 0, 1]]
+    >>> content_values("nearly-one-hot", (2, 3), "int64").tolist()
+    [[0, 1, -1], [1, 0, 2]]
+    >>> content_values("nearly-ones", (2,), "float64").tolist()
+    [1.0000009536743164, 1.0000009536743164]
     """
-    array = np.full(shape, content == "ones", dtype)
-    if content in ("identity", "diagonal"):
+    base = content.removeprefix("nearly-")
+    array = np.full(shape, base == "ones", dtype)
+    if base in ("identity", "diagonal"):
         # Not with one index array for each axis, of which NumPy accepts at most 63.
         step = sum(prod(shape[axis + 1 :]) for axis in range(len(shape)))
         places = np.arange(min(shape, default=1))
-        numbers = 2 + places % 5 if content == "diagonal" else 1
+        numbers = 2 + places % 5 if base == "diagonal" else 1
         array.reshape(-1)[places * step] = numbers
-    elif content == "one-hot" and array.size:
+    elif base == "one-hot" and array.size:
         columns = array.reshape(shape[0] if shape else 1, -1)
         number = np.arange(columns.shape[1])
         columns[(number + 1) % len(columns), number] = True
+    if content in NEAR_CONTENTS and array.size:
+        _change(base, array)
     return array
+
+
+def _change(content: str, array: Array) -> None:
+    """Change all elements by a small number, or one that is not on the diagonal."""
+    columns = array.reshape(array.shape[0] if array.shape else 1, -1)
+    small = array.dtype.type(_small_number(array.dtype))
+    if content in ("zeros", "ones"):
+        array[...] = array != small if array.dtype == bool else array + small
+    elif content == "one-hot":
+        one = columns.shape[1] % len(columns)
+        columns[one - 1, -1] = small
+        if len(columns) > 1 and array.dtype.kind in "fc":
+            columns[one, -1] -= small
+        elif len(columns) > 1 and array.dtype.kind == "i":
+            columns[one, -1], columns[one - 1, -1] = 2, -1  # 0 and 1 would be one-hot
+    else:
+        columns[0, -1] = small
+
+
+def _small_number(dtype: np.dtype[Any]) -> float:
+    """Return a number that is small for a tolerance, but not for the rounding of a dtype."""
+    return max(2.0**-20, 4 * float(np.finfo(dtype).eps)) if dtype.kind in "fc" else 1
 
 
 def random_values(shape: tuple[int, ...], dtype: str, regime: str, seed: tuple[int, ...]) -> Array:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from refdot.cases.case import CONTENTS, LAYOUTS, ORIGINS, Operand
+from refdot.cases.values import NEAR_CONTENTS
 from refdot.programs.operations import OPERATIONS, Parameter, ProgramError
 from refdot.programs.program import Program, Step
 from refdot.text import shortened
@@ -16,7 +17,7 @@ __all__ = ["program", "step"]
 _INPUT = re.compile(r"(?P<name>\w+): (?P<words>[\w -]+)\((?P<axes>.*)\)")
 _AXIS = re.compile(r"(?P<dim>.+?): (?P<size>\d+)(?P<unknown>\??)(?:, |$)")
 # The words before the dims of an input, after its dtype.
-_WORDS = {"layout": LAYOUTS, "origin": ORIGINS, "content": CONTENTS}
+_WORDS = {"layout": LAYOUTS, "origin": ORIGINS, "content": CONTENTS + NEAR_CONTENTS}
 
 
 def program(text: str) -> Program:

@@ -2,8 +2,8 @@
 
 Together, they have what drawn programs have seldom: a value that is used three times, two dots of
 the same operands over different dims, a dot of what a softmax, an exp or a sum gives, a constant
-operand, several names of one variable, scores that overflow exp, sums and multiples of dots, and
-each way to build a graph.
+operand, several names of one variable, scores that overflow exp, sums and multiples of dots, sums
+of quotients, factors that cancel, and each way to build a graph.
 """
 
 from dataclasses import replace
@@ -14,7 +14,7 @@ from refdot.programs.named import named_program
 from refdot.programs.notation import program
 from refdot.programs.program import Program
 
-__all__ = ["program_of_products", "smoke_programs"]
+__all__ = ["program_of_functions", "program_of_products", "smoke_programs"]
 
 # Each: the text of a program, its regime, and the order of its gradients.
 _SHORT = (
@@ -61,6 +61,20 @@ _SHORT = (
         "unit",
         1,
     ),
+    (
+        "x: float64(a: 2?, b: 3?); y: float64(b: 3?, c: 4?); z: float64(a: 2?); v = dot(x, y); "
+        "w = divide(z, v); u = sum(w, dim='c'); t = multiply(v, z); s = sum(t, dim='c'); "
+        "return u, s",
+        "unit",
+        1,
+    ),
+    (
+        "x: float64(a: 3?); y: float64(a: 3?); z: float64(a: 3?); w: float64(a: 3?); "
+        "v = multiply(x, x); u = multiply(v, y); t = multiply(x, z); s = multiply(t, w); "
+        "r = divide(u, s); q = dot(r, y); return q",
+        "exact",
+        1,
+    ),
     ("x: float32(a: 5?, b: 5?); y = dot(x, x, dim=()); z = sum(y); return z", "rounding", 1),
     ("x: float64(a: 3?, b: 2?); y = scale(x, 10); z = softmax(y, dim='a'); return z", "large", 1),
 )
@@ -74,17 +88,28 @@ _BUILT = (
     "w = rename(v, b='d'); u = dot(v, w, dim='a'); t = softmax(u, dim='d'); "
     "s = sum(v, dim='a'); r = add(t, s); return r",
 )
-# Sums and multiples of dots, which PyTensor gives to a BLAS as a whole: gemm with two factors, gemm
-# for a difference, gemv, ger, and a product of matrices with a scalar.
+# Sums and multiples of dots, which PyTensor gives to a BLAS as a whole: gemm with a factor for each
+# term, gemm for a difference, gemm with two factors for one term, gemv, ger, and a product of
+# matrices with a scalar.
 _PRODUCTS = (
     "x: float64(a: 2?, b: 3?); y: float64(b: 3?, c: 4?); z: float64(a: 2?, c: 4?); "
     "p: float64(b: 3?); q: float64(c: 4?); r: float64(a: 2?); s: float64(); "
     "xy = dot(x, y); half = scale(xy, 0.5); more = scale(z, -2.0); gemm = add(more, half); "
     "zy = dot(z, y, dim='c'); less = negative(zy); difference = add(x, less); "
+    "xz = dot(x, z, dim='a'); sxz = multiply(xz, s); third = scale(sxz, 0.3); "
+    "two = add(y, third); "
     "xp = dot(x, p); three = scale(xp, 3.0); gemv = add(r, three); "
     "rq = dot(r, q, dim=()); srq = multiply(rq, s); ger = add(z, srq); "
     "zx = dot(z, x, dim='a'); szx = multiply(zx, s); scaled = multiply(szx, y); "
-    "return gemm, difference, gemv, ger, scaled"
+    "return gemm, difference, two, gemv, ger, scaled"
+)
+# Functions of elements, beside dots: a softmax that PyTensor recognizes, and one that it does not.
+_FUNCTIONS = (
+    "x: float64(a: 2?, b: 3?); y: float64(b: 3?, c: 4?); xy = dot(x, y); powers = exp(xy); "
+    "weights = softmax(xy, dim='c'); average = dot(weights, y, dim='c'); "
+    "half = scale(powers, 0.5); root = power(half, 0.5); quotient = divide(xy, root); "
+    "less = negative(quotient); total = add(less, weights); all = sum(total, dim='a'); "
+    "return average, total, all"
 )
 _NAMED = (
     *("chain:layers=2", "gram", "quadratic-form", "normal", "mlp:layers=1"),
@@ -114,7 +139,7 @@ def smoke_programs() -> tuple[ProgramCase, ...]:
         if way != "plain"
     )
     named = (ProgramCase(named_program(name), gradient_order=1) for name in _NAMED)
-    return (*short, *products, *built, *named)
+    return (*short, *products, program_of_functions(), *built, *named)
 
 
 def program_of_products() -> ProgramCase:
@@ -125,9 +150,22 @@ def program_of_products() -> ProgramCase:
     Examples
     --------
     >>> program_of_products().program.outputs
-    ('gemm', 'difference', 'gemv', 'ger', 'scaled')
+    ('gemm', 'difference', 'two', 'gemv', 'ger', 'scaled')
     """
     return ProgramCase(_program(_PRODUCTS))
+
+
+def program_of_functions() -> ProgramCase:
+    """Return the program with functions of elements, and a gradient.
+
+    Backends that compile slowly judge it as well.
+
+    Examples
+    --------
+    >>> program_of_functions().program.outputs
+    ('average', 'total', 'all')
+    """
+    return ProgramCase(_program(_FUNCTIONS), "unit", gradient_order=1)
 
 
 def _program(text: str) -> Program:

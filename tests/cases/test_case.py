@@ -14,7 +14,7 @@ from refdot.cases.case import (
     DotCase,
     Operand,
 )
-from refdot.cases.values import content_values, random_values
+from refdot.cases.values import NEAR_CONTENTS, content_values, random_values
 
 MATRIX = Operand(("a", "b"), (2, 3))
 CASE = DotCase(MATRIX, Operand(("b",), (3,)))
@@ -223,7 +223,35 @@ def test_diagonals_and_one_hot_arrays(shape, dtype):
         assert (one_hot == np.roll(np.eye(3), 1, axis=0)).all()
 
 
-@pytest.mark.parametrize("content", CONTENTS)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(5, 5), (5, 3), (2, 3), (4, 2, 3), (140, 139)])
+def test_near_contents_differ_by_little(shape, dtype):
+    for near in NEAR_CONTENTS:
+        content = near.removeprefix("nearly-")
+        values, exact = (content_values(name, shape, dtype) for name in (near, content))
+        assert values.dtype == exact.dtype == dtype
+        changed = values != exact
+        if content in ("zeros", "ones"):
+            assert changed.all()
+            assert (values == values.flat[0]).all()
+        else:
+            assert 0 < np.count_nonzero(changed) <= 2
+        if values.dtype.kind in "fc":
+            least = 2 * np.finfo(dtype).eps
+            assert (least < abs(values - exact)[changed]).all()
+            assert np.allclose(values, exact, rtol=0, atol=max(2**-19, 8 * np.finfo(dtype).eps))
+
+
+@pytest.mark.parametrize("dtype", [each for each in DTYPES if np.dtype(each).kind in "ifc"])
+@pytest.mark.parametrize("shape", [(5, 5), (5, 3), (2, 3), (3,), (4, 2, 3)])
+def test_columns_that_are_nearly_one_hot_have_the_sum_one(shape, dtype):
+    values = content_values("nearly-one-hot", shape, dtype)
+    assert (values.sum(axis=0) == 1).all()
+    assert not ((values == 0) | (values == 1)).all()
+    assert (values.real >= 0).all() or values.dtype.kind in "ic"
+
+
+@pytest.mark.parametrize("content", CONTENTS + NEAR_CONTENTS)
 def test_an_operand_has_its_content_in_every_replicate(content):
     x = Operand(("a", "b"), (2, 3), content=content)
     case = DotCase(x, x, regime="special")

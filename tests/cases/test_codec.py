@@ -196,8 +196,8 @@ INVALID_JSON |= {
     ),
     "an unknown content": (
         JSON | {"x": JSON["x"] | {"content": "twos"}},
-        "content must be one of drawn, zeros, ones, identity, diagonal, one-hot, got 'twos' "
-        "- at `$.x`",
+        "content must be one of drawn, zeros, ones, identity, diagonal, one-hot, nearly-zeros, "
+        "nearly-ones, nearly-identity, nearly-diagonal, nearly-one-hot, got 'twos' - at `$.x`",
     ),
     "too few sizes": (
         JSON | {"x": JSON["x"] | {"shape": [2]}},

@@ -230,7 +230,7 @@ def test_a_backend_that_compiles_each_layout_gets_few_of_them_unless_thorough():
     def layouts(profile, backend):
         batches = campaign(profile, "fast", "slow").batches(target)
         kernels = given_to(backend, [b for b in batches if b.stage == "judging kernels"])
-        assert len(kernels.pop().work[-1][1]) == 9  # those with static sizes
+        assert len(kernels.pop().work[-1][1]) == 11  # those with static sizes
         return {
             batch.number: {
                 case.x.layout for to, cases in batch.work if to.backend == backend for case in cases

@@ -74,8 +74,10 @@ def _code(function: Any, source: str) -> CodeType:
     tree = ast.parse(source)
     tree.body[0].decorator_list = []
     # An outer function provides the variables that a method closes over, such as its class.
-    outer = ast.parse(f"def outer({', '.join(function.__code__.co_freevars)}): pass")
-    outer.body[0].body = tree.body
+    free, name = ", ".join(function.__code__.co_freevars), function.__name__
+    # Its name is global, also in a function that calls itself.
+    outer = ast.parse(f"def outer({free}): global {name}")
+    outer.body[0].body += tree.body
     module_code = compile(outer, inspect.getfile(function), "exec")
     return _inner_code(_inner_code(module_code, "outer"), function.__name__)
 

@@ -15,6 +15,7 @@ from packaging.specifiers import SpecifierSet
 from processes import run_python
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
+from pytensor.scalar.basic import Exp
 from test_programs import case_of
 
 from refdot.check.plan import Configuration
@@ -460,3 +461,13 @@ def test_a_wrong_size_of_another_step_is_new(monkeypatch):
     monkeypatch.setitem(graphs._XTENSOR, "negative", forgetful)
     found = causes(case)
     assert [cause is None for _, cause in found] == [False, True]
+
+
+def test_a_fused_exp_in_single_precision_is_new(monkeypatch):
+    def impl(exp, x):
+        is_python_number = isinstance(x, float) and not isinstance(x, np.generic)
+        return np.exp(x, dtype="float32" if is_python_number else x.dtype)
+
+    text = "x: float64(a: 3); y: float64(a: 3); z = exp(x); v = multiply(z, y); return v"
+    monkeypatch.setattr(Exp, "impl", impl)
+    assert causes(case_of(text)) == [("wrong-value", None)]

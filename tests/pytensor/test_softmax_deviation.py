@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytensor.tensor as pt
 import pytest
+from planted.places import PULLBACK
+from pytensor.scalar.basic import Exp, scalar_minimum
 from pytensor.tensor.special import Softmax
 from test_program_deviations import BACKENDS, causes
 from test_programs import case_of
 
 from refdot.pytensor.programs import graph as graphs
+from refdot.pytensor.programs.deviations.softmax import _most_factors
 
 OVERFLOWS = "x: float64(a: 3); y = scale(x, 10); z = softmax(y)"
 
@@ -76,3 +81,34 @@ def test_another_softmax_of_integers_is_new(monkeypatch):
     monkeypatch.setitem(graphs._XTENSOR, "softmax", lambda x, dim: softmax(x, dim) * 2)
     found = causes(case_of("x: int64(a: 4); y = softmax(x); return y", regime="special"))
     assert ("wrong-value", None) in found
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_gradient_that_is_wrong_before_anything_overflows_is_new(monkeypatch, seed: int):
+    pullback = getattr(Exp, PULLBACK)
+
+    def pullback_of_smaller(exp, inputs, outputs, cotangents):
+        return pullback(exp, [scalar_minimum(inputs[0], 88)], outputs, cotangents)
+
+    case = replace(
+        case_of("x: float64(a: 3?); y = scale(x, 0.3); z = softmax(y); return z", regime="large"),
+        gradient_order=1,
+        seed=seed,
+    )
+    assert causes(case) == []
+    monkeypatch.setattr(Exp, PULLBACK, pullback_of_smaller)
+    assert causes(case) == [("wrong-gradient", None)]
+
+
+@pytest.mark.parametrize(
+    ("then", "factors"),
+    [
+        ("return z", 1),
+        ("v = multiply(z, z); return v", 2),
+        ("v = power(z, 3); w = dot(v, z); return w", 4),
+        ("v = add(z, z); w = sum(v); return w", 1),
+        ("v = softmax(z); return v", 1),
+    ],
+)
+def test_factors_of_a_product_are_counted(then: str, factors: int):
+    assert _most_factors(case_of(f"{OVERFLOWS}; {then}").program, "z") == factors

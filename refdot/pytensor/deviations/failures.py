@@ -53,7 +53,8 @@ def traced_shapes_in_jax(mismatch: Mismatch, outcome: Outcome) -> bool:
     (link/jax/dispatch/shape.py) rejects a shape that is not constant.
     """
     error = outcome.cause or outcome.gradient_raised
-    return error is not None and has_traced_shape(error)
+    sizes = mismatch.case.x.static + mismatch.case.y.static
+    return error is not None and not all(sizes) and has_traced_shape(error)
 
 
 def has_traced_shape(error: Raised) -> bool:

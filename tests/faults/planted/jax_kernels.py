@@ -70,5 +70,11 @@ FAULTS = [
           SPECIFY_SHAPE, "if actual != expected:", "if False:", **ON_JAX),
     fault("JAX repeats a size of 1", "errors", dot_case("a:1?", "a:3?", ()),
           ELEMWISE, "Elemwise._check_runtime_broadcast(", "(lambda *sizes: None)(", **ON_JAX),
+    fault("JAX rejects the static shape of a reshape", "values",
+          dot_case("c:2 a:3 b:4", "a:3 b:4 d:5", ("a", "b")),
+          RESHAPE, "if isinstance(shape, Constant):", "if shape.owner is not None:\n        pass\n"
+          "    elif shape.type.shape == (2,):\n        raise NotImplementedError("
+          "'JAX requires concrete values for the `shape` parameter of `jax.numpy.reshape`.')\n"
+          "    if isinstance(shape, Constant):", **ON_JAX),
 ]
 # fmt: on

@@ -22,14 +22,15 @@ class ProgramFault:
     steps : int
         The number of steps of the smallest program that shows it.
     edits : tuple of Edit
-    lowering : str
-        The lowering with which it shows.
+    lowering, backend : str
+        The lowering and the backend with which it shows.
     """
 
     name: str
     steps: int
     edits: tuple[Edit, ...]
     lowering: str = "inlined"
+    backend: str = "python"
 
 
 ELEMWISE = "pytensor.xtensor.rewriting.vectorization:lower_elemwise.fn"
@@ -40,6 +41,7 @@ INDEX = "pytensor.xtensor.rewriting.indexing:lower_index.fn"
 SOFTMAX = "pytensor.xtensor.math:softmax"
 RENAME = "pytensor.xtensor.basic:rename"
 SUM_OF_PRODUCT = "pytensor.tensor.rewriting.math:local_sum_prod_of_mul_or_div.fn"
+GEMM_SUM = "pytensor.tensor.rewriting.blas:_gemm_canonicalize"
 SUM_OF_GRADIENTS = "pytensor.gradient:_populate_grad_dict"
 STABLE_SOFTMAX = "refdot.pytensor.lowerings.softmax:stable_softmax"
 
@@ -57,8 +59,10 @@ _TENSOR_INPUTS = "tensor_inputs = [lower_aligned(inp, out_dims) for inp in node.
 _TERMS = "reduce(lambda x, y: x + y, terms)"
 
 
-def _fault(name: str, steps: int, where: str, old: str, new: str, lowering="inlined", versions=""):
-    return ProgramFault(name, steps, (Edit(where, old, new, versions),), lowering)
+def _fault(
+    name: str, steps: int, where: str, old: str, new: str, lowering="inlined", backend="python"
+):
+    return ProgramFault(name, steps, (Edit(where, old, new),), lowering, backend)
 
 
 # In each: name, steps; then the edit: where, old and new. Formatted by hand.
@@ -150,6 +154,9 @@ FAULTS = [
            "z *= b", "z *= 1"),
     _fault("gemm adds a difference", 3, "pytensor.tensor.blas:Gemm.perform",
            "z -= np.dot(x, y)", "z += np.dot(x, y)"),
+    _fault("gemm has one of two factors twice", 4, GEMM_SUM,
+           "fgraph, m, mul(scaled(scalars[0]), *scalars[1:]), rval, 1",
+           "fgraph, m, mul(scaled(scalars[0]), *scalars[:-1]), rval, 1"),
     _fault("gemv scales both terms", 3, "pytensor.tensor.blas:Gemv.perform",
            "out += y", "out += alpha * y"),
     _fault("a scaled product of matrices is not scaled", 2,
@@ -158,5 +165,23 @@ FAULTS = [
            "outer_term * reduced_inner_term", "reduced_inner_term"),
     _fault("a divisor that is moved out of a sum multiplies it", 2, SUM_OF_PRODUCT,
            "reduced_inner_term / outer_term", "reduced_inner_term * outer_term"),
+    _fault("a sum of quotients divides by the sum of the divisors", 2, SUM_OF_PRODUCT,
+           "        numerator, denominator = node_inps.owner.inputs\n",
+           "        numerator, denominator = node_inps.owner.inputs\n"
+           "        if all(numerator.type.broadcastable[i] for i in reduced_axes):\n"
+           "            return [numerator.squeeze(reduced_axes) / node.op(denominator)]\n"),
+    _fault("several factors that cancel are all left out", 5,
+           "pytensor.tensor.rewriting.math:AlgebraicCanonizer.simplify_factors",
+           "                for v in inter:\n                    num.remove(v)\n"
+           "                    denum.remove(v)\n",
+           "                num[:] = [v for v in num if v not in inter]\n"
+           "                denum[:] = [v for v in denum if v not in inter]\n"),
+    _fault("C computes exp in single precision", 1, "pytensor.scalar.basic:Exp.c_code",
+           "= exp((", "= expf((", backend="c"),
+    _fault("Numba computes exp in single precision", 1,
+           "pytensor.link.numba.dispatch.scalar:numba_funcify_ScalarOp",
+           "return scalar_func_numba({input_signature})",
+           "return scalar_func_numba({'np.float32(x0)' if scalar_func_name == 'exp' else"
+           " input_signature})", backend="numba"),
 ]
 # fmt: on

@@ -8,7 +8,9 @@ from refdot.cases.notation import dot_case
 __all__ = ["FAULTS"]
 
 BATCHED_MATMUL = "pytensor.tensor.rewriting.blas:specialize_matmul_to_batched_dot.fn"
+DOT_OF_ZEROS = "pytensor.tensor.rewriting.math:local_0_dot_x.fn"
 DOT_TO_MUL = "pytensor.tensor.rewriting.math:local_dot_to_mul.fn"
+ONE_HOT = "pytensor.assumptions.selection:_selection_from_constant"
 RESHAPE_OF_ONES = "pytensor.tensor.rewriting.shape:local_reshape_to_dimshuffle.fn"
 TRANSPOSE_OF_DOT = "pytensor.tensor.rewriting.math:local_lift_transpose_through_dot.fn"
 TRANSPOSE_OF_ELEMWISE = "pytensor.tensor.rewriting.elemwise:local_dimshuffle_lift.fn"
@@ -33,5 +35,14 @@ FAULTS = [
           RESHAPE_OF_ONES, "expand_dims(new_out, expand_axes)",
           "expand_dims(new_out, [output.type.ndim - 1 - i for i in range(len(expand_axes))])",
           lowering="inlined"),
+    fault("a constant of small numbers is one of zeros", "values",
+          dot_case("a:5 b:5", "b:5? c?", origin=("constant", "input"),
+                   content=("nearly-zeros", "drawn")),
+          DOT_OF_ZEROS, "== 0", "in (0, 2.0**-20)",
+          lowering="inlined"),
+    fault("columns that have the sum 1 are one-hot", "values",
+          dot_case("b? a:5?", "a:5 c:3", origin=("input", "constant"),
+                   content=("drawn", "nearly-one-hot")),
+          ONE_HOT, 'data.dtype.kind == "i"', 'data.dtype.kind in "if"', lowering="inlined"),
 ]
 # fmt: on

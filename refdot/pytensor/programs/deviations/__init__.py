@@ -12,12 +12,12 @@ from packaging.specifiers import SpecifierSet
 from refdot.programs.findings import Observation
 
 # Importing these registers their deviations.
-from refdot.pytensor.programs.deviations import failures, graphs, values
+from refdot.pytensor.programs.deviations import failures, graphs, softmax, values
 from refdot.pytensor.programs.deviations.dots import cause_in_a_dot
 from refdot.pytensor.programs.deviations.record import PROGRAM_DEVIATIONS
 from refdot.pytensor.target import PyTensorTarget
 
-__all__ = ["PROGRAM_DEVIATIONS", "failures", "graphs", "known_cause", "values"]
+__all__ = ["PROGRAM_DEVIATIONS", "failures", "graphs", "known_cause", "softmax", "values"]
 
 
 def known_cause(seen: Observation, target: PyTensorTarget) -> str | None:

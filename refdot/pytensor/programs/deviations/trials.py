@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from functools import reduce
 from typing import Any
 from unittest.mock import patch
 
 import numpy as np
 import pytensor
-from pytensor.scalar.basic import Pow, upcast
+from pytensor.scalar.basic import Pow, Reciprocal, upcast
 from pytensor.tensor.basic import cast
 from pytensor.tensor.rewriting.math import local_mul_canonizer
 from pytensor.tensor.type import integer_dtypes
@@ -17,17 +18,21 @@ from pytensor.xtensor.rewriting.utils import lower_xtensor_db
 from refdot.programs.findings import Observation
 from refdot.pytensor.lowerings.softmax import lower_elemwise_and_softmax
 from refdot.pytensor.programs import graph as graphs
-from refdot.pytensor.programs.judge import judge_program
+from refdot.pytensor.programs.judge import compiled_outputs, judge_program
 from refdot.pytensor.target import PyTensorTarget
+from refdot.pytensor.target.configuration import without_rewrites
+from refdot.pytensor.target.stages import StageError
 from refdot.tensor import Array
 
 __all__ = [
+    "compiled_output",
     "is_gone",
     "shares_elements",
     "with_added_tangents",
     "with_constant_exponents",
     "with_converted_factors",
     "with_exact_constants",
+    "with_exact_reciprocals",
     "with_separate_elements",
     "with_stable_softmax",
 ]
@@ -37,6 +42,17 @@ def is_gone(seen: Observation, target: PyTensorTarget, trial: AbstractContextMan
     """Return whether a program does not show a difference while PyTensor is changed."""
     found = judge_program(target, seen.case, seen.backend, seen.lowering, trial)
     return all(each.name != seen.difference.name for each in found)
+
+
+def compiled_output(seen: Observation, target: PyTensorTarget) -> Any:
+    """Return the variable of an answer in the graph that is compiled without fusion."""
+    with without_rewrites("fusion"):
+        try:
+            outputs = compiled_outputs(target, seen.case, seen.backend, seen.lowering)
+        except StageError:  # the gradients fail, so that the values were judged without them
+            alone = replace(seen.case, gradient_order=0)
+            outputs = compiled_outputs(target, alone, seen.backend, seen.lowering)
+    return outputs[seen.difference.name]
 
 
 @contextmanager
@@ -78,6 +94,11 @@ def with_constant_exponents() -> AbstractContextManager[Any]:
         return [base, inputs[1].zeros_like(dtype=base.type.dtype)]
 
     return patch.object(Pow, "pullback", pullback_to_base)
+
+
+def with_exact_reciprocals() -> AbstractContextManager[Any]:
+    """Divide 1, instead of a 1 of float32, by a number."""
+    return patch.object(Reciprocal, "impl", lambda _, x: 1.0 / x)
 
 
 def with_exact_constants() -> AbstractContextManager[Any]:

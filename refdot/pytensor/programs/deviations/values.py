@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pytensor
 from pytensor.graph.basic import Apply, Constant
 from pytensor.graph.traversal import ancestors
-from pytensor.scalar.basic import Exp
-from pytensor.tensor.special import Softmax
 
 from refdot.programs.case import ProgramCase
 from refdot.programs.findings import Observation
-from refdot.programs.interpretation import NUMPY, interpret
-from refdot.programs.program import Program
 from refdot.pytensor.programs.alternatives import (
     SINGLE_PRECISION,
     is_explained,
     is_right_with,
     with_integer_dots_as_floats,
-    with_integer_exponents,
     with_integer_factors,
     with_integer_powers,
     with_products_as_floats,
@@ -32,98 +24,22 @@ from refdot.pytensor.programs.alternatives import (
 )
 from refdot.pytensor.programs.deviations.record import case_of, known
 from refdot.pytensor.programs.deviations.trials import (
+    compiled_output,
     is_gone,
     shares_elements,
     with_added_tangents,
     with_constant_exponents,
     with_converted_factors,
     with_exact_constants,
+    with_exact_reciprocals,
     with_separate_elements,
-    with_stable_softmax,
 )
-from refdot.pytensor.programs.judge import compiled_outputs, run_program
+from refdot.pytensor.programs.judge import run_program
 from refdot.pytensor.target import PyTensorTarget
 from refdot.pytensor.target.configuration import without_rewrites
-from refdot.pytensor.target.stages import StageError
-from refdot.targets.outcome import REPLICATES
 
 _SUMS = ("sum", "softmax", "dot")  # the operations that sum
-_MOST_POWERS = 8  # in one product of powers, in a gradient as well
 _MOST_FACTORS = 8  # constants in one product
-
-
-@known(
-    "wrong-value wrong-gradient",
-    case_of("x: float64(a: 3); y = scale(x, 10); z = softmax(y); return z", "large", 1),
-    lowerings="stock inlined",
-)
-def softmax_overflows(seen: Observation, target: PyTensorTarget) -> bool:
-    """A softmax of numbers above some 700, or its gradient, is NaN or wrong.
-
-    `softmax` (xtensor/math.py) is exp(x) / exp(x).sum(dim), and overflows. PyTensor recognizes the
-    quotient, and subtracts the maximum first (`local_softmax`, tensor/rewriting/special.py); but
-    not if there is another operation between, such as a transposition, and not in a gradient that
-    is taken of the quotient. A second gradient has the fourth power of the sum, so it is wrong from
-    some 177 on; and so may be the gradient of a product of several of these quotients.
-    """
-    return (
-        _has_large_exponents(seen.case)
-        and _has_quotients(seen, target)
-        and is_gone(seen, target, with_stable_softmax())
-    )
-
-
-def _has_quotients(seen: Observation, target: PyTensorTarget) -> bool:
-    """Return whether a value may come from a softmax that PyTensor did not recognize.
-
-    The graph of a gradient has other quotients. Fusion may replace a softmax by what it computes.
-    """
-    if seen.difference.kind != "wrong-value":
-        return True
-    name, program = seen.difference.name, seen.case.computed.program
-    steps = Program(program.inputs, program.steps, (name,)).pruned().steps
-    written = Counter(step.operation for step in steps)
-    output = _compiled_output(seen, target)
-    nodes = {variable.owner for variable in ancestors([output]) if variable.owner}
-    recognized = sum(isinstance(node.op, Softmax) for node in nodes)
-    powers = sum(isinstance(getattr(node.op, "scalar_op", None), Exp) for node in nodes)
-    return recognized < written["softmax"] or powers > written["exp"]
-
-
-def _compiled_output(seen: Observation, target: PyTensorTarget) -> Any:
-    """Return the variable of an answer in the graph that is compiled without fusion."""
-    with without_rewrites("fusion"):
-        try:
-            outputs = compiled_outputs(target, seen.case, seen.backend, seen.lowering)
-        except StageError:  # the gradients fail, so that the values were judged without them
-            alone = replace(seen.case, gradient_order=0)
-            outputs = compiled_outputs(target, alone, seen.backend, seen.lowering)
-    return outputs[seen.difference.name]
-
-
-def _has_large_exponents(case: ProgramCase) -> bool:
-    """Return whether a product of some of the powers in a softmax overflows."""
-    case = case.computed
-    powers = [step for step in case.program.steps if step.operation == "softmax"]
-    for replicate in range(REPLICATES):
-        with np.errstate(all="ignore"):
-            values = interpret(case.program, case.values(case.program, replicate), NUMPY)
-        for step in powers:
-            exponents = values[step.arguments[0]].data.astype("float64")
-            limit = np.log(np.finfo(case.program.types[step.name].dtype).max)
-            if np.abs(exponents).max(initial=0) > limit / _MOST_POWERS:
-                return True
-    return False
-
-
-@known("wrong-value", case_of("x: int64(a: 4); y = softmax(x); return y", "special"))
-def softmax_of_integers(seen: Observation, target: PyTensorTarget) -> bool:
-    """A softmax of large integers of both signs is NaN or wrong.
-
-    `Softmax.build_inner_graph` (tensor/special.py) subtracts the maximum before it converts the
-    integers, and a difference that exceeds an int64 wraps around.
-    """
-    return is_explained(seen, with_integer_exponents)
 
 
 @known(
@@ -152,7 +68,7 @@ def reciprocals_in_single_precision(seen: Observation, target: PyTensorTarget) -
     get elements as Python's floats, and the quotient of a float32 and such a float is a float32.
     """
     is_single = is_right_with(seen, unit=SINGLE_PRECISION)
-    return is_single and is_gone(seen, target, without_rewrites("fusion"))
+    return is_single and is_gone(seen, target, with_exact_reciprocals())
 
 
 @known(
@@ -401,7 +317,7 @@ def constants_without_dtype_in_jax(seen: Observation, target: PyTensorTarget) ->
     float64 if rewrites have made it the answer, and a float32 beside a float32.
     """
     dtypes = (seen.difference.expected, seen.difference.got)
-    found = [*ancestors([_compiled_output(seen, target)])]
+    found = [*ancestors([compiled_output(seen, target)])]
     if dtypes == ("float32", "float64"):
         return all(isinstance(each, Constant) for each in found if each.owner is None)
     is_narrowed = any(_narrows_a_constant(each.owner) for each in found if each.owner)

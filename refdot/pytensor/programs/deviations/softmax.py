@@ -1,0 +1,119 @@
+"""Deviations of programs: wrong numbers of a softmax."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+from pytensor.graph.traversal import ancestors
+from pytensor.scalar.basic import Exp
+from pytensor.tensor.special import Softmax
+
+from refdot.programs.findings import Observation
+from refdot.programs.interpretation import NUMPY, interpret
+from refdot.programs.program import Program, Step
+from refdot.pytensor.programs.alternatives import is_explained, with_integer_exponents
+from refdot.pytensor.programs.deviations.record import case_of, known
+from refdot.pytensor.programs.deviations.trials import (
+    compiled_output,
+    is_gone,
+    with_stable_softmax,
+)
+from refdot.pytensor.target import PyTensorTarget
+from refdot.targets.outcome import REPLICATES
+from refdot.tensor import NamedTensor
+
+
+@known(
+    "wrong-value wrong-gradient",
+    case_of("x: float64(a: 3); y = scale(x, 10); z = softmax(y); return z", "large", 1),
+    lowerings="stock inlined",
+)
+def softmax_overflows(seen: Observation, target: PyTensorTarget) -> bool:
+    """A softmax of numbers above some 700, or its gradient, is NaN or wrong.
+
+    `softmax` (xtensor/math.py) is exp(x) / exp(x).sum(dim), and overflows. PyTensor recognizes the
+    quotient, and subtracts the maximum first (`local_softmax`, tensor/rewriting/special.py); but
+    not if there is another operation between, such as a transposition, and not in a gradient that
+    is taken of the quotient. A second gradient has the fourth power of the sum, so it is wrong from
+    some 177 on; and so may be the gradient of a product of several of these quotients.
+    """
+    return (
+        _may_overflow(seen)
+        and _has_quotients(seen, target)
+        and is_gone(seen, target, with_stable_softmax())
+    )
+
+
+def _has_quotients(seen: Observation, target: PyTensorTarget) -> bool:
+    """Return whether a value may come from a softmax that PyTensor did not recognize.
+
+    The graph of a gradient has other quotients. Fusion may replace a softmax by what it computes.
+    """
+    if seen.difference.kind != "wrong-value":
+        return True
+    name, program = seen.difference.name, seen.case.computed.program
+    steps = Program(program.inputs, program.steps, (name,)).pruned().steps
+    written = Counter(step.operation for step in steps)
+    output = compiled_output(seen, target)
+    nodes = {variable.owner for variable in ancestors([output]) if variable.owner}
+    recognized = sum(isinstance(node.op, Softmax) for node in nodes)
+    powers = sum(isinstance(getattr(node.op, "scalar_op", None), Exp) for node in nodes)
+    return recognized < written["softmax"] or powers > written["exp"]
+
+
+def _may_overflow(seen: Observation) -> bool:
+    """Return whether a product of the sums in all softmaxes of a program may overflow.
+
+    A gradient has the square of each, and the gradient of a gradient the square of that.
+    """
+    case, program = seen.case.computed, seen.case.computed.program
+    order = 0
+    if seen.difference.kind == "wrong-gradient":
+        # In forward mode, the gradient of a gradient is a tangent.
+        order = seen.case.gradient_order + (seen.case.built == "forward")
+    steps = [step for step in program.steps if step.operation == "softmax"]
+    for replicate in range(REPLICATES):
+        with np.errstate(all="ignore"):
+            values = interpret(program, case.values(program, replicate), NUMPY)
+            logarithms = {step.name: _log_of_sum(values[step.arguments[0]], step) for step in steps}
+        dtypes = {program.types[step.name].dtype for step in steps}
+        limit = min((float(np.log(np.finfo(dtype).max)) for dtype in dtypes), default=np.inf)
+        total = sum(_most_factors(program, name) * each for name, each in logarithms.items())
+        if not 2**order * total <= limit:
+            return True
+    return False
+
+
+def _log_of_sum(x: NamedTensor, step: Step) -> float:
+    """Return the largest absolute logarithm of a sum of exponentials, over the dims of a step."""
+    dims = x.dims if step.parameter is None else step.parameter
+    axes = tuple(map(x.dims.index, dims))
+    exponents = x.data.astype("float64")
+    largest = exponents.max(axis=axes, keepdims=True, initial=-np.inf)
+    totals = largest + np.log(np.exp(exponents - largest).sum(axis=axes, keepdims=True))
+    return float(np.abs(totals).max(initial=0))
+
+
+def _most_factors(program: Program, name: str) -> float:
+    """Return how many times a value may be a factor of a product in a program."""
+    counts = dict.fromkeys(program.types, 0.0) | {name: 1.0}
+    for step in program.steps:
+        of_arguments = [counts[argument] for argument in step.arguments]
+        if step.operation in ("multiply", "dot", "divide"):
+            counts[step.name] = sum(of_arguments)
+        elif step.operation == "power":
+            counts[step.name] = max(1, abs(step.parameter)) * of_arguments[0]
+        elif step.name != name:
+            counts[step.name] = max(of_arguments)
+    return max(counts.values())
+
+
+@known("wrong-value", case_of("x: int64(a: 4); y = softmax(x); return y", "special"))
+def softmax_of_integers(seen: Observation, target: PyTensorTarget) -> bool:
+    """A softmax of large integers of both signs is NaN or wrong.
+
+    `Softmax.build_inner_graph` (tensor/special.py) subtracts the maximum before it converts the
+    integers, and a difference that exceeds an int64 wraps around.
+    """
+    return is_explained(seen, with_integer_exponents)
