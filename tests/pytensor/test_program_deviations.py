@@ -471,3 +471,13 @@ def test_a_fused_exp_in_single_precision_is_new(monkeypatch):
     text = "x: float64(a: 3); y: float64(a: 3); z = exp(x); v = multiply(z, y); return v"
     monkeypatch.setattr(Exp, "impl", impl)
     assert causes(case_of(text)) == [("wrong-value", None)]
+
+
+def test_a_cause_is_told_although_later_numbers_have_another():
+    case = case_of("x: float64(a: 2?); y = softmax(x); return x, y", regime="rounding")
+    case = replace(case, gradient_order=1, built="forward")
+    found = causes(case, "stock")
+    # Only the exponents of the second replicate overflow.
+    largest = [case.values(case.program, number)["x"].data.max() for number in range(2)]
+    assert largest[0] < 50 < 700 < largest[1]
+    assert found == [("wrong-gradient", "tangents-replace-each-other")]
