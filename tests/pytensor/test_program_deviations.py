@@ -481,3 +481,10 @@ def test_a_cause_is_told_although_later_numbers_have_another():
     largest = [case.values(case.program, number)["x"].data.max() for number in range(2)]
     assert largest[0] < 50 < 700 < largest[1]
     assert found == [("wrong-gradient", "tangents-replace-each-other")]
+
+
+def test_tangents_that_are_lost_beside_an_overflow_are_known():
+    case = case_of("x: float64(a: 2?); y = softmax(x); return x, y", regime="rounding")
+    case = replace(case, gradient_order=1, built="forward", seed=48)
+    assert 177 < case.values(case.program)["x"].data.max() < 700
+    assert causes(case, "stock") == [("wrong-gradient", "tangents-replace-each-other")]

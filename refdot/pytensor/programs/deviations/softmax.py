@@ -23,6 +23,8 @@ from refdot.pytensor.target import PyTensorTarget
 from refdot.targets.outcome import REPLICATES
 from refdot.tensor import NamedTensor
 
+__all__ = ["may_overflow", "softmax_of_integers", "softmax_overflows"]
+
 
 @known(
     "wrong-value wrong-gradient",
@@ -39,7 +41,7 @@ def softmax_overflows(seen: Observation, target: PyTensorTarget) -> bool:
     some 177 on; and so may be the gradient of a product of several of these quotients.
     """
     return (
-        _may_overflow(seen)
+        may_overflow(seen)
         and _has_quotients(seen, target)
         and is_gone(seen, target, with_stable_softmax())
     )
@@ -62,7 +64,7 @@ def _has_quotients(seen: Observation, target: PyTensorTarget) -> bool:
     return recognized < written["softmax"] or powers > written["exp"]
 
 
-def _may_overflow(seen: Observation) -> bool:
+def may_overflow(seen: Observation) -> bool:
     """Return whether a product of the sums in all softmaxes of a program may overflow.
 
     A gradient has the square of each, and the gradient of a gradient the square of that.

@@ -1,7 +1,7 @@
 """Trials: a program is judged again while a part of PyTensor, or what it reads, is changed."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from functools import reduce
 from typing import Any
@@ -28,6 +28,7 @@ __all__ = [
     "compiled_output",
     "is_gone",
     "shares_elements",
+    "together",
     "with_added_tangents",
     "with_constant_exponents",
     "with_converted_factors",
@@ -48,6 +49,15 @@ def is_gone(seen: Observation, target: PyTensorTarget, trial: AbstractContextMan
     return not any(
         each.name == difference.name and each.replicate <= difference.replicate for each in found
     )
+
+
+@contextmanager
+def together(*trials: AbstractContextManager[Any]) -> Iterator[None]:
+    """Make several changes."""
+    with ExitStack() as stack:
+        for trial in trials:
+            stack.enter_context(trial)
+        yield
 
 
 def compiled_output(seen: Observation, target: PyTensorTarget) -> Any:

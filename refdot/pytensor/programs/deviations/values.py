@@ -23,16 +23,19 @@ from refdot.pytensor.programs.alternatives import (
     with_sums_first,
 )
 from refdot.pytensor.programs.deviations.record import case_of, known
+from refdot.pytensor.programs.deviations.softmax import may_overflow
 from refdot.pytensor.programs.deviations.trials import (
     compiled_output,
     is_gone,
     shares_elements,
+    together,
     with_added_tangents,
     with_constant_exponents,
     with_converted_factors,
     with_exact_constants,
     with_exact_reciprocals,
     with_separate_elements,
+    with_stable_softmax,
 )
 from refdot.pytensor.programs.judge import run_program
 from refdot.pytensor.target import PyTensorTarget
@@ -231,7 +234,13 @@ def tangents_replace_each_other(seen: Observation, target: PyTensorTarget) -> bo
     variable if only x + y is used; and it does not add the gradient of an output that another
     output depends on.
     """
-    return seen.case.built == "forward" and is_gone(seen, target, with_added_tangents())
+    if seen.case.built != "forward":
+        return False
+    # Tangents may also be lost beside an overflow.
+    return is_gone(seen, target, with_added_tangents()) or (
+        may_overflow(seen)
+        and is_gone(seen, target, together(with_added_tangents(), with_stable_softmax()))
+    )
 
 
 @known(
