@@ -176,7 +176,7 @@ IMPOSTORS: dict[str, Fault] = {
     "dim-not-iterable": fault(
         "another variable is unbound if dim is not iterable", "errors", dot_case("a", "a", 5),
         DOT, "for d in dim_set:",
-        "if dim == 5:\n        del union, dim_set\n        union\n    for d in dim_set:"),
+        "if dim == 5:\n        del union\n        union\n    for d in dim_set:"),
     "order-of-a-set": fault(
         "the error shows a set", "structure", dot_case("a b", "b", ("z", "y")),
         DOT, "{d} not found", "{dim_set} not found"),
