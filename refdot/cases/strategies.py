@@ -229,6 +229,8 @@ def dot_cases(draw: DrawFn, valid: bool | None = None) -> DotCase:
         # An invalid constant would break a rule of NumPy, and one array is two inputs.
         x_source, y_source = (ORIGINS[0], x_source[1]), (ORIGINS[0], y_source[1])
     x_names: Sequence[Any] = draw(_invalid_names(x_dims)) if fault == "names" else x_dims
+    if prod(x_sizes.get(name, 1) for name in x_names) > _LARGE_PRODUCT_LIMIT:  # a large dim twice
+        x_sizes = y_sizes = {name: min(size, max(_SIZES)) for name, size in sizes.items()}
 
     def is_static(name: Any, bit: int) -> bool:
         if static != "mixed":

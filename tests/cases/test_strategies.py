@@ -293,3 +293,13 @@ def test_a_case_does_not_depend_on_earlier_cases():
     forwards = [case_at(1, index) for index in range(20)]
     backwards = [case_at(1, index) for index in reversed(range(20))]
     assert forwards == backwards[::-1]
+
+
+@pytest.mark.parametrize("index", [1302, 1968, 2217])
+def test_a_repeated_dim_is_not_large(index: int) -> None:
+    case = case_at(4, index)
+    assert broken_rule(case) == "R1"
+    assert prod(case.x.shape) < 200_000
+    assert prod(case.y.shape) < 200_000
+    sizes = case.x.sizes | case.y.sizes
+    assert sizes == case.y.sizes | case.x.sizes
