@@ -56,23 +56,23 @@ def content_values(content: str, shape: tuple[int, ...], dtype: str) -> Array:
         number = np.arange(columns.shape[1])
         columns[(number + 1) % len(columns), number] = True
     if content in NEAR_CONTENTS and array.size:
-        _change(base, array)
+        _change_by_little(base, array)
     return array
 
 
-def _change(content: str, array: Array) -> None:
+def _change_by_little(content: str, array: Array) -> None:
     """Change all elements by a small number, or one that is not on the diagonal."""
     columns = array.reshape(array.shape[0] if array.shape else 1, -1)
     small = array.dtype.type(_small_number(array.dtype))
     if content in ("zeros", "ones"):
         array[...] = array != small if array.dtype == bool else array + small
     elif content == "one-hot":
-        one = columns.shape[1] % len(columns)
+        one = columns.shape[1] % len(columns)  # its row in the last column
         columns[one - 1, -1] = small
         if len(columns) > 1 and array.dtype.kind in "fc":
             columns[one, -1] -= small
         elif len(columns) > 1 and array.dtype.kind == "i":
-            columns[one, -1], columns[one - 1, -1] = 2, -1  # 0 and 1 would be one-hot
+            columns[one - 1, -1], columns[one, -1] = -1, 2  # 1 and 0 would be one-hot
     else:
         columns[0, -1] = small
 

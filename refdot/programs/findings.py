@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from refdot.cases.case import DTYPES
 from refdot.programs.case import ProgramCase
 from refdot.programs.judgement import Difference
 
@@ -119,9 +120,17 @@ def signature(difference: Difference) -> str:
     """
     rule, kind, got = difference.rule, difference.kind, difference.got
     if rule in ("R6", "R8"):
-        manner = "NaN" if got.endswith("nan") else "a number"
-        return f"{rule} {kind}: {manner}"
+        return f"{rule} {kind}: {_manner(got)}"
     if rule in ("R11", "R14"):
         # The rest of a message has sizes and variables of the graph.
         return f"{rule} {kind} at {difference.name}: {got.partition('(')[0].strip()}"
     return f"{rule} {kind}"
+
+
+def _manner(got: str) -> str:
+    """Return what is wrong with an answer: a gradient may also have a wrong dtype or shape."""
+    if got in DTYPES:
+        return "a dtype"
+    if got.startswith("("):
+        return "a shape"
+    return "NaN" if got.endswith("nan") else "a number"

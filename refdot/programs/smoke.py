@@ -97,13 +97,13 @@ _PRODUCTS = (
     "xy = dot(x, y); half = scale(xy, 0.5); more = scale(z, -2.0); gemm = add(more, half); "
     "zy = dot(z, y, dim='c'); less = negative(zy); difference = add(x, less); "
     "xz = dot(x, z, dim='a'); sxz = multiply(xz, s); third = scale(sxz, 0.3); "
-    "two = add(y, third); "
+    "two_factors = add(y, third); "
     "xp = dot(x, p); three = scale(xp, 3.0); gemv = add(r, three); "
     "rq = dot(r, q, dim=()); srq = multiply(rq, s); ger = add(z, srq); "
     "zx = dot(z, x, dim='a'); szx = multiply(zx, s); scaled = multiply(szx, y); "
-    "return gemm, difference, two, gemv, ger, scaled"
+    "return gemm, difference, two_factors, gemv, ger, scaled"
 )
-# Functions of elements, beside dots: a softmax that PyTensor recognizes, and one that it does not.
+# A softmax between dots, and functions of elements.
 _FUNCTIONS = (
     "x: float64(a: 2?, b: 3?); y: float64(b: 3?, c: 4?); xy = dot(x, y); powers = exp(xy); "
     "weights = softmax(xy, dim='c'); average = dot(weights, y, dim='c'); "
@@ -150,13 +150,13 @@ def program_of_products() -> ProgramCase:
     Examples
     --------
     >>> program_of_products().program.outputs
-    ('gemm', 'difference', 'two', 'gemv', 'ger', 'scaled')
+    ('gemm', 'difference', 'two_factors', 'gemv', 'ger', 'scaled')
     """
     return ProgramCase(_program(_PRODUCTS))
 
 
 def program_of_functions() -> ProgramCase:
-    """Return the program with functions of elements, and a gradient.
+    """Return the program with a softmax and functions of elements, with its gradient.
 
     Backends that compile slowly judge it as well.
 

@@ -31,7 +31,8 @@ def script(tmp_path, case, difference, lowering="inlined", backend="python"):
 
 
 def test_a_script_needs_only_pytensor_and_numpy(tmp_path):
-    [difference] = judge_program(TARGET, OVERFLOWING, lowering="inlined")
+    difference, another = judge_program(TARGET, OVERFLOWING, lowering="inlined")
+    assert (difference.replicate, another.replicate) == (0, 1)
     path = script(tmp_path, OVERFLOWING, difference)
     text = path.read_text("utf-8")
     assert "\n# Needs only PyTensor and NumPy; exits 1 while the defect is there.\n" in text

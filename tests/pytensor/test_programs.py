@@ -30,7 +30,9 @@ def judged(case: ProgramCase, lowering: str = "inlined", backend: str = "python"
 
 
 def kinds(case: ProgramCase, lowering: str = "inlined") -> list[tuple[str, str, str]]:
-    return [(d.name, d.rule, d.kind) for d in judge_program(TARGET, case, lowering=lowering)]
+    """Return all that is wrong, once for all replicates."""
+    found = judge_program(TARGET, case, lowering=lowering)
+    return [*dict.fromkeys((each.name, each.rule, each.kind) for each in found)]
 
 
 @pytest.mark.parametrize(

@@ -112,3 +112,14 @@ def test_a_gradient_that_is_wrong_before_anything_overflows_is_new(monkeypatch, 
 )
 def test_factors_of_a_product_are_counted(then: str, factors: int):
     assert _most_factors(case_of(f"{OVERFLOWS}; {then}").program, "z") == factors
+
+
+@pytest.mark.skipif("jax" not in BACKENDS, reason="jax cannot run here")
+def test_an_overflow_beside_a_wrong_dtype_is_known_on_jax():
+    text = "x: float32(a: 3?); y = scale(x, 10); z = softmax(y); return z"
+    case = replace(case_of(text, regime="large"), gradient_order=1)
+    assert set(causes(case, "inlined", "jax")) >= {
+        ("wrong-gradient", "sums-widened-in-jax"),
+        ("wrong-gradient", "softmax-overflows"),
+    }
+    assert None not in {cause for _, cause in causes(case, "inlined", "jax")}

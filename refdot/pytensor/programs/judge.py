@@ -152,10 +152,8 @@ class _Judge:
         else:
             yield from self._wrong_graphs(inputs, lowered, bars, function)
         for replicate in range(REPLICATES):
-            found = list(_wrong_answers(case, graph, derivatives, function, replicate))
-            yield from (replace(each, replicate=replicate) for each in found)
-            if found:
-                return
+            for each in _wrong_answers(case, graph, derivatives, function, replicate):
+                yield replace(each, replicate=replicate)
 
     def _compiled(self, inputs: Sequence[Any], outputs: Sequence[Any]) -> Any:
         return pytensor.function(inputs, outputs, mode=self.mode, on_unused_input="ignore")

@@ -37,9 +37,14 @@ class PyTensorProgramTarget(PyTensorTarget):
         """Return what is wrong with a program, with the known deviations that explain it."""
         with recorded(BACKENDS[backend]) as used:
             differences = judge_program(self, case, backend, lowering)
-        seen = [Observation(case, difference, backend, lowering) for difference in differences]
-        findings = tuple(ProgramFinding(each, known_cause(each, self)) for each in seen)
-        return ProgramVerdict(findings, frozenset(used.kernels), frozenset(used.rewrites))
+        findings: dict[tuple[str, str, str | None], ProgramFinding] = {}
+        for each in differences:
+            seen = Observation(case, each, backend, lowering)
+            cause = known_cause(seen, self)
+            # A known deviation in one replicate must not hide another difference in the next.
+            findings.setdefault((each.name, each.kind, cause), ProgramFinding(seen, cause))
+        kernels, rewrites = frozenset(used.kernels), frozenset(used.rewrites)
+        return ProgramVerdict(tuple(findings.values()), kernels, rewrites)
 
     def program_reproducer(self, finding: ProgramFinding) -> str:
         """Return a standalone script that shows a finding, and exits 1 as long as it exists."""

@@ -85,7 +85,7 @@ def traced_shapes_in_jax(seen: Observation, target: PyTensorTarget) -> bool:
     (link/jax/dispatch/shape.py) rejects a shape that is not constant.
     """
     raised = seen.difference.evidence
-    sizes = [size for each in seen.case.program.types.values() for size in each.static]
+    sizes = [size for each in seen.case.computed.program.types.values() for size in each.static]
     return isinstance(raised, Raised) and not all(sizes) and has_traced_shape(raised)
 
 

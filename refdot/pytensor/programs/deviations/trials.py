@@ -15,7 +15,8 @@ from pytensor.tensor.rewriting.math import local_mul_canonizer
 from pytensor.tensor.type import integer_dtypes
 from pytensor.xtensor.rewriting.utils import lower_xtensor_db
 
-from refdot.programs.findings import Observation
+from refdot.programs.findings import Observation, signature
+from refdot.programs.judgement import Difference
 from refdot.pytensor.lowerings.softmax import lower_elemwise_and_softmax
 from refdot.pytensor.programs import graph as graphs
 from refdot.pytensor.programs.judge import compiled_outputs, judge_program
@@ -42,13 +43,22 @@ __all__ = [
 def is_gone(seen: Observation, target: PyTensorTarget, trial: AbstractContextManager[Any]) -> bool:
     """Return whether a program does not show a difference while PyTensor is changed.
 
-    Numbers of a later replicate may show the difference that another cause makes.
+    What it shows then, of another kind or in another replicate, it has to show without the change
+    as well, where it has a cause of its own.
     """
-    difference = seen.difference
+    changed = _shown(seen, target, trial)
+    return _place(seen.difference) not in changed and changed <= _shown(seen, target)
+
+
+def _shown(
+    seen: Observation, target: PyTensorTarget, trial: AbstractContextManager[Any] | None = None
+) -> set[tuple[str, int, str]]:
     found = judge_program(target, seen.case, seen.backend, seen.lowering, trial)
-    return not any(
-        each.name == difference.name and each.replicate <= difference.replicate for each in found
-    )
+    return set(map(_place, found))
+
+
+def _place(difference: Difference) -> tuple[str, int, str]:
+    return difference.name, difference.replicate, signature(difference)
 
 
 @contextmanager
