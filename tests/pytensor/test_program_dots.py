@@ -234,3 +234,11 @@ def test_constants_that_the_same_rewrite_multiplies_otherwise_are_new(monkeypatc
 
     monkeypatch.setattr(local_mul_canonizer, "calculate", wrongly)
     assert found(INTEGERS, regime="rounding") == {("wrong-value", None)}
+
+
+@pytest.mark.parametrize(
+    "backend", [name for name in ("python", "c", "numba", "jax") if name in BACKENDS]
+)
+def test_a_power_of_a_product_of_integers_wraps_around(backend: str):
+    text = "x: int64(); y: int64(); z = dot(x, y); v = power(z, 2); return v"
+    assert found(text, backend, regime="rounding") == {("wrong-value", "power-of-integers")}

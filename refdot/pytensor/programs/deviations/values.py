@@ -48,7 +48,7 @@ _MOST_FACTORS = 8  # constants in one product
 @known(
     "wrong-value",
     case_of("x: int64(a: 3); y = power(x, 5); return y", "rounding"),
-    backends="c c-blas numba jax",
+    backends="c c-blas numba jax python",
 )
 def power_of_integers(seen: Observation, target: PyTensorTarget) -> bool:
     """A power of integers with a constant exponent of floating point wraps around.
