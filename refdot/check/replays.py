@@ -97,16 +97,16 @@ def _configurations(
     backends: Sequence[str],
     lowerings: Sequence[str],
 ) -> list[Configuration]:
-    """Return the lowerings on which a deviation shows, on the first backend that can show it."""
-    able = [
-        backend
-        for backend in backends
-        if backend in (deviation.backends or backends)
-        and unsupported_reason(target, deviation.example, backend) is None
-    ]
+    """Return the lowerings on which the example of a deviation shows, on its first backend."""
+    able = [each.name for each in target.backends() if not each.absent]
+    first = next((name for name in deviation.backends or able if name in able), None)
+    # On its other backends, a deviation may need another example.
+    if first is None or first not in backends:
+        return []
+    if unsupported_reason(target, deviation.example, first) is not None:
+        return []
     return [
-        Configuration(backend, lowering)
-        for backend in able[:1]
+        Configuration(first, lowering)
         for lowering in deviation.lowerings or target.default_lowerings
         if lowering in lowerings
     ]
