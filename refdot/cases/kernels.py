@@ -64,11 +64,16 @@ KERNELS = {
     "sums alone": _Kernel(
         Pattern(("c", "a", "b"), ("c", "d"), ("a", "b", "d")), ("float32",), is_slow_to_compile=True
     ),
+    # A BLAS multiplies both as they are, without copies.
+    "a batch of transposed matrices": _Kernel(
+        Pattern(("c", "a", "d"), ("c", "b", "a"), ("a",)), is_slow_to_compile=True
+    ),
     "reshaped matrices": _Kernel(Pattern(("c", "a", "b"), ("a", "b", "d"), ("a", "b"))),
 }
 _LAYOUTS_WITH_GAPS = ("reversed", "strided", "slice")
-# A BLAS has separate code for rows and for columns in each of its operands.
-_ORDERS = (("c", "fortran"), ("fortran", "c"), ("fortran", "fortran"))
+# A BLAS has separate code for rows and for columns in each of its operands, and a kernel may have
+# code for rows that overlap. Numba compiles its kernels once for all arrays with gaps.
+_ORDERS = (("c", "fortran"), ("fortran", "c"), ("fortran", "fortran"), ("windows", "c"))
 # More than the blocks of matrix products and of sums: of a dim that is kept, and one that is not.
 _LARGEST_SIZES = (1025, 32_768)
 _LARGE_SIZES = (9, 129, 257, 4097)
@@ -102,7 +107,7 @@ def kernel_cases_of(
         some = dict.fromkeys((*_LAYOUTS_WITH_GAPS, other_layout))
         layouts = LAYOUTS if has_every_layout else tuple(some)
     elif has_every_layout:
-        layouts = ("reversed", other_layout)
+        layouts = ("reversed", "windows", other_layout)
     else:
         layouts = () if is_slow_to_compile else ("reversed",)
     others = [each for each in _FAMILIES if each not in ("float64", *families)]
@@ -115,6 +120,11 @@ def kernel_cases_of(
             yield from _cases_of_float64(case, turn, layouts)
         else:
             yield from _cases_of_other_dtypes(case, turn)
+        if every_layout and name == "a matrix and a vector":
+            # A BLAS has separate code for each dtype, order and stride.
+            turned = _case_of(pattern, turn + number + 1)
+            for each in (case, with_dtypes(turned, case.x.dtype, case.y.dtype)):
+                yield from (_with_layouts(each, layout, layout) for layout in ("strided", "slice"))
         if every_layout and has_every_layout and case.result_dtype.kind in "fc":
             yield from (_with_layouts(case, *order) for order in _ORDERS)
 
@@ -123,8 +133,8 @@ def static_kernel_cases() -> Iterator[DotCase]:
     """Yield cases of static sizes, for which each backend has code of its own.
 
     y has static sizes, and x has the same sizes or others; the static size of the batch dim is 1 or
-    2. Then a constant selects rows of the other operand, or adds them up. In the last cases, both
-    operands are reshaped, and all sizes are static.
+    2. Then a constant selects rows of the other operand, or adds them up, and there are pairs of
+    graphs that are alike. In the last cases, both operands are reshaped, and all sizes are static.
 
     Examples
     --------
@@ -144,6 +154,11 @@ def static_kernel_cases() -> Iterator[DotCase]:
         yield dot_case(x, operand("b:3? c:4?", dtype))
     y = operand("b:3 a:2", "complex128", origin="constant", content="one-hot")
     yield dot_case(operand("c:4? b:3?", "complex128"), y)
+    # Of two graphs that are alike, the second must not get the code of the first.
+    yield dot_case("b:3? a:1", "b:3? c:4?")
+    yield dot_case("b:3? a:5?", "b:3? c:4?")
+    yield dot_case("a:3? b:3?", "a:3?", ())
+    yield dot_case("a:3? b:3?", "b:3?", ())
     yield dot_case("c:2 a:3 b:4", "a:3 b:4 d:5", ("a", "b"))
     yield dot_case("c:2 d:3 e:4 a:5", "d:3 c:2 a:5", "a")
 

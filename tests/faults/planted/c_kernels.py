@@ -79,6 +79,17 @@ FAULTS = [
     fault("BLAS accepts batches of other sizes", "errors",
           dot_case("a:2? b? c?", "a:3? c? d?", "c"),
           *batch_gemm("if (Nx[0] != Ny[0])", "if (0)"), **ON_BLAS),
+    fault("a BLAS takes columns of the first of two transposed matrices for its rows",
+          "values", dot_case("a:3? b:4? c:5?", "a:3? d:2? b:4?", "b"),
+          *batch_gemm("&sy_2, x, &sx_2, &b, z, &sz_1); break;\n                    case 0x001",
+                      "&sy_2, x, &sx_1, &b, z, &sz_1); break;\n                    case 0x001"),
+          **ON_BLAS),
+    fault("a BLAS takes columns of float32 with gaps between them for contiguous ones", "values",
+          dot_case("b:4? a:3?", "b:4?", dtypes="float32", layout=("slice", "c")),
+          *gemv("sgemv_(&NOTRANS, &NA0, &NA1,\n                        &alpha,\n"
+                "                        (float*)(A_data), &SA1,",
+                "sgemv_(&NOTRANS, &NA0, &NA1,\n                        &alpha,\n"
+                "                        (float*)(A_data), &NA0,"), **ON_BLAS),
     fault("BLAS multiplies a reversed vector forwards", "values",
           dot_case("a? b?", "b?", layout=("c", "reversed")),
           *gemv("x_data += (NA1 - 1) * Sx;", ";"), **ON_BLAS),
