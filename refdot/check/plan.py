@@ -33,7 +33,7 @@ from refdot.cases.smoke import smoke_cases
 from refdot.cases.spelling import spelling_cases
 from refdot.programs.case import ProgramCase
 from refdot.programs.random_programs import program_at
-from refdot.programs.smoke import program_of_functions, program_of_products, smoke_programs
+from refdot.programs.smoke import programs_of_every_backend, smoke_programs
 from refdot.targets.protocol import ProgramTarget, Target, unsupported_reason
 
 __all__ = [
@@ -297,7 +297,7 @@ class Campaign:
     def _program_batches(self, target: Target, samples: Collection[str]) -> Iterator[Batch]:
         """Yield a batch for each program: smoke programs, requested ones, and random ones.
 
-        Backends that compile slowly run two of the smoke programs.
+        Backends that compile slowly run three of the smoke programs.
         """
         if not isinstance(target, ProgramTarget):
             return
@@ -309,7 +309,7 @@ class Campaign:
         groups: list[tuple[list[Configuration], Iterable[ProgramCase]]] = []
         total = 0
         if has_smoke and others:
-            few = [program_of_products(), program_of_functions()]
+            few = [*programs_of_every_backend()]
             groups.append((self._configurations(others, samples), few))
             total += len(few)
         if backends:

@@ -7,15 +7,22 @@ from functools import cached_property
 
 import numpy as np
 
-from refdot.cases.case import REGIMES
+from refdot.cases.case import REGIMES, Operand
 from refdot.programs.estimates import Estimate
 from refdot.programs.evaluation import estimate
 from refdot.programs.gradients import gradient, pushforward
 from refdot.programs.program import Program
 from refdot.programs.vectorization import vectorized
-from refdot.tensor import NamedTensor
+from refdot.tensor import Array, NamedTensor
 
-__all__ = ["BATCH_DIM", "BUILDS", "FORWARD_BUILDS", "PROGRAM_REGIMES", "ProgramCase"]
+__all__ = [
+    "BATCH_DIM",
+    "BUILDS",
+    "FORWARD_BUILDS",
+    "PROGRAM_REGIMES",
+    "VECTORIZED_BUILDS",
+    "ProgramCase",
+]
 
 PROGRAM_REGIMES = {
     "unit": "numbers between -1 and 1",
@@ -27,10 +34,13 @@ BUILDS = {
     "plain": "the gradient is taken of the lowered graph",
     "stabilized": "the gradient is taken of the lowered graph after canonicalize and stabilize",
     "unlowered": "the gradient is taken before the graph is lowered",
-    "vectorized": "a batch dim is added to a finished graph",
+    "xtensors": "the inputs are xtensors; if xarray is installed, a call has its arrays, turned",
+    "vectorized": "a batch dim is added to some inputs of a finished graph",
+    "vectorized-after-lowering": "a batch dim is added to some inputs of the lowered graph",
     "forward": "tangents of the inputs are pushed forward, by two pullbacks",
     "pushforward": "tangents of the inputs are pushed through each operation",
 }
+VECTORIZED_BUILDS = ("vectorized", "vectorized-after-lowering")
 # Those that have tangents, of first order, in place of gradients.
 FORWARD_BUILDS = ("forward", "pushforward")
 # No other dim has this name.
@@ -52,6 +62,8 @@ class ProgramCase:
         The highest order of derivatives to compute: 0, 1 or 2.
     built : str
         How the graph is made, one of `BUILDS`.
+    has_wrong_sizes : bool
+        Whether to compute the program with sizes that break R4 too, which must raise errors.
 
     Examples
     --------
@@ -75,6 +87,7 @@ class ProgramCase:
     seed: int = 0
     gradient_order: int = 0
     built: str = "plain"
+    has_wrong_sizes: bool = False
 
     def __str__(self) -> str:
         notes = [
@@ -82,6 +95,7 @@ class ProgramCase:
             f"seed {self.seed}" if self.seed else "",
             ["", "gradient", "second gradient"][self.gradient_order],
             "" if self.built == "plain" else self.built,
+            "wrong sizes" if self.has_wrong_sizes else "",
         ]
         suffix = f"  [{', '.join(filter(None, notes))}]" if any(notes) else ""
         return f"{self.program}{suffix}"
@@ -129,11 +143,16 @@ class ProgramCase:
 
     @property
     def computed(self) -> ProgramCase:
-        """The case that the graph computes: it has the batch dim that is added, as the first."""
-        if self.built != "vectorized":
+        """The case that the graph computes: it has the batch dim that is added.
+
+        Every second input has the dim, the last one among them. It is their first dim, except that
+        xtensors may have it in any place: it is the last of every second of them.
+        """
+        if self.built not in VECTORIZED_BUILDS:
             return self
-        inputs = [name for name, operand in self.program.inputs if operand.origin == "input"]
-        program = vectorized(self.program, BATCH_DIM, _BATCH_SIZE, inputs)
+        inputs = [name for name, operand in self.program.inputs if operand.origin == "input"][::-2]
+        last = inputs[1::2] if self.built == "vectorized" else ()
+        program = vectorized(self.program, BATCH_DIM, _BATCH_SIZE, inputs, last)
         return replace(self, program=program, built="plain")
 
     def values(self, program: Program, replicate: int = 0) -> dict[str, NamedTensor]:
@@ -141,17 +160,17 @@ class ProgramCase:
 
         Each replicate has different numbers, except in constants. Cotangents are finite.
         """
-        own = len(self.program.inputs)
-        cotangents = self.regime if self.regime in ("exact", "rounding") else "unit"
         return {
-            name: NamedTensor(
-                operand.values(
-                    self.regime if number < own else cotangents, self.seed, replicate, number
-                ),
-                operand.dims,
-            )
+            name: NamedTensor(self.array(number, operand, replicate), operand.dims)
             for number, (name, operand) in enumerate(program.inputs)
         }
+
+    def array(self, number: int, operand: Operand, replicate: int = 0) -> Array:
+        """Return the numbers of an operand in the place of the input that has this number."""
+        is_finite = self.regime in ("exact", "rounding")
+        is_input = number < len(self.program.inputs)
+        regime = self.regime if is_finite or is_input else "unit"
+        return operand.values(regime, self.seed, replicate, number)
 
     def estimates(
         self, program: Program, replicate: int = 0, unit: float = 0.0

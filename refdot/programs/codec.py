@@ -32,6 +32,7 @@ class ProgramCaseRecord(Struct, forbid_unknown_fields=True):
     seed: Annotated[int, Meta(ge=0, lt=1 << 32)] = 0
     gradient_order: Annotated[int, Meta(ge=0, le=2)] = 0
     built: str = "plain"
+    has_wrong_sizes: bool = False
 
     def __post_init__(self) -> None:
         check_choice("regime", self.regime, PROGRAM_REGIMES)
@@ -55,6 +56,7 @@ class ProgramCaseRecord(Struct, forbid_unknown_fields=True):
             case.seed,
             case.gradient_order,
             case.built,
+            case.has_wrong_sizes,
         )
 
     @property
@@ -65,7 +67,14 @@ class ProgramCaseRecord(Struct, forbid_unknown_fields=True):
             tuple(map(step, self.steps)),
             tuple(self.outputs),
         )
-        return ProgramCase(program, self.regime, self.seed, self.gradient_order, self.built)
+        return ProgramCase(
+            program,
+            self.regime,
+            self.seed,
+            self.gradient_order,
+            self.built,
+            self.has_wrong_sizes,
+        )
 
 
 def program_case_to_json(case: ProgramCase) -> dict[str, Any]:

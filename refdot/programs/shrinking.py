@@ -69,9 +69,10 @@ def _of_program(edit: Callable[[Program], Iterator[Draft]]) -> ProgramEdit:
 
 
 def simplify_all_but_the_program(case: ProgramCase) -> Iterator[ProgramCase]:
-    """Simplify the numbers and how the graph is made."""
-    yield replace(case, regime="unit", seed=0, built="plain")
+    """Simplify the numbers, how the graph is made and with which sizes."""
+    yield replace(case, regime="unit", seed=0, built="plain", has_wrong_sizes=False)
     yield replace(case, built="plain")
+    yield replace(case, has_wrong_sizes=False)
 
 
 def lower_gradient_order(case: ProgramCase) -> Iterator[ProgramCase]:

@@ -3,7 +3,7 @@
 Together, they have what drawn programs have seldom: a value that is used three times, two dots of
 the same operands over different dims, a dot of what a softmax, an exp or a sum gives, a constant
 operand, several names of one variable, scores that overflow exp, sums and multiples of dots, sums
-of quotients, factors that cancel, and each way to build a graph.
+of quotients, factors that cancel, sizes that break R4, and each way to build a graph.
 """
 
 from dataclasses import replace
@@ -14,7 +14,7 @@ from refdot.programs.named import named_program
 from refdot.programs.notation import program
 from refdot.programs.program import Program
 
-__all__ = ["program_of_functions", "program_of_products", "smoke_programs"]
+__all__ = ["program_of_products", "programs_of_every_backend", "smoke_programs"]
 
 # Each: the text of a program, its regime, and the order of its gradients.
 _SHORT = (
@@ -75,8 +75,39 @@ _SHORT = (
         "exact",
         1,
     ),
+    # An index of a result becomes one of its operands.
+    (
+        "x: float64(h: 2?, s: 3?, t: 4?); y: float64(h: 2?, s: 3?, d: 2?); "
+        "z: float64(h: 2?, t: 4?); k: float64(h: 2?, s: 3?); "
+        "p = softmax(x, dim='s'); last = isel(p, t=-1); average = dot(last, y, dim='s'); "
+        "v = multiply(x, z); w = sum(v, dim='s'); "
+        "u = isel(w, t=0); t = transpose(x, 't', 'h', 's'); r = isel(t, t=1); q = isel(v, h=0); "
+        "e = multiply(x, k); f = isel(e, h=1); return average, u, r, q, f",
+        "unit",
+        1,
+    ),
+    # A quotient that is nearly a softmax.
+    (
+        "x: float64(a: 3?, b: 3?); y = exp(x); z = sum(y, dim='b'); w = rename(z, a='b'); "
+        "v = divide(y, w); return v",
+        "unit",
+        1,
+    ),
+    (
+        "x: float64(a: 2?, b: 3?); y: float64(b: 3?, c: 4?); v = dot(x, y); "
+        "w = transpose(v, 'c', 'a'); u = exp(v); t = power(u, -3); s = power(u, 2.5); "
+        "r = multiply(t, s); return v, w, t, r",
+        "unit",
+        1,
+    ),
+    (
+        "x: float64(a: 5, b: 3); y: float64(b: 3, c: 7); z: float64(a: 5); w: float64(c: 7, d: 2); "
+        "v = dot(x, y); u = multiply(z, v); t = dot(u, w); return t",
+        "unit",
+        0,
+    ),
     ("x: float32(a: 5?, b: 5?); y = dot(x, x, dim=()); z = sum(y); return z", "rounding", 1),
-    ("x: float64(a: 3?, b: 2?); y = scale(x, 10); z = softmax(y, dim='a'); return z", "large", 1),
+    ("x: float64(a: 3?, b: 2?); y = scale(x, 200); z = softmax(y, dim='a'); return z", "large", 1),
 )
 # Each is built in every way but the plain one. Tangents are not pushed through each operation of a
 # dot with batch dims. A constant has no tangent.
@@ -89,27 +120,46 @@ _BUILT = (
     "s = sum(v, dim='a'); r = add(t, s); return r",
 )
 # Sums and multiples of dots, which PyTensor gives to a BLAS as a whole: gemm with a factor for each
-# term, gemm for a difference, gemm with two factors for one term, gemv, ger, and a product of
-# matrices with a scalar.
+# term, gemm for a difference, gemm with two or three factors for one term, with one matrix in three
+# terms and with a transposed term, gemv, ger, and a product of matrices with a scalar.
 _PRODUCTS = (
     "x: float64(a: 2?, b: 3?); y: float64(b: 3?, c: 4?); z: float64(a: 2?, c: 4?); "
-    "p: float64(b: 3?); q: float64(c: 4?); r: float64(a: 2?); s: float64(); "
+    "w: float64(c: 4?, a: 2?); p: float64(b: 3?); q: float64(c: 4?); r: float64(a: 2?); "
+    "s: float64(); t: float64(); u: float64(); "
     "xy = dot(x, y); half = scale(xy, 0.5); more = scale(z, -2.0); gemm = add(more, half); "
     "zy = dot(z, y, dim='c'); less = negative(zy); difference = add(x, less); "
     "xz = dot(x, z, dim='a'); sxz = multiply(xz, s); third = scale(sxz, 0.3); "
     "two_factors = add(y, third); "
+    "ez = exp(z); xez = dot(x, ez, dim='a'); sxez = multiply(xez, s); stxez = multiply(sxez, t); "
+    "stuxez = multiply(stxez, u); three_factors = add(y, stuxez); "
+    "ex = exp(x); exz = dot(ex, z, dim='a'); sy = multiply(y, s); ty = multiply(y, t); "
+    "terms = add(exz, sy); more_terms = add(terms, ty); sum_of_terms = negative(more_terms); "
+    "three_terms = add(y, sum_of_terms); "
+    "ey = exp(y); xey = dot(x, ey); ew = exp(w); turned = transpose(ew, 'a', 'c'); "
+    "turned_term = add(turned, xey); "
     "xp = dot(x, p); three = scale(xp, 3.0); gemv = add(r, three); "
     "rq = dot(r, q, dim=()); srq = multiply(rq, s); ger = add(z, srq); "
     "zx = dot(z, x, dim='a'); szx = multiply(zx, s); scaled = multiply(szx, y); "
-    "return gemm, difference, two_factors, gemv, ger, scaled"
+    "return gemm, difference, two_factors, three_factors, three_terms, turned_term, gemv, ger, "
+    "scaled"
 )
 # A softmax between dots, and functions of elements.
 _FUNCTIONS = (
     "x: float64(a: 2?, b: 3?); y: float64(b: 3?, c: 4?); xy = dot(x, y); powers = exp(xy); "
-    "weights = softmax(xy, dim='c'); average = dot(weights, y, dim='c'); "
-    "half = scale(powers, 0.5); root = power(half, 0.5); quotient = divide(xy, root); "
-    "less = negative(quotient); total = add(less, weights); all = sum(total, dim='a'); "
-    "return average, total, all"
+    "weights = softmax(xy, dim='c'); average = dot(weights, y, dim='c'); whole = softmax(xy); "
+    "part = scale(powers, 0.35355339059327373); root = power(part, 0.5); "
+    "quotient = divide(xy, root); less = negative(quotient); total = add(less, weights); "
+    "all = sum(total, dim='a'); return average, whole, total, all"
+)
+# Axes that move: none of these orders is its own inverse, and more than four axes have other code.
+_MOVES = (
+    "x: float64(d: 2?, a: 3?, b: 4?, c: 5?); y: float64(a: 2?, b: 3?, c: 2?, d: 3?, e: 2?, f: 3?); "
+    "q: float64(n: 2?, h: 3?, s: 4?, i: 3?); k: float64(h: 3?, n: 2?, i: 3?, t: 2?); "
+    "v: float64(i: 3?); m: float64 constant(i: 3, j: 3); "
+    "turned = transpose(x, 'c', 'a', 'b', 'd'); few = sum(turned, dim='d'); "
+    "other = transpose(y, 'c', 'a', 'b', 'f', 'd', 'e'); many = sum(other, dim=('e', 'f')); "
+    "scores = dot(q, k, dim='i'); vm = dot(v, m); w = rename(v, i='j'); "
+    "mw = dot(m, w); return few, many, scores, vm, mw"
 )
 _NAMED = (
     *("chain:layers=2", "gram", "quadratic-form", "normal", "mlp:layers=1"),
@@ -127,45 +177,51 @@ def smoke_programs() -> tuple[ProgramCase, ...]:
     x: float64(a: 2?, b: 3?)
     y = dot(x, x, dim='a')
     z = dot(y, x)
-    return z  [second gradient]
+    return z  [second gradient, wrong sizes]
     """
-    short = (ProgramCase(_program(text), regime, 0, order) for text, regime, order in _SHORT)
+    short = (
+        ProgramCase(_program(text), regime, 0, order, has_wrong_sizes=True)
+        for text, regime, order in _SHORT
+    )
     # Where gradients share a part of a product, PyTensor does not give all of it to the BLAS.
-    products = (replace(program_of_products(), gradient_order=order) for order in (0, 1))
+    products, *others = programs_of_every_backend()
     built = (
         ProgramCase(_program(text), gradient_order=1, built=way)
         for way in BUILDS
         for text in _BUILT
         if way != "plain"
     )
-    named = (ProgramCase(named_program(name), gradient_order=1) for name in _NAMED)
-    return (*short, *products, program_of_functions(), *built, *named)
+    named = (
+        ProgramCase(named_program(name), gradient_order=1, has_wrong_sizes=True) for name in _NAMED
+    )
+    return (*short, products, replace(products, gradient_order=1), *others, *built, *named)
 
 
 def program_of_products() -> ProgramCase:
     """Return the program whose products and sums PyTensor gives to a BLAS.
 
-    Backends that compile slowly judge it as well: each has a function of its own for them.
+    Examples
+    --------
+    >>> program_of_products().program.outputs[:3]
+    ('gemm', 'difference', 'two_factors')
+    """
+    return ProgramCase(_program(_PRODUCTS), has_wrong_sizes=True)
+
+
+@cache
+def programs_of_every_backend() -> tuple[ProgramCase, ...]:
+    """Return the smoke programs that backends that compile slowly judge as well.
+
+    One has products and sums, one functions of elements, with their gradient, and one axes that
+    move.
 
     Examples
     --------
-    >>> program_of_products().program.outputs
-    ('gemm', 'difference', 'two_factors', 'gemv', 'ger', 'scaled')
+    >>> [case.program.outputs[0] for case in programs_of_every_backend()]
+    ['gemm', 'average', 'few']
     """
-    return ProgramCase(_program(_PRODUCTS))
-
-
-def program_of_functions() -> ProgramCase:
-    """Return the program with a softmax and functions of elements, with its gradient.
-
-    Backends that compile slowly judge it as well.
-
-    Examples
-    --------
-    >>> program_of_functions().program.outputs
-    ('average', 'total', 'all')
-    """
-    return ProgramCase(_program(_FUNCTIONS), "unit", gradient_order=1)
+    functions = ProgramCase(_program(_FUNCTIONS), gradient_order=1, has_wrong_sizes=True)
+    return program_of_products(), functions, ProgramCase(_program(_MOVES))
 
 
 def _program(text: str) -> Program:

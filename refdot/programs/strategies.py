@@ -18,7 +18,7 @@ from hypothesis.strategies import DrawFn
 from refdot.cases.case import CONTENTS, LAYOUTS, ORIGINS, Operand
 from refdot.cases.names import NAME_POOLS
 from refdot.cases.strategies import choices
-from refdot.programs.case import BUILDS, FORWARD_BUILDS, ProgramCase
+from refdot.programs.case import BUILDS, FORWARD_BUILDS, VECTORIZED_BUILDS, ProgramCase
 from refdot.programs.operations import OPERATIONS, Parameter, result_type
 from refdot.programs.program import Program, Step
 
@@ -53,7 +53,8 @@ _REGIMES = (
     *("large",) * 4,
     *("special",) * 2,
 )
-_BUILDS = ("plain",) * 9 + tuple(BUILDS)
+# Graphs that are vectorized after they are lowered are in the first programs of a run only.
+_BUILDS = ("plain",) * 9 + tuple(built for built in BUILDS if built != "vectorized-after-lowering")
 _ORIGINS = ("input",) * 8 + ORIGINS
 _CONTENTS = ("drawn",) * 12 + CONTENTS
 
@@ -130,7 +131,7 @@ def program_cases(draw: DrawFn) -> ProgramCase:
     order = order if is_smooth else 0
     built = draw(choices(_BUILDS))
     # Without a gradient, most are equal.
-    built = built if order or built == "vectorized" else "plain"
+    built = built if order or built in VECTORIZED_BUILDS else "plain"
     order = min(order, 1) if built in FORWARD_BUILDS else order
     return ProgramCase(program, case.regime, case.seed, order, built)
 

@@ -11,7 +11,11 @@ __all__ = ["vectorized"]
 
 
 def vectorized(
-    program: Program, dim: str, size: int, names: Collection[str] | None = None
+    program: Program,
+    dim: str,
+    size: int,
+    names: Collection[str] | None = None,
+    last: Collection[str] = (),
 ) -> Program:
     """Return a program that does the same for each index of a new dim.
 
@@ -22,7 +26,9 @@ def vectorized(
         A name that no dim of the program has.
     size : int
     names : collection of str, optional
-        The inputs that get the dim, as their first; by default all.
+        The inputs that get the dim; by default all.
+    last : collection of str, optional
+        The inputs that get it as their last dim; by default, it is the first.
 
     Examples
     --------
@@ -41,7 +47,12 @@ def vectorized(
     return p
     """
     inputs = tuple(
-        (name, _with_dim(operand, dim, size) if names is None or name in names else operand)
+        (
+            name,
+            _with_dim(operand, dim, size, name in last)
+            if names is None or name in names
+            else operand,
+        )
         for name, operand in program.inputs
     )
     types, steps = dict(inputs), []
@@ -54,13 +65,13 @@ def vectorized(
     return Program(inputs, tuple(steps), program.outputs)
 
 
-def _with_dim(operand: Operand, dim: str, size: int) -> Operand:
-    return replace(
-        operand,
-        dims=(dim, *operand.dims),
-        shape=(size, *operand.shape),
-        static=(all(operand.static), *operand.static),
-    )
+def _with_dim(operand: Operand, dim: str, size: int, is_last: bool) -> Operand:
+    place = len(operand.dims) if is_last else 0
+    dims, shape, static = (list(each) for each in (operand.dims, operand.shape, operand.static))
+    dims.insert(place, dim)
+    shape.insert(place, size)
+    static.insert(place, all(operand.static))
+    return replace(operand, dims=tuple(dims), shape=tuple(shape), static=tuple(static))
 
 
 def _parameter(step: Step, types: Mapping[str, Operand], dim: str) -> Parameter:

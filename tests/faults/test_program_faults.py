@@ -14,7 +14,7 @@ from planting import planted
 
 from refdot import check
 from refdot.programs.findings import ProgramFinding
-from refdot.programs.smoke import program_of_functions, program_of_products, smoke_programs
+from refdot.programs.smoke import programs_of_every_backend, smoke_programs
 from refdot.pytensor.lowerings.install import use_lowering
 from refdot.pytensor.programs.target import PyTensorProgramTarget
 
@@ -25,7 +25,7 @@ BY_NAME = {fault.name: fault for fault in FAULTS}
 
 def first_new_finding(lowering: str, backend: str = "python") -> ProgramFinding | None:
     """Return the first mismatch of the first programs that is not known, shrunk."""
-    few = [program_of_products(), program_of_functions()]
+    few = [*programs_of_every_backend()]
     report = check.run(
         TARGET,
         cases=0,

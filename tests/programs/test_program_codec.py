@@ -9,6 +9,7 @@ from refdot.programs.case import ProgramCase
 from refdot.programs.codec import program_case_from_json, program_case_to_json
 from refdot.programs.named import PROGRAMS
 from refdot.programs.random_programs import program_at
+from refdot.programs.smoke import smoke_programs
 
 DATA = {
     "inputs": {"x": {"dims": ["a"], "shape": [2]}, "w": {"dims": ["a"], "shape": [3]}},
@@ -20,6 +21,7 @@ DATA = {
 def test_cases_survive_a_round_trip():
     cases = [program_at(4, index) for index in range(50)]
     cases += [ProgramCase(make(), "large", 5, 1) for make in PROGRAMS.values()]
+    cases += smoke_programs()
     for case in cases:
         text = json.dumps(program_case_to_json(case))
         assert program_case_from_json(text) == case

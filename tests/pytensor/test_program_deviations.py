@@ -234,6 +234,20 @@ IMPOSTORS = {
         lambda x, p: (1 / x.astype("float32")).astype("float64"),
         "wrong-value",
     ),
+    "a power has the precision of float32 without being fused": Impostor(
+        "x: float64(a: 3); y = power(x, 1.5); return y",
+        {},
+        "power",
+        lambda x, p: x.astype("float32").astype("float64") ** p,
+        "wrong-value",
+    ),
+    "a quotient by a sum along another axis is half of it": Impostor(
+        "x: float64(a: 3?, b: 2?); e = exp(x); s = sum(e, dim='b'); q = divide(e, s); return q",
+        {},
+        "divide",
+        lambda x, y: x / (y * 2),
+        "wrong-value",
+    ),
     "a power of integers has the wrong sign": Impostor(
         "x: int64(a: 2); y = power(x, 2); return y",
         {},

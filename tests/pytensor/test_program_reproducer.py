@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from test_program_campaign import TARGET
@@ -12,6 +13,7 @@ from refdot.programs.case import ProgramCase
 from refdot.programs.findings import Observation
 from refdot.programs.judgement import Difference
 from refdot.programs.named import named_program
+from refdot.programs.wrong_sizes import wrong_sizes
 from refdot.pytensor.programs import graph as graphs
 from refdot.pytensor.programs.answers import answers_of
 from refdot.pytensor.programs.deviations import PROGRAM_DEVIATIONS
@@ -68,6 +70,18 @@ RIGHT = {
         gradient_order=1,
         built="vectorized",
     ),
+    "a batch dim is added to some inputs": case_of(
+        "x: float64(a: 2?, b: 3); y: float64(b: 3, c: 2?); k: float64 constant(c: 2); "
+        "z = dot(y, x); w = exp(z); v = multiply(w, k); return v, z",
+        gradient_order=1,
+        built="vectorized-after-lowering",
+    ),
+    "xtensors": case_of(
+        "x: float64(a: 2?, b: 3); y: float64 shared(b: 3, c: 2?); k: float64 constant(c: 2); "
+        "z = dot(y, x); w = exp(z); v = multiply(w, k); return v, z",
+        gradient_order=2,
+        built="xtensors",
+    ),
     "tangents": case_of(
         "x: float64(a: 2?, b: 3); y: float64(b: 3); z = dot(y, x); w = exp(z); return w",
         gradient_order=1,
@@ -86,6 +100,41 @@ def test_a_script_passes_where_nothing_is_wrong(case, replicate, tmp_path):
     for name in [answer.name for answer in answers_of(case)]:
         wrong = Difference(name, "R6", "wrong-value", "1.0", "nan", replicate=replicate)
         assert run_script(script(tmp_path, case, wrong))[0] == 0
+
+
+@pytest.mark.parametrize("built", ["plain", "xtensors"])
+def test_a_size_that_must_not_be_accepted_is_shown(built, tmp_path):
+    text = "x: float64(a: 3?, b: 2?); y: float64(b: 2?, c: 4?); z: float64(a: 3?, c: 4?); "
+    text += "v = dot(x, y); w = add(z, v); return w"
+    case = case_of(text, has_wrong_sizes=True, built=built, gradient_order=1)
+    for size in wrong_sizes(case.program):
+        accepted = Difference(size.input, "R4", "accepted-invalid", "an error", "", evidence=size)
+        code, namespace = run_script(script(tmp_path, case, accepted))
+        assert (code, namespace["raised"] is None) in [(0, False), (1, True)]
+    case = replace(case, gradient_order=0)
+    found = [each for each in judge_program(TARGET, case, lowering="inlined") if each.rule == "R4"]
+    assert found
+    for difference in found:
+        assert run_script(script(tmp_path, case, difference))[0] == 1
+
+
+def test_a_right_conduct_is_shown(tmp_path):
+    case = case_of(
+        "x: float64(a: 2?); y: float64 shared(a: 2?); v = dot(x, y, dim=()); return v, v, x"
+    )
+    for name, kind in (("an input", "side-effect"), ("v", "nondeterminism")):
+        wrong = Difference(name, "R12", kind, "unchanged", "written to")
+        code, namespace = run_script(script(tmp_path, case, wrong))
+        assert (code, namespace["got"]) == (0, [])
+
+
+def test_a_wrong_conduct_is_shown(tmp_path, monkeypatch):
+    case = case_of("x: float64(a: 2?); y = exp(x); return y, y")
+    wrong = Difference("y", "R12", "side-effect", "its own memory", "another output's")
+    monkeypatch.setattr("pytensor.compile.maker.insert_deepcopy", lambda *arguments: None)
+    code, namespace = run_script(script(tmp_path, case, wrong))
+    assert code == 1
+    assert "output 0 shares memory" in namespace["got"]
 
 
 def test_every_operation_has_code():

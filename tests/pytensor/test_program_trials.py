@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from pytensor.scalar.basic import Exp
+from pytensor.tensor.elemwise import Elemwise
 from test_program_deviations import TARGET, causes
 from test_programs import case_of
 
@@ -17,6 +18,7 @@ from refdot.pytensor.programs import judge
 from refdot.pytensor.programs.deviations.trials import is_gone, with_stable_softmax
 from refdot.pytensor.programs.judge import judge_program
 from refdot.pytensor.programs.target import PyTensorProgramTarget
+from refdot.pytensor.target.configuration import without_rewrites
 
 
 def test_a_fused_exp_in_single_precision_is_new(monkeypatch):
@@ -46,7 +48,7 @@ def test_a_known_cause_does_not_hide_another_in_the_next_numbers(monkeypatch):
     def other_cotangents(*arguments):
         values = arguments_of(*arguments)
         replicate = arguments[-1]
-        return [2 * value for value in values] if replicate else values
+        return {name: 2 * value for name, value in values.items()} if replicate else values
 
     monkeypatch.setattr(judge, "arguments_of", other_cotangents)
     verdict = PyTensorProgramTarget().judge_program(case, "python", "stock")
@@ -76,3 +78,24 @@ def test_a_trial_that_makes_another_error_explains_nothing():
     seen = Observation(case, difference, "python", "inlined")
     assert is_gone(seen, TARGET, with_stable_softmax())
     assert not is_gone(seen, TARGET, failing())
+
+
+def test_a_dot_that_is_an_inner_graph_without_a_batch_is_new():
+    case = case_of(
+        "x: float64(a: 2?); y: float64(b: 2?); v = dot(x, x); w = exp(y); return v, w",
+        built="vectorized-after-lowering",
+    )
+    assert causes(case, "stock") == []
+    with without_rewrites("inline_optimized_einsum"):
+        assert causes(case, "stock") == [("structure", None)]
+
+
+def test_size_1_that_broadcasts_outside_gemm_is_new(monkeypatch):
+    case = case_of(
+        "x: float64(a: 2?, b: 3?); y: float64(b: 3?, c: 4?); z: float64(a: 2?, c: 4?); "
+        "v = dot(x, y); u = exp(v); w = add(z, u); return w",
+        has_wrong_sizes=True,
+    )
+    assert causes(case) == []
+    monkeypatch.setattr(Elemwise, "_check_runtime_broadcast", lambda *arguments: None)
+    assert {*causes(case)} == {("accepted-invalid", None)}

@@ -15,6 +15,7 @@ from refdot.programs.notation import program
 from refdot.programs.random_programs import program_at
 from refdot.pytensor.programs import graph as graphs
 from refdot.pytensor.programs.judge import judge_program
+from refdot.pytensor.programs.target import PyTensorProgramTarget
 from refdot.pytensor.target import PyTensorTarget
 
 LEFT_BY_STOCK = "the inner graph of OpFromGraph is left in the compiled gradient graph"
@@ -339,3 +340,31 @@ def test_misconduct_is_found(monkeypatch, manner):
     )
     case = case_of("x: float64(a: 2); y = negative(x); return y")
     assert CONDUCT[manner] in kinds(case)
+
+
+def test_sizes_that_differ_must_not_be_accepted(monkeypatch):
+    case = case_of(
+        "x: float64(a: 3?); y: float64(a: 3?); z = multiply(x, y); return z", has_wrong_sizes=True
+    )
+    assert judged(case) == []
+    monkeypatch.setattr(
+        "pytensor.tensor.elemwise.Elemwise._check_runtime_broadcast", lambda *arguments: None
+    )
+    assert judged(case) == [
+        f"{name}: R4 accepted-invalid: expected an error, got none for size 1 of dim 'a'"
+        for name in "xy"
+    ]
+    assert judged(replace(case, has_wrong_sizes=False)) == []
+
+
+def test_a_dot_that_accepts_wrong_sizes_alone_does_so_in_a_program():
+    text = "x: float64(a: 3?, b: 2?); y: float64(a: 3?, b: 2?); z = dot(x, y, dim='b'); return z"
+    found = PyTensorProgramTarget().judge_program(
+        case_of(text, has_wrong_sizes=True), "python", "inlined"
+    )
+    assert [(str(each.observation.difference), each.known) for each in found.findings] == [
+        (
+            "x: R4 accepted-invalid: expected an error, got none for static size 1 of dim 'a'",
+            "static-one-broadcasts",
+        )
+    ]

@@ -9,13 +9,15 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 from pytensor.gradient import pushforward
+from pytensor.graph.replace import vectorize_graph as vectorize_tensors
 from pytensor.graph.rewriting.utils import rewrite_graph
-from pytensor.xtensor import as_xtensor, dot
+from pytensor.xtensor import as_xtensor, dot, xtensor
 from pytensor.xtensor.math import exp, softmax
+from pytensor.xtensor.type import XTensorVariable
 from pytensor.xtensor.vectorization import vectorize_graph
 
 from refdot.cases.case import Operand
-from refdot.programs.case import ProgramCase
+from refdot.programs.case import BATCH_DIM, VECTORIZED_BUILDS, ProgramCase
 from refdot.programs.interpretation import interpret
 from refdot.programs.operations import result_type
 from refdot.programs.program import Program
@@ -27,9 +29,12 @@ __all__ = [
     "Derivative",
     "ProgramGraph",
     "build",
+    "build_with",
     "derivatives",
+    "dims_with_batch",
     "inputs_of",
     "lower",
+    "number_beside",
     "readable",
 ]
 
@@ -37,13 +42,13 @@ __all__ = [
 NOT_ACCEPTED = ("unaligned", "byte-swapped")
 
 
-def _scalar(number: float, dtype: str) -> Any:
+def _scalar(number: Any) -> Any:
     """Return a constant that is a tensor, because only compilation lowers xtensor constants."""
-    return as_xtensor(pt.constant(np.asarray(number, dtype)), dims=())
+    return as_xtensor(pt.constant(number), dims=())
 
 
 def _isel(x: Any, indices: Sequence[tuple[str, int]]) -> Any:
-    return x.isel({dim: _scalar(index, "int64") for dim, index in indices})
+    return x.isel({dim: _scalar(np.int64(index)) for dim, index in indices})
 
 
 def _place(x: Any, like: Any, indices: Sequence[tuple[str, int]]) -> Any:
@@ -52,13 +57,24 @@ def _place(x: Any, like: Any, indices: Sequence[tuple[str, int]]) -> Any:
 
 
 def _with_number(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return an operation with a number, which gets the dtype of the result."""
+    """Return an operation with a number."""
 
     def apply(x: Any, number: float) -> Any:
-        dtype = result_type(name, [Operand((), (), x.type.dtype)], number).dtype
-        return function(x, _scalar(number, dtype))
+        return function(x, _scalar(number_beside(x.type.dtype, name, number)))
 
     return apply
+
+
+def number_beside(dtype: str, operation: str, number: float) -> Any:
+    """Return a number as users write it in an operation with a value of a dtype.
+
+    PyTensor gives a Python number the smallest dtype that holds it. Many numbers would make a
+    float32 result a float64, and an integer exponent would make a power of integers an integer.
+    """
+    result = result_type(operation, [Operand((), (), dtype)], number).dtype
+    if result == "float32":
+        return np.float32(number)
+    return number if result == dtype else float(number)
 
 
 # For each operation of programs, a function of xtensors and the parameter.
@@ -99,40 +115,63 @@ class ProgramGraph:
 
 def build(case: ProgramCase) -> ProgramGraph:
     """Build the graph of a program; only the sizes that the program marks as static are static."""
-    graph = _built(case)
-    return _vectorized(case, graph) if case.built == "vectorized" else graph
+    graph = build_with(case, case.program.inputs)
+    if case.built in VECTORIZED_BUILDS:
+        return _vectorized(case, graph)
+    return graph
 
 
-def _built(case: ProgramCase) -> ProgramGraph:
-    program = case.program
-    arrays = case.values(program)
+def build_with(case: ProgramCase, inputs: Sequence[tuple[str, Operand]]) -> ProgramGraph:
+    """Build the graph of a program with inputs of other sizes."""
 
-    def variable(name: str, operand: Operand) -> Any:
-        return variable_of(name, operand, lambda: readable(arrays[name].data))
+    def variable(name: str, operand: Operand, number: int) -> Any:
+        if case.built == "xtensors" and operand.origin == "input":
+            shape = operand.static_shape
+            return xtensor(name, dims=operand.dims, shape=shape, dtype=operand.dtype)
+        return variable_of(name, operand, lambda: readable(case.array(number, operand)))
 
-    variables = {name: variable(name, operand) for name, operand in program.inputs}
-    xtensors = {
-        name: as_xtensor(variables[name], dims=operand.dims) for name, operand in program.inputs
+    variables = {
+        name: variable(name, operand, number) for number, (name, operand) in enumerate(inputs)
     }
-    return ProgramGraph(variables, interpret(program, xtensors, _XTENSOR))
+    xtensors = {
+        name: variables[name]
+        if isinstance(variables[name], XTensorVariable)
+        else as_xtensor(variables[name], dims=operand.dims)
+        for name, operand in inputs
+    }
+    return ProgramGraph(variables, interpret(case.program, xtensors, _XTENSOR))
 
 
 def _vectorized(case: ProgramCase, graph: ProgramGraph) -> ProgramGraph:
-    """Return the graph with a batch dim in its inputs and, first, in its outputs."""
-    inputs = dict(case.computed.program.inputs)
+    """Return the graph with a batch dim in its inputs and in its outputs."""
+    program = case.computed.program
     variables, batched = dict(graph.variables), {}
-    for name, variable in graph.variables.items():
-        if is_input(variable):
-            operand = inputs[name]
+    for name, operand in program.inputs:
+        if BATCH_DIM in operand.dims:
             variables[name] = pt.tensor(name, dtype=operand.dtype, shape=operand.static_shape)
-            batched[graph.values[name]] = as_xtensor(variables[name], dims=operand.dims)
-    outputs = list(dict.fromkeys(case.program.outputs))
-    found = vectorize_graph([graph.values[name] for name in outputs], batched)
-    types = case.computed.program.types
+            batched[name] = as_xtensor(variables[name], dims=operand.dims)
+    outputs = {name: graph.values[name] for name in dict.fromkeys(program.outputs)}
+    if case.built == "vectorized":
+        larger = {graph.values[name]: value for name, value in batched.items()}
+        found = vectorize_graph([*outputs.values()], larger)
+    else:
+        larger = {graph.variables[name]: variables[name] for name in batched}
+        tensors = vectorize_tensors(_rewritten([each.values for each in outputs.values()]), larger)
+        found = [
+            as_xtensor(tensor, dims=dims_with_batch(case, name))
+            for name, tensor in zip(outputs, tensors, strict=True)
+        ]
     values = {
-        name: value.transpose(*types[name].dims) for name, value in zip(outputs, found, strict=True)
+        name: value.transpose(*program.types[name].dims)
+        for name, value in zip(outputs, found, strict=True)
     }
     return ProgramGraph(variables, values)
+
+
+def dims_with_batch(case: ProgramCase, name: str) -> tuple[str, ...]:
+    """Return the dims of an output after a batch dim is added to its tensor, as the first."""
+    has_batch = BATCH_DIM in case.computed.program.types[name].dims
+    return (BATCH_DIM,) * has_batch + case.program.types[name].dims
 
 
 def lower(case: ProgramCase, graph: ProgramGraph) -> list[Any]:
@@ -193,11 +232,18 @@ def derivatives(case: ProgramCase, graph: ProgramGraph, lowered: Sequence[Any]) 
         else:
             loss = sum((x * bar).sum() for x, bar in zip(sources, cotangents, strict=True))
             sources = pytensor.grad(loss, inputs, disconnected_inputs="ignore")
+            if case.built == "xtensors":
+                sources = _rewritten([_as_tensor(source) for source in sources])
         found.append(Derivative(program, cotangents, sources))
         count = len(program.inputs)
     if case.built == "unlowered":
         found = [replace(each, outputs=_rewritten(each.outputs)) for each in found]
     return found
+
+
+def _as_tensor(variable: Any) -> Any:
+    """Return the tensor of a variable, which may be an xtensor."""
+    return variable.values if isinstance(variable, XTensorVariable) else variable
 
 
 def inputs_of(graph: ProgramGraph, derivatives: Sequence[Derivative]) -> list[Any]:

@@ -11,10 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytensor
 from pytensor.compile.mode import Mode
+from pytensor.xtensor.type import XTensorVariable
 
+from refdot.cases.case import Operand
 from refdot.programs.case import ProgramCase
 from refdot.programs.judgement import Difference, differences
-from refdot.programs.program import Program
+from refdot.programs.wrong_sizes import wrong_sizes
 from refdot.pytensor.programs import graph as graphs
 from refdot.pytensor.programs.answers import answers_of, estimates_of
 from refdot.pytensor.target.graph import array_read, is_input
@@ -25,6 +27,11 @@ from refdot.pytensor.target.target import PyTensorTarget
 from refdot.targets.outcome import REPLICATES, Raised
 from refdot.tensor import Array, NamedTensor
 from refdot.text import one_line, shortened
+
+try:
+    from xarray import DataArray
+except ImportError:
+    DataArray = None
 
 __all__ = ["arguments_of", "compiled_outputs", "judge_program", "run_program"]
 
@@ -81,7 +88,7 @@ def run_program(
     compiled = _compiled(target, case, backend, lowering)
     with target.configured(backend, lowering):
         arguments = arguments_of(case.computed, compiled.graph, compiled.derivatives, replicate=0)
-        results = compiled.function(*arguments)
+        results = compiled.function(*arguments.values())
     return dict(zip(compiled.names, map(np.asarray, results), strict=True))
 
 
@@ -138,8 +145,8 @@ class _Judge:
     def _differences(self, case: ProgramCase) -> Iterator[Difference]:
         with stage("build"):
             graph = graphs.build(case)
+        yield from _wrong_types(case, graph)
         case = case.computed
-        yield from _wrong_types(case.program, graph)
         lowered, logged = run_with_rewrite_fallback("lower", partial(graphs.lower, case, graph))
         with stage("lower"):
             derivatives = graphs.derivatives(case, graph, lowered)
@@ -149,14 +156,51 @@ class _Judge:
         function, logged_again = run_with_rewrite_fallback("compile", compiling)
         if failures := logged or logged_again:
             yield from map(_failed_rewrite, failures)
-        else:
+        elif case.built != "xtensors":  # in such a graph, the inputs are left
             yield from self._wrong_graphs(inputs, lowered, bars, function)
+        function = partial(_called, function, inputs)
         for replicate in range(REPLICATES):
             for each in _wrong_answers(case, graph, derivatives, function, replicate):
                 yield replace(each, replicate=replicate)
+        if case.has_wrong_sizes:
+            yield from self._accepted_sizes(case, graph, derivatives, function)
 
     def _compiled(self, inputs: Sequence[Any], outputs: Sequence[Any]) -> Any:
         return pytensor.function(inputs, outputs, mode=self.mode, on_unused_input="ignore")
+
+    def _accepted_sizes(
+        self,
+        case: ProgramCase,
+        graph: graphs.ProgramGraph,
+        derivatives: Sequence[graphs.Derivative],
+        function: Any,
+    ) -> Iterator[Difference]:
+        """Yield the sizes that break R4 and with which no error is raised."""
+        arguments = arguments_of(case, graph, derivatives, replicate=0)
+        for wrong in wrong_sizes(case.program):
+            inputs = wrong.inputs(case.program)
+            resized = _arrays(case, graph, inputs)
+            try:
+                if wrong.is_static:
+                    self._compute(case, inputs)
+                else:
+                    with stage("run"):
+                        function(*(arguments | {wrong.input: resized[wrong.input]}).values())
+            except StageError:
+                continue
+            got = f"none for {wrong}"
+            yield Difference(wrong.input, "R4", "accepted-invalid", "an error", got, evidence=wrong)
+
+    def _compute(self, case: ProgramCase, inputs: Sequence[tuple[str, Operand]]) -> None:
+        """Compute the outputs of a program for inputs of other types."""
+        with stage("build"):
+            graph = graphs.build_with(case, inputs)
+        with stage("lower"):
+            lowered = graphs.lower(case, graph)
+        with stage("compile"):
+            function = self._compiled(graphs.inputs_of(graph, ()), lowered)
+        with stage("run"):
+            function(*_arrays(case, graph, inputs).values())
 
     def _wrong_graphs(
         self, inputs: Sequence[Any], lowered: Sequence[Any], bars: Sequence[Any], function: Any
@@ -184,6 +228,29 @@ class _Judge:
                 yield Difference(name, "R14", "structure", wanted, sentence, at)
 
 
+def _called(function: Any, inputs: Sequence[Any], *arguments: Array) -> Any:
+    """Call a function; arrays with names, whose axes are turned, are given for xtensors."""
+    return function(
+        *(
+            DataArray(array.T, dims=variable.type.dims[::-1])
+            if DataArray is not None and isinstance(variable, XTensorVariable)
+            else array
+            for variable, array in zip(inputs, arguments, strict=True)
+        )
+    )
+
+
+def _arrays(
+    case: ProgramCase, graph: graphs.ProgramGraph, inputs: Sequence[tuple[str, Operand]]
+) -> dict[str, Array]:
+    """Return the arguments of a call for inputs of other sizes."""
+    return {
+        name: graphs.readable(case.array(number, operand))
+        for number, (name, operand) in enumerate(inputs)
+        if is_input(graph.variables[name])
+    }
+
+
 def _rejected(raised: Raised) -> Difference:
     return _failure(raised, "R11", "rejected-valid", "no error")
 
@@ -197,11 +264,14 @@ def _failure(raised: Raised, rule: str, kind: str, expected: str) -> Difference:
     return Difference(raised.stage, rule, kind, expected, got, raised.stage, evidence=raised)
 
 
-def _wrong_types(program: Program, graph: graphs.ProgramGraph) -> Iterator[Difference]:
+def _wrong_types(case: ProgramCase, graph: graphs.ProgramGraph) -> Iterator[Difference]:
     """Yield what is wrong with the declared dims, dtype and static shape of results.
 
-    What follows from a wrong type is left out.
+    What follows from a wrong type is left out. After lowering, static shapes need not be known.
     """
+    if case.built == "vectorized-after-lowering":
+        return
+    program = case.computed.program
     wrong: set[str] = set()
     for step in program.steps:
         if step.name not in graph.values:
@@ -230,7 +300,7 @@ def _wrong_answers(
 ) -> Iterator[Difference]:
     """Call the function with the numbers of a replicate, and judge its results."""
     with stage("run"):
-        arguments = arguments_of(case, graph, derivatives, replicate)
+        arguments = [*arguments_of(case, graph, derivatives, replicate).values()]
     # PyTensor compiles the inner graph of an OpFromGraph at the first call.
     before = [argument.copy() for argument in arguments]
     results, logged = run_with_rewrite_fallback("run", partial(function, *arguments))
@@ -260,16 +330,16 @@ def arguments_of(
     graph: graphs.ProgramGraph,
     derivatives: Sequence[graphs.Derivative],
     replicate: int,
-) -> list[Array]:
-    """Return the arguments of a call, and give shared variables their values."""
+) -> dict[str, Array]:
+    """Return the arguments of a call, in order, and give shared variables their values."""
     program = derivatives[-1].program if derivatives else case.program
     values = case.values(program, replicate)
-    arguments = []
+    arguments = {}
     for name, _ in program.inputs:
         array = graphs.readable(values[name].data)
         variable = graph.variables.get(name)
         if variable is None or is_input(variable):
-            arguments.append(array)
+            arguments[name] = array
         else:
             array_read(variable, array)
     return arguments
@@ -293,6 +363,10 @@ def _wrong_conduct(
         if any(np.shares_memory(argument, result) for result in results):
             yield Difference("an output", "R12", "side-effect", "its own memory", "an input's")
     names = [answer.name for answer in answers_of(case)]
+    for number, result in enumerate(results):
+        if any(np.shares_memory(result, other) for other in results[:number]):
+            wanted, got = "its own memory", "another output's"
+            yield Difference(names[number], "R12", "side-effect", wanted, got)
     for name, result, copy, second in zip(names, results, first, again, strict=True):
         if not _is_equal(result, copy):
             yield Difference(name, "R12", "side-effect", "unchanged", "changed by another call")

@@ -22,8 +22,9 @@ from refdot.programs.findings import Observation
 from refdot.programs.judgement import Difference
 from refdot.programs.operations import OPERATIONS
 from refdot.programs.program import Program, Step
+from refdot.programs.wrong_sizes import WrongSize
 from refdot.pytensor.programs.answers import answers_of, estimates_of
-from refdot.pytensor.programs.graph import NOT_ACCEPTED
+from refdot.pytensor.programs.graph import NOT_ACCEPTED, dims_with_batch, number_beside
 from refdot.pytensor.target.backends import BACKENDS
 from refdot.pytensor.target.scripts import (
     complete_script,
@@ -31,7 +32,7 @@ from refdot.pytensor.target.scripts import (
     script_templates,
     sources,
 )
-from refdot.tensor import Array, NamedTensor
+from refdot.tensor import Array
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -99,12 +100,18 @@ def _words() -> set[str]:
     return {word.rstrip("_") for word in words}
 
 
-def _number(value: float, dtype: str) -> str:
-    return f"number({value!r}, {dtype!r})"
+def _number(dtype: str, step: Step) -> str:
+    number = number_beside(dtype, step.operation, step.parameter)
+    is_float32 = isinstance(number, np.float32)
+    return f"number(np.float32({step.parameter!r}))" if is_float32 else f"number({number!r})"
+
+
+def _index(index: int) -> str:
+    return f"number(np.int64({index}))"
 
 
 def _isel(x: str, step: Step) -> str:
-    indices = (f"{dim!r}: {_number(index, 'int64')}" for dim, index in step.parameter)
+    indices = (f"{dim!r}: {_index(index)}" for dim, index in step.parameter)
     return f"{x}.isel({{{', '.join(indices)}}})"
 
 
@@ -114,7 +121,7 @@ def _place(x: str, like: str, step: Step) -> str:
 
 
 # For each operation, a function from its arguments, as code, and its step to the code of its
-# result. A number is written in the dtype of the result.
+# result.
 _CODE: dict[str, Callable[..., str]] = {
     "dot": lambda x, y, step: f"dot({x}, {y}, dim={step.parameter!r})",
     "add": lambda x, y, step: f"{x} + {y}",
@@ -137,7 +144,7 @@ _CODE: dict[str, Callable[..., str]] = {
 def _step_code(step: Step, types: Mapping[str, Operand]) -> str:
     arguments = [_python_name(name) for name in step.arguments]
     if OPERATIONS[step.operation].parameter == "number":
-        arguments.append(_number(step.parameter, types[step.name].dtype))
+        arguments.append(_number(types[step.arguments[0]].dtype, step))
     return _CODE[step.operation](*arguments, step)
 
 
@@ -167,6 +174,20 @@ class _Script:
     @property
     def is_vectorized(self) -> bool:
         return self.case is not self.written
+
+    @property
+    def batched(self) -> list[tuple[str, Operand]]:
+        """The inputs to which a batch dim is added, without it."""
+        computed = dict(self.program.inputs)
+        return [each for each in self.written.program.inputs if computed[each[0]] != each[1]]
+
+    def dims_before_turning(self, name: str) -> tuple[str, ...]:
+        """Return the dims of an output after its tensor is vectorized."""
+        return dims_with_batch(self.written, name)
+
+    @property
+    def has_xtensors(self) -> bool:
+        return self.case.built == "xtensors"
 
     @property
     def rewrites(self) -> str:
@@ -201,6 +222,16 @@ class _Script:
         return self.rewrite_fails or self.difference.kind == "rejected-valid"
 
     @property
+    def wrong_size(self) -> WrongSize | None:
+        """The size that PyTensor accepts and should not, if this is the difference."""
+        return self.difference.evidence if self.difference.rule == "R4" else None
+
+    @property
+    def is_conduct(self) -> bool:
+        """Whether the difference is what a call changes, shares or answers anew."""
+        return self.difference.kind in ("side-effect", "nondeterminism")
+
+    @property
     def is_left_node(self) -> bool:
         """Whether the difference is a node that a graph must not have."""
         return self.difference.kind == "structure" and not self.rewrite_fails
@@ -233,12 +264,17 @@ class _Script:
             # A later value is set after compiling: the first may be what the function keeps.
             first = f"np.ones_like({value})" if self.difference.replicate else value
             return f"pytensor.shared({first}, shape={operand.static_shape}, borrow=True)"
+        if self.has_xtensors and name in dict(self.program.inputs):
+            dims, shape = operand.dims, operand.static_shape
+            return f"xtensor({name!r}, dims={dims}, shape={shape}, dtype={operand.dtype!r})"
         return f"pt.tensor({name!r}, dtype={operand.dtype!r}, shape={operand.static_shape})"
 
     @property
     def _derivative_programs(self) -> tuple[Program, ...]:
-        """The gradients that the script computes: none for a node among the answers."""
-        if self.is_build_only or self.difference.got.endswith("the compiled forward graph"):
+        """The gradients that the script computes: none if the answers show the difference."""
+        is_of_answers = self.difference.got.endswith("the compiled forward graph")
+        has_static_size = self.wrong_size is not None and self.wrong_size.is_static
+        if self.is_build_only or is_of_answers or has_static_size:
             return ()
         return self.case.derivatives
 
@@ -260,13 +296,37 @@ class _Script:
         return found
 
     @property
-    def values(self) -> dict[str, NamedTensor]:
-        return self.case.values(self.last_program, self.difference.replicate)
+    def all_inputs(self) -> tuple[tuple[str, Operand], ...]:
+        """The inputs and cotangents of the function."""
+        size, program = self.wrong_size, self.last_program
+        return size.inputs(program) if size else program.inputs
+
+    @property
+    def inputs(self) -> tuple[tuple[str, Operand], ...]:
+        return self.all_inputs[: len(self.program.inputs)]
+
+    @property
+    def values(self) -> dict[str, Array]:
+        return {
+            name: self.case.array(number, operand, self.difference.replicate)
+            for number, (name, operand) in enumerate(self.all_inputs)
+        }
 
     @property
     def arguments(self) -> list[str]:
         """The inputs and cotangents that are arguments of the function."""
-        return [name for name, each in self.last_program.inputs if each.origin == "input"]
+        return [name for name, each in self.all_inputs if each.origin == "input"]
+
+    @property
+    def given(self) -> str:
+        """The arguments of the function, as code."""
+        of_program = dict(self.program.inputs)
+        return ", ".join(
+            f"named(values[{name!r}], {of_program[name].dims})"
+            if self.has_xtensors and name in of_program
+            else f"values[{name!r}]"
+            for name in self.arguments
+        )
 
     @property
     def correct_type(self) -> tuple[tuple[str, ...], str, tuple[int | None, ...]]:

@@ -52,7 +52,7 @@ def program_seconds(
             function = pytensor.function(
                 inputs, [*lowered, *bars], mode=mode, on_unused_input="ignore"
             )
-        arguments = arguments_of(case, graph, derivatives, replicate=0)
+        arguments = arguments_of(case, graph, derivatives, replicate=0).values()
         for name in ("first call", "call"):
             with phase(name):
                 function(*arguments)

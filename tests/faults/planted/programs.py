@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from planting import Edit
 
-from planted.places import DOT, LOWER, PULLBACK
+from planted.places import DOT, LOWER, NEW, PULLBACK
 
 __all__ = ["FAULTS", "ProgramFault"]
 
@@ -39,7 +39,8 @@ REDUCE = "pytensor.xtensor.rewriting.reduction:lower_reduce.fn"
 TRANSPOSE = "pytensor.xtensor.rewriting.shape:lower_transpose.fn"
 INDEX = "pytensor.xtensor.rewriting.indexing:lower_index.fn"
 SOFTMAX = "pytensor.xtensor.math:softmax"
-RENAME = "pytensor.xtensor.basic:rename"
+LIFT = "pytensor.tensor.rewriting.subtensor_lift"
+NUMBA = "pytensor.link.numba.dispatch"
 SUM_OF_PRODUCT = "pytensor.tensor.rewriting.math:local_sum_prod_of_mul_or_div.fn"
 GEMM_SUM = "pytensor.tensor.rewriting.blas:_gemm_canonicalize"
 SUM_OF_GRADIENTS = "pytensor.gradient:_populate_grad_dict"
@@ -60,9 +61,16 @@ _TERMS = "reduce(lambda x, y: x + y, terms)"
 
 
 def _fault(
-    name: str, steps: int, where: str, old: str, new: str, lowering="inlined", backend="python"
+    name: str,
+    steps: int,
+    where: str,
+    old: str,
+    new: str,
+    lowering="inlined",
+    backend="python",
+    versions="",
 ):
-    return ProgramFault(name, steps, (Edit(where, old, new),), lowering, backend)
+    return ProgramFault(name, steps, (Edit(where, old, new, versions),), lowering, backend)
 
 
 # In each: name, steps; then the edit: where, old and new. Formatted by hand.
@@ -176,6 +184,21 @@ FAULTS = [
            "                    denum.remove(v)\n",
            "                num[:] = [v for v in num if v not in inter]\n"
            "                denum[:] = [v for v in denum if v not in inter]\n"),
+    _fault("numbers are stored in float32", 1, "pytensor.scalar.basic:NumpyAutocaster.__call__",
+           "np.asarray(x) == x_", "(np.asarray(x) == x_) | (x_.dtype == 'float32')"),
+    _fault("static size 1 broadcasts", 1,
+           "pytensor.xtensor.vectorization:combine_dims_and_shape",
+           "dims_and_shape[dim] != dim_length\n",
+           "dims_and_shape[dim] != dim_length and 1 not in (dims_and_shape[dim], dim_length)\n"),
+    _fault("static sizes are not compared", 1,
+           "pytensor.xtensor.vectorization:combine_dims_and_shape",
+           "raise ValueError(f\"Dimension {dim} has conflicting shapes\")", "pass"),
+    _fault("the size of the third of three factors is not compared", 2,
+           "pytensor.tensor.elemwise:Elemwise._check_runtime_broadcast",
+           "zip(inputs, node.inputs)", "zip(inputs[:2], node.inputs)"),
+    _fault("size 1 broadcasts in a call", 1,
+           "pytensor.tensor.elemwise:Elemwise._check_runtime_broadcast",
+           "any(d != 1 for d, _ in dims_and_bcast)", "False"),
     _fault("C computes exp in single precision", 1, "pytensor.scalar.basic:Exp.c_code",
            "= exp((", "= expf((", backend="c"),
     _fault("Numba computes exp in single precision", 1,
@@ -183,5 +206,66 @@ FAULTS = [
            "return scalar_func_numba({input_signature})",
            "return scalar_func_numba({'np.float32(x0)' if scalar_func_name == 'exp' else"
            " input_signature})", backend="numba"),
+    _fault("C stores numbers with eight digits", 2, "pytensor.scalar.basic:ScalarType.c_literal",
+           "return str(data)",
+           "return f'{float(data):.8g}' if 'float' in self.dtype else str(data)", backend="c"),
+    _fault("an index is of the wrong axis of a softmax", 2,
+           f"{LIFT}:local_subtensor_of_softmax.fn", "idx_tuple[:axis]", "idx_tuple"),
+    _fault("an index is of the wrong axis of a sum", 2,
+           f"{LIFT}:local_subtensor_of_reduce.fn", "idx_tuple[:axis]", "idx_tuple"),
+    _fault("an index of transposed axes is transposed the wrong way", 2,
+           f"{LIFT}:local_subtensor_of_transpose.fn",
+           "[idx_tuple[transposition.index(i)] for i in range(ndim)]",
+           "[idx_tuple[i] for i in transposition]", versions=NEW),
+    _fault("an index moves an axis that is added", 2, f"{LIFT}:local_subtensor_of_expand_dims.fn",
+           "expand_axes.append(out_pos)\n        out_pos += 1",
+           "expand_axes.append(out_pos)\n            out_pos += 1", versions=NEW),
+    _fault("a factor with one column is an outer product", 3,
+           "pytensor.tensor.rewriting.linalg.reassociate_matmul:_is_outer_product",
+           " and right.type.shape[-2] == 1", "", versions=NEW),
+    _fault("batches of the second operand are merged with its rows", 1,
+           "pytensor.tensor.rewriting.math:_batched_matmul_to_core_matmul",
+           "range(-n_y_axis_to_merge - 1, -1)", "range(-n_y_axis_to_merge - 2, -2)", versions=NEW),
+    _fault("the gradient of an operand without batches is not summed", 1,
+           f"pytensor.tensor.blockwise:Blockwise.{PULLBACK}", "inp_s == 1 and out_s != 1",
+           "inp_s == 1 and (out_s or 1) > 1"),
+    _fault("of three terms with one matrix, the second is lost", 5,
+           "pytensor.tensor.rewriting.blas:_factor_canonicalized",
+           "s_i = s_i + s_j\n                lst[i] = (s_i, M_i)", "lst[i] = (s_i + s_j, M_i)"),
+    _fault("gemm has two of three factors", 5, GEMM_SUM,
+           "mul(scaled(scalars[0]), *scalars[1:])", "mul(scaled(scalars[0]), scalars[1])"),
+    _fault("a power of -3 is one of 3", 1,
+           "pytensor.tensor.rewriting.math:local_pow_to_nested_squaring.fn",
+           "if y < 0:", "if y in (-1, -2):"),
+    _fault("a rename has the new dim first", 2, "pytensor.xtensor.basic:Rename.vectorize_node",
+           "old_dim_mapping.get(new_dim, new_dim) for new_dim in new_x.dims",
+           "(*(d for d in new_x.dims if d not in old_x.dims), *self.new_dims)"),
+    _fault("the names of an argument are not looked at", 1,
+           "pytensor.xtensor.type:XTensorType.filter", "value.transpose(*self.dims).values",
+           "value.values"),
+    _fault("two outputs share their memory", 2, "pytensor.compile.aliasing:insert_deepcopy",
+           "fgraph.outputs[j] in views_of_output_i", "fgraph.outputs[j] is original_out"),
+    _fault("Numba transposes a sum of few axes the wrong way", 2,
+           f"{NUMBA}.elemwise:create_multiaxis_reducer", "np.argsort(np.array({kept_orig_arr}))",
+           "np.argsort(np.argsort(np.array({kept_orig_arr})))", backend="numba", versions=NEW),
+    _fault("Numba transposes a sum of many axes the wrong way", 2,
+           f"{NUMBA}.elemwise:create_multiaxis_reducer", "np.argsort(order[kept])",
+           "np.argsort(np.argsort(order[kept]))", backend="numba", versions=NEW),
+    _fault("Numba takes an array with moved axes for a contiguous one", 2,
+           f"{NUMBA}.elemwise:_dimshuffle_out_layout", "if kept == sorted(kept):",
+           "if kept == sorted(kept) or in_layout == 'C' and kept[-2:] == sorted(kept)[-2:]:",
+           backend="numba", versions=NEW),
+    _fault("a constant and its transpose are the same", 2,
+           "pytensor.tensor.utils:hash_from_ndarray", "hash_from_code(str(data.strides))", "''",
+           backend="numba"),
+    _fault("JAX computes a softmax over the last of several dims", 1,
+           "pytensor.link.jax.dispatch.elemwise:jax_funcify_Softmax",
+           "axis=axis)", "axis=axis[-1] if isinstance(axis, tuple) else axis)", backend="jax"),
+    _fault("gemm writes to a transposed term the wrong way", 4,
+           "pytensor.tensor.blas.c_code.codegen:_CASE_DOUBLE_GEMM",
+           "&sx_0, y, &sy_0, &b, z, &sz_1); break;\n                    case 0x101:",
+           "&sx_0, y, &sy_0, &b, z, &sz_0); break;\n                    case 0x101:",
+           backend="c-blas", versions=NEW),
 ]
 # fmt: on
+FAULTS = [fault for fault in FAULTS if all(edit.applies for edit in fault.edits)]

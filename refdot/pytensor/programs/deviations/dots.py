@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from refdot.cases.case import REGIMES, DimArgument, DotCase, Operand
+from refdot.errors import SizeMismatchError
 from refdot.judging.comparison import every_mismatch
 from refdot.judging.fingerprints import fingerprint
 from refdot.programs.case import ProgramCase
 from refdot.programs.findings import Observation
-from refdot.programs.program import Program
+from refdot.programs.judgement import Difference
+from refdot.programs.operations import result_type
+from refdot.programs.program import Program, Step
+from refdot.programs.wrong_sizes import WrongSize
 from refdot.pytensor.programs.graph import NOT_ACCEPTED
 from refdot.targets.mismatch import Mismatch
 from refdot.targets.outcome import Raised
@@ -23,18 +27,22 @@ __all__ = ["cause_in_a_dot"]
 def cause_in_a_dot(seen: Observation, target: Any) -> str | None:
     """Return the id of the known deviation of one of the dots, if that dot alone shows it.
 
-    That is an error with the same message. A wrong number may come from any of the dots, so that
-    none of them explains it.
+    That is an error with the same message, or no error for sizes that break R4 there. A wrong
+    number may come from any of the dots, so that none of them explains it.
     """
-    raised = seen.difference.evidence
-    if not isinstance(raised, Raised):
+    evidence = seen.difference.evidence
+    if isinstance(evidence, WrongSize):
+        cases = [*_first_dot_with(evidence, seen.case.computed)]
+    elif isinstance(evidence, Raised):
+        cases = [*dict.fromkeys((*_dots(seen.case), *_dots(seen.case.computed)))]
+    else:
         return None
-    for case in dict.fromkeys((*_dots(seen.case), *_dots(seen.case.computed))):
+    for case in cases:
         outcome = target.run(case, seen.backend, seen.lowering)
         causes = [
             deviation_of(target, mismatch, outcome, seen.backend, seen.lowering)
             for mismatch in every_mismatch(case, outcome, target)
-            if _is_same(raised, mismatch)
+            if _is_same(seen.difference, mismatch)
         ]
         known = [deviation.id for deviation in causes if deviation is not None]
         if known and len(known) == len(causes):
@@ -42,8 +50,11 @@ def cause_in_a_dot(seen: Observation, target: Any) -> str | None:
     return None
 
 
-def _is_same(raised: Raised, mismatch: Mismatch) -> bool:
-    """Return whether a dot alone raises the same error."""
+def _is_same(difference: Difference, mismatch: Mismatch) -> bool:
+    """Return whether a dot alone raises the same error, or accepts the sizes too."""
+    raised = difference.evidence
+    if not isinstance(raised, Raised):
+        return mismatch.kind == difference.kind
     message = f"{raised.type}: {fingerprint(raised, mismatch.case)}"
     return mismatch.stage == raised.stage and mismatch.detail.endswith(message)
 
@@ -51,6 +62,19 @@ def _is_same(raised: Raised, mismatch: Mismatch) -> bool:
 def _accepted(operand: Operand) -> Operand:
     """Return the operand as the program passes it to PyTensor."""
     return replace(operand, layout="c") if operand.layout in NOT_ACCEPTED else operand
+
+
+def _first_dot_with(wrong: WrongSize, case: ProgramCase) -> Iterator[DotCase]:
+    """Yield the step that a wrong size makes invalid, if it is a dot, as a case of its own."""
+    types = dict(wrong.inputs(case.program))
+    for step in case.program.steps:
+        operands = [types[name] for name in step.arguments]
+        try:
+            types[step.name] = result_type(step.operation, operands, step.parameter)
+        except SizeMismatchError:
+            if step.operation == "dot":
+                yield _dot_case(case, step, types)
+            return
 
 
 def _dots(case: ProgramCase) -> Iterator[DotCase]:
@@ -62,20 +86,24 @@ def _dots(case: ProgramCase) -> Iterator[DotCase]:
     integers = _scaled_integers(case.program)
     for step in case.program.steps:
         if step.operation == "dot":
-            x, y = (_accepted(case.program.types[name]) for name in step.arguments)
-            found = DotCase(
-                x,
-                y,
-                DimArgument.of(step.parameter),
-                case.regime if case.regime in REGIMES else "rounding",
-                case.seed,
-                same_variable=len(set(step.arguments)) == 1,
-                gradient_order=case.gradient_order,
-            )
+            found = _dot_case(case, step, case.program.types)
             yield found
             if integers.issuperset(step.arguments):
-                x, y = (replace(each, dtype="int64") for each in (x, y))
+                x, y = (replace(each, dtype="int64") for each in (found.x, found.y))
                 yield replace(found, x=x, y=y, gradient_order=0)
+
+
+def _dot_case(case: ProgramCase, step: Step, types: Mapping[str, Operand]) -> DotCase:
+    x, y = (_accepted(types[name]) for name in step.arguments)
+    return DotCase(
+        x,
+        y,
+        DimArgument.of(step.parameter),
+        case.regime if case.regime in REGIMES else "rounding",
+        case.seed,
+        same_variable=len(set(step.arguments)) == 1,
+        gradient_order=case.gradient_order,
+    )
 
 
 def _scaled_integers(program: Program) -> set[str]:

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from pytensor.graph.traversal import ancestors
+from pytensor.tensor.einsum import Einsum
+
 from refdot.cases.case import Operand
 from refdot.programs.findings import Observation
 from refdot.programs.operations import result_type
 from refdot.programs.program import Program
+from refdot.programs.wrong_sizes import WrongSize
 from refdot.pytensor.programs.deviations.record import case_of, known
+from refdot.pytensor.programs.deviations.trials import is_gone
+from refdot.pytensor.programs.judge import compiled_outputs
 from refdot.pytensor.target import PyTensorTarget
+from refdot.pytensor.target.configuration import without_rewrites
 from refdot.text import one_line
 
 
@@ -27,6 +34,28 @@ def gradients_in_an_inner_graph(seen: Observation, target: PyTensorTarget) -> bo
     operations = {step.operation for step in seen.case.program.steps}
     left = "the inner graph of OpFromGraph is left in the compiled gradient graph"
     return seen.difference.got == left and "dot" in operations
+
+
+@known(
+    "structure",
+    case_of(
+        "x: float64(a: 2?, b: 3?); y = dot(x, x, dim='a'); return y",
+        built="vectorized-after-lowering",
+    ),
+    lowerings="stock",
+)
+def batches_of_an_inner_graph(seen: Observation, target: PyTensorTarget) -> bool:
+    """A dot to which a batch dim is added is still an `Einsum` in the compiled function.
+
+    `vectorize_graph` makes a `Blockwise` of the `Einsum` (tensor/einsum.py), which no rewrite
+    inlines.
+    """
+    left = "the inner graph of Einsum is left in the compiled "
+    if seen.case.built != "vectorized-after-lowering" or not seen.difference.got.startswith(left):
+        return False
+    outputs = compiled_outputs(target, seen.case, seen.backend, seen.lowering)
+    operations = [each.owner.op for each in ancestors([*outputs.values()]) if each.owner]
+    return not any(isinstance(operation, Einsum) for operation in operations)
 
 
 @known(
@@ -57,3 +86,28 @@ def _types_with_forgotten_lengths(of: Program) -> dict[str, Operand]:
             found = replace(found, static=tuple(merged[dim] is not None for dim in found.dims))
         types[step.name] = found
     return types
+
+
+@known(
+    "accepted-invalid",
+    replace(
+        case_of(
+            "x: float64(a: 2?, b: 3?); y: float64(b: 3?, c: 4?); z: float64(a: 2?, c: 4?); "
+            "v = dot(x, y); w = add(z, v); return w"
+        ),
+        has_wrong_sizes=True,
+    ),
+    backends="python c c-blas",
+    lowerings="inlined direct",
+)
+def terms_of_gemm_broadcast(seen: Observation, target: PyTensorTarget) -> bool:
+    """A term that is added to a product of matrices broadcasts if its size is 1.
+
+    `Gemm.perform` (tensor/blas.py) and its C code repeat the rows or columns of the term.
+    """
+    operations = {step.operation for step in seen.case.program.steps}
+    wrong = seen.difference.evidence
+    is_one = isinstance(wrong, WrongSize) and wrong.size == 1 and not wrong.is_static
+    if not is_one or not {"dot", "add"} <= operations:
+        return False
+    return is_gone(seen, target, without_rewrites("gemm_optimizer"))

@@ -17,13 +17,19 @@ from refdot.pytensor.programs.deviations.record import case_of, known
 from refdot.pytensor.programs.deviations.trials import (
     compiled_output,
     is_gone,
+    with_aligned_softmax,
     with_stable_softmax,
 )
 from refdot.pytensor.target import PyTensorTarget
 from refdot.targets.outcome import REPLICATES
 from refdot.tensor import NamedTensor
 
-__all__ = ["may_overflow", "softmax_of_integers", "softmax_overflows"]
+__all__ = [
+    "may_overflow",
+    "softmax_of_another_axis",
+    "softmax_of_integers",
+    "softmax_overflows",
+]
 
 
 @known(
@@ -109,6 +115,24 @@ def _most_factors(program: Program, name: str) -> float:
         elif step.name != name:
             counts[step.name] = max(of_arguments)
     return max(counts.values())
+
+
+@known(
+    "wrong-value wrong-gradient",
+    case_of(
+        "x: float64(a: 3?, b: 3?); e = exp(x); s = sum(e, dim='b'); r = rename(s, a='b'); "
+        "q = divide(e, r); return q"
+    ),
+)
+def softmax_of_another_axis(seen: Observation, target: PyTensorTarget) -> bool:
+    """A quotient of powers and their sum along another axis is taken for a softmax.
+
+    `local_softmax_stabilize` (tensor/rewriting/special.py) does not look at the place that the sum
+    has in the quotient. If the sizes of both axes differ, the quotient would be rejected.
+    """
+    operations = {step.operation for step in seen.case.program.steps}
+    has_quotient = {"exp", "divide"} <= operations and operations & {"sum", "dot"}
+    return bool(has_quotient) and is_gone(seen, target, with_aligned_softmax())
 
 
 @known("wrong-value", case_of("x: int64(a: 4); y = softmax(x); return y", "special"))

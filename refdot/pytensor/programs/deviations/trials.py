@@ -9,9 +9,10 @@ from unittest.mock import patch
 
 import numpy as np
 import pytensor
-from pytensor.scalar.basic import Pow, Reciprocal, upcast
+from pytensor.scalar.basic import Add, Mul, Pow, Reciprocal, ScalarOp, Sub, TrueDiv, upcast
 from pytensor.tensor.basic import cast
 from pytensor.tensor.rewriting.math import local_mul_canonizer
+from pytensor.tensor.rewriting.special import local_softmax_stabilize
 from pytensor.tensor.type import integer_dtypes
 from pytensor.xtensor.rewriting.utils import lower_xtensor_db
 
@@ -31,10 +32,12 @@ __all__ = [
     "shares_elements",
     "together",
     "with_added_tangents",
+    "with_aligned_softmax",
     "with_constant_exponents",
     "with_converted_factors",
     "with_exact_constants",
     "with_exact_reciprocals",
+    "with_python_numbers",
     "with_separate_elements",
     "with_stable_softmax",
 ]
@@ -125,6 +128,43 @@ def with_constant_exponents() -> AbstractContextManager[Any]:
 def with_exact_reciprocals() -> AbstractContextManager[Any]:
     """Divide 1, instead of a 1 of float32, by a number."""
     return patch.object(Reciprocal, "impl", lambda _, x: 1.0 / x)
+
+
+def with_python_numbers() -> AbstractContextManager[Any]:
+    """Convert a number of float32 to a Python number, if it is computed with one."""
+    return together(*map(_with_python_numbers, (Add, Mul, Pow, Sub, TrueDiv)))
+
+
+def _with_python_numbers(operation: type[ScalarOp]) -> AbstractContextManager[Any]:
+    compute = operation.impl
+
+    def compute_exactly(self: ScalarOp, *numbers: Any) -> Any:
+        if any(type(number) is float for number in numbers):
+            numbers = tuple(float(x) if type(x) is np.float32 else x for x in numbers)
+        return compute(self, *numbers)
+
+    return patch.object(operation, "impl", compute_exactly)
+
+
+def with_aligned_softmax() -> AbstractContextManager[Any]:
+    """Recognize a softmax only if the sum has the place of the axes that it is over."""
+    recognize = local_softmax_stabilize.fn
+
+    def recognize_aligned(fgraph: Any, node: Any) -> Any:
+        found = recognize(fgraph, node)
+        return found if found and _is_aligned(node.inputs[1], found[0].owner.op.axis) else None
+
+    return patch.object(local_softmax_stabilize, "fn", recognize_aligned)
+
+
+def _is_aligned(divisor: Any, axes: Sequence[int] | None) -> bool:
+    """Return whether a sum is broadcast along the axes that it is over."""
+    order = getattr(divisor.owner.op, "new_order", ())
+    summed = {axis for axis, place in enumerate(order) if place == "x"}
+    kept = [place for place in order if place != "x"]
+    return summed == {*range(divisor.type.ndim)} & {*(axes or range(divisor.type.ndim))} and (
+        kept == sorted(kept)
+    )
 
 
 def with_exact_constants() -> AbstractContextManager[Any]:

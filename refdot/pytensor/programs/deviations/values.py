@@ -34,6 +34,7 @@ from refdot.pytensor.programs.deviations.trials import (
     with_converted_factors,
     with_exact_constants,
     with_exact_reciprocals,
+    with_python_numbers,
     with_separate_elements,
     with_stable_softmax,
 )
@@ -47,7 +48,9 @@ _MOST_FACTORS = 8  # constants in one product
 
 @known(
     "wrong-value",
-    case_of("x: int64(a: 3); y = power(x, 5); return y", "rounding"),
+    case_of(
+        "x: int64(a: 3); y: int64(a: 3); v = multiply(x, y); z = power(v, 2); return z", "rounding"
+    ),
     backends="c c-blas numba jax python",
 )
 def power_of_integers(seen: Observation, target: PyTensorTarget) -> bool:
@@ -72,6 +75,22 @@ def reciprocals_in_single_precision(seen: Observation, target: PyTensorTarget) -
     """
     is_single = is_right_with(seen, unit=SINGLE_PRECISION)
     return is_single and is_gone(seen, target, with_exact_reciprocals())
+
+
+@known(
+    "wrong-value wrong-gradient",
+    case_of("x: float64(a: 3); y = power(x, 1.5); z = add(x, y); return z", "unit"),
+    backends="python",
+)
+def numbers_in_single_precision(seen: Observation, target: PyTensorTarget) -> bool:
+    """A fused operation of float64 and a number has the precision of float32.
+
+    PyTensor stores a Python number in float32 if this is exact. In Python code, fused operations
+    get elements as Python's floats, and NumPy computes such a float and a float32 in float32.
+    """
+    is_single = is_right_with(seen, unit=SINGLE_PRECISION)
+    trial = together(with_python_numbers(), with_exact_reciprocals())
+    return is_single and is_gone(seen, target, trial)
 
 
 @known(
