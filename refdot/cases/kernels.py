@@ -72,7 +72,7 @@ KERNELS = {
 }
 _LAYOUTS_WITH_GAPS = ("reversed", "strided", "slice")
 # A BLAS has separate code for rows and for columns in each of its operands, and a kernel may have
-# code for rows that overlap. Numba compiles its kernels once for all arrays with gaps.
+# code for rows that overlap.
 _ORDERS = (("c", "fortran"), ("fortran", "c"), ("fortran", "fortran"), ("windows", "c"))
 # More than the blocks of matrix products and of sums: of a dim that is kept, and one that is not.
 _LARGEST_SIZES = (1025, 32_768)
@@ -89,7 +89,7 @@ def kernel_cases_of(
     Unless thorough, they have float64, the families of dtypes in which faults are likely, and one
     other. The seed determines which, and the order of the dims in each operand of rank 2. With
     `every_layout`, they have every memory layout that is telling for the kernel; else reversed
-    arrays, unless these take long to compile, and at most one other layout.
+    arrays, unless these take long to compile, and at most windows and one other layout.
 
     Examples
     --------
@@ -107,7 +107,8 @@ def kernel_cases_of(
         some = dict.fromkeys((*_LAYOUTS_WITH_GAPS, other_layout))
         layouts = LAYOUTS if has_every_layout else tuple(some)
     elif has_every_layout:
-        layouts = ("reversed", "windows", other_layout)
+        # Numba compiles a kernel once for all arrays with gaps.
+        layouts = tuple(dict.fromkeys(("reversed", "windows", other_layout)))
     else:
         layouts = () if is_slow_to_compile else ("reversed",)
     others = [each for each in _FAMILIES if each not in ("float64", *families)]
@@ -120,10 +121,10 @@ def kernel_cases_of(
             yield from _cases_of_float64(case, turn, layouts)
         else:
             yield from _cases_of_other_dtypes(case, turn)
-        if every_layout and name == "a matrix and a vector":
+        if every_layout and pattern.x_dims[1:] == pattern.y_dims:
             # A BLAS has separate code for each dtype, order and stride.
-            turned = _case_of(pattern, turn + number + 1)
-            for each in (case, with_dtypes(turned, case.x.dtype, case.y.dtype)):
+            reverse = _case_of(pattern, turn + number + 1)
+            for each in (case, with_dtypes(reverse, case.x.dtype, case.y.dtype)):
                 yield from (_with_layouts(each, layout, layout) for layout in ("strided", "slice"))
         if every_layout and has_every_layout and case.result_dtype.kind in "fc":
             yield from (_with_layouts(case, *order) for order in _ORDERS)

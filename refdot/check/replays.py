@@ -97,16 +97,22 @@ def _configurations(
     backends: Sequence[str],
     lowerings: Sequence[str],
 ) -> list[Configuration]:
-    """Return the lowerings on which the example of a deviation shows, on its first backend."""
-    able = [each.name for each in target.backends() if not each.absent]
-    first = next((name for name in deviation.backends or able if name in able), None)
-    # On its other backends, a deviation may need another example.
-    if first is None or first not in backends:
-        return []
-    if unsupported_reason(target, deviation.example, first) is not None:
-        return []
+    """Return the lowerings on which the example of a deviation shows, on the first backend.
+
+    The example of a deviation that not every backend has is for the first that has it and can run
+    here. On the others, it may need another example.
+    """
+    present = [each.name for each in target.backends() if not each.absent]
+    first = [name for name in deviation.backends if name in present][:1]
+    able = [
+        backend
+        for backend in backends
+        if backend in (first if deviation.backends else backends)
+        and unsupported_reason(target, deviation.example, backend) is None
+    ]
     return [
-        Configuration(first, lowering)
+        Configuration(backend, lowering)
+        for backend in able[:1]
         for lowering in deviation.lowerings or target.default_lowerings
         if lowering in lowerings
     ]

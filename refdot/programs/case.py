@@ -34,7 +34,7 @@ BUILDS = {
     "plain": "the gradient is taken of the lowered graph",
     "stabilized": "the gradient is taken of the lowered graph after canonicalize and stabilize",
     "unlowered": "the gradient is taken before the graph is lowered",
-    "xtensors": "the inputs are xtensors; if xarray is installed, a call has its arrays, turned",
+    "xtensors": "the inputs are xtensors; a call has transposed DataArrays if xarray is installed",
     "vectorized": "a batch dim is added to some inputs of a finished graph",
     "vectorized-after-lowering": "a batch dim is added to some inputs of the lowered graph",
     "forward": "tangents of the inputs are pushed forward, by two pullbacks",
@@ -145,8 +145,8 @@ class ProgramCase:
     def computed(self) -> ProgramCase:
         """The case that the graph computes: it has the batch dim that is added.
 
-        Every second input has the dim, the last one among them. It is their first dim, except that
-        xtensors may have it in any place: it is the last of every second of them.
+        Counted from the last input, every second one has the dim. It is the first dim, but with
+        "vectorized", every second of these inputs has it last.
         """
         if self.built not in VECTORIZED_BUILDS:
             return self

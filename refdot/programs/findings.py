@@ -121,6 +121,10 @@ def signature(difference: Difference) -> str:
     rule, kind, got = difference.rule, difference.kind, difference.got
     if rule in ("R6", "R8"):
         return f"{rule} {kind}: {_manner(got)}"
+    if rule == "R4":
+        # "none for static size 1 of dim 'a'"
+        static, size = ("static " if "static" in got else ""), ("1" if " 1 of" in got else "n")
+        return f"{rule} {kind}: {static}size {size}"
     if rule in ("R11", "R14"):
         # The rest of a message has sizes and variables of the graph.
         return f"{rule} {kind} at {difference.name}: {got.partition('(')[0].strip()}"

@@ -30,8 +30,8 @@ class Difference:
     replicate : int
         The replicate of the case that shows it.
     evidence : object
-        The array of the wrong answer, its shape if that is wrong, or the exception, from which a
-        cause can be told.
+        The array of the wrong answer, its shape if that is wrong, the exception, or the wrong size
+        that is accepted, from which a cause can be told.
     """
 
     name: str

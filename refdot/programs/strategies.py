@@ -131,7 +131,7 @@ def program_cases(draw: DrawFn) -> ProgramCase:
     order = order if is_smooth else 0
     built = draw(choices(_BUILDS))
     # Without a gradient, most are equal.
-    built = built if order or built in VECTORIZED_BUILDS else "plain"
+    built = built if order or built in (*VECTORIZED_BUILDS, "xtensors") else "plain"
     order = min(order, 1) if built in FORWARD_BUILDS else order
     return ProgramCase(program, case.regime, case.seed, order, built)
 

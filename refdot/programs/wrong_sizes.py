@@ -63,10 +63,18 @@ class WrongSize(NamedTuple):
 
 
 def wrong_sizes(program: Program) -> Iterator[WrongSize]:
-    """Yield sizes that break R4, for each input that is not a constant and each of its dims.
+    """Yield sizes that break R4, for each dim of each input that is an argument of a call.
 
-    One is larger than the right size, and one is 1, because size 1 does not broadcast. Sizes that
-    are not static are wrong only in a call.
+    One is larger than the right size, and one is 1, because size 1 does not broadcast. Each is a
+    static size and, unless the input has a static size, one of a call.
+
+    Parameters
+    ----------
+    program : Program
+
+    Yields
+    ------
+    WrongSize
 
     Examples
     --------

@@ -4,6 +4,8 @@ import pytest
 from test_programs import case_of
 
 from refdot.errors import SizeMismatchError
+from refdot.programs.findings import signature
+from refdot.programs.judgement import Difference
 from refdot.programs.program import Program
 from refdot.programs.smoke import smoke_programs
 from refdot.programs.wrong_sizes import WrongSize, wrong_sizes
@@ -63,3 +65,15 @@ def test_a_step_that_no_output_needs_has_no_sizes():
 def test_a_size_that_breaks_another_rule_is_left_out():
     text = "x: float64(a: 3?); y: float64(a: 3?); w = isel(x, a=2); z = add(x, y); return z, w"
     assert {wrong.size for wrong in of(text) if wrong.input == "x"} == {4}
+
+
+def test_sizes_of_each_kind_have_a_signature():
+    found = of("x: float64(a: 3?); y: float64(a: 3?); z = add(x, y); return z")
+    accepted = [
+        Difference(each.input, "R4", "accepted-invalid", "an error", f"none for {each}")
+        for each in found
+    ]
+    assert {signature(each) for each in accepted} == {
+        f"R4 accepted-invalid: {size}"
+        for size in ("size n", "size 1", "static size n", "static size 1")
+    }

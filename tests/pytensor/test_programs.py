@@ -368,3 +368,23 @@ def test_a_dot_that_accepts_wrong_sizes_alone_does_so_in_a_program():
             "static-one-broadcasts",
         )
     ]
+
+
+def test_a_failing_rewrite_does_not_reject_a_size(monkeypatch):
+    case = case_of("x: float64(a: 3?); y: float64(a: 3?); z = multiply(x, y); return z")
+    case = replace(case, has_wrong_sizes=True)
+    monkeypatch.setattr(
+        "pytensor.tensor.elemwise.Elemwise._check_runtime_broadcast", lambda *arguments: None
+    )
+    monkeypatch.setattr(
+        "pytensor.xtensor.vectorization.combine_dims_and_shape",
+        lambda inputs, exclude=None: dict(zip(inputs[0].dims, inputs[0].type.shape, strict=True)),
+    )
+    assert "none for static size 1 of dim 'a'" in " ".join(judged(case))
+
+
+def test_graphs_of_xtensors_are_judged(monkeypatch):
+    case = case_of("x: float64(a: 3?); y = exp(x); return y", built="xtensors")
+    assert judged(case) == []
+    monkeypatch.setattr(graphs, "lower", lambda case, graph: [graph.values["y"].values])
+    assert "the xtensor op XElemwise is left in the forward graph" in " ".join(judged(case))

@@ -122,7 +122,7 @@ def build(case: ProgramCase) -> ProgramGraph:
 
 
 def build_with(case: ProgramCase, inputs: Sequence[tuple[str, Operand]]) -> ProgramGraph:
-    """Build the graph of a program with inputs of other sizes."""
+    """Build the graph of a program with inputs whose sizes may be wrong; no batch dim is added."""
 
     def variable(name: str, operand: Operand, number: int) -> Any:
         if case.built == "xtensors" and operand.origin == "input":

@@ -173,7 +173,8 @@ class _Script:
 
     @property
     def is_vectorized(self) -> bool:
-        return self.case is not self.written
+        # With static sizes, the whole program is built anew.
+        return self.case is not self.written and not self._has_static_size
 
     @property
     def batched(self) -> list[tuple[str, Operand]]:
@@ -181,7 +182,7 @@ class _Script:
         computed = dict(self.program.inputs)
         return [each for each in self.written.program.inputs if computed[each[0]] != each[1]]
 
-    def dims_before_turning(self, name: str) -> tuple[str, ...]:
+    def dims_before_transposition(self, name: str) -> tuple[str, ...]:
         """Return the dims of an output after its tensor is vectorized."""
         return dims_with_batch(self.written, name)
 
@@ -227,8 +228,12 @@ class _Script:
         return self.difference.evidence if self.difference.rule == "R4" else None
 
     @property
-    def is_conduct(self) -> bool:
-        """Whether the difference is what a call changes, shares or answers anew."""
+    def _has_static_size(self) -> bool:
+        return self.wrong_size is not None and self.wrong_size.is_static
+
+    @property
+    def is_behavior(self) -> bool:
+        """Whether a call changes something, shares memory or gives another answer again."""
         return self.difference.kind in ("side-effect", "nondeterminism")
 
     @property
@@ -273,8 +278,7 @@ class _Script:
     def _derivative_programs(self) -> tuple[Program, ...]:
         """The gradients that the script computes: none if the answers show the difference."""
         is_of_answers = self.difference.got.endswith("the compiled forward graph")
-        has_static_size = self.wrong_size is not None and self.wrong_size.is_static
-        if self.is_build_only or is_of_answers or has_static_size:
+        if self.is_build_only or is_of_answers or self._has_static_size:
             return ()
         return self.case.derivatives
 

@@ -67,13 +67,14 @@ def _accepted(operand: Operand) -> Operand:
 def _first_dot_with(wrong: WrongSize, case: ProgramCase) -> Iterator[DotCase]:
     """Yield the step that a wrong size makes invalid, if it is a dot, as a case of its own."""
     types = dict(wrong.inputs(case.program))
-    for step in case.program.steps:
+    for step in case.program.pruned(keep_inputs=True).steps:
         operands = [types[name] for name in step.arguments]
         try:
             types[step.name] = result_type(step.operation, operands, step.parameter)
         except SizeMismatchError:
             if step.operation == "dot":
-                yield _dot_case(case, step, types)
+                order = 0 if wrong.is_static else case.gradient_order
+                yield replace(_dot_case(case, step, types), gradient_order=order)
             return
 
 

@@ -17,6 +17,7 @@ from refdot.pytensor.programs.deviations.trials import is_gone
 from refdot.pytensor.programs.judge import compiled_outputs
 from refdot.pytensor.target import PyTensorTarget
 from refdot.pytensor.target.configuration import without_rewrites
+from refdot.pytensor.target.stages import StageError
 from refdot.text import one_line
 
 
@@ -53,7 +54,12 @@ def batches_of_an_inner_graph(seen: Observation, target: PyTensorTarget) -> bool
     left = "the inner graph of Einsum is left in the compiled "
     if seen.case.built != "vectorized-after-lowering" or not seen.difference.got.startswith(left):
         return False
-    outputs = compiled_outputs(target, seen.case, seen.backend, seen.lowering)
+    order = 0 if "forward" in seen.difference.got else seen.case.gradient_order
+    case = replace(seen.case, gradient_order=order)
+    try:
+        outputs = compiled_outputs(target, case, seen.backend, seen.lowering)
+    except StageError:
+        return False
     operations = [each.owner.op for each in ancestors([*outputs.values()]) if each.owner]
     return not any(isinstance(operation, Einsum) for operation in operations)
 

@@ -61,7 +61,9 @@ def _shown(
 
 
 def _place(difference: Difference) -> tuple[str, int, str]:
-    return difference.name, difference.replicate, signature(difference)
+    # One input may have several sizes that are accepted.
+    kind = difference.got if difference.rule == "R4" else signature(difference)
+    return difference.name, difference.replicate, kind
 
 
 @contextmanager
