@@ -121,8 +121,9 @@ def kernel_cases_of(
             yield from _cases_of_float64(case, turn, layouts)
         else:
             yield from _cases_of_other_dtypes(case, turn)
-        if every_layout and pattern.x_dims[1:] == pattern.y_dims:
-            # A BLAS has separate code for each dtype, order and stride.
+        is_real = family in ("float64", "float32")
+        if every_layout and is_real and pattern.x_dims[1:] == pattern.y_dims:
+            # For a matrix and a vector, a BLAS has separate code for each dtype, order and stride.
             reverse = _case_of(pattern, turn + number + 1)
             for each in (case, with_dtypes(reverse, case.x.dtype, case.y.dtype)):
                 yield from (_with_layouts(each, layout, layout) for layout in ("strided", "slice"))

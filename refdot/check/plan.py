@@ -168,7 +168,7 @@ class Campaign:
         >>> campaign = Campaign(Profile(5, exhaustive=1), 0, ("call",), ("stock",))
         >>> shards = WHOLE, Shard(1, 2), Shard(2, 2)
         >>> [len(list(campaign.batches(target, shard))) for shard in shards]
-        [40, 21, 19]
+        [41, 21, 20]
         """
         samples = self.samples(target)
         first = chain(
