@@ -43,6 +43,7 @@ class _Kernel(NamedTuple):
     families: tuple[str, ...] = ()  # those that every run judges, besides float64
     has_every_layout: bool = False  # of memory; else those with gaps, and one other
     is_slow_to_compile: bool = False  # once more for each layout
+    has_both_orders: bool = False  # of the dims of x: in each of float64 and float32
 
 
 KERNELS = {
@@ -54,7 +55,9 @@ KERNELS = {
     "elements": _Kernel(
         Pattern(("c", "a", "b"), ("b", "c", "a"), ()), ("promoted", "complex", "bool"), True
     ),
-    "a matrix and a vector": _Kernel(Pattern(("c", "a"), ("a",), ("a",)), ("float32",)),
+    "a matrix and a vector": _Kernel(
+        Pattern(("c", "a"), ("a",), ("a",)), ("float32",), has_both_orders=True
+    ),
     "two vectors": _Kernel(Pattern(("a",), ("a",), ("a",))),
     "an outer product": _Kernel(Pattern(("c",), ("a",), ()), (), True),
     "a batch of matrices and of vectors": _Kernel(Pattern(("c", "d", "a"), ("c", "a"), ("a",))),
@@ -100,17 +103,18 @@ def kernel_cases_of(
     dot(float64(a: 32768?), float64(a: 32768?), dim=None)  [as x @ y]
     dot(float32(a: 1025?), float64(a: 1025?), dim=None)  [as a method]
     """
-    pattern, families, has_every_layout, is_slow_to_compile = KERNELS[name]
+    kernel = KERNELS[name]
+    pattern, families = kernel.pattern, kernel.families
     turn = seed + [*KERNELS].index(name)
     other_layout = LAYOUTS[turn % len(LAYOUTS)]
     if every_layout:
         some = dict.fromkeys((*_LAYOUTS_WITH_GAPS, other_layout))
-        layouts = LAYOUTS if has_every_layout else tuple(some)
-    elif has_every_layout:
+        layouts = LAYOUTS if kernel.has_every_layout else tuple(some)
+    elif kernel.has_every_layout:
         # Numba compiles a kernel once for all arrays with gaps.
         layouts = tuple(dict.fromkeys(("reversed", "windows", other_layout)))
     else:
-        layouts = () if is_slow_to_compile else ("reversed",)
+        layouts = () if kernel.is_slow_to_compile else ("reversed",)
     others = [each for each in _FAMILIES if each not in ("float64", *families)]
     if others and not thorough:
         others = [others[turn % len(others)]]
@@ -122,12 +126,12 @@ def kernel_cases_of(
         else:
             yield from _cases_of_other_dtypes(case, turn)
         is_real = family in ("float64", "float32")
-        if every_layout and is_real and pattern.x_dims[1:] == pattern.y_dims:
+        if every_layout and is_real and kernel.has_both_orders:
             # For a matrix and a vector, a BLAS has separate code for each dtype, order and stride.
             reverse = _case_of(pattern, turn + number + 1)
             for each in (case, with_dtypes(reverse, case.x.dtype, case.y.dtype)):
                 yield from (_with_layouts(each, layout, layout) for layout in ("strided", "slice"))
-        if every_layout and has_every_layout and case.result_dtype.kind in "fc":
+        if every_layout and kernel.has_every_layout and case.result_dtype.kind in "fc":
             yield from (_with_layouts(case, *order) for order in _ORDERS)
 
 

@@ -370,6 +370,26 @@ def test_a_dot_that_accepts_wrong_sizes_alone_does_so_in_a_program():
     ]
 
 
+@pytest.mark.parametrize(("outputs", "known"), [("z", "static-one-broadcasts"), ("z, w", None)])
+def test_a_known_dot_explains_no_other_step_that_accepts_a_size(monkeypatch, outputs, known):
+    monkeypatch.setitem(
+        graphs._XTENSOR,
+        "multiply",
+        lambda x, y: graphs.as_xtensor(x.values * y.values, dims=x.type.dims),
+    )
+    text = (
+        "x: float64(a: 3?, b: 2?); y: float64(a: 3?, b: 2?); z = dot(x, y, dim='b'); "
+        f"w = multiply(x, y); return {outputs}"
+    )
+    case = case_of(text, has_wrong_sizes=True)
+    found = PyTensorProgramTarget().judge_program(case, "python", "inlined").findings
+    assert known in {
+        each.known
+        for each in found
+        if each.observation.difference.got == "none for static size 1 of dim 'a'"
+    }
+
+
 def test_a_failing_rewrite_does_not_reject_a_size(monkeypatch):
     case = case_of("x: float64(a: 3?); y: float64(a: 3?); z = multiply(x, y); return z")
     case = replace(case, has_wrong_sizes=True)

@@ -27,27 +27,33 @@ __all__ = ["cause_in_a_dot"]
 def cause_in_a_dot(seen: Observation, target: Any) -> str | None:
     """Return the id of the known deviation of one of the dots, if that dot alone shows it.
 
-    That is an error with the same message, or no error for sizes that break R4 there. A wrong
-    number may come from any of the dots, so that none of them explains it.
+    That is an error with the same message. For a size that is accepted, it is every step that the
+    size makes invalid: each is a dot that has a known deviation, too. A wrong number may come from
+    any of the dots, so that none of them explains it.
     """
     evidence = seen.difference.evidence
     if isinstance(evidence, WrongSize):
-        cases = [*_first_dot_with(evidence, seen.case.computed)]
-    elif isinstance(evidence, Raised):
-        cases = [*dict.fromkeys((*_dots(seen.case), *_dots(seen.case.computed)))]
-    else:
-        return None
-    for case in cases:
-        outcome = target.run(case, seen.backend, seen.lowering)
         causes = [
-            deviation_of(target, mismatch, outcome, seen.backend, seen.lowering)
-            for mismatch in every_mismatch(case, outcome, target)
-            if _is_same(seen.difference, mismatch)
+            None if case is None else _cause(seen, case, target)
+            for case in _invalid_dots(evidence, seen.case.computed)
         ]
-        known = [deviation.id for deviation in causes if deviation is not None]
-        if known and len(known) == len(causes):
-            return known[0]
+        return causes[0] if causes and all(causes) else None
+    if isinstance(evidence, Raised):
+        cases = dict.fromkeys((*_dots(seen.case), *_dots(seen.case.computed)))
+        return next(filter(None, (_cause(seen, case, target) for case in cases)), None)
     return None
+
+
+def _cause(seen: Observation, case: DotCase, target: Any) -> str | None:
+    """Return the id of the known deviation of a dot, if the dot alone shows what was seen."""
+    outcome = target.run(case, seen.backend, seen.lowering)
+    causes = [
+        deviation_of(target, mismatch, outcome, seen.backend, seen.lowering)
+        for mismatch in every_mismatch(case, outcome, target)
+        if _is_same(seen.difference, mismatch)
+    ]
+    known = [deviation.id for deviation in causes if deviation is not None]
+    return known[0] if known and len(known) == len(causes) else None
 
 
 def _is_same(difference: Difference, mismatch: Mismatch) -> bool:
@@ -64,18 +70,21 @@ def _accepted(operand: Operand) -> Operand:
     return replace(operand, layout="c") if operand.layout in NOT_ACCEPTED else operand
 
 
-def _first_dot_with(wrong: WrongSize, case: ProgramCase) -> Iterator[DotCase]:
-    """Yield the step that a wrong size makes invalid, if it is a dot, as a case of its own."""
+def _invalid_dots(wrong: WrongSize, case: ProgramCase) -> Iterator[DotCase | None]:
+    """Yield the steps that a wrong size makes invalid, as cases of their own; None if not a dot.
+
+    Later steps are judged with the type that the result has with the right size.
+    """
     types = dict(wrong.inputs(case.program))
     for step in case.program.pruned(keep_inputs=True).steps:
         operands = [types[name] for name in step.arguments]
         try:
             types[step.name] = result_type(step.operation, operands, step.parameter)
         except SizeMismatchError:
-            if step.operation == "dot":
-                order = 0 if wrong.is_static else case.gradient_order
-                yield replace(_dot_case(case, step, types), gradient_order=order)
-            return
+            order = 0 if wrong.is_static else case.gradient_order
+            is_dot = step.operation == "dot"
+            yield replace(_dot_case(case, step, types), gradient_order=order) if is_dot else None
+            types[step.name] = case.program.types[step.name]
 
 
 def _dots(case: ProgramCase) -> Iterator[DotCase]:
