@@ -20,6 +20,7 @@ lower precision than that of the dtype (for which `unit` is).
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import ceil, prod
 
 import numpy as np
@@ -88,6 +89,10 @@ def _add(out: Operand, precision: Precision, x: Estimate, y: Estimate, _: None) 
         grid=min(x.grid, y.grid),
         terms=x.terms + y.terms,
     )
+
+
+def _subtract(out: Operand, precision: Precision, x: Estimate, y: Estimate, _: None) -> Estimate:
+    return _add(out, precision, x, replace(y, value=-y.value), None)
 
 
 def _sum(out: Operand, precision: Precision, x: Estimate, dim: tuple[str, ...] | None) -> Estimate:
@@ -266,6 +271,7 @@ def _power(out: Operand, precision: Precision, x: Estimate, exponent: float) -> 
 ESTIMATORS: dict[str, Callable[..., Estimate]] = {
     "dot": _dot,
     "add": _add,
+    "subtract": _subtract,
     "sum": _sum,
     "multiply": _multiply,
     "scale": _scale,

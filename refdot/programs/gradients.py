@@ -200,6 +200,10 @@ def _same(writer: _Writer, step: Step, bar: str, position: int) -> str:
     return bar
 
 
+def _subtract(writer: _Writer, step: Step, bar: str, position: int) -> str:
+    return writer.add(f"{step.arguments[1]}_bar", "negative", bar) if position else bar
+
+
 def _linear(writer: _Writer, step: Step, bar: str, position: int) -> str:
     return writer.add(f"{step.arguments[0]}_bar", step.operation, bar, parameter=step.parameter)
 
@@ -245,7 +249,7 @@ def _softmax(writer: _Writer, step: Step, bar: str, position: int) -> str:
     stem = f"{step.arguments[0]}_bar"
     weighted = writer.add(stem, "multiply", bar, step.name)
     total = writer.add(stem, "sum", weighted, parameter=step.parameter)
-    difference = writer.add(stem, "add", bar, writer.add(stem, "negative", total))
+    difference = writer.add(stem, "subtract", bar, total)
     return writer.add(stem, "multiply", difference, step.name)
 
 
@@ -266,6 +270,7 @@ def _place(writer: _Writer, step: Step, bar: str, position: int) -> str:
 _PULL_BACKS: dict[str, Callable[[_Writer, Step, str, int], str]] = {
     "dot": _dot,
     "add": _same,
+    "subtract": _subtract,
     "sum": _same,
     "transpose": _same,
     "broadcast_like": _same,

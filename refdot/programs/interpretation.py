@@ -105,6 +105,7 @@ def _broadcast_like(x: NamedTensor, like: NamedTensor) -> NamedTensor:
 NUMPY: dict[str, Callable[..., NamedTensor]] = {
     "dot": dot,
     "add": partial(_elementwise, np.add),
+    "subtract": partial(_elementwise, np.subtract),
     "multiply": partial(_elementwise, np.multiply),
     "divide": partial(_elementwise, np.divide),
     "negative": partial(_mapped, np.negative),

@@ -238,6 +238,7 @@ def _power(x: Operand, exponent: float) -> Operand:
 OPERATIONS: dict[str, Operation] = {
     "dot": Operation(2, "dim", _dot),
     "add": Operation(2, "", _combine),
+    "subtract": Operation(2, "", _combine),
     "multiply": Operation(2, "", _combine),
     "divide": Operation(2, "", _divide),
     "negative": Operation(1, "", _same),

@@ -100,6 +100,15 @@ _SHORT = (
         "unit",
         1,
     ),
+    # Layer normalization, and what is left of a weight.
+    (
+        "x: float64(a: 2?, b: 3?); y: float64(b: 3?, c: 4?); one: float64 constant ones(); "
+        "v = dot(x, y); s = sum(v, dim='c'); m = scale(s, 0.25); d = subtract(v, m); "
+        "q = multiply(d, d); w = sum(q, dim='c'); n = power(w, -0.5); u = multiply(d, n); "
+        "p = softmax(v, dim='c'); r = subtract(one, p); return u, r",
+        "unit",
+        1,
+    ),
     (
         "x: float64(a: 5, b: 3); y: float64(b: 3, c: 7); z: float64(a: 5); w: float64(c: 7, d: 2); "
         "v = dot(x, y); u = multiply(z, v); t = dot(u, w); return t",
@@ -148,7 +157,7 @@ _FUNCTIONS = (
     "x: float64(a: 2?, b: 3?); y: float64(b: 3?, c: 4?); xy = dot(x, y); powers = exp(xy); "
     "weights = softmax(xy, dim='c'); average = dot(weights, y, dim='c'); whole = softmax(xy); "
     "part = scale(powers, 0.35355339059327373); root = power(part, 0.5); "
-    "quotient = divide(xy, root); less = negative(quotient); total = add(less, weights); "
+    "quotient = divide(xy, root); total = subtract(weights, quotient); "
     "all = sum(total, dim='a'); return average, whole, total, all"
 )
 # Axes that move: none of these orders is its own inverse, and more than four axes have other code.

@@ -32,7 +32,7 @@ _OPERATIONS = (
     *("dot",) * 8,
     *("gram",) * 2,  # a dot of a value with itself, in which some dims have another name
     *("add", "multiply", "softmax", "rename", "isel", "sum") * 2,
-    *("negative", "exp", "scale", "transpose", "divide", "power"),
+    *("subtract", "negative", "exp", "scale", "transpose", "divide", "power"),
 )
 _FACTORS = (2, 0.5, 3.0, -0.25, 0.1, -1.0)
 _EXPONENTS = (2, 3, 2, 2)
@@ -196,7 +196,11 @@ class _Composer:
         operands = [self.types[argument] for argument in arguments]
         self.types[name] = result_type(operation, operands, parameter)
         self.steps.append(Step(name, operation, arguments, parameter))
-        keeps_sign = operation not in ("scale", "negative") and self.positive.issuperset(arguments)
+        keeps_sign = operation not in (
+            "scale",
+            "negative",
+            "subtract",
+        ) and self.positive.issuperset(arguments)
         if keeps_sign or operation in ("exp", "softmax") or parameter == 2:
             self.positive.add(name)
         return name

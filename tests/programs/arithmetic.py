@@ -226,6 +226,9 @@ def _step(program: Program, step: Step, arrays, arithmetic):
             product = np.asarray(arithmetic.multiply(aligned(x, dims), aligned(others[0], dims)))
             summed = tuple(axis for axis, dim in enumerate(dims) if dim not in out.dims)
             result = arithmetic.total(product, summed)
+        case "subtract":
+            y = NamedTensor(-others[0].data, others[0].dims)
+            result = arithmetic.add(aligned(x, out.dims), aligned(y, out.dims))
         case operation:
             method = getattr(arithmetic, operation)
             result = method(aligned(x, out.dims), aligned(others[0], out.dims))

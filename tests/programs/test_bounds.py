@@ -15,7 +15,7 @@ from refdot.programs.random_programs import program_at
 from refdot.tensor import NamedTensor
 
 # Where an operation rounds, the largest errors of the perturbed arithmetic reach the bound.
-TIGHT = {"add", "dot", "divide", "multiply", "scale", "sum"}
+TIGHT = {"add", "dot", "divide", "multiply", "scale", "subtract", "sum"}
 
 
 def of(steps: str, **values: object):

@@ -22,6 +22,8 @@ STEPS = {
     "dot under two names": "w = rename(x, a='c')\nr = dot(x, w, dim='b')",
     "add": "r = add(x, y)",
     "add of a value to itself": "r = add(x, x)",
+    "subtract": "r = subtract(y, x)",
+    "subtract of a value from itself": "r = subtract(x, x)",
     "multiply": "r = multiply(y, x)",
     "divide": "r = divide(x, y)",
     "divide by itself transposed": "r = divide(x, z)",

@@ -22,6 +22,7 @@ TYPES = {
     "dot(x, y, dim=())": "float64(batch: 2?, time: 3, head: 4)",
     "dot(y, x, dim=('batch', 'time'))": "float64(head: 4)",
     "add(x, y)": "float64(batch: 2?, time: 3, head: 4)",
+    "subtract(x, y)": "float64(batch: 2?, time: 3, head: 4)",
     "multiply(y, x)": "float64(time: 3, head: 4, batch: 2?)",
     "divide(n, n)": "float64(time: 3)",
     "negative(n)": "int64(time: 3)",

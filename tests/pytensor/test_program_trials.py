@@ -76,8 +76,8 @@ def test_a_trial_that_makes_another_error_explains_nothing():
     )
     difference, _ = judge_program(TARGET, case, lowering="inlined")
     seen = Observation(case, difference, "python", "inlined")
-    assert is_gone(seen, TARGET, with_stable_softmax())
-    assert not is_gone(seen, TARGET, failing())
+    assert is_gone(seen, TARGET, with_stable_softmax)
+    assert not is_gone(seen, TARGET, failing)
 
 
 def test_a_dot_that_is_an_inner_graph_without_a_batch_is_new():

@@ -152,7 +152,7 @@ class _Product(NamedTuple):
     unwrapped: NamedTensor
 
 
-_NO_PRODUCTS = ("add", "sum", "exp", "power", "softmax")
+_NO_PRODUCTS = ("add", "subtract", "sum", "exp", "power", "softmax")
 
 
 def with_products_as_floats(case: ProgramCase, answer: Answer, replicate: int) -> Iterator[Array]:

@@ -1,7 +1,8 @@
 """The answers of a case of a program: its outputs, and the gradients of each order."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from refdot.programs.case import ProgramCase
 from refdot.programs.estimates import Estimate
@@ -63,6 +64,14 @@ def estimates_of(
     case: ProgramCase, program: Program, replicate: int, unit: float = 0.0
 ) -> dict[str, Estimate]:
     """Return what the outputs of a program, or of its gradients, are compared with."""
+    return _estimates_of(replace(case, has_wrong_sizes=False), program, replicate, unit)
+
+
+# A program is judged with each lowering and, if it is wrong, in trials.
+@lru_cache(maxsize=64)
+def _estimates_of(
+    case: ProgramCase, program: Program, replicate: int, unit: float
+) -> dict[str, Estimate]:
     if len(case.program.steps) > _MOST_STEPS:
         return sharpened(program, case.values(program, replicate), unit)
     return case.estimates(program, replicate, unit)

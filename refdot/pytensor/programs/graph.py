@@ -81,6 +81,7 @@ def number_beside(dtype: str, operation: str, number: float) -> Any:
 _XTENSOR: dict[str, Callable[..., Any]] = {
     "dot": lambda x, y, dim: dot(x, y, dim=dim),
     "add": operator.add,
+    "subtract": operator.sub,
     "multiply": operator.mul,
     "divide": operator.truediv,
     "negative": operator.neg,

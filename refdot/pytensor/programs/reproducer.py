@@ -125,6 +125,7 @@ def _place(x: str, like: str, step: Step) -> str:
 _CODE: dict[str, Callable[..., str]] = {
     "dot": lambda x, y, step: f"dot({x}, {y}, dim={step.parameter!r})",
     "add": lambda x, y, step: f"{x} + {y}",
+    "subtract": lambda x, y, step: f"{x} - {y}",
     "multiply": lambda x, y, step: f"{x} * {y}",
     "divide": lambda x, y, step: f"{x} / {y}",
     "negative": lambda x, step: f"-{x}",

@@ -12,6 +12,7 @@ from refdot.programs.findings import (
     ProgramVerdict,
 )
 from refdot.pytensor.programs.deviations import PROGRAM_DEVIATIONS, known_cause
+from refdot.pytensor.programs.deviations.trials import shared_trials
 from refdot.pytensor.programs.judge import judge_program
 from refdot.pytensor.programs.reproducer import program_reproducer
 from refdot.pytensor.target.backends import BACKENDS
@@ -38,11 +39,12 @@ class PyTensorProgramTarget(PyTensorTarget):
         with recorded(BACKENDS[backend]) as used:
             differences = judge_program(self, case, backend, lowering)
         findings: dict[tuple[str, str, str | None], ProgramFinding] = {}
-        for each in differences:
-            seen = Observation(case, each, backend, lowering)
-            cause = known_cause(seen, self)
-            # A known deviation in one replicate must not hide another difference in the next.
-            findings.setdefault((each.name, each.kind, cause), ProgramFinding(seen, cause))
+        with shared_trials(case, differences):
+            for each in differences:
+                seen = Observation(case, each, backend, lowering)
+                cause = known_cause(seen, self)
+                # A known deviation in one replicate must not hide another difference in the next.
+                findings.setdefault((each.name, each.kind, cause), ProgramFinding(seen, cause))
         kernels, rewrites = frozenset(used.kernels), frozenset(used.rewrites)
         return ProgramVerdict(tuple(findings.values()), kernels, rewrites)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 import numpy as np
 
@@ -22,10 +23,15 @@ from refdot.pytensor.deviations.trials import (
 )
 from refdot.pytensor.programs.alternatives import integer_factors
 from refdot.pytensor.programs.deviations.record import case_of, has_raised, known
-from refdot.pytensor.programs.deviations.trials import is_gone, with_stable_softmax
-from refdot.pytensor.programs.judge import judge_program
+from refdot.pytensor.programs.deviations.trials import (
+    Trial,
+    is_gone,
+    judged_again,
+    with_stable_softmax,
+    without_fusion,
+)
 from refdot.pytensor.target import PyTensorTarget
-from refdot.pytensor.target.configuration import without_parts, without_rewrites
+from refdot.pytensor.target.configuration import without_parts
 from refdot.targets.outcome import REPLICATES, Raised
 from refdot.tensor import NamedTensor
 
@@ -46,7 +52,7 @@ def integers_as_python_numbers(seen: Observation, target: PyTensorTarget) -> boo
         return False
     computed = seen.case.computed
     wraps = any(_has_integers_that_wrap(computed, number) for number in range(REPLICATES))
-    return wraps or is_gone(seen, target, without_rewrites("fusion"))
+    return wraps or is_gone(seen, target, without_fusion)
 
 
 @known(
@@ -67,7 +73,7 @@ def sizes_as_python_numbers(seen: Observation, target: PyTensorTarget) -> bool:
     """
     return has_raised(
         seen, "OverflowError", r"^Python integer -\d+ out of bounds for int8$"
-    ) and is_gone(seen, target, without_rewrites("fusion"))
+    ) and is_gone(seen, target, without_fusion)
 
 
 @known(
@@ -203,9 +209,8 @@ def _is_caused_by(part: str, seen: Observation, target: PyTensorTarget) -> bool:
     """
 
     def failures(*parts: str) -> set[str]:
-        trial = _without_parts_and_softmax(*parts)
-        found = judge_program(target, seen.case, seen.backend, seen.lowering, trial)
-        return {each.got for each in found if _is_failure(each)}
+        trial = _trial(*sorted(parts))
+        return {each.got for each in judged_again(seen, target, trial) if _is_failure(each)}
 
     is_empty = any(0 in operand.shape for operand in seen.case.program.types.values())
     return (
@@ -221,10 +226,16 @@ def _is_failure(difference: Difference) -> bool:
     return isinstance(difference.evidence, Raised | tuple)
 
 
-@contextmanager
-def _without_parts_and_softmax(*parts: str) -> Iterator[None]:
-    with without_parts(*parts), with_stable_softmax():
-        yield
+@cache
+def _trial(*parts: str) -> Trial:
+    """Return the same function for the same parts, so that the findings of a program share it."""
+
+    @contextmanager
+    def without_parts_and_softmax() -> Iterator[None]:
+        with without_parts(*parts), with_stable_softmax():
+            yield
+
+    return without_parts_and_softmax
 
 
 @known(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from pytensor.graph.traversal import ancestors
 from pytensor.tensor.einsum import Einsum
@@ -19,6 +20,8 @@ from refdot.pytensor.target import PyTensorTarget
 from refdot.pytensor.target.configuration import without_rewrites
 from refdot.pytensor.target.stages import StageError
 from refdot.text import one_line
+
+_without_gemm = partial(without_rewrites, "gemm_optimizer")
 
 
 @known(
@@ -116,4 +119,4 @@ def terms_of_gemm_broadcast(seen: Observation, target: PyTensorTarget) -> bool:
     is_one = isinstance(wrong, WrongSize) and wrong.size == 1 and not wrong.is_static
     if not is_one or not {"dot", "add"} <= operations:
         return False
-    return is_gone(seen, target, without_rewrites("gemm_optimizer"))
+    return is_gone(seen, target, _without_gemm)

@@ -49,7 +49,7 @@ def softmax_overflows(seen: Observation, target: PyTensorTarget) -> bool:
     return (
         may_overflow(seen)
         and _has_quotients(seen, target)
-        and is_gone(seen, target, with_stable_softmax())
+        and is_gone(seen, target, with_stable_softmax)
     )
 
 
@@ -132,7 +132,7 @@ def softmax_of_another_axis(seen: Observation, target: PyTensorTarget) -> bool:
     """
     operations = {step.operation for step in seen.case.program.steps}
     has_quotient = {"exp", "divide"} <= operations and operations & {"sum", "dot"}
-    return bool(has_quotient) and is_gone(seen, target, with_aligned_softmax())
+    return bool(has_quotient) and is_gone(seen, target, with_aligned_softmax)
 
 
 @known("wrong-value", case_of("x: int64(a: 4); y = softmax(x); return y", "special"))

@@ -1,10 +1,11 @@
 """Trials: a program is judged again while a part of PyTensor, or what it reads, is changed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
-from functools import reduce
-from typing import Any
+from functools import partial, reduce
+from typing import Any, TypeAlias
 from unittest.mock import patch
 
 import numpy as np
@@ -16,6 +17,7 @@ from pytensor.tensor.rewriting.special import local_softmax_stabilize
 from pytensor.tensor.type import integer_dtypes
 from pytensor.xtensor.rewriting.utils import lower_xtensor_db
 
+from refdot.programs.case import ProgramCase
 from refdot.programs.findings import Observation, signature
 from refdot.programs.judgement import Difference
 from refdot.pytensor.lowerings.softmax import lower_elemwise_and_softmax
@@ -27,11 +29,14 @@ from refdot.pytensor.target.stages import StageError
 from refdot.tensor import Array
 
 __all__ = [
+    "Trial",
     "compiled_output",
     "is_gone",
+    "judged_again",
+    "shared_trials",
     "shares_elements",
-    "together",
     "with_added_tangents",
+    "with_added_tangents_and_stable_softmax",
     "with_aligned_softmax",
     "with_constant_exponents",
     "with_converted_factors",
@@ -40,24 +45,59 @@ __all__ = [
     "with_python_numbers",
     "with_separate_elements",
     "with_stable_softmax",
+    "without_fusion",
 ]
 
 
-def is_gone(seen: Observation, target: PyTensorTarget, trial: AbstractContextManager[Any]) -> bool:
+Trial: TypeAlias = Callable[[], AbstractContextManager[Any]]
+
+# For a case and a trial, what the program shows. There is an entry without a trial.
+_Shown: TypeAlias = dict[tuple[ProgramCase, Trial | None], tuple[Difference, ...]]
+_shown: ContextVar[_Shown | None] = ContextVar("_shown", default=None)
+
+
+@contextmanager
+def shared_trials(case: ProgramCase, differences: tuple[Difference, ...]) -> Iterator[None]:
+    """Make each trial of a program once, for all of its differences on a backend and a lowering."""
+    token = _shown.set({(_without_wrong_sizes(case), None): differences, (case, None): differences})
+    try:
+        yield
+    finally:
+        _shown.reset(token)
+
+
+def _without_wrong_sizes(case: ProgramCase) -> ProgramCase:
+    return replace(case, has_wrong_sizes=False)
+
+
+def is_gone(seen: Observation, target: PyTensorTarget, trial: Trial) -> bool:
     """Return whether a program does not show a difference while PyTensor is changed.
 
     What it shows then, of another kind or in another replicate, it has to show without the change
     as well, where it has a cause of its own.
     """
-    changed = _shown(seen, target, trial)
-    return _place(seen.difference) not in changed and changed <= _shown(seen, target)
+    changed = set(map(_place, judged_again(seen, target, trial)))
+    if _place(seen.difference) in changed:
+        return False
+    return changed <= set(map(_place, judged_again(seen, target)))
 
 
-def _shown(
-    seen: Observation, target: PyTensorTarget, trial: AbstractContextManager[Any] | None = None
-) -> set[tuple[str, int, str]]:
-    found = judge_program(target, seen.case, seen.backend, seen.lowering, trial)
-    return set(map(_place, found))
+def judged_again(
+    seen: Observation, target: PyTensorTarget, trial: Trial | None = None
+) -> tuple[Difference, ...]:
+    """Return what a program shows while PyTensor is changed.
+
+    Sizes that break R4 are judged only if one of them is what was seen.
+    """
+    has_sizes = seen.difference.rule == "R4"
+    case = seen.case if has_sizes else _without_wrong_sizes(seen.case)
+    shown = _shown.get()
+    if shown is None:
+        shown = {}
+    if (case, trial) not in shown:
+        changed = trial() if trial else None
+        shown[case, trial] = judge_program(target, case, seen.backend, seen.lowering, changed)
+    return shown[case, trial]
 
 
 def _place(difference: Difference) -> tuple[str, int, str]:
@@ -66,24 +106,18 @@ def _place(difference: Difference) -> tuple[str, int, str]:
     return difference.name, difference.replicate, kind
 
 
-@contextmanager
-def together(*trials: AbstractContextManager[Any]) -> Iterator[None]:
-    """Make several changes."""
-    with ExitStack() as stack:
-        for trial in trials:
-            stack.enter_context(trial)
-        yield
-
-
 def compiled_output(seen: Observation, target: PyTensorTarget) -> Any:
     """Return the variable of an answer in the graph that is compiled without fusion."""
-    with without_rewrites("fusion"):
+    with without_fusion():
         try:
             outputs = compiled_outputs(target, seen.case, seen.backend, seen.lowering)
         except StageError:  # the gradients fail, so that the values were judged without them
             alone = replace(seen.case, gradient_order=0)
             outputs = compiled_outputs(target, alone, seen.backend, seen.lowering)
     return outputs[seen.difference.name]
+
+
+without_fusion: Trial = partial(without_rewrites, "fusion")
 
 
 @contextmanager
@@ -116,6 +150,13 @@ def with_added_tangents() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def with_added_tangents_and_stable_softmax() -> Iterator[None]:
+    """Make both changes."""
+    with with_added_tangents(), with_stable_softmax():
+        yield
+
+
 def with_constant_exponents() -> AbstractContextManager[Any]:
     """Differentiate a power for its base only."""
     pullback = Pow.pullback
@@ -132,9 +173,14 @@ def with_exact_reciprocals() -> AbstractContextManager[Any]:
     return patch.object(Reciprocal, "impl", lambda _, x: 1.0 / x)
 
 
-def with_python_numbers() -> AbstractContextManager[Any]:
+@contextmanager
+def with_python_numbers() -> Iterator[None]:
     """Convert a number of float32 to a Python number, if it is computed with one."""
-    return together(*map(_with_python_numbers, (Add, Mul, Pow, Sub, TrueDiv)))
+    with ExitStack() as stack:
+        stack.enter_context(with_exact_reciprocals())
+        for operation in (Add, Mul, Pow, Sub, TrueDiv):
+            stack.enter_context(_with_python_numbers(operation))
+        yield
 
 
 def _with_python_numbers(operation: type[ScalarOp]) -> AbstractContextManager[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytensor
@@ -28,21 +29,21 @@ from refdot.pytensor.programs.deviations.trials import (
     compiled_output,
     is_gone,
     shares_elements,
-    together,
     with_added_tangents,
+    with_added_tangents_and_stable_softmax,
     with_constant_exponents,
     with_converted_factors,
     with_exact_constants,
     with_exact_reciprocals,
     with_python_numbers,
     with_separate_elements,
-    with_stable_softmax,
 )
 from refdot.pytensor.programs.judge import run_program
 from refdot.pytensor.target import PyTensorTarget
 from refdot.pytensor.target.configuration import without_rewrites
 
 _SUMS = ("sum", "softmax", "dot")  # the operations that sum
+_without_divided_sums = partial(without_rewrites, "local_sum_prod_of_mul_or_div")
 _MOST_FACTORS = 8  # constants in one product
 
 
@@ -74,7 +75,7 @@ def reciprocals_in_single_precision(seen: Observation, target: PyTensorTarget) -
     get elements as Python's floats, and the quotient of a float32 and such a float is a float32.
     """
     is_single = is_right_with(seen, unit=SINGLE_PRECISION)
-    return is_single and is_gone(seen, target, with_exact_reciprocals())
+    return is_single and is_gone(seen, target, with_exact_reciprocals)
 
 
 @known(
@@ -89,8 +90,7 @@ def numbers_in_single_precision(seen: Observation, target: PyTensorTarget) -> bo
     get elements as Python's floats, and NumPy computes such a float and a float32 in float32.
     """
     is_single = is_right_with(seen, unit=SINGLE_PRECISION)
-    trial = together(with_python_numbers(), with_exact_reciprocals())
-    return is_single and is_gone(seen, target, trial)
+    return is_single and is_gone(seen, target, with_python_numbers)
 
 
 @known(
@@ -104,7 +104,7 @@ def quotient_of_an_empty_sum(seen: Observation, target: PyTensorTarget) -> bool:
     divided by, and 0/0 is NaN.
     """
     is_empty = any(0 in operand.shape for operand in seen.case.computed.program.types.values())
-    return is_empty and is_gone(seen, target, without_rewrites("local_sum_prod_of_mul_or_div"))
+    return is_empty and is_gone(seen, target, _without_divided_sums)
 
 
 @known(
@@ -155,7 +155,7 @@ def float32_factors_of_float64(seen: Observation, target: PyTensorTarget) -> boo
     return (
         dtypes >= {"float32", "float64"}
         and is_right_with(seen, with_sums_first, SINGLE_PRECISION)
-        and is_gone(seen, target, with_converted_factors())
+        and is_gone(seen, target, with_converted_factors)
     )
 
 
@@ -202,7 +202,7 @@ def integer_constants_as_floats(seen: Observation, target: PyTensorTarget) -> bo
     has equal numbers, by that of the constants in a denominator, which is 1.
     """
     is_large = _has_large_constants(seen.case.computed)
-    return is_large and is_gone(seen, target, with_exact_constants())
+    return is_large and is_gone(seen, target, with_exact_constants)
 
 
 def _has_large_constants(case: ProgramCase) -> bool:
@@ -256,9 +256,8 @@ def tangents_replace_each_other(seen: Observation, target: PyTensorTarget) -> bo
     if seen.case.built != "forward":
         return False
     # Tangents may also be lost beside an overflow.
-    return is_gone(seen, target, with_added_tangents()) or (
-        may_overflow(seen)
-        and is_gone(seen, target, together(with_added_tangents(), with_stable_softmax()))
+    return is_gone(seen, target, with_added_tangents) or (
+        may_overflow(seen) and is_gone(seen, target, with_added_tangents_and_stable_softmax)
     )
 
 
@@ -273,7 +272,7 @@ def tangents_of_exponents(seen: Observation, target: PyTensorTarget) -> bool:
     `Elemwise.pushforward` (tensor/elemwise.py) multiplies each partial derivative by a tangent. The
     tangent of a constant exponent is zero, and its derivative has the logarithm of the base.
     """
-    return seen.case.built == "pushforward" and is_gone(seen, target, with_constant_exponents())
+    return seen.case.built == "pushforward" and is_gone(seen, target, with_constant_exponents)
 
 
 @known(
@@ -395,4 +394,4 @@ def strides_that_a_blas_refuses(seen: Observation, target: PyTensorTarget) -> bo
     values = case.values(case.program, seen.difference.replicate).values()
     is_shared = any(each.dtype.kind == "f" and shares_elements(each.data) for each in values)
     has_dots = any(step.operation == "dot" for step in case.program.steps)
-    return is_shared and has_dots and is_gone(seen, target, with_separate_elements())
+    return is_shared and has_dots and is_gone(seen, target, with_separate_elements)
