@@ -34,7 +34,10 @@ BUILDS = {
     "plain": "the gradient is taken of the lowered graph",
     "stabilized": "the gradient is taken of the lowered graph after canonicalize and stabilize",
     "unlowered": "the gradient is taken before the graph is lowered",
-    "xtensors": "the inputs are xtensors; a call has transposed DataArrays if xarray is installed",
+    "xtensors": (
+        "inputs, constants and shared variables are xtensors; a call has transposed DataArrays if "
+        "xarray is installed"
+    ),
     "vectorized": "a batch dim is added to some inputs of a finished graph",
     "vectorized-after-lowering": "a batch dim is added to some inputs of the lowered graph",
     "forward": "tangents of the inputs are pushed forward, by two pullbacks",

@@ -36,6 +36,24 @@ wrong_dot:dot: wrong
     )
 
 
+def test_an_error_that_is_judged_under_other_names_is_shown_with_its_case(folder, capsys):
+    case = dot_case("b:3? a:2?", "a:3?")
+    (folder / "words.json").write_text(json.dumps(case_to_json(case)), encoding="utf-8")
+    (folder / "words.py").write_text(
+        "import refdot\n\n\ndef dot(x, y, dim=None):\n    try:\n        return refdot.dot(x, y, dim)\n"
+        "    except ValueError:\n        raise ValueError('a size is wrong') from None\n",
+        encoding="utf-8",
+    )
+    assert main(["replay", "words.json", "words.py:dot", "--backend", "call"]) == 1
+    assert capsys.readouterr().out.splitlines()[2:] == [
+        "  R13 wrong-error at run: contracted, sizes differ: the message does not name the dim"
+        "; NEW",
+        "    as dot(float64(named01: 3?, named00: 2?), float64(named00: 3?), dim=None)",
+        "    expected  ValueError at run: Size of dim 'named00' does not match: 2 in x, 3 in y",
+        "    got       ValueError at run: a size is wrong",
+    ]
+
+
 def test_the_case_of_a_report_can_be_replayed(folder, capsys):
     assert main(["check", "wrong_dot:dot", "--quick", "--report", "."]) == 1
     (found,) = json.loads((folder / "report.json").read_text("utf-8"))["mismatches"]

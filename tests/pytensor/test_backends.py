@@ -74,6 +74,19 @@ def test_backends_say_why_they_are_absent(monkeypatch):
     assert list(BACKENDS) == list(absent)
 
 
+@pytest.mark.parametrize(("value", "is_absent"), [("1", True), ("0", False), ("", False)])
+def test_numba_without_its_compiler_is_absent(monkeypatch, value, is_absent):
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", value)
+    reason = "PyTensor cannot use numba where NUMBA_DISABLE_JIT is set"
+    assert (BACKENDS["numba"].absent == reason) is is_absent
+
+
+def test_a_caller_whose_numpy_raises_errors_gets_the_same_answers():
+    case = replace(dot_case("a? b?", "b? c?"), regime="special")
+    with np.errstate(all="raise"):
+        assert TARGET.run(case, "python", "inlined").raised is None
+
+
 def test_which_backends_are_optional_and_which_run_a_sample():
     backends = TARGET.backends()
     assert [backend.name for backend in backends if not backend.default] == ["mlx", "torch"]

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
+from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.gradient import pushforward
 from pytensor.graph.replace import vectorize_graph as vectorize_tensors
 from pytensor.graph.rewriting.utils import rewrite_graph
 from pytensor.xtensor import as_xtensor, dot, xtensor
 from pytensor.xtensor.math import exp, softmax
-from pytensor.xtensor.type import XTensorVariable
+from pytensor.xtensor.type import XTensorVariable, xtensor_shared
 from pytensor.xtensor.vectorization import vectorize_graph
 
 from refdot.cases.case import Operand
@@ -32,6 +33,7 @@ __all__ = [
     "build_with",
     "derivatives",
     "dims_with_batch",
+    "give_value",
     "inputs_of",
     "lower",
     "number_beside",
@@ -126,10 +128,8 @@ def build_with(case: ProgramCase, inputs: Sequence[tuple[str, Operand]]) -> Prog
     """Build the graph of a program with inputs whose sizes may be wrong; no batch dim is added."""
 
     def variable(name: str, operand: Operand, number: int) -> Any:
-        if case.built == "xtensors" and operand.origin == "input":
-            shape = operand.static_shape
-            return xtensor(name, dims=operand.dims, shape=shape, dtype=operand.dtype)
-        return variable_of(name, operand, lambda: readable(case.array(number, operand)))
+        kind = _xtensor_of if case.built == "xtensors" else variable_of
+        return kind(name, operand, lambda: readable(case.array(number, operand)))
 
     variables = {
         name: variable(name, operand, number) for number, (name, operand) in enumerate(inputs)
@@ -141,6 +141,29 @@ def build_with(case: ProgramCase, inputs: Sequence[tuple[str, Operand]]) -> Prog
         for name, operand in inputs
     }
     return ProgramGraph(variables, interpret(case.program, xtensors, _XTENSOR))
+
+
+def _xtensor_of(name: str, operand: Operand, values: Callable[[], Array]) -> Any:
+    """Return an operand's xtensor variable; `values` gives the numbers that it may need."""
+    if operand.origin == "input":
+        shape = operand.static_shape
+        return xtensor(name, dims=operand.dims, shape=shape, dtype=operand.dtype)
+    if operand.origin == "constant":
+        return as_xtensor(values(), dims=operand.dims, name=name)
+    given = values().copy()
+    shared = xtensor_shared(given, name=name, dims=operand.dims, shape=operand.static_shape)
+    given[...] = 0  # the variable must have a copy
+    return shared
+
+
+def give_value(variable: SharedVariable, array: Array) -> None:
+    """Give a shared variable of a program a value, as users of its kind do."""
+    if isinstance(variable, XTensorVariable):
+        given = array.copy()
+        variable.set_value(given)
+        given[...] = 0
+    else:
+        variable.set_value(array, borrow=True)
 
 
 def _vectorized(case: ProgramCase, graph: ProgramGraph) -> ProgramGraph:

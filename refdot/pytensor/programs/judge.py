@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytensor
 from pytensor.compile.mode import Mode
+from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.xtensor.type import XTensorVariable
 
 from refdot.cases.case import Operand
@@ -19,7 +20,7 @@ from refdot.programs.judgement import Difference, differences
 from refdot.programs.wrong_sizes import wrong_sizes
 from refdot.pytensor.programs import graph as graphs
 from refdot.pytensor.programs.answers import answers_of, estimates_of
-from refdot.pytensor.target.graph import array_read, is_input
+from refdot.pytensor.target.graph import is_input
 from refdot.pytensor.target.runner import run_with_rewrite_fallback
 from refdot.pytensor.target.stages import StageError, stage
 from refdot.pytensor.target.structure import compiled_nodes, unlowered_nodes
@@ -354,9 +355,14 @@ def arguments_of(
         variable = graph.variables.get(name)
         if variable is None or is_input(variable):
             arguments[name] = array
-        else:
-            array_read(variable, array)
+        elif isinstance(variable, SharedVariable) and (replicate or not _has_first_value(variable)):
+            graphs.give_value(variable, array)
     return arguments
+
+
+def _has_first_value(variable: SharedVariable) -> bool:
+    """Return whether a shared variable is made with the value of the first replicate."""
+    return isinstance(variable, XTensorVariable)
 
 
 def _wrong_conduct(

@@ -192,6 +192,10 @@ class _Script:
         return self.case.built == "xtensors"
 
     @property
+    def has_shared_xtensors(self) -> bool:
+        return self.has_xtensors and any(each.origin == "shared" for _, each in self.inputs)
+
+    @property
     def rewrites(self) -> str:
         more = ("canonicalize", "stabilize") if self.case.built == "stabilized" else ()
         return repr(("lower_xtensor", *more))
@@ -265,10 +269,16 @@ class _Script:
         """Return the code of the variable of an input or a cotangent."""
         value = f"values[{name!r}]"
         if operand.origin == "constant":
-            return f"pt.constant({value})"
+            return (
+                f"as_xtensor({value}, dims={operand.dims})"
+                if self.has_xtensors
+                else f"pt.constant({value})"
+            )
         if operand.origin == "shared":
             # A later value is set after compiling: the first may be what the function keeps.
             first = f"np.ones_like({value})" if self.difference.replicate else value
+            if self.has_xtensors:
+                return f"shared_copy({first}, dims={operand.dims}, shape={operand.static_shape})"
             return f"pytensor.shared({first}, shape={operand.static_shape}, borrow=True)"
         if self.has_xtensors and name in dict(self.program.inputs):
             dims, shape = operand.dims, operand.static_shape

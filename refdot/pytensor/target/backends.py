@@ -1,5 +1,6 @@
 """PyTensor's backends, as a table."""
 
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -76,6 +77,8 @@ class PyTensorBackend:
             return "there is no C++ compiler (config.cxx is empty)"
         if self.links_blas and linkable_blas() is None:
             return "PyTensor can link no BLAS here: pip install mkl"
+        if self.package == "numba" and os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
+            return "PyTensor cannot use numba where NUMBA_DISABLE_JIT is set"
         if self.package and find_spec(self.package) is None:
             return f"{self.package} is not installed"
         return import_failure(self.package, self.dispatch) if self.dispatch else ""
