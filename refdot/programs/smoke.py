@@ -120,12 +120,15 @@ _SHORT = (
 )
 # Each is built in every way but the plain one. Tangents are not pushed through each operation of a
 # dot with batch dims. A constant has no tangent. A matrix times itself is a product of one
-# variable; its sizes are static and equal, so that they do not tell a transposed array.
+# variable; its sizes are static and equal, so that they do not tell a transposed array. Two
+# constants have the same numbers, and other dims.
 _BUILT = (
     "x: float64(a: 2?, b: 3?); y: float64(b: 3?, c: 4?); z: float64(a: 2?, d: 5?); "
     "k: float64 constant(d: 5, e: 2); n: float64(f: 3, g: 3); o: float64 shared(h: 3?); "
+    "c: float64 constant one-hot(f: 3, g: 3); d: float64 constant one-hot(g: 3, f: 3); "
     "v = dot(x, y); w = exp(v); u = dot(w, z); t = dot(u, k); s = dot(k, t, dim='e'); "
-    "m = rename(n, f='g', g='h'); p = dot(n, m, dim='g'); q = dot(p, o); return s, v, q",
+    "m = rename(n, f='g', g='h'); p = dot(n, m, dim='g'); q = dot(p, o); "
+    "nc = dot(n, c); nd = dot(n, d); r = multiply(nc, nd); qr = multiply(q, r); return s, v, qr",
     "x: float64(a: 2?, b: 3?, c: 4?); y: float64(c: 4?, a: 2?); v = dot(x, y, dim='c'); "
     "w = rename(v, b='d'); u = dot(v, w, dim='a'); t = softmax(u, dim='d'); "
     "s = sum(v, dim='a'); r = add(t, s); return r",

@@ -40,7 +40,8 @@ def test_an_error_that_is_judged_under_other_names_is_shown_with_its_case(folder
     case = dot_case("b:3? a:2?", "a:3?")
     (folder / "words.json").write_text(json.dumps(case_to_json(case)), encoding="utf-8")
     (folder / "words.py").write_text(
-        "import refdot\n\n\ndef dot(x, y, dim=None):\n    try:\n        return refdot.dot(x, y, dim)\n"
+        "import refdot\n\n\ndef dot(x, y, dim=None):\n"
+        "    try:\n        return refdot.dot(x, y, dim)\n"
         "    except ValueError:\n        raise ValueError('a size is wrong') from None\n",
         encoding="utf-8",
     )
