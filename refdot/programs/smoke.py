@@ -100,6 +100,15 @@ _SHORT = (
         "unit",
         1,
     ),
+    # Ridge regression. Of sums and products with diagonal matrices, some are diagonal.
+    (
+        "x: float64(a: 4?, b: 3?); y: float64(c: 3?, d: 2?); "
+        "k: float64 constant diagonal(b: 3, c: 3); m: float64 constant diagonal(c: 3, e: 3); "
+        "w = rename(x, b='c'); v = dot(x, w, dim='a'); u = add(v, k); t = dot(u, y); "
+        "s = multiply(v, k); r = dot(s, y); q = dot(s, m); return t, r, q",
+        "unit",
+        1,
+    ),
     # Layer normalization, and what is left of a weight.
     (
         "x: float64(a: 2?, b: 3?); y: float64(b: 3?, c: 4?); one: float64 constant ones(); "
