@@ -86,10 +86,11 @@ _SHORT = (
         "unit",
         1,
     ),
-    # A quotient that is nearly a softmax.
+    # A quotient that is nearly a softmax, and a product of which two factors are powers.
     (
-        "x: float64(a: 3?, b: 3?); y = exp(x); z = sum(y, dim='b'); w = rename(z, a='b'); "
-        "v = divide(y, w); return v",
+        "x: float64(a: 3?, b: 3?); k: float64(a: 3?, b: 3?); y = exp(x); "
+        "z = sum(y, dim='b'); w = rename(z, a='b'); v = divide(y, w); u = exp(k); "
+        "t = multiply(y, u); s = multiply(t, x); return v, s",
         "unit",
         1,
     ),
@@ -144,7 +145,7 @@ _BUILT = (
 )
 # Sums and multiples of dots, which PyTensor gives to a BLAS as a whole: gemm with a factor for each
 # term, gemm for a difference, gemm with two or three factors for one term, with one matrix in three
-# terms and with a transposed term, gemv, ger, and a product of matrices with a scalar.
+# terms and with a transposed term, gemv, ger, and a product of matrices with a scalar, or squared.
 _PRODUCTS = (
     "x: float64(a: 2?, b: 3?); y: float64(b: 3?, c: 4?); z: float64(a: 2?, c: 4?); "
     "w: float64(c: 4?, a: 2?); p: float64(b: 3?); q: float64(c: 4?); r: float64(a: 2?); "
@@ -163,8 +164,9 @@ _PRODUCTS = (
     "xp = dot(x, p); three = scale(xp, 3.0); gemv = add(r, three); "
     "rq = dot(r, q, dim=()); srq = multiply(rq, s); ger = add(z, srq); "
     "zx = dot(z, x, dim='a'); szx = multiply(zx, s); scaled = multiply(szx, y); "
+    "yw = dot(y, w, dim='c'); syw = multiply(yw, s); square = multiply(syw, yw); "
     "return gemm, difference, two_factors, three_factors, three_terms, turned_term, gemv, ger, "
-    "scaled"
+    "scaled, square"
 )
 # A softmax between dots, and functions of elements.
 _FUNCTIONS = (
