@@ -121,7 +121,8 @@ _SHORT = (
     ),
     (
         "x: float64(a: 5, b: 3); y: float64(b: 3, c: 7); z: float64(a: 5); w: float64(c: 7, d: 2); "
-        "v = dot(x, y); u = multiply(z, v); t = dot(u, w); return t",
+        "g: float64(b: 3, c: 7); v = dot(x, y); u = multiply(z, v); t = dot(u, w); h = dot(x, g); "
+        "s = multiply(v, h); return t, s",
         "unit",
         0,
     ),
