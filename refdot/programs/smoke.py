@@ -86,11 +86,12 @@ _SHORT = (
         "unit",
         1,
     ),
-    # A quotient that is nearly a softmax, and a product of which two factors are powers.
+    # Two quotients that are nearly a softmax, and a product of which two factors are powers.
     (
         "x: float64(a: 3?, b: 3?); k: float64(a: 3?, b: 3?); y = exp(x); "
         "z = sum(y, dim='b'); w = rename(z, a='b'); v = divide(y, w); u = exp(k); "
-        "t = multiply(y, u); s = multiply(t, x); return v, s",
+        "t = multiply(y, u); s = multiply(t, x); r = sum(u, dim='b'); q = divide(y, r); "
+        "return v, s, q",
         "unit",
         1,
     ),
