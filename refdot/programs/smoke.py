@@ -82,7 +82,9 @@ _SHORT = (
         "p = softmax(x, dim='s'); last = isel(p, t=-1); average = dot(last, y, dim='s'); "
         "v = multiply(x, z); w = sum(v, dim='s'); "
         "u = isel(w, t=0); t = transpose(x, 't', 'h', 's'); r = isel(t, t=1); q = isel(v, h=0); "
-        "e = multiply(x, k); f = isel(e, h=1); return average, u, r, q, f",
+        "e = multiply(x, k); f = isel(e, h=1); "
+        "o = softmax(e, dim='s'); n = isel(o, h=1); m = sum(e, dim='s'); l = isel(m, h=0); "
+        "return average, u, r, q, f, n, l",
         "unit",
         1,
     ),
