@@ -82,8 +82,8 @@ _SHORT = (
         "p = softmax(x, dim='s'); last = isel(p, t=-1); average = dot(last, y, dim='s'); "
         "v = multiply(x, z); w = sum(v, dim='s'); "
         "u = isel(w, t=0); t = transpose(x, 't', 'h', 's'); r = isel(t, t=1); q = isel(v, h=0); "
-        "e = multiply(x, k); f = isel(e, h=1); "
-        "o = softmax(e, dim='s'); n = isel(o, h=1); m = sum(e, dim='s'); l = isel(m, h=0); "
+        "e = multiply(x, k); f = isel(e, h=1); g = exp(x); o = softmax(g, dim='s'); "
+        "n = isel(o, h=1); j = power(x, 2); m = sum(j, dim='s'); l = isel(m, h=0); "
         "return average, u, r, q, f, n, l",
         "unit",
         1,
@@ -145,7 +145,7 @@ _BUILT = (
     "nc = dot(n, c); nd = dot(n, d); r = multiply(nc, nd); qr = multiply(q, r); return s, v, qr",
     "x: float64(a: 2?, b: 3?, c: 4?); y: float64(c: 4?, a: 2?); v = dot(x, y, dim='c'); "
     "w = rename(v, b='d'); u = dot(v, w, dim='a'); t = softmax(u, dim='d'); "
-    "s = sum(v, dim='a'); r = add(t, s); return r",
+    "s = sum(v, dim='a'); r = add(t, s); q = dot(r, t); return r, q",
 )
 # Sums and multiples of dots, which PyTensor gives to a BLAS as a whole: gemm with a factor for each
 # term, gemm for a difference, gemm with two or three factors for one term, with one matrix in three
