@@ -45,14 +45,15 @@ def dim_count_cases(count: int) -> Iterator[DotCase]:
 def exchanged_size_cases() -> Iterator[DotCase]:
     """Yield cases in which two of two to four contracted dims have the sizes of each other in y.
 
-    If contracted dims are reshaped to one, its size is right.
+    If contracted dims are reshaped to one, its size is right. Some have the static sizes of one
+    operand.
 
     Examples
     --------
     >>> for case in list(exchanged_size_cases())[:2]:
     ...     print(case)
     dot(float64(d0: 2?, d1: 3?), float64(d0: 3?, d1: 2?), dim=None)
-    dot(float64(d0: 2?, d1: 3?, d2: 4?), float64(d0: 3?, d1: 2?, d2: 4?), dim=None)
+    dot(float64(d0: 2, d1: 3), float64(d0: 3?, d1: 2?), dim=None)
     """
     for count in (2, 3, 4):
         names, sizes = tuple(f"d{number}" for number in range(count)), tuple(range(2, count + 2))
@@ -60,6 +61,9 @@ def exchanged_size_cases() -> Iterator[DotCase]:
             exchanged = list(sizes)
             exchanged[first], exchanged[second] = sizes[second], sizes[first]
             yield DotCase(Operand(names, sizes), Operand(names, tuple(exchanged)))
+        every = (True,) * count
+        yield DotCase(Operand(names, sizes, static=every), Operand(names, tuple(exchanged)))
+        yield DotCase(Operand(names, sizes), Operand(names, tuple(exchanged), static=every))
 
 
 # Where a size can be static: in which operand, for a dim of each role.

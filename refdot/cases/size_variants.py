@@ -11,6 +11,7 @@ from typing import Any
 
 from refdot.cases.case import DotCase
 from refdot.cases.shrinking import with_sizes
+from refdot.errors import DotError
 
 __all__ = ["size_variants"]
 
@@ -89,7 +90,10 @@ def _with_other_sizes(case: DotCase, dynamic: list[Any]) -> Iterator[DotCase]:
 
 
 def _with_sizes_unlike_static_ones(case: DotCase) -> Iterator[DotCase]:
-    """Yield the case with another size of one dim that is static in one operand only."""
+    """Yield the case with other sizes of dims that are static in one operand only.
+
+    One dim has another size, or two contracted dims have the sizes of each other.
+    """
     x_static, y_static = case.x.static_sizes, case.y.static_sizes
     shared = [dim for dim in x_static if dim in y_static]
     dims = [dim for dim in shared if (x_static[dim] is None) != (y_static[dim] is None)]
@@ -102,6 +106,20 @@ def _with_sizes_unlike_static_ones(case: DotCase) -> Iterator[DotCase]:
         other = {dim: size}
         if size != static:
             yield with_sizes(case, {}, other) if is_in_x else with_sizes(case, other, {})
+    contracted = [dim for dim in dims if dim in _contracted(case)]
+    sizes = [case.x.sizes[dim] for dim in contracted[:2]]
+    if len({*sizes}) == 2:
+        exchanged = dict(zip(contracted, reversed(sizes), strict=False))
+        is_in_x = x_static[contracted[0]] is not None
+        yield with_sizes(case, {}, exchanged) if is_in_x else with_sizes(case, exchanged, {})
+
+
+def _contracted(case: DotCase) -> tuple[Any, ...]:
+    """Return the dims that a case contracts; none if its dims are not valid."""
+    try:
+        return case.lowering.contracted
+    except DotError:
+        return ()
 
 
 def _with_a_large_size(case: DotCase, dynamic: list[Any]) -> Iterator[DotCase]:
