@@ -34,6 +34,7 @@ _OPERATIONS = (
     *("add", "multiply", "softmax", "rename", "isel", "sum") * 2,
     *("subtract", "negative", "exp", "scale", "transpose", "divide", "power"),
 )
+_CHANGE_SIGN = ("scale", "negative", "subtract")
 _FACTORS = (2, 0.5, 3.0, -0.25, 0.1, -1.0)
 _EXPONENTS = (2, 3, 2, 2)
 # Of values that are positive.
@@ -196,12 +197,8 @@ class _Composer:
         operands = [self.types[argument] for argument in arguments]
         self.types[name] = result_type(operation, operands, parameter)
         self.steps.append(Step(name, operation, arguments, parameter))
-        keeps_sign = operation not in (
-            "scale",
-            "negative",
-            "subtract",
-        ) and self.positive.issuperset(arguments)
-        if keeps_sign or operation in ("exp", "softmax") or parameter == 2:
+        is_positive = operation not in _CHANGE_SIGN and self.positive.issuperset(arguments)
+        if is_positive or operation in ("exp", "softmax") or parameter == 2:
             self.positive.add(name)
         return name
 
