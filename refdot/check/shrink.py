@@ -28,7 +28,7 @@ def _processor_time() -> float:
 # The clocks that limit the shrinking of one counterexample, and their seconds. Only very slow cases
 # reach a limit before the minimum. On a busy machine, the second one leaves enough time.
 _LIMITS = ((_processor_time, 10.0), (time.monotonic, 60.0))
-_MOST_PROGRAM_SECONDS = 60.0
+_PROGRAM_LIMITS = ((_processor_time, 60.0), (time.monotonic, 180.0))
 
 
 def confirmed(target: Target, finding: Finding, timeout: float | None = None) -> Finding:
@@ -139,14 +139,14 @@ def _with_smallest_program(
 ) -> ProgramFinding:
     """Return a finding with the smallest program that has its signature, and is as new."""
     smallest = finding.observation
-    end = time.monotonic() + _MOST_PROGRAM_SECONDS
+    deadlines = [(clock, clock() + seconds) for clock, seconds in _PROGRAM_LIMITS]
     configuration = Configuration(smallest.backend, smallest.lowering)
     kinds = {smallest.difference.kind}
 
     @cache
     def still_fails(case: ProgramCase) -> bool:
         nonlocal smallest
-        if time.monotonic() > end:
+        if any(clock() > end for clock, end in deadlines):
             return False
         for found in judge_programs(target, [case], configuration, kinds, timeout):
             if found.key == finding.key:

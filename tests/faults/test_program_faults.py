@@ -13,6 +13,7 @@ from planted.programs import FAULTS, ProgramFault
 from planting import planted
 
 from refdot import check
+from refdot.check import shrink
 from refdot.programs.findings import ProgramFinding
 from refdot.programs.smoke import programs_of_every_backend, smoke_programs
 from refdot.pytensor.lowerings.install import use_lowering
@@ -21,6 +22,12 @@ from refdot.pytensor.programs.target import PyTensorProgramTarget
 TARGET = PyTensorProgramTarget()
 BACKENDS = [backend.name for backend in TARGET.backends() if not backend.absent]
 BY_NAME = {fault.name: fault for fault in FAULTS}
+
+
+@pytest.fixture(autouse=True)
+def no_time_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shrink to the smallest program, however slow or busy the machine is."""
+    monkeypatch.setattr(shrink, "_PROGRAM_LIMITS", ())
 
 
 def first_new_finding(lowering: str, backend: str = "python") -> ProgramFinding | None:

@@ -1,5 +1,6 @@
 """Programs in a campaign: what is wrong is grouped by its kind, and shrunk."""
 
+import time
 from dataclasses import replace
 from functools import partial
 
@@ -207,7 +208,7 @@ def test_a_program_is_not_shrunk_to_one_that_a_known_deviation_explains(monkeypa
 
 def test_shrinking_ends_in_time(monkeypatch):
     monkeypatch.setattr(program_target, "judge_program", fails_with_softmax)
-    monkeypatch.setattr(shrink, "_MOST_PROGRAM_SECONDS", -1.0)
+    monkeypatch.setattr(shrink, "_PROGRAM_LIMITS", ((time.monotonic, -1.0),))
     case = ProgramCase(named_program("attention:layers=1"))
     [found] = findings([case], ["python"], ["inlined"])
     assert found.case == case

@@ -150,7 +150,7 @@ FAULTS = [
            "gz * exp(x)", "gz * x"),
     _fault("the tangents of a product are subtracted", 1,
            "pytensor.tensor.math:Dot.pushforward", "[t1 + t2]", "[t1 - t2]"),
-    _fault("a dim that is added to both operands of a product is summed", 1,
+    _fault("a dim that is added to both operands of a product is summed", 2,
            "pytensor.xtensor.math:Dot.vectorize_node", "self(*new_inputs, return_list=True)",
            "type(self)((*self.dims, *(d for d in [new_dim]"
            " if all(d in i.type.dims for i in new_inputs))))(*new_inputs, return_list=True)"),
