@@ -43,7 +43,7 @@ class _Kernel(NamedTuple):
     families: tuple[str, ...] = ()  # those that every run judges, besides float64
     has_every_layout: bool = False  # of memory; else those with gaps, and one other
     is_slow_to_compile: bool = False  # once more for each layout
-    has_both_orders: bool = False  # of the dims of x: in each of float64 and float32
+    has_both_orders: bool = False  # of the dims of x, in float64 and in float32
 
 
 KERNELS = {

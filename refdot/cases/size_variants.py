@@ -106,12 +106,13 @@ def _with_sizes_unlike_static_ones(case: DotCase) -> Iterator[DotCase]:
         other = {dim: size}
         if size != static:
             yield with_sizes(case, {}, other) if is_in_x else with_sizes(case, other, {})
-    contracted = [dim for dim in dims if dim in _contracted(case)]
-    sizes = [case.x.sizes[dim] for dim in contracted[:2]]
-    if len({*sizes}) == 2:
-        exchanged = dict(zip(contracted, reversed(sizes), strict=False))
-        is_in_x = x_static[contracted[0]] is not None
-        yield with_sizes(case, {}, exchanged) if is_in_x else with_sizes(case, exchanged, {})
+    contracted = [dim for dim in _contracted(case) if dim in dims]
+    for is_in_x in (True, False):
+        pair = [dim for dim in contracted if (x_static[dim] is not None) == is_in_x][:2]
+        sizes = [case.x.sizes[dim] for dim in reversed(pair)]
+        if len({*sizes}) == 2:
+            exchanged = dict(zip(pair, sizes, strict=True))
+            yield with_sizes(case, {}, exchanged) if is_in_x else with_sizes(case, exchanged, {})
 
 
 def _contracted(case: DotCase) -> tuple[Any, ...]:

@@ -39,7 +39,7 @@ def run_replay(arguments: argparse.Namespace) -> int:
         _print(f"{target.name}{place}: {'wrong' if found else 'right'}")
         for each in found:
             _print(f"  {each.signature}; {each.known or 'NEW'}")
-            if each.case != str(case):  # an error is judged under names that it has by no accident
+            if each.case != str(case):  # a message is judged under names that it has by no accident
                 _print(f"    as {each.case}")
             if each.about:
                 _print(f"    {each.about}")

@@ -113,7 +113,7 @@ _SHORT = (
         "unit",
         1,
     ),
-    # Layer normalization, and what is left of a weight.
+    # Layer normalization, and 1 minus a softmax.
     (
         "x: float64(a: 2?, b: 3?); y: float64(b: 3?, c: 4?); one: float64 constant ones(); "
         "v = dot(x, y); s = sum(v, dim='c'); m = scale(s, 0.25); d = subtract(v, m); "

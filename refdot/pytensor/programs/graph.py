@@ -1,7 +1,8 @@
 """PyTensor graphs of a program: its values as xtensors, their lowering and their gradients."""
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,11 +34,11 @@ __all__ = [
     "build_with",
     "derivatives",
     "dims_with_batch",
-    "give_value",
     "inputs_of",
     "lower",
     "number_beside",
     "readable",
+    "set_shared_value",
 ]
 
 # Layouts that PyTensor does not accept: such operands of programs are copied.
@@ -150,20 +151,29 @@ def _xtensor_of(name: str, operand: Operand, values: Callable[[], Array]) -> Any
         return xtensor(name, dims=operand.dims, shape=shape, dtype=operand.dtype)
     if operand.origin == "constant":
         return as_xtensor(values(), dims=operand.dims, name=name)
-    given = values().copy()
-    shared = xtensor_shared(given, name=name, dims=operand.dims, shape=operand.static_shape)
-    given[...] = 0  # the variable must have a copy
-    return shared
+    with _overwritten_later(values()) as array:
+        shape = operand.static_shape
+        return xtensor_shared(array, name=name, dims=operand.dims, shape=shape)
 
 
-def give_value(variable: SharedVariable, array: Array) -> None:
-    """Give a shared variable of a program a value, as users of its kind do."""
+def set_shared_value(variable: SharedVariable, array: Array) -> None:
+    """Set the value of a shared variable.
+
+    A tensor reads the memory of the array, so that its layout is judged. An xtensor has to copy it.
+    """
     if isinstance(variable, XTensorVariable):
-        given = array.copy()
-        variable.set_value(given)
-        given[...] = 0
+        with _overwritten_later(array) as copy:
+            variable.set_value(copy)
     else:
         variable.set_value(array, borrow=True)
+
+
+@contextmanager
+def _overwritten_later(array: Array) -> Iterator[Array]:
+    """Yield a copy of an array, and overwrite it afterwards, as users may do with their arrays."""
+    copy = array.copy()
+    yield copy
+    copy[...] = 0
 
 
 def _vectorized(case: ProgramCase, graph: ProgramGraph) -> ProgramGraph:

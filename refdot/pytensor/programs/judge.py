@@ -353,16 +353,13 @@ def arguments_of(
     for name, _ in program.inputs:
         array = graphs.readable(values[name].data)
         variable = graph.variables.get(name)
+        # A shared xtensor is judged with the value that it is made with, too.
+        has_value = isinstance(variable, XTensorVariable) and replicate == 0
         if variable is None or is_input(variable):
             arguments[name] = array
-        elif isinstance(variable, SharedVariable) and (replicate or not _has_first_value(variable)):
-            graphs.give_value(variable, array)
+        elif isinstance(variable, SharedVariable) and not has_value:
+            graphs.set_shared_value(variable, array)
     return arguments
-
-
-def _has_first_value(variable: SharedVariable) -> bool:
-    """Return whether a shared variable is made with the value of the first replicate."""
-    return isinstance(variable, XTensorVariable)
 
 
 def _wrong_conduct(

@@ -57,6 +57,7 @@ class PyTensorBackend:
     mode: str  # the compilation mode, as PyTensor code
     package: str = ""  # the package that it cannot run without, if any
     dispatch: str = ""  # the module of PyTensor that converts operations to that package
+    disabled_by: str = ""  # an environment variable with which PyTensor cannot use that package
     compiles_c: bool = False  # the others are faster without a C++ compiler
     links_blas: bool = False  # whether its C code calls a BLAS, or leaves every dot to NumPy
     # Whether it runs only a sample of the graphs. "python" runs all of them: it is fast, and the
@@ -77,10 +78,10 @@ class PyTensorBackend:
             return "there is no C++ compiler (config.cxx is empty)"
         if self.links_blas and linkable_blas() is None:
             return "PyTensor can link no BLAS here: pip install mkl"
-        if self.package == "numba" and os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
-            return "PyTensor cannot use numba where NUMBA_DISABLE_JIT is set"
         if self.package and find_spec(self.package) is None:
             return f"{self.package} is not installed"
+        if os.environ.get(self.disabled_by, "0") not in ("", "0"):
+            return f"PyTensor cannot use {self.package} where {self.disabled_by} is set"
         return import_failure(self.package, self.dispatch) if self.dispatch else ""
 
     @property
@@ -152,6 +153,7 @@ BACKENDS = {
         'get_mode("NUMBA")',
         "numba",
         "pytensor.link.numba.dispatch",
+        "NUMBA_DISABLE_JIT",
         slow_to_compile=True,
         share=2,  # this is what PyTensor runs by default
         compiles_each_layout=True,

@@ -150,7 +150,7 @@ FAULTS = [
            "gz * exp(x)", "gz * x"),
     _fault("the tangents of a product are subtracted", 1,
            "pytensor.tensor.math:Dot.pushforward", "[t1 + t2]", "[t1 - t2]"),
-    _fault("a dim that is added to both operands of a product is summed", 2,
+    _fault("a dim that is added to both operands of a product is summed", 1,
            "pytensor.xtensor.math:Dot.vectorize_node", "self(*new_inputs, return_list=True)",
            "type(self)((*self.dims, *(d for d in [new_dim]"
            " if all(d in i.type.dims for i in new_inputs))))(*new_inputs, return_list=True)"),
@@ -265,6 +265,12 @@ FAULTS = [
     _fault("of two diagonal matrices, the first is squared", 2,
            "pytensor.tensor.rewriting.math:dot_diag_to_elemwise.fn", "a_diag * b_diag",
            "a_diag * a_diag", versions=NEW),
+    _fault("two dots of one matrix are multiplied as if they were equal", 3,
+           "pytensor.tensor.rewriting.math:local_mul_to_sqr.fn",
+           "return [sqr(node.inputs[0])]",
+           "return [sqr(node.inputs[0])]\n        x, y = node.inputs\n"
+           "        if x.owner and y.owner and x.owner.op == y.owner.op"
+           " and x.owner.inputs[:1] == y.owner.inputs[:1]:\n            return [sqr(x)]"),
     _fault("a product of powers loses a factor", 4,
            "pytensor.tensor.rewriting.math:local_mul_exp_to_exp_add.fn",
            "if len(rest) > 0", "if len(rest) > 1"),

@@ -27,9 +27,9 @@ __all__ = ["cause_in_a_dot"]
 def cause_in_a_dot(seen: Observation, target: Any) -> str | None:
     """Return the id of the known deviation of one of the dots, if that dot alone shows it.
 
-    That is an error with the same message. For a size that is accepted, it is every step that the
-    size makes invalid: each is a dot that has a known deviation, too. A wrong number may come from
-    any of the dots, so that none of them explains it.
+    That is an error with the same message. A size that is accepted is known if each step that it
+    makes invalid is a dot with a known deviation. A wrong number may come from any of the dots, so
+    that none of them explains it.
     """
     evidence = seen.difference.evidence
     if isinstance(evidence, WrongSize):
@@ -71,9 +71,9 @@ def _accepted(operand: Operand) -> Operand:
 
 
 def _invalid_dots(wrong: WrongSize, case: ProgramCase) -> Iterator[DotCase | None]:
-    """Yield the steps that a wrong size makes invalid, as cases of their own; None if not a dot.
+    """Yield the steps that a wrong size makes invalid as cases, and None for one that is no dot.
 
-    Later steps are judged with the type that the result has with the right size.
+    A result of such a step has the type that it has with the right size.
     """
     types = dict(wrong.inputs(case.program))
     for step in case.program.pruned(keep_inputs=True).steps:

@@ -28,7 +28,7 @@ from refdot.pytensor.programs.deviations.trials import (
     is_gone,
     judged_again,
     with_stable_softmax,
-    without_fusion,
+    without,
 )
 from refdot.pytensor.target import PyTensorTarget
 from refdot.pytensor.target.configuration import without_parts
@@ -52,7 +52,7 @@ def integers_as_python_numbers(seen: Observation, target: PyTensorTarget) -> boo
         return False
     computed = seen.case.computed
     wraps = any(_has_integers_that_wrap(computed, number) for number in range(REPLICATES))
-    return wraps or is_gone(seen, target, without_fusion)
+    return wraps or is_gone(seen, target, without("fusion"))
 
 
 @known(
@@ -73,7 +73,7 @@ def sizes_as_python_numbers(seen: Observation, target: PyTensorTarget) -> bool:
     """
     return has_raised(
         seen, "OverflowError", r"^Python integer -\d+ out of bounds for int8$"
-    ) and is_gone(seen, target, without_fusion)
+    ) and is_gone(seen, target, without("fusion"))
 
 
 @known(
@@ -209,7 +209,7 @@ def _is_caused_by(part: str, seen: Observation, target: PyTensorTarget) -> bool:
     """
 
     def failures(*parts: str) -> set[str]:
-        trial = _trial(*sorted(parts))
+        trial = _without_parts_and_softmax(*sorted(parts))
         return {each.got for each in judged_again(seen, target, trial) if _is_failure(each)}
 
     is_empty = any(0 in operand.shape for operand in seen.case.program.types.values())
@@ -227,15 +227,15 @@ def _is_failure(difference: Difference) -> bool:
 
 
 @cache
-def _trial(*parts: str) -> Trial:
-    """Return the same function for the same parts, so that the findings of a program share it."""
+def _without_parts_and_softmax(*parts: str) -> Trial:
+    """Return the trial that leaves some parts out, which is the same one for the same parts."""
 
     @contextmanager
-    def without_parts_and_softmax() -> Iterator[None]:
+    def trial() -> Iterator[None]:
         with without_parts(*parts), with_stable_softmax():
             yield
 
-    return without_parts_and_softmax
+    return trial
 
 
 @known(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 
 from pytensor.graph.traversal import ancestors
 from pytensor.tensor.einsum import Einsum
@@ -14,14 +13,11 @@ from refdot.programs.operations import result_type
 from refdot.programs.program import Program
 from refdot.programs.wrong_sizes import WrongSize
 from refdot.pytensor.programs.deviations.record import case_of, known
-from refdot.pytensor.programs.deviations.trials import is_gone
+from refdot.pytensor.programs.deviations.trials import is_gone, without
 from refdot.pytensor.programs.judge import compiled_outputs
 from refdot.pytensor.target import PyTensorTarget
-from refdot.pytensor.target.configuration import without_rewrites
 from refdot.pytensor.target.stages import StageError
 from refdot.text import one_line
-
-_without_gemm = partial(without_rewrites, "gemm_optimizer")
 
 
 @known(
@@ -119,4 +115,4 @@ def terms_of_gemm_broadcast(seen: Observation, target: PyTensorTarget) -> bool:
     is_one = isinstance(wrong, WrongSize) and wrong.size == 1 and not wrong.is_static
     if not is_one or not {"dot", "add"} <= operations:
         return False
-    return is_gone(seen, target, _without_gemm)
+    return is_gone(seen, target, without("gemm_optimizer"))

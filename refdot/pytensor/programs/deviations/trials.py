@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
-from functools import partial, reduce
+from functools import cache, partial, reduce
 from typing import Any, TypeAlias
 from unittest.mock import patch
 
@@ -45,20 +45,20 @@ __all__ = [
     "with_python_numbers",
     "with_separate_elements",
     "with_stable_softmax",
-    "without_fusion",
+    "without",
 ]
 
 
 Trial: TypeAlias = Callable[[], AbstractContextManager[Any]]
 
-# For a case and a trial, what the program shows. There is an entry without a trial.
+# What is wrong with a program in a trial; None stands for no trial.
 _Shown: TypeAlias = dict[tuple[ProgramCase, Trial | None], tuple[Difference, ...]]
 _shown: ContextVar[_Shown | None] = ContextVar("_shown", default=None)
 
 
 @contextmanager
 def shared_trials(case: ProgramCase, differences: tuple[Difference, ...]) -> Iterator[None]:
-    """Make each trial of a program once, for all of its differences on a backend and a lowering."""
+    """Make each trial of a program only once, for all differences on a backend and a lowering."""
     token = _shown.set({(_without_wrong_sizes(case), None): differences, (case, None): differences})
     try:
         yield
@@ -85,7 +85,7 @@ def is_gone(seen: Observation, target: PyTensorTarget, trial: Trial) -> bool:
 def judged_again(
     seen: Observation, target: PyTensorTarget, trial: Trial | None = None
 ) -> tuple[Difference, ...]:
-    """Return what a program shows while PyTensor is changed.
+    """Return what is wrong with a program in a trial, or without one.
 
     Sizes that break R4 are judged only if one of them is what was seen.
     """
@@ -106,18 +106,21 @@ def _place(difference: Difference) -> tuple[str, int, str]:
     return difference.name, difference.replicate, kind
 
 
+@cache
+def without(*names: str) -> Trial:
+    """Return the trial that leaves some rewrites out, which is the same one for the same names."""
+    return partial(without_rewrites, *names)
+
+
 def compiled_output(seen: Observation, target: PyTensorTarget) -> Any:
     """Return the variable of an answer in the graph that is compiled without fusion."""
-    with without_fusion():
+    with without_rewrites("fusion"):
         try:
             outputs = compiled_outputs(target, seen.case, seen.backend, seen.lowering)
         except StageError:  # the gradients fail, so that the values were judged without them
             alone = replace(seen.case, gradient_order=0)
             outputs = compiled_outputs(target, alone, seen.backend, seen.lowering)
     return outputs[seen.difference.name]
-
-
-without_fusion: Trial = partial(without_rewrites, "fusion")
 
 
 @contextmanager
@@ -152,7 +155,7 @@ def with_added_tangents() -> Iterator[None]:
 
 @contextmanager
 def with_added_tangents_and_stable_softmax() -> Iterator[None]:
-    """Make both changes."""
+    """Add tangents, and lower each softmax to a stable one."""
     with with_added_tangents(), with_stable_softmax():
         yield
 

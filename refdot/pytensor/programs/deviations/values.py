@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import pytensor
@@ -37,13 +36,12 @@ from refdot.pytensor.programs.deviations.trials import (
     with_exact_reciprocals,
     with_python_numbers,
     with_separate_elements,
+    without,
 )
 from refdot.pytensor.programs.judge import run_program
 from refdot.pytensor.target import PyTensorTarget
-from refdot.pytensor.target.configuration import without_rewrites
 
 _SUMS = ("sum", "softmax", "dot")  # the operations that sum
-_without_divided_sums = partial(without_rewrites, "local_sum_prod_of_mul_or_div")
 _MOST_FACTORS = 8  # constants in one product
 
 
@@ -104,7 +102,7 @@ def quotient_of_an_empty_sum(seen: Observation, target: PyTensorTarget) -> bool:
     divided by, and 0/0 is NaN.
     """
     is_empty = any(0 in operand.shape for operand in seen.case.computed.program.types.values())
-    return is_empty and is_gone(seen, target, _without_divided_sums)
+    return is_empty and is_gone(seen, target, without("local_sum_prod_of_mul_or_div"))
 
 
 @known(
