@@ -12,8 +12,10 @@ import pytest
 from planted.programs import FAULTS, ProgramFault
 from planting import planted
 
-from refdot import check
 from refdot.check import shrink
+from refdot.check.batch import judge_batch
+from refdot.check.plan import Batch, Configuration
+from refdot.check.shrink import confirmed_program
 from refdot.programs.findings import ProgramFinding
 from refdot.programs.smoke import programs_of_every_backend, smoke_programs
 from refdot.pytensor.lowerings.install import use_lowering
@@ -31,19 +33,15 @@ def no_time_limits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def first_new_finding(lowering: str, backend: str = "python") -> ProgramFinding | None:
-    """Return the first mismatch of the first programs that is not known, shrunk."""
-    few = [*programs_of_every_backend()]
-    report = check.run(
-        TARGET,
-        cases=0,
-        fixed=False,
-        named_programs=smoke_programs() if backend == "python" else few,
-        backends=[backend],
-        program_backends=[backend],
-        lowerings=[lowering],
-        maxfail=1,
-    )
-    return next((each for each in report.program_findings if each.known is None), None)
+    """Return the first mismatch of the first programs of a run that is not known."""
+    configuration = Configuration(backend, lowering)
+    cases = smoke_programs() if backend == "python" else programs_of_every_backend()
+    for case in cases:
+        result = judge_batch(TARGET, Batch(programs=((configuration, (case,)),)))
+        for found in result.program_findings:
+            if found.known is None:
+                return found
+    return None
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=BY_NAME)
@@ -51,8 +49,9 @@ def test_the_first_programs_catch_a_fault_and_shrink_it(fault: ProgramFault, tmp
     if fault.backend not in BACKENDS:
         pytest.skip(f"{fault.backend} cannot run here")
     with planted(fault):
-        finding = first_new_finding(fault.lowering, fault.backend)
-    assert finding is not None
+        found = first_new_finding(fault.lowering, fault.backend)
+        assert found is not None
+        finding = confirmed_program(TARGET, found)
     assert len(finding.case.program.steps) <= fault.steps, finding.case
     if fault.backend != "python":
         return  # PyTensor would store what the script compiles, and use it without the fault
