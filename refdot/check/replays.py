@@ -97,22 +97,23 @@ def _configurations(
     backends: Sequence[str],
     lowerings: Sequence[str],
 ) -> list[Configuration]:
-    """Return the lowerings on which the example of a deviation shows, on the first backend.
+    """Return the lowerings on which the example of a deviation shows, on one backend.
 
-    The example of a deviation that not every backend has is for the first that has it and can run
-    here. On the others, it may need another example.
+    If only some backends have the deviation, the example is for the first of them that can run
+    here, and is judged if the run has that backend. Else it is for the first backend that compiles
+    fast: a mode with few rewrites may need another example.
     """
-    present = [each.name for each in target.backends() if not each.absent]
-    first = [name for name in deviation.backends if name in present][:1]
-    able = [
-        backend
-        for backend in backends
-        if backend in (first if deviation.backends else backends)
-        and unsupported_reason(target, deviation.example, backend) is None
-    ]
+    present = [each for each in target.backends() if not each.absent]
+    if deviation.backends:
+        names = {each.name for each in present}
+        able = [name for name in deviation.backends if name in names][:1]
+        able = [name for name in able if name in backends]
+    else:
+        able = [each.name for each in present if not each.slow_to_compile][:1]
     return [
         Configuration(backend, lowering)
-        for backend in able[:1]
+        for backend in able
+        if unsupported_reason(target, deviation.example, backend) is None
         for lowering in deviation.lowerings or target.default_lowerings
         if lowering in lowerings
     ]

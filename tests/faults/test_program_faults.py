@@ -9,20 +9,14 @@ import warnings
 from pathlib import Path
 
 import pytest
+from first_programs import BACKENDS, TARGET, first_new_finding, likely_first, programs_of
 from planted.programs import FAULTS, ProgramFault
 from planting import planted
 
 from refdot.check import shrink
-from refdot.check.batch import judge_batch
-from refdot.check.plan import Batch, Configuration
 from refdot.check.shrink import confirmed_program
-from refdot.programs.findings import ProgramFinding
-from refdot.programs.smoke import programs_of_every_backend, smoke_programs
 from refdot.pytensor.lowerings.install import use_lowering
-from refdot.pytensor.programs.target import PyTensorProgramTarget
 
-TARGET = PyTensorProgramTarget()
-BACKENDS = [backend.name for backend in TARGET.backends() if not backend.absent]
 BY_NAME = {fault.name: fault for fault in FAULTS}
 
 
@@ -32,24 +26,12 @@ def no_time_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shrink, "_PROGRAM_LIMITS", ())
 
 
-def first_new_finding(lowering: str, backend: str = "python") -> ProgramFinding | None:
-    """Return the first mismatch of the first programs of a run that is not known."""
-    configuration = Configuration(backend, lowering)
-    cases = smoke_programs() if backend == "python" else programs_of_every_backend()
-    for case in cases:
-        result = judge_batch(TARGET, Batch(programs=((configuration, (case,)),)))
-        for found in result.program_findings:
-            if found.known is None:
-                return found
-    return None
-
-
 @pytest.mark.parametrize("fault", FAULTS, ids=BY_NAME)
 def test_the_first_programs_catch_a_fault_and_shrink_it(fault: ProgramFault, tmp_path) -> None:
     if fault.backend not in BACKENDS:
         pytest.skip(f"{fault.backend} cannot run here")
     with planted(fault):
-        found = first_new_finding(fault.lowering, fault.backend)
+        found = first_new_finding(likely_first(fault), fault.lowering, fault.backend)
         assert found is not None
         finding = confirmed_program(TARGET, found)
     assert len(finding.case.program.steps) <= fault.steps, finding.case
@@ -77,7 +59,7 @@ def exit_code(path: Path) -> int:
 
 @pytest.mark.parametrize("lowering", TARGET.lowerings)
 def test_the_first_programs_find_only_what_is_known_in_released_pytensor(lowering: str) -> None:
-    assert first_new_finding(lowering) is None
+    assert first_new_finding(programs_of("python"), lowering) is None
 
 
 def test_faults_are_many_and_have_distinct_names() -> None:

@@ -178,7 +178,7 @@ def test_known_deviations_of_programs_that_are_gone_are_listed(monkeypatch):
     assert deviations_that_are_gone(report, target, None, None) == others
 
 
-@pytest.mark.parametrize("backend", ["python", "numba"])
+@pytest.mark.parametrize("backend", ["python", "fast-compile", "numba"])
 def test_a_deviation_whose_example_shows_elsewhere_is_not_listed_as_gone(backend):
     target = _WithoutDeviationsOfDots()
     report = check.run(target, cases=0, fixed=False, named_programs=[], backends=[backend])

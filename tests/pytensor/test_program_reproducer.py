@@ -4,6 +4,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import pytensor
 import pytest
 from test_program_campaign import TARGET
 from test_programs import case_of
@@ -157,6 +158,14 @@ def test_the_code_of_an_operation_computes_it(text, tmp_path):
     wrong = Difference(case.program.outputs[0], "R6", "wrong-value", "1.0", "nan")
     code, namespace = run_script(script(tmp_path, case, wrong))
     assert (code, namespace["raised"]) == (0, None)
+
+
+def test_the_code_of_a_number_has_its_digits_where_the_default_float_is_short(tmp_path):
+    case = case_of("x: float64(a: 2?); y = scale(x, 0.3); return y")
+    with pytensor.config.change_flags(floatX="float32"):
+        path = script(tmp_path, case, Difference("y", "R6", "wrong-value", "1.0", "nan"))
+        assert run_script(path)[0] == 0
+    assert "number(np.float64(0.3))" in path.read_text()
 
 
 def test_a_wrong_declared_type_needs_no_values(monkeypatch, tmp_path):

@@ -81,6 +81,12 @@ def test_operations_and_their_gradients_are_right(text):
     assert judged(case_of(text, gradient_order=2)) == []
 
 
+def test_numbers_keep_their_digits_where_the_default_float_is_short():
+    case = case_of("x: float64(a: 2?); y = scale(x, 0.3); z = power(y, 2); return y, z")
+    with pytensor.config.change_flags(floatX="float32"):
+        assert judged(case) == []
+
+
 def test_operands_with_several_dtypes_are_converted():
     case = case_of("x: float32(a: 2?); y: int64(a: 2?); z = dot(x, y); w = add(z, y); return z, w")
     assert judged(case) == []

@@ -102,8 +102,9 @@ def _words() -> set[str]:
 
 def _number(dtype: str, step: Step) -> str:
     number = number_beside(dtype, step.operation, step.parameter)
-    is_float32 = isinstance(number, np.float32)
-    return f"number(np.float32({step.parameter!r}))" if is_float32 else f"number({number!r})"
+    if isinstance(number, np.generic):
+        return f"number(np.{number.dtype}({step.parameter!r}))"
+    return f"number({number!r})"
 
 
 def _index(index: int) -> str:

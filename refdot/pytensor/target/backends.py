@@ -58,6 +58,8 @@ class PyTensorBackend:
     package: str = ""  # the package that it cannot run without, if any
     dispatch: str = ""  # the module of PyTensor that converts operations to that package
     disabled_by: str = ""  # an environment variable with which PyTensor cannot use that package
+    # Whether PyTensor turns 64-bit numbers off in that package unless `config.floatX` is float64.
+    follows_float_x: bool = False
     compiles_c: bool = False  # the others are faster without a C++ compiler
     links_blas: bool = False  # whether its C code calls a BLAS, or leaves every dot to NumPy
     # Whether it runs only a sample of the graphs. "python" runs all of them: it is fast, and the
@@ -82,6 +84,8 @@ class PyTensorBackend:
             return f"{self.package} is not installed"
         if os.environ.get(self.disabled_by, "0") not in ("", "0"):
             return f"PyTensor cannot use {self.package} where {self.disabled_by} is set"
+        if self.follows_float_x and pytensor.config.floatX != "float64":
+            return f"it has no 64-bit numbers where floatX is {pytensor.config.floatX}"
         return import_failure(self.package, self.dispatch) if self.dispatch else ""
 
     @property
@@ -166,6 +170,7 @@ BACKENDS = {
         'get_mode("JAX")',
         "jax",
         "pytensor.link.jax.dispatch",
+        follows_float_x=True,
         slow_to_compile=True,
         unsupported=(NO_SUBNORMALS,),
     ),

@@ -216,7 +216,11 @@ def _has_large_constants(case: ProgramCase) -> bool:
 
 @known(
     "wrong-gradient",
-    case_of("x: float32 constant(); y: float64(); return x, y", gradient_order=1, built="forward"),
+    case_of(
+        "x: float32 constant(); y: float64 constant(); z: float64(); return x, y, z",
+        gradient_order=1,
+        built="forward",
+    ),
 )
 def tangents_in_the_default_dtype(seen: Observation, target: PyTensorTarget) -> bool:
     """In forward mode, a tangent that is disconnected has the dtype of the default float.
