@@ -6,6 +6,7 @@ from concurrent.futures import Executor
 from dataclasses import replace
 from functools import partial
 from itertools import islice
+from operator import attrgetter
 from typing import TypeVar
 
 from refdot.check.batch import is_fatal, judge_alone
@@ -99,17 +100,15 @@ def _configurations(
 ) -> list[Configuration]:
     """Return the lowerings on which the example of a deviation shows, on one backend.
 
-    If only some backends have the deviation, the example is for the first of them that can run
-    here, and is judged if the run has that backend. Else it is for the first backend that compiles
-    fast: a mode with few rewrites may need another example.
+    If only some backends have the deviation, that is the first of them that can run here, and the
+    run must have it, too. Else it is the first that compiles fast, whether the run has it or not:
+    on a mode with few rewrites, the deviation may need another example.
     """
     present = [each for each in target.backends() if not each.absent]
+    by_speed = [each.name for each in sorted(present, key=attrgetter("slow_to_compile"))]
+    able = [name for name in deviation.backends or by_speed if name in by_speed][:1]
     if deviation.backends:
-        names = {each.name for each in present}
-        able = [name for name in deviation.backends if name in names][:1]
         able = [name for name in able if name in backends]
-    else:
-        able = [each.name for each in present if not each.slow_to_compile][:1]
     return [
         Configuration(backend, lowering)
         for backend in able

@@ -3,7 +3,7 @@
     python tests/faults/first_programs.py
 
 The tests judge that program first, so that they need not judge all the others before it. A record
-that is out of date makes them slower, but not wrong.
+that is out of date makes them slower, but not wrong. Write it where all the backends can run.
 """
 
 from __future__ import annotations

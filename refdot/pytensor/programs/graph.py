@@ -73,7 +73,7 @@ def number_beside(dtype: str, operation: str, number: float) -> Any:
 
     PyTensor gives a Python number the smallest dtype that holds it. Many numbers would make a
     float32 result a float64, and an integer exponent would make a power of integers an integer.
-    Where `config.floatX` is float32, it gives that dtype to numbers that are not exact in it.
+    Where `config.floatX` is float32, it rounds Python floats to that dtype, also beside float64.
     """
     result = result_type(operation, [Operand((), (), dtype)], number).dtype
     if result == "float32" or pytensor.config.floatX != "float64":
