@@ -106,7 +106,7 @@ def test_merged_shards_give_the_same_report_as_one_process(of):
 def test_a_dask_cluster_gives_the_same_report_as_one_process():
     with (
         LocalCluster(
-            n_workers=2, threads_per_worker=2, dashboard_address=None, host="127.0.0.1"
+            n_workers=2, threads_per_worker=2, dashboard_address="127.0.0.1:0", host="127.0.0.1"
         ) as cluster,
         Client(cluster) as client,
     ):
