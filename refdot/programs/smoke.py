@@ -129,6 +129,20 @@ _SHORT = (
         "unit",
         0,
     ),
+    # The sum of a layer with a bias, whose gradients are sums of one number. A softmax over some of
+    # the dims.
+    (
+        "x: float64(a: 2?, t: 3?, b: 4?); y: float64(b: 4?, c: 5?); w: float64(c: 5?); "
+        "v = dot(x, y); u = add(v, w); s = sum(u); return s",
+        "exact",
+        1,
+    ),
+    (
+        "x: float64(a: 2?, b: 3?); y: float64(b: 3?, c: 4?, d: 2?); v = dot(x, y); "
+        "p = softmax(v, dim=('c', 'd')); q = softmax(v, dim=('d', 'a')); return p, q",
+        "unit",
+        1,
+    ),
     ("x: float32(a: 5?, b: 5?); y = dot(x, x, dim=()); z = sum(y); return z", "rounding", 1),
     ("x: float64(a: 3?, b: 2?); y = scale(x, 200); z = softmax(y, dim='a'); return z", "large", 1),
 )
