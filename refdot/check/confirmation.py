@@ -23,7 +23,7 @@ _Key = tuple[str, str | None]
 class Confirmations:
     """The confirmed findings of a run.
 
-    A finding is confirmed once: with a smaller case if it is new, and with the example of its known
+    A finding is confirmed once: with a smaller case if it is new, and with an example of its known
     deviation if it is not. If the target does not have that deviation, it is new after all.
     """
 
@@ -34,7 +34,7 @@ class Confirmations:
         self._report = report
         self._executor = executor
         self._timeout = timeout
-        self._examples = {deviation.example for deviation in target.deviations}
+        self._examples = {case for each in target.deviations for case in each.examples}
         # By the key that each had before; of dots and of programs, whose signatures differ.
         self._dots: dict[_Key, Finding] = {}
         self._programs: dict[_Key, ProgramFinding] = {}

@@ -82,11 +82,13 @@ def _is_gone(
     lowerings: Sequence[str],
     timeout: float | None,
 ) -> bool:
-    """Return whether examples of a deviation can be judged, and do not show it."""
+    """Return whether examples of a deviation can be judged, and none of them shows it."""
     work = [
-        (deviation.example, configuration)
+        (example, configuration)
         for deviation in deviations_by_id(target)[name]
         for configuration in _configurations(target, deviation, backends, lowerings)
+        for example in deviation.examples
+        if unsupported_reason(target, example, configuration.backend) is None
     ]
     found = [each for case, where in work for each in judge_alone(target, case, where, timeout)]
     return bool(work) and all(each.known != name for each in found)
@@ -112,7 +114,6 @@ def _configurations(
     return [
         Configuration(backend, lowering)
         for backend in able
-        if unsupported_reason(target, deviation.example, backend) is None
         for lowering in deviation.lowerings or target.default_lowerings
         if lowering in lowerings
     ]

@@ -48,7 +48,7 @@ def confirmed(target: Target, finding: Finding, timeout: float | None = None) ->
 
 
 def _by_example(target: Target, finding: Finding, timeout: float | None) -> Finding | None:
-    """Return a known finding if its deviation's example still deviates, else None.
+    """Return a known finding if an example of its deviation still deviates, else None.
 
     The example becomes its case if it has the same signature. It need not deviate on each lowering.
     """
@@ -62,26 +62,29 @@ def _by_example(target: Target, finding: Finding, timeout: float | None) -> Find
 def _shown_by_example(
     target: Target, finding: Finding | ProgramFinding, timeout: float | None
 ) -> list[Finding | ProgramFinding]:
-    """Return what the deviation of a known finding explains of its own example, on one backend.
+    """Return what the deviation of a known finding explains of its own examples, on one backend.
 
-    It need not deviate on each lowering. The example of a program need not deviate on each backend
-    either: a mode with few rewrites may need another program for that. If the backend does not
-    support the example, the finding itself stands for it.
+    One example that deviates is enough, on some lowering. The example of a program need not deviate
+    on each backend either: a mode with few rewrites may need another program for that. If the
+    backend supports no example, the finding itself stands for it.
     """
     assert finding.known is not None
     deviations = deviations_by_id(target)[finding.known]
     # A dot in a program may have a deviation that is on record for dots only.
     deviation = deviations[0 if isinstance(finding, Finding) else -1]
     backend, own = finding.where
-    if unsupported_reason(target, deviation.example, backend):
+    examples = [
+        each for each in deviation.examples if unsupported_reason(target, each, backend) is None
+    ]
+    if not examples:
         return [finding]
     backends = [backend]
     if isinstance(finding, ProgramFinding):
         fast = (each.name for each in target.backends() if not each.slow_to_compile)
         backends += [each for each in fast if each in deviation.backends or not deviation.backends]
     lowerings = dict.fromkeys((own, *target.default_lowerings))
-    for where in product(dict.fromkeys(backends), lowerings):
-        judged = judge_alone(target, deviation.example, Configuration(*where), timeout)
+    for example, *where in product(examples, dict.fromkeys(backends), lowerings):
+        judged = judge_alone(target, example, Configuration(*where), timeout)
         if shown := [each for each in judged if each.known == finding.known]:
             return shown
     return []

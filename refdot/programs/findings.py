@@ -109,6 +109,11 @@ class ProgramDeviation:
     cause: str
     upstream: str = ""
 
+    @property
+    def examples(self) -> tuple[ProgramCase, ...]:
+        """Return the example, in a tuple."""
+        return (self.example,)
+
 
 def signature(difference: Difference) -> str:
     """Return the text that differences of the same kind share.

@@ -94,3 +94,10 @@ class Deviation:
     cause: str  # its place in the source of the target, and why it has this effect
     upstream: str = ""  # the address of the most relevant page of the target's issue tracker
     lowerings: tuple[str, ...] = ()  # that have it; empty if all do
+    # Cases that show it elsewhere in the source. A target has it as long as one of all these does.
+    further_examples: tuple[DotCase, ...] = ()
+
+    @property
+    def examples(self) -> tuple[DotCase, ...]:
+        """Return the example and the further ones."""
+        return (self.example, *self.further_examples)

@@ -237,6 +237,12 @@ def test_what_a_deviation_explains_is_new_if_its_example_does_not_deviate():
     assert (finding.known, finding.mismatch.signature) == (None, REVERSED)
 
 
+def test_what_a_deviation_explains_is_known_while_a_further_example_deviates():
+    right = DotCase(Operand(("a",), (2,)), Operand(("a",), (2,)))
+    other = record(example=right, further_examples=(record().example,))
+    assert found_with(other)["reversed-beside-a-vector"].mismatch.case == record().example
+
+
 def test_findings_of_two_deviations_that_are_not_there_are_one():
     example = DotCase(Operand(("a",), (2,)), Operand(("a",), (2,)))
     others = (

@@ -110,7 +110,7 @@ def constants_without_dtype_in_jax(mismatch: Mismatch, outcome: Outcome) -> bool
     case = mismatch.case
     if mismatch.kind == "rejected-valid":
         return any(
-            has_raised(outcome, "OverflowError", f"^Python int {number} too large to convert")
+            has_raised(mismatch, outcome, "OverflowError", f"^Python int {number} too large")
             for number in _integer_constants(case)
         )
     if mismatch.kind == "wrong-value":

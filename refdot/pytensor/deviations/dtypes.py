@@ -30,6 +30,7 @@ _DType = np.dtype[Any]
 @known_deviation(
     "R6 R13 rejected-valid wrong-error",
     dot_case("", "a:2?", ("a",), ("int8", "int8")),
+    dot_case("a:2?", "", ("a",), ("int8", "int8")),
     upstream="pull/1879",
 )
 def small_integers_do_not_lower(mismatch: Mismatch, outcome: Outcome) -> bool:
@@ -38,7 +39,7 @@ def small_integers_do_not_lower(mismatch: Mismatch, outcome: Outcome) -> bool:
     `einsum` (tensor/einsum.py) sums them with `.sum`, which returns int64 or uint64. The result
     then has another dtype than `Dot.make_node` declares, and the rewriter rejects it.
     """
-    return is_widened_sum(mismatch.case, outcome)
+    return is_widened_sum(mismatch, outcome)
 
 
 @known_deviation("R6 wrong-value", dot_case("", "", None, ("uint32", "int8")), backends="c c-blas")
@@ -184,8 +185,9 @@ def gradient_of_integers(mismatch: Mismatch, outcome: Outcome) -> bool:
     return mismatch.case.result_dtype.kind == "f"
 
 
-def is_widened_sum(case: DotCase, outcome: Outcome) -> bool:
+def is_widened_sum(mismatch: Mismatch, outcome: Outcome) -> bool:
     """Return whether a dot cannot be lowered since a sum has another dtype than the graph."""
+    case = mismatch.case
     if not has_valid_names(case):
         return False
     low, (squeezed_x, squeezed_y) = case.lowering, _squeezed_sums(case)
@@ -195,7 +197,7 @@ def is_widened_sum(case: DotCase, outcome: Outcome) -> bool:
     )
     is_declared = outcome.declared is not None and outcome.declared.dtype == dtype
     message = rf"Cannot convert Type XTensorType{{dtype='{dtype}'"
-    return not is_declared and has_raised(outcome, "TypeError", message)
+    return not is_declared and has_raised(mismatch, outcome, "TypeError", message)
 
 
 def _squeezed_sums(case: DotCase) -> tuple[bool, bool]:

@@ -49,7 +49,7 @@ def _is_product_of_joined(case: DotCase, replicate: int, answer: NamedTensor) ->
     # And its product of nothing is 0, whatever it is multiplied by.
     batches = slice(min(tensor.sizes[_BATCH] for tensor in (x, y, joined)))
     terms = {x.sizes[CONTRACTED], y.sizes[CONTRACTED]}
-    if len(terms) > 1 and 0 not in terms and batches.stop > 0:
+    if len(terms) > 1 and 0 not in terms and batches.stop > 0 and answer.data.size:
         return False
     least = slice(min(terms))
     x, y = (t.isel(**{_BATCH: batches, CONTRACTED: least}) for t in (x, y))

@@ -47,7 +47,7 @@ def dim_not_iterable(mismatch: Mismatch, outcome: Outcome) -> bool:
 
     `dot` (xtensor/math.py) assigns `dim_set` in an `if` and its `elif` branches, without an `else`.
     """
-    is_unbound = has_raised(outcome, "UnboundLocalError", "'dim_set'", "dot")
+    is_unbound = has_raised(mismatch, outcome, "UnboundLocalError", "'dim_set'", "dot")
     return mismatch.case.dim.spelling == "object" and is_unbound
 
 

@@ -18,6 +18,7 @@ __all__ = [
     "has_wrong_elements",
     "is_error",
     "known_deviation",
+    "reported_errors",
     "static_sizes",
     "unequal_dims",
 ]
@@ -25,15 +26,16 @@ __all__ = [
 
 _Matcher = Callable[[Mismatch, Outcome], bool]
 DEVIATIONS: list[Deviation] = []
-# The mismatches of an error that valid cases have: where sizes differ, it may come in place of the
-# right one, and where static sizes do, it comes too late.
-REJECTED = "R6 R8 R13 rejected-valid wrong-gradient wrong-error late-error"
+# The mismatches of an error that valid cases have. Where sizes differ, it may come in place of the
+# right one, and where static sizes do, it comes too late. A rewrite that computes constants logs
+# it.
+REJECTED = "R6 R8 R13 R14 rejected-valid wrong-gradient wrong-error late-error structure"
 
 
 def known_deviation(
     mismatches: str,
     example: DotCase,
-    *,
+    *further_examples: DotCase,
     versions: str = ">=3.0.3",
     backends: str = "",
     lowerings: str = "",
@@ -44,7 +46,9 @@ def known_deviation(
     The function's name becomes the id, the first line of its docstring the title, and the rest the
     cause. `mismatches` has the rules and the kinds of the mismatches that it explains, `backends`
     and `lowerings` those that show it (all by default), and `upstream` the pull request or issue
-    of PyTensor, such as "issues/203". The other arguments are those of `Deviation`.
+    of PyTensor, such as "issues/203". The other arguments are those of `Deviation`. A deviation
+    that comes from several places of PyTensor has further examples: an edit of one place may mend
+    what the first example shows, and leave the others.
     """
     words = mismatches.split()
 
@@ -62,6 +66,7 @@ def known_deviation(
                 example=example,
                 cause=cause,
                 lowerings=tuple(lowerings.split()),
+                further_examples=further_examples,
                 upstream=upstream and f"https://github.com/pymc-devs/pytensor/{upstream}",
             )
         )
@@ -70,14 +75,28 @@ def known_deviation(
     return record
 
 
-def has_raised(outcome: Outcome, type_: str, pattern: str = "", function: str = "") -> bool:
-    """Return whether an outcome, or its gradient alone, ended with such an error.
+def has_raised(
+    mismatch: Mismatch, outcome: Outcome, type_: str, pattern: str = "", function: str = ""
+) -> bool:
+    """Return whether a mismatch is about such an error.
 
     `pattern` is searched in its message, and `function` is the name of a function of PyTensor, such
     as "Dot.perform", which raised it.
     """
+    errors = reported_errors(mismatch, outcome)
+    return any(is_error(error, type_, pattern, function) for error in errors)
+
+
+def reported_errors(mismatch: Mismatch, outcome: Outcome) -> list[Raised]:
+    """Return the errors that a mismatch is about.
+
+    They are errors of rewrites, which PyTensor logs, or the one with which the dot, or its gradient
+    alone, ended.
+    """
+    if mismatch.kind == "structure":
+        return [error for error in outcome.logged if str(error) == mismatch.got]
     error = outcome.cause or outcome.gradient_raised
-    return error is not None and is_error(error, type_, pattern, function)
+    return [] if error is None else [error]
 
 
 def is_error(error: Raised, type_: str, pattern: str = "", function: str = "") -> bool:

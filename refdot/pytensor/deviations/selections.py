@@ -55,7 +55,7 @@ def selections_compare_no_sizes(mismatch: Mismatch, outcome: Outcome) -> bool:
     """
     case = mismatch.case
     if mismatch.kind == "wrong-error":
-        is_about_index = any(has_raised(outcome, *error) for error in _ERRORS_OF_INDEXING)
+        is_about_index = any(has_raised(mismatch, outcome, *error) for error in _ERRORS_OF_INDEXING)
         return is_about_index and any(_is_longer(*pair) for pair in _selections(case, 0))
     return _are_products(case, outcome)
 
@@ -76,7 +76,7 @@ def bools_added_up_in_jax(mismatch: Mismatch, outcome: Outcome) -> bool:
     case, message = mismatch.case, "^add does not accept dtype bool"
     function = "jax_funcify_IncSubtensor.<locals>.incsubtensor"
     is_bool = has_valid_names(case) and case.result_dtype.kind == "b"
-    is_raised = has_raised(outcome, "TypeError", message, function)
+    is_raised = has_raised(mismatch, outcome, "TypeError", message, function)
     return is_bool and is_raised and any(_selecting_constants(case, mismatch.replicate))
 
 
@@ -119,7 +119,7 @@ def _are_added_up_in_jax(mismatch: Mismatch, found: NamedTensor, rows: NamedTens
 
 
 @known_deviation(
-    f"{REJECTED} R14 structure",
+    REJECTED,
     dot_case("a:0?", "a:0 b:0", origin=("input", "constant")),
     versions=">=3.0.4",
     lowerings="inlined",

@@ -14,7 +14,7 @@ from refdot.pytensor.deviations.record import (
     static_sizes,
     unequal_dims,
 )
-from refdot.pytensor.deviations.size_errors import is_about_sizes
+from refdot.pytensor.deviations.size_errors import is_about_sizes, joined_dims
 from refdot.targets.mismatch import Mismatch
 from refdot.targets.outcome import Outcome
 
@@ -33,7 +33,12 @@ def known_length_forgotten(mismatch: Mismatch, outcome: Outcome) -> bool:
     return declared.shape == tuple(merged[dim] for dim in declared.dims)
 
 
-@known_deviation("R13 late-error", dot_case("a:2", "a:3", ()), upstream="issues/203")
+@known_deviation(
+    "R13 late-error",
+    dot_case("a:2", "a:3", ()),
+    dot_case("a:2 b:3?", "a:3 b:3?", "b"),
+    upstream="issues/203",
+)
 def batch_sizes_compared_late(mismatch: Mismatch, outcome: Outcome) -> bool:
     """Static sizes of a batch dim that differ are accepted when the graph is built.
 
@@ -45,11 +50,17 @@ def batch_sizes_compared_late(mismatch: Mismatch, outcome: Outcome) -> bool:
     both_static = {dim for dim in unequal_dims(case) if None not in static_sizes(case, dim)}
     if not both_static or not both_static <= {*case.lowering.batch} or outcome.cause is None:
         return False
-    cannot_lower = is_widened_sum(case, outcome) or has_too_many_dims(case, outcome)
+    cannot_lower = is_widened_sum(mismatch, outcome) or has_too_many_dims(mismatch, outcome)
     return cannot_lower or is_about_sizes(outcome.cause, case)
 
 
-@known_deviation("R4 accepted-invalid", dot_case("a:1", "a:2?"), upstream="issues/408")
+@known_deviation(
+    "R4 accepted-invalid",
+    dot_case("a:1", "a:2?"),
+    dot_case("a:1", "a:2?", ()),
+    dot_case("a:1 b:3?", "a:2? b:3?", "b"),
+    upstream="issues/408",
+)
 def static_one_broadcasts(mismatch: Mismatch, outcome: Outcome) -> bool:
     """A dim of static size 1 broadcasts against any other size.
 
@@ -57,8 +68,7 @@ def static_one_broadcasts(mismatch: Mismatch, outcome: Outcome) -> bool:
     sizes before that: `Dot.make_node` skips batch dims, and sizes that are not static.
     """
     case = mismatch.case
-    broadcasts = all(_broadcasts(case, dim) for dim in unequal_dims(case))
-    return broadcasts and are_products_of_joined(case, outcome)
+    return not _compared_dims(case) and are_products_of_joined(case, outcome)
 
 
 @known_deviation(
@@ -72,14 +82,19 @@ def batch_dims_joined(mismatch: Mismatch, outcome: Outcome) -> bool:
     result has the shape of x.
     """
     case = mismatch.case
-    joined = {dim for dim in case.lowering.batch if not _broadcasts(case, dim)}
-    unequal = {dim for dim in unequal_dims(case) if not _broadcasts(case, dim)}
+    joined = {*joined_dims(case, "batch")}
+    unequal = _compared_dims(case)
     is_joined = bool(unequal) and unequal <= joined and _has_equal_products(case, joined)
     is_accepted = is_joined and _is_dynamic(case, unequal)
     return is_accepted and are_products_of_joined(case, outcome)
 
 
-@known_deviation("R13 wrong-error", dot_case("a:2? b:3?", "a:3? b:2?"), upstream="pull/607")
+@known_deviation(
+    "R13 wrong-error",
+    dot_case("a:2? b:3?", "a:3? b:2?"),
+    dot_case("a:3?", "a:1", ()),
+    upstream="pull/607",
+)
 def sizes_as_assertion(mismatch: Mismatch, outcome: Outcome) -> bool:
     """Sizes that differ at run time raise an AssertionError.
 
@@ -87,11 +102,18 @@ def sizes_as_assertion(mismatch: Mismatch, outcome: Outcome) -> bool:
     (tensor/shape.py) or from `broadcast_shape` (tensor/extra_ops.py). None of them knows the names
     of the dims.
     """
-    is_assertion = has_raised(outcome, "AssertionError")
+    is_assertion = has_raised(mismatch, outcome, "AssertionError")
     return mismatch.stage == "run" and is_assertion and _compares_sizes(mismatch, outcome)
 
 
-@known_deviation("R13 wrong-error", dot_case("i:2?", "i:3?"))
+@known_deviation(
+    "R13 wrong-error",
+    dot_case("i:2?", "i:3?"),
+    dot_case("i:2?", "i:3?", ()),
+    dot_case("a:2? i:2?", "i:3? b:4?"),
+    dot_case("i:2? a:4?", "i:3? a:4?", "a"),
+    dot_case("i:2? a:4?", "i:3? a:4?", "i"),
+)
 def sizes_without_names(mismatch: Mismatch, outcome: Outcome) -> bool:
     """The error for sizes that differ at run time does not name the dim.
 
@@ -103,7 +125,12 @@ def sizes_without_names(mismatch: Mismatch, outcome: Outcome) -> bool:
     return mismatch.stage == "run" and is_unnamed and _compares_sizes(mismatch, outcome)
 
 
-@known_deviation("R4 accepted-invalid", dot_case("a:2? b:0?", "b:0? a:1?"))
+@known_deviation(
+    "R4 accepted-invalid",
+    dot_case("a:2? b:0?", "b:0? a:1?"),
+    # If another dim comes first.
+    dot_case("a:0? b:2?", "b:1? a:0?"),
+)
 def first_contracted_size_unchecked(mismatch: Mismatch, outcome: Outcome) -> bool:
     """Sizes of the first contracted dim may differ if another contracted dim has size 0.
 
@@ -112,10 +139,8 @@ def first_contracted_size_unchecked(mismatch: Mismatch, outcome: Outcome) -> boo
     With a size 0 among them, the joined size is 0 in both operands.
     """
     case = mismatch.case
-    unequal, contracted = unequal_dims(case), {*case.lowering.contracted}
-    # A static size 1 is squeezed, and is not among the pairs.
-    pairs = {dim for dim in unequal if not _broadcasts(case, dim)}
-    is_one = len(pairs) == 1 and pairs <= contracted and _is_dynamic(case, pairs)
+    unequal, contracted = _compared_dims(case), {*joined_dims(case, "contracted")}
+    is_one = len(unequal) == 1 and unequal <= contracted and _is_dynamic(case, unequal)
     is_hidden = is_one and _is_empty(case.x, contracted - unequal)
     return is_hidden and are_products_of_joined(case, outcome)
 
@@ -143,17 +168,30 @@ def batch_sizes_unchecked_in_numba(mismatch: Mismatch, outcome: Outcome) -> bool
     """Numba multiplies batches of different sizes, and reads past the end of the shorter one.
 
     `numba_funcify_BatchedDot` (link/numba/dispatch/elemwise.py) loops over the first axis of x and
-    does not check the sizes of y.
+    does not check the sizes of y. If several batch dims are joined, a reshape to (-1, …) makes this
+    axis, and Numba takes -1 for 0 if the array is empty: then no product compares any sizes.
     """
-    case, low = mismatch.case, mismatch.case.lowering
-    unequal = unequal_dims(case)
+    case, batch = mismatch.case, {*mismatch.case.lowering.batch}
+    unequal = _compared_dims(case)
+    contracted = {*joined_dims(case, "contracted")} - unequal
     # An empty batch hides any other size, and an empty contracted dim that of the first one.
-    hides_others = _is_empty(case.x, low.batch) or _is_empty(case.x, {*low.contracted} - unequal)
-    is_unchecked = hides_others or unequal <= {*low.batch}
-    is_accepted = bool(low.batch) and is_unchecked and _is_dynamic(case, unequal)
+    is_empty = _is_empty(case.x, batch) or _is_empty(case.x, contracted)
+    is_unchecked = is_empty or _has_empty_batches(case) or unequal <= batch
+    is_accepted = bool(batch and unequal) and is_unchecked and _is_dynamic(case, unequal)
     # The size of the output is that of y, and `SpecifyShape` compares it.
-    is_declared = any(case.y.static_sizes[dim] == 1 for dim in unequal)
+    is_declared = any(case.y.static_sizes[dim] == 1 for dim in unequal & batch)
     return is_accepted and not is_declared and are_products_of_joined(case, outcome)
+
+
+def _has_empty_batches(case: DotCase) -> bool:
+    """Return whether the first operand of a product of joined batches has no elements.
+
+    `einsum` (tensor/einsum.py) takes y first, unless the output begins with the batch dims.
+    """
+    batch = joined_dims(case, "batch")
+    first = case.x if case.lowering.out_dims[: len(batch)] == tuple(batch) else case.y
+    kept = {*case.lowering.out_dims, *joined_dims(case, "contracted")}
+    return len(batch) > 1 and _is_empty(first, kept.intersection(first.dims))
 
 
 @known_deviation(
@@ -165,10 +203,9 @@ def sums_of_nothing_in_numba(mismatch: Mismatch, outcome: Outcome) -> bool:
     Numba's own `np.dot` returns zeros if x has nothing to sum, for any size of y. The same holds
     with batch dims, whose sizes are not compared either.
     """
-    case, low = mismatch.case, mismatch.case.lowering
-    unequal = unequal_dims(case)
-    is_shared = unequal <= {*low.contracted, *low.batch}
-    is_accepted = is_shared and _is_empty(case.x, low.contracted) and _is_dynamic(case, unequal)
+    case, unequal = mismatch.case, _compared_dims(mismatch.case)
+    is_empty = _is_empty(case.x, joined_dims(case, "contracted"))
+    is_accepted = bool(unequal) and is_empty and _is_dynamic(case, unequal)
     return is_accepted and are_products_of_joined(case, outcome)
 
 
@@ -191,6 +228,11 @@ def assertions_dropped_in_jax(mismatch: Mismatch, outcome: Outcome) -> bool:
 
 def _compares_sizes(mismatch: Mismatch, outcome: Outcome) -> bool:
     return outcome.raised is not None and is_about_sizes(outcome.raised, mismatch.case)
+
+
+def _compared_dims(case: DotCase) -> set[str]:
+    """Return the dims whose sizes differ, without those that `static_one_broadcasts` explains."""
+    return {dim for dim in unequal_dims(case) if not _broadcasts(case, dim)}
 
 
 def _broadcasts(case: DotCase, dim: str) -> bool:
@@ -219,6 +261,6 @@ def _has_equal_products(case: DotCase, dims: Iterable[str]) -> bool:
 
 def _have_equal_products_alone(case: DotCase) -> bool:
     """Return whether contracted sizes, none of them static, differ but have the same product."""
-    unequal, contracted = unequal_dims(case), {*case.lowering.contracted}
+    unequal, contracted = _compared_dims(case), {*joined_dims(case, "contracted")}
     is_hidden = unequal <= contracted and _has_equal_products(case, contracted)
-    return is_hidden and _is_dynamic(case, unequal)
+    return bool(unequal) and is_hidden and _is_dynamic(case, unequal)
