@@ -125,7 +125,7 @@ _SHORT = (
     (
         "x: float64(a: 5, b: 3); y: float64(b: 3, c: 7); z: float64(a: 5); w: float64(c: 7, d: 2); "
         "g: float64(b: 3, c: 7); v = dot(x, y); u = multiply(z, v); t = dot(u, w); h = dot(x, g); "
-        "s = multiply(v, h); return t, s",
+        "s = multiply(v, h); e = isel(w, d=-1); return t, s, e",
         "unit",
         0,
     ),
@@ -145,6 +145,7 @@ _SHORT = (
     ),
     ("x: float32(a: 5?, b: 5?); y = dot(x, x, dim=()); z = sum(y); return z", "rounding", 1),
     ("x: float64(a: 3?, b: 2?); y = scale(x, 200); z = softmax(y, dim='a'); return z", "large", 1),
+    ("x: float32(a: 3?, b: 2?); y = scale(x, 200); z = softmax(y, dim='a'); return z", "large", 1),
 )
 # Each is built in every way but the plain one. Tangents are not pushed through each operation of a
 # dot with batch dims. A constant has no tangent. A matrix times itself is a product of one

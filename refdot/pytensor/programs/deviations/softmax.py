@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from pytensor.graph.traversal import ancestors
 from pytensor.scalar.basic import Exp
 from pytensor.tensor.special import Softmax
 
+from refdot.cases.case import Operand
+from refdot.programs.case import ProgramCase
 from refdot.programs.findings import Observation
 from refdot.programs.interpretation import NUMPY, interpret
 from refdot.programs.program import Program, Step
@@ -30,6 +35,8 @@ __all__ = [
     "softmax_of_integers",
     "softmax_overflows",
 ]
+
+_MODES_OF_FEW_REWRITES = ("python-minimum", "fast-compile")
 
 
 @known(
@@ -54,7 +61,7 @@ def softmax_overflows(seen: Observation, target: PyTensorTarget) -> bool:
 
 
 def _has_quotients(seen: Observation, target: PyTensorTarget) -> bool:
-    """Return whether a value may come from a softmax that PyTensor did not recognize.
+    """Return whether a value may come from a softmax that PyTensor recognizes only alone.
 
     The graph of a gradient has other quotients. Fusion may replace a softmax by what it computes.
     """
@@ -63,11 +70,33 @@ def _has_quotients(seen: Observation, target: PyTensorTarget) -> bool:
     name, program = seen.difference.name, seen.case.computed.program
     steps = Program(program.inputs, program.steps, (name,)).pruned().steps
     written = Counter(step.operation for step in steps)
+    operations = _compiled_operations(seen, target)
+    recognized = sum(isinstance(op, Softmax) for op in operations)
+    powers = sum(isinstance(getattr(op, "scalar_op", None), Exp) for op in operations)
+    if recognized >= written["softmax"] and powers <= written["exp"]:
+        return False
+    return seen.backend in _MODES_OF_FEW_REWRITES or all(
+        any(isinstance(op, Softmax) for op in _compiled_operations(alone, target))
+        for alone in _softmaxes_alone(seen, steps)
+    )
+
+
+def _softmaxes_alone(seen: Observation, steps: Sequence[Step]) -> Iterator[Observation]:
+    """Yield programs of one softmax each, of an input of floats with the type of its argument."""
+    types = seen.case.computed.program.types
+    for step in steps:
+        x = types[step.arguments[0]]
+        if step.operation == "softmax" and np.dtype(x.dtype).kind == "f" and step.parameter != ():
+            of_input = replace(step, arguments=("x",))
+            x = Operand(x.dims, (2,) * len(x.dims), x.dtype)
+            case = ProgramCase(Program((("x", x),), (of_input,), (step.name,)))
+            yield replace(seen, case=case, difference=replace(seen.difference, name=step.name))
+
+
+def _compiled_operations(seen: Observation, target: PyTensorTarget) -> list[Any]:
     output = compiled_output(seen, target)
     nodes = {variable.owner for variable in ancestors([output]) if variable.owner}
-    recognized = sum(isinstance(node.op, Softmax) for node in nodes)
-    powers = sum(isinstance(getattr(node.op, "scalar_op", None), Exp) for node in nodes)
-    return recognized < written["softmax"] or powers > written["exp"]
+    return [node.op for node in nodes]
 
 
 def may_overflow(seen: Observation) -> bool:
