@@ -1,4 +1,4 @@
-"""Confirms findings: shrinks a new one, and holds a known one to its deviation's example."""
+"""Confirms findings: shrinks a new one, and holds a known one to its deviation's examples."""
 
 import os
 import time
