@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytensor
 import pytest
+from packaging.specifiers import SpecifierSet
 from planted import FAULTS
 from planting import planted
 
@@ -294,4 +295,7 @@ def test_a_dot_of_constants_that_a_rewrite_cannot_compute_is_explained() -> None
     options = {"origin": ("constant", "constant"), "same_variable": True}
     case = dot_case("a:2 b:2", "a:2 c:2", (), "bool", **options)
     found = judge_cases(TARGET, [case], Configuration("numba", "stock"))
-    assert None not in {finding.known for finding in found}
+    # Later releases compute the dot in another way.
+    is_old = SpecifierSet("<3.1").contains(TARGET.version)
+    expected = {"integer-batches-in-numba"} if is_old else set()
+    assert {finding.known for finding in found} == expected

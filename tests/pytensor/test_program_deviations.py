@@ -455,7 +455,7 @@ def test_a_cause_in_an_inner_graph_that_numba_optimizes_by_itself_is_told():
     case = case_of(
         "x: float64(d: 0?, a: 5?); y: float64(b: 2, d: 0); v = add(y, x); w = softmax(v, dim='a'); "
         "z = dot(w, v, dim=('d', 'a')); return z",
-        gradient_order=1,
+        gradient_order=2,
         seed=27,
     )
     assert None not in {cause for _, cause in causes(case, "stock", "numba")}

@@ -109,10 +109,10 @@ def constants_without_dtype_in_jax(mismatch: Mismatch, outcome: Outcome) -> bool
     """
     case = mismatch.case
     if mismatch.kind == "rejected-valid":
-        return any(
-            has_raised(mismatch, outcome, "OverflowError", f"^Python int {number} too large")
-            for number in _integer_constants(case)
+        messages = (
+            f"^Python int {number} too large to convert" for number in _integer_constants(case)
         )
+        return any(has_raised(mismatch, outcome, "OverflowError", each) for each in messages)
     if mismatch.kind == "wrong-value":
         found = outcome.values[mismatch.replicate]
         return found.dtype != case.result_dtype and _is_weak_product(mismatch, found)
