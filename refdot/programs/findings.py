@@ -111,7 +111,7 @@ class ProgramDeviation:
 
     @property
     def examples(self) -> tuple[ProgramCase, ...]:
-        """Return the example, in a tuple."""
+        """Return the example, as `Deviation.examples` does."""
         return (self.example,)
 
 

@@ -36,6 +36,7 @@ _ERRORS_OF_RESHAPES = (
     ("ValueError", "^Static dimensions of BatchedDot don't match"),
     ("TypeError", r"^The type of the replacement \(.*\) must be compatible with the type of the"),
 )
+_TWENTY_SEVEN_DIMS = " ".join(f"p{number}:1?" for number in range(27))
 # The functions of JAX's dispatch that make arrays of a given shape.
 _MAKERS_OF_SHAPES = (
     "jax_funcify_Alloc.<locals>.alloc",
@@ -142,9 +143,9 @@ def integer_batches_in_numba(mismatch: Mismatch, outcome: Outcome) -> bool:
 
 @known_deviation(
     "R11 R13 rejected-valid wrong-error",
-    dot_case(" ".join(f"p{n}:1?" for n in range(27)), ""),
-    dot_case(" ".join(f"p{n}:1?" for n in range(27)), "p0:1?"),
-    dot_case(" ".join(f"p{n}:1?" for n in range(27)), "p0:1?", ()),
+    dot_case(_TWENTY_SEVEN_DIMS, ""),
+    dot_case(_TWENTY_SEVEN_DIMS, "p0:1?"),
+    dot_case(_TWENTY_SEVEN_DIMS, "p0:1?", ()),
 )
 def twenty_six_letters(mismatch: Mismatch, outcome: Outcome) -> bool:
     """A dot of more than 26 dims cannot be lowered.

@@ -46,7 +46,7 @@ def _is_product_of_joined(case: DotCase, replicate: int, answer: NamedTensor) ->
     x, y = joined_operands(case, replicate)
     joined = _flattened(answer, batch, _BATCH)
     # Numba does not compare the sizes of batches, and goes on after the end of the shorter one.
-    # And its product of nothing is 0, whatever it is multiplied by.
+    # And its product of nothing is 0, whatever it is multiplied by. An empty answer has none.
     batches = slice(min(tensor.sizes[_BATCH] for tensor in (x, y, joined)))
     terms = {x.sizes[CONTRACTED], y.sizes[CONTRACTED]}
     if len(terms) > 1 and 0 not in terms and batches.stop > 0 and answer.data.size:

@@ -36,6 +36,7 @@ __all__ = [
     "softmax_overflows",
 ]
 
+# In these, PyTensor recognizes no softmax.
 _MODES_OF_FEW_REWRITES = ("python-minimum", "fast-compile")
 
 
@@ -61,9 +62,10 @@ def softmax_overflows(seen: Observation, target: PyTensorTarget) -> bool:
 
 
 def _has_quotients(seen: Observation, target: PyTensorTarget) -> bool:
-    """Return whether a value may come from a softmax that PyTensor recognizes only alone.
+    """Return whether a value may come from a softmax that PyTensor did not recognize.
 
     The graph of a gradient has other quotients. Fusion may replace a softmax by what it computes.
+    A softmax that is not recognized alone either is no effect of the operations around it.
     """
     if seen.difference.kind != "wrong-value":
         return True
@@ -75,9 +77,10 @@ def _has_quotients(seen: Observation, target: PyTensorTarget) -> bool:
     powers = sum(isinstance(getattr(op, "scalar_op", None), Exp) for op in operations)
     if recognized >= written["softmax"] and powers <= written["exp"]:
         return False
-    return seen.backend in _MODES_OF_FEW_REWRITES or all(
+    return all(
         any(isinstance(op, Softmax) for op in _compiled_operations(alone, target))
         for alone in _softmaxes_alone(seen, steps)
+        if alone.backend not in _MODES_OF_FEW_REWRITES
     )
 
 
@@ -85,10 +88,11 @@ def _softmaxes_alone(seen: Observation, steps: Sequence[Step]) -> Iterator[Obser
     """Yield programs of one softmax each, of an input of floats with the type of its argument."""
     types = seen.case.computed.program.types
     for step in steps:
-        x = types[step.arguments[0]]
-        if step.operation == "softmax" and np.dtype(x.dtype).kind == "f" and step.parameter != ():
+        argument = types[step.arguments[0]]
+        is_of_floats = np.dtype(argument.dtype).kind == "f"
+        if step.operation == "softmax" and is_of_floats and step.parameter != ():
+            x = Operand(argument.dims, (2,) * len(argument.dims), argument.dtype)
             of_input = replace(step, arguments=("x",))
-            x = Operand(x.dims, (2,) * len(x.dims), x.dtype)
             case = ProgramCase(Program((("x", x),), (of_input,), (step.name,)))
             yield replace(seen, case=case, difference=replace(seen.difference, name=step.name))
 
