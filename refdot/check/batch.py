@@ -19,8 +19,7 @@ from refdot.errors import SizeMismatchError
 from refdot.judging.comparison import every_mismatch
 from refdot.judging.expected import expected_error, unjudged_reason
 from refdot.programs.case import ProgramCase
-from refdot.programs.findings import Observation, ProgramFinding
-from refdot.programs.judgement import Difference
+from refdot.programs.findings import ProgramFinding, finding_without_answer
 from refdot.rules import ASPECTS, KINDS
 from refdot.targets.interrupt import is_interrupt
 from refdot.targets.mismatch import Mismatch
@@ -284,7 +283,9 @@ def judge_individually(target: Target, batch: Batch, timeout: float | None = Non
                     for configuration, (case,) in part.work
                 ]
                 result.program_findings += [
-                    _fatal_program(program, configuration, got)
+                    finding_without_answer(
+                        program, configuration.backend, configuration.lowering, got
+                    )
                     for configuration, (program,) in part.programs
                 ]
             if fatal_cases == _MAX_FATAL_CASES:
@@ -304,12 +305,6 @@ def _fatal_finding(
     mismatch = Mismatch("R6", "rejected-valid", "run", got, _ANSWER, got, case)
     outcome = Outcome(raised=Raised("run", "", got, expected_type=False))
     return _finding(target, mismatch, outcome, configuration)
-
-
-def _fatal_program(program: ProgramCase, configuration: Configuration, got: str) -> ProgramFinding:
-    difference = Difference("run", "R11", "rejected-valid", _ANSWER, got)
-    backend, lowering = configuration.backend, configuration.lowering
-    return ProgramFinding(Observation(program, difference, backend, lowering))
 
 
 def is_fatal(text: str) -> bool:

@@ -54,7 +54,7 @@ def merge_reports(reports: Sequence[Report]) -> Report:
         raise MergeError(f"missing shards: {', '.join(missing)}")
 
     first, *others = sorted(reports, key=lambda report: report.shard.number)
-    whole = replace(deepcopy(first), shard=WHOLE, findings=[])
+    whole = replace(deepcopy(first), shard=WHOLE, findings=[], program_findings=[])
     for shard in others:
         whole.add(shard)
         whole.seconds += shard.seconds
@@ -62,6 +62,7 @@ def merge_reports(reports: Sequence[Report]) -> Report:
         whole.stopped |= shard.stopped
     for shard in (first, *others):
         whole.collect(replace(finding) for finding in shard.findings)
+        whole.collect_programs(replace(finding) for finding in shard.program_findings)
     whole.environment = _joined(report.environment for report in (first, *others))
     whole.merge_many_dims()
     whole.sort()

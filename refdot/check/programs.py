@@ -10,8 +10,7 @@ from refdot.check.findings import Coverage
 from refdot.check.plan import Configuration
 from refdot.check.pool import OutOfTimeError, with_time_limit
 from refdot.programs.case import ProgramCase
-from refdot.programs.findings import Observation, ProgramFinding, ProgramVerdict
-from refdot.programs.judgement import Difference
+from refdot.programs.findings import ProgramFinding, ProgramVerdict, finding_without_answer
 from refdot.targets.protocol import ProgramTarget
 
 __all__ = ["judge_programs"]
@@ -47,6 +46,4 @@ def _judge(
     try:
         return target.judge_program(case, backend, lowering)
     except OutOfTimeError as stopped:
-        difference = Difference("run", "R11", "rejected-valid", "an answer", str(stopped))
-        found = ProgramFinding(Observation(case, difference, backend, lowering))
-        return ProgramVerdict((found,))
+        return ProgramVerdict((finding_without_answer(case, backend, lowering, str(stopped)),))

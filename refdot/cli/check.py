@@ -41,12 +41,12 @@ def run_check(arguments: argparse.Namespace) -> int:
     from refdot import check
     from refdot.check.pool import WorkerPool
 
+    if arguments.statistics:
+        return print_statistics(arguments)
     jobs = _jobs(arguments)
     target = requested_target(arguments)
     if arguments.list is not None:
         return list_deviations(target, arguments.list)
-    if arguments.statistics:
-        return print_statistics(arguments)
     check_choices("--only", arguments.only, ASPECTS)
     check_choices("--effort", [arguments.effort], check.PROFILES)
     named = _named_programs(arguments, target)

@@ -20,23 +20,32 @@ def list_deviations(target: Target, wanted: str) -> int:
     """Print each known deviation of a target on a line, or the whole text of one."""
     from rich.console import Console
 
-    from refdot.reporting.deviations import deviation_markdown, program_deviation_markdown
+    from refdot.reporting.deviations import (
+        deviation_markdown,
+        finding_of_example,
+        program_deviation_markdown,
+    )
     from refdot.reporting.terminal import print_lines
 
     of_dots = {deviation.id: deviation for deviation in target.deviations}
     of_programs = _of_programs(target)
+    if wanted == _ALL and not (of_dots or of_programs):
+        print(f"{target.name} has no known deviations")
+        return 0
     if wanted == _ALL:
         titles = {name: each.title for name, each in of_programs.items()}
         titles |= {name: each.title for name, each in of_dots.items()}
-        width = max(map(len, titles), default=0)
+        width = max(map(len, titles))
         lines = [(f"{name:{width}}  {titles[name]}", "") for name in sorted(titles)]
         print_lines(lines, Console())
         return 0
     check_choices("--list", [wanted], {**of_dots, **of_programs})
     if wanted in of_dots:
         print(deviation_markdown(of_dots[wanted], target))
-    if wanted in of_programs:
-        print(program_deviation_markdown(of_programs[wanted], target))
+    if wanted in of_programs and isinstance(target, ProgramTarget):
+        deviation = of_programs[wanted]
+        finding = finding_of_example(deviation, target)
+        print(program_deviation_markdown(deviation, target, finding))
     return 0
 
 

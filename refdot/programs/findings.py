@@ -10,7 +10,14 @@ from refdot.cases.case import DTYPES
 from refdot.programs.case import ProgramCase
 from refdot.programs.judgement import Difference
 
-__all__ = ["Observation", "ProgramDeviation", "ProgramFinding", "ProgramVerdict", "signature"]
+__all__ = [
+    "Observation",
+    "ProgramDeviation",
+    "ProgramFinding",
+    "ProgramVerdict",
+    "finding_without_answer",
+    "signature",
+]
 
 
 @dataclass(frozen=True)
@@ -107,12 +114,19 @@ class ProgramDeviation:
     matches: Callable[[Observation, Any], bool]  # called with the target too
     example: ProgramCase
     cause: str
-    upstream: str = ""
 
     @property
     def examples(self) -> tuple[ProgramCase, ...]:
         """Return the example, as `Deviation.examples` does."""
         return (self.example,)
+
+
+def finding_without_answer(
+    case: ProgramCase, backend: str, lowering: str, got: str
+) -> ProgramFinding:
+    """Return the finding that a program was not computed: in time, or before its process died."""
+    difference = Difference("run", "R6", "rejected-valid", "an answer", got)
+    return ProgramFinding(Observation(case, difference, backend, lowering))
 
 
 def signature(difference: Difference) -> str:
@@ -124,15 +138,15 @@ def signature(difference: Difference) -> str:
     R6 wrong-value: NaN
     """
     rule, kind, got = difference.rule, difference.kind, difference.got
+    if kind in ("rejected-valid", "structure"):
+        # The rest of a message has sizes and variables of the graph.
+        return f"{rule} {kind} at {difference.name}: {got.partition('(')[0].strip()}"
     if rule in ("R6", "R8"):
         return f"{rule} {kind}: {_manner(got)}"
     if rule == "R4":
         # "none for static size 1 of dim 'a'"
         static, size = ("static " if "static" in got else ""), ("1" if " 1 of" in got else "n")
         return f"{rule} {kind}: {static}size {size}"
-    if rule in ("R11", "R14"):
-        # The rest of a message has sizes and variables of the graph.
-        return f"{rule} {kind} at {difference.name}: {got.partition('(')[0].strip()}"
     return f"{rule} {kind}"
 
 

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from operator import attrgetter
 
 import pytest
 
@@ -9,6 +10,10 @@ from refdot.cases.case import DotCase, Operand
 from refdot.check.findings import Coverage, Finding, Report
 from refdot.check.merge import MergeError, merge_reports
 from refdot.check.plan import Configuration, Profile, Shard
+from refdot.programs.case import ProgramCase
+from refdot.programs.findings import Observation, ProgramFinding
+from refdot.programs.judgement import Difference
+from refdot.programs.notation import program
 from refdot.targets.mismatch import Mismatch
 
 PROFILE = Profile(30, 1, thorough=False, sample=5)
@@ -89,6 +94,27 @@ def test_the_smallest_case_of_each_mismatch_is_kept_and_its_backends_are_in_orde
 def test_findings_with_another_signature_or_deviation_are_not_merged():
     own, known, other = finding(2, "c"), finding(2, "c", known="an-id"), finding(2, "c", detail="b")
     assert merge_reports([shard(1, known, other), shard(2, own)]).findings == [other, own, known]
+
+
+def program_finding(steps: int, got: str) -> ProgramFinding:
+    """Return a finding about a program of so many steps."""
+    lines = [f"v{n + 1} = negative(v{n})" for n in range(steps)]
+    case = ProgramCase(program("\n".join(["v0: float64(a: 2)", *lines, f"return v{steps}"])))
+    wrong = Difference(f"v{steps}", "R6", "wrong-value", "a=0: 1.0", got)
+    return ProgramFinding(Observation(case, wrong, "c", "stock"), count=3)
+
+
+def test_findings_about_programs_of_all_shards_are_kept():
+    number, nan = program_finding(2, "a=0: 7.0"), program_finding(1, "a=0: nan")
+    smaller = program_finding(1, "a=0: 8.0")
+    parts = [
+        shard(1, program_findings=[number]),
+        shard(2, program_findings=[smaller, nan]),
+    ]
+    for reports in (parts, parts[::-1]):
+        found = merge_reports(reports).program_findings
+        assert sorted(found, key=attrgetter("signature")) == [nan, replace(smaller, count=6)]
+    assert parts[0].program_findings == [number]
 
 
 def test_a_finding_about_many_dims_is_counted_with_that_about_few_dims():

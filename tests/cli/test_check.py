@@ -404,4 +404,12 @@ def test_one_known_deviation_is_printed_in_full(wanted, capsys):
     assert main(["check", "--list", wanted]) == 0
     out = capsys.readouterr().out
     assert out.startswith(f"## {wanted}\n\n**")
-    assert "\n```text\n" in out
+    assert re.search(r"\n```text\n[^`]*\nexpected  .*\ngot       .*\n```\n", out)
+    assert out.endswith("\n```\n\n</details>\n\n")
+    script = out.partition("<summary>Script</summary>\n\n```python\n")[2].partition("```")[0]
+    compile(script, wanted, "exec")
+
+
+def test_a_target_without_known_deviations_has_none_to_list(capsys):
+    assert main(["check", "xarray", "--list"]) == 0
+    assert capsys.readouterr().out == "xarray has no known deviations\n"

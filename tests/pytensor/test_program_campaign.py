@@ -49,8 +49,8 @@ SIGNATURES = {
     "R6 wrong-value: NaN": Difference("v3", "R6", "wrong-value", "a=0: 1.0", "a=0: nan"),
     "R8 wrong-gradient: a number": Difference("gradient of x", "R8", "wrong-gradient", "1", "2"),
     "R5 wrong-dims": Difference("v1", "R5", "wrong-dims", "('a',)", "('b',)"),
-    "R11 rejected-valid at run: ValueError: cannot reshape": Difference(
-        "run", "R11", "rejected-valid", "no error", "ValueError: cannot reshape (2, 3)"
+    "R6 rejected-valid at run: ValueError: cannot reshape": Difference(
+        "run", "R6", "rejected-valid", "no error", "ValueError: cannot reshape (2, 3)"
     ),
     "R14 structure at the compiled graph: an xtensor is left": Difference(
         "the compiled graph", "R14", "structure", "none", "an xtensor is left"

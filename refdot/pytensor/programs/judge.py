@@ -266,7 +266,7 @@ def _is_of_inputs(difference: Difference, case: ProgramCase) -> bool:
 
 
 def _rejected(raised: Raised) -> Difference:
-    return _failure(raised, "R11", "rejected-valid", "no error")
+    return _failure(raised, "R6", "rejected-valid", "no error")
 
 
 def _failed_rewrite(raised: Raised) -> Difference:
