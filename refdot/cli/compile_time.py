@@ -1,40 +1,32 @@
 """The command compile-time."""
 
-import argparse
+from __future__ import annotations
 
+import argparse
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from refdot.cli.arguments import UsageError
 from refdot.cli.files import usage_errors, write_text
 from refdot.cli.progress import ProgressDisplay
 from refdot.cli.targets import check_installed, requested_target
 from refdot.targets import Target
 from refdot.text import json_text
 
+if TYPE_CHECKING:
+    from refdot.pytensor.benchmark.program_times import ProgramTimes
+
 __all__ = ["run_compile_time"]
 
-
-def _time_programs(arguments: argparse.Namespace, target: Target) -> int:
-    """Print the seconds of each phase of named programs and their gradients, by lowering."""
-    from refdot.programs.case import ProgramCase
-    from refdot.programs.named import named_program
-    from refdot.pytensor.programs.timing import PHASES, program_seconds
-    from refdot.pytensor.target import PyTensorTarget
-
-    assert isinstance(target, PyTensorTarget)
-    for text in arguments.program:
-        with usage_errors(f"--program {text}"):
-            case = ProgramCase(named_program(text), gradient_order=1)
-        for backend in arguments.backend or ["python"]:
-            print(f"{text}, backend {backend}: the shortest of {arguments.repeats}, in seconds")
-            columns: list[tuple[str, ...]] = [("", *PHASES)]
-            for lowering in arguments.lowering or target.lowerings:
-                measured = [
-                    program_seconds(target, case, backend, lowering)
-                    for _ in range(arguments.repeats)
-                ]
-                shortest = (f"{min(each[phase] for each in measured):.4f}" for phase in PHASES)
-                columns.append((lowering, *shortest))
-            for phase, *seconds in zip(*columns, strict=True):
-                print(f"{phase:10}", *(f"{each:>10}" for each in seconds))
-    return 0
+# The options for attention layers only, with their defaults.
+_NOT_FOR_PROGRAMS = {
+    "weights": "unknown",
+    "gradient": "input",
+    "plot": None,
+    "memory": False,
+    "profile": False,
+    "dprint": False,
+}
 
 
 def run_compile_time(arguments: argparse.Namespace) -> int:
@@ -44,11 +36,19 @@ def run_compile_time(arguments: argparse.Namespace) -> int:
     arguments.target = "pytensor"
     target = requested_target(arguments)
     if arguments.program:
-        return _time_programs(arguments, target)
+        _time_programs(arguments, target)
+    else:
+        _time_layers(arguments, target)
+    return 0
+
+
+def _time_layers(arguments: argparse.Namespace, target: Target) -> None:
+    """Compare the lowerings with hand-written code, for attention layers."""
     from rich.console import Console
 
     from refdot.pytensor.benchmark import compile_report, compile_time
 
+    layers = arguments.layers or (1, 2, 3)
     lowerings = tuple(arguments.lowering) or target.lowerings
     settings = [
         compile_time.Setting(
@@ -60,13 +60,13 @@ def run_compile_time(arguments: argparse.Namespace) -> int:
     console = Console(width=None if Console().is_terminal else 240)
     with ProgressDisplay(console) as progress:
         comparison = compile_time.compare_lowerings(
-            arguments.layers, lowerings, settings, arguments.repeats, progress
+            layers, lowerings, settings, arguments.repeats, progress
         )
     compile_report.print_comparison(comparison, console)
     if arguments.profile or arguments.dprint:
         for heading, text in compile_time.inspect(
             ("plain", *lowerings),
-            arguments.layers[0],
+            layers[0],
             settings[0],
             profile=arguments.profile,
             dprint=arguments.dprint,
@@ -77,4 +77,54 @@ def run_compile_time(arguments: argparse.Namespace) -> int:
     if arguments.plot is not None:
         with usage_errors(f"--plot {arguments.plot}"):
             compile_report.plot(comparison, arguments.plot)
-    return 0
+
+
+def _time_programs(arguments: argparse.Namespace, target: Target) -> None:
+    """Print how long named programs and their gradients take with each lowering."""
+    from refdot.pytensor.benchmark.program_times import as_json, program_times
+    from refdot.pytensor.target import PyTensorTarget
+
+    assert isinstance(target, PyTensorTarget)
+    for name, default in _NOT_FOR_PROGRAMS.items():
+        if getattr(arguments, name) != default:
+            raise UsageError(f"--{name} is for attention layers; not allowed with --program")
+    lowerings = tuple(arguments.lowering) or target.lowerings
+    limit, repeats = arguments.limit, arguments.repeats
+    results: list[ProgramTimes] = []
+    for program in list(_sized_programs(arguments)):
+        for backend in arguments.backend or ["python"]:
+            found = program_times(target, program, backend, lowerings, repeats, limit)
+            _print_times(found, repeats, limit)
+            results += found
+    if arguments.json is not None:
+        write_text(arguments.json, json_text(as_json(results, limit, repeats)), "--json")
+
+
+def _sized_programs(arguments: argparse.Namespace) -> Iterator[str]:
+    """Yield each program that is asked for, with each number of layers if there are some."""
+    from refdot.programs.named import named_program
+
+    for text in arguments.program:
+        separator = "," if ":" in text else ":"
+        numbers = [f"{separator}layers={count}" for count in arguments.layers or ()]
+        for sized in [text + number for number in numbers] or [text]:
+            with usage_errors(f"--program {sized}"):
+                named_program(sized)
+            yield sized
+
+
+def _print_times(results: list[ProgramTimes], repeats: int, limit: float) -> None:
+    from refdot.pytensor.benchmark.program_times import PHASES
+
+    first = results[0]
+    print(
+        f"{first.program}, backend {first.backend}: "
+        f"the median of {repeats}, in seconds of processor time"
+    )
+    print(" " * 10, *(f"{result.lowering:>10}" for result in results))
+    for phase in PHASES:
+        seconds = (result.seconds(phase) for result in results)
+        print(f"{phase:10}", *(f"{'-' if each is None else f'{each:.4f}':>10}" for each in seconds))
+    for result in results:
+        if result.is_stopped:
+            print(f"{result.lowering}: over {limit:g} s")

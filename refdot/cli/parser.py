@@ -272,14 +272,18 @@ def _add_check_options(check: _Parser) -> None:
 def _add_compile_time_options(timed: _Parser) -> None:
     timed.repeatable(
         "--program NAME",
-        "show the shortest seconds of a named program instead, such as transformer:layers=2",
+        "instead, time a named program and its gradients, such as transformer:layers=2",
     )
-    timed.option("--layers N,N,...", "numbers of layers", read.layer_counts, "1,2,3")
+    timed.option(
+        "--layers N,N,...",
+        "numbers of layers (default: 1,2,3; of a program: its own)",
+        read.layer_counts,
+    )
     timed.repeatable("--backend NAME", "backend of PyTensor (default: python)")
     _add_lowering(timed)
     timed.option(
         "--weights unknown|static|mixed",
-        "whether the shapes of the weights are static; mixed: of one of the two of each layer",
+        "whether the shapes of the weights are static; mixed: one of the two weights of each layer",
         choices=("unknown", "static", "mixed"),
         default="unknown",
     )

@@ -44,6 +44,8 @@ def named_program(text: str) -> Program:
         key, _, value = option.partition("=")
         if key not in known:
             raise ProgramError(f"{name} has no size {key!r}, only {', '.join(known)}")
+        if key in sizes:
+            raise ProgramError(f"The size {key} of {name} is given twice")
         if not value.isdecimal():
             raise ProgramError(f"The size {key} of {name} must be an integer, got {value!r}")
         sizes[key] = int(value)

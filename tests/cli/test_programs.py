@@ -134,11 +134,43 @@ def test_the_phases_of_a_program_are_timed(capsys):
     arguments = ["compile-time", "--program", "gram", "--lowering", "inlined", "--repeats", "2"]
     assert main(arguments) == 0
     title, heading, *rows = capsys.readouterr().out.splitlines()
-    assert title == "gram, backend python: the shortest of 2, in seconds"
+    assert title == "gram, backend python: the median of 2, in seconds of processor time"
     assert heading.split() == ["inlined"]
     phases, seconds = zip(*(row.rsplit(maxsplit=1) for row in rows), strict=True)
     assert phases == ("build", "lower", "gradient", "compile", "first call", "call")
     assert all(float(each) >= 0 for each in seconds)
+
+
+def test_a_program_is_timed_with_each_number_of_layers(tmp_path, capsys):
+    file = tmp_path / "times.json"
+    arguments = ["--program", "chain:static=1", "--layers", "1,2", "--lowering", "direct"]
+    assert main(["compile-time", *arguments, "--repeats", "1", "--json", str(file)]) == 0
+    programs = ["chain:static=1,layers=1", "chain:static=1,layers=2"]
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(", backend")[0] for line in lines if ", backend" in line] == programs
+    found = json.loads(file.read_text("utf-8"))["results"]
+    assert [each["program"] for each in found] == programs
+    assert all(each["lowering"] == "direct" for each in found)
+    assert all(each["seconds"]["compile"] > 0 for each in found)
+
+
+def test_a_lowering_over_the_time_limit_is_stopped(capsys):
+    arguments = ["--program", "gram", "--lowering", "stock", "--limit", "0.0001"]
+    assert main(["compile-time", *arguments]) == 0
+    _, heading, *rows, last = capsys.readouterr().out.splitlines()
+    assert heading.split() == ["stock"]
+    assert {row.split()[-1] for row in rows} == {"-"}
+    assert last == "stock: over 0.0001 s"
+
+
+@pytest.mark.parametrize(
+    "option", ["weights static", "gradient weights", "memory", "profile", "dprint", "plot a.png"]
+)
+def test_options_for_layers_are_not_allowed_with_a_program(option, capsys):
+    assert main(["compile-time", "--program", "gram", *f"--{option}".split()]) == 2
+    name = option.split()[0]
+    error = f"refdot: --{name} is for attention layers; not allowed with --program\n"
+    assert capsys.readouterr().err == error
 
 
 BAD_USAGE = {
@@ -146,6 +178,10 @@ BAD_USAGE = {
     "check --programs 0": "argument --programs: expected a whole number from 1, got '0'",
     "compile-time --program gramm": "--program gramm: Program 'gramm' not found; there are chain, "
     "gram, quadratic-form, normal, mlp, attention, transformer; did you mean gram?",
+    "compile-time --program gram --layers 2": "--program gram:layers=2: gram has no size "
+    "'layers', only rows, columns, static",
+    "compile-time --program chain:layers=1 --layers 2": "--program chain:layers=1,layers=2: The "
+    "size layers of chain is given twice",
     "explain gram:row=2": "gram:row=2: gram has no size 'row', only rows, columns, static",
     "check --program gramm": "--program gramm: Program 'gramm' not found; there are chain, gram, "
     "quadratic-form, normal, mlp, attention, transformer; did you mean gram?",

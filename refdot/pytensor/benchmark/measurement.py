@@ -30,11 +30,13 @@ from refdot.tensor import Array
 __all__ = [
     "PHASES",
     "PLAIN",
+    "LimitReached",
     "Measurement",
     "Setting",
     "configured_for",
     "measure",
     "peak_memory",
+    "processor_time",
     "time_limit",
 ]
 
