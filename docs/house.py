@@ -16,7 +16,7 @@ PAGE = ROOT / "CONTRIBUTING.md"
 BLOCK = re.compile(
     r"(?<=<!-- written by docs/house\.py -->\n\n```\n).*?(?=```\n\n<!-- end -->)", re.DOTALL
 )
-INDENT, COLUMN = "  ", 24
+INDENT, COLUMN = "  ", 27
 
 
 def layers() -> Iterator[str]:

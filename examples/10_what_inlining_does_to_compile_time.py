@@ -22,7 +22,7 @@ from pytensor.compile.mode import Mode
 from pytensor.graph.rewriting.utils import rewrite_graph
 from pytensor.graph.traversal import ancestors
 
-from refdot.pytensor.lowerings.install import use_lowering
+from refdot.pytensor import use_lowering
 
 LAYERS = (1, 2, 3, 4, 5)
 mode = Mode(linker="py", optimizer="fast_run")

@@ -1,7 +1,7 @@
 """Readings of a lowering: the ways to compute a dot, and the choice of a fast one.
 
-A reading is a function of the arrays of two operands. First, it sums over the dims that one operand
-has alone. What is left is a matrix product for each index of the batch dims,
+A reading is a function of the arrays of two operands. It sums over the dims that one operand has
+alone, before or after the product, which is one of matrices for each index of the batch dims:
 
     (n, a, b) by (n, b, c) gives (n, a, c),
 
@@ -87,7 +87,7 @@ def _without_sums(
         return _checked(read, matrix_product(lowering, sizes, by_einsum))
     is_thin = 1 in (rows, columns)
     if is_thin and (dtype.kind in "iu" or (dtype.kind == "f" and _has_scattered_terms(lowering))):
-        return in_place(lowering, read)
+        return without_copies(lowering, read)
     return read
 
 
@@ -201,10 +201,11 @@ def _view(shape: list[int], axes: list[int], new_shape: list[int]) -> _View:
     return lambda array: array.transpose(axes).reshape(new_shape)
 
 
-def in_place(lowering: Lowering, otherwise: Reading) -> Reading:
+def without_copies(lowering: Lowering, otherwise: Reading) -> Reading:
     """Multiply operands by the einsum of the lowering, which copies nothing.
 
-    Where one operand repeats itself, einsum sums the other one first; then this reads `otherwise`.
+    Where an operand is broadcast (a stride is 0), einsum sums the other one first; then this
+    returns what `otherwise` does.
     """
     if len(lowering.all_dims) > EINSUM_SYMBOLS:
         return otherwise
@@ -267,9 +268,9 @@ def by_batches(x: Array, y: Array) -> Array:
     rows, terms, columns = *x.shape[-2:], y.shape[-1]
     copied = sum(data.size for data in (x, y) if _is_batch_innermost(data))  # by matmul
     are_small = 1 in (rows, columns) and rows * terms * columns <= 100
-    # Where one operand repeats itself, einsum sums the other one first.
-    repeats = 0 in (x.strides[-1], y.strides[-2])
-    if (are_small or x.size * columns < 4 * copied) and not repeats:
+    # Where one operand is broadcast, einsum sums the other one first.
+    is_broadcast = 0 in (x.strides[-1], y.strides[-2])
+    if (are_small or x.size * columns < 4 * copied) and not is_broadcast:
         return np.asarray(np.einsum("...ab,...bc->...ac", x, y))
     return np.asarray(np.matmul(x, y))
 
@@ -285,7 +286,7 @@ def by_einsum(x: Array, y: Array) -> Array:
     """Multiply complex matrices, or batches of them, product by product.
 
     BLAS multiplies a complex sum by 1 + 0j, so that infinity in one component makes both NaN.
-    Einsum does not; but where one operand repeats itself, it sums the other one first.
+    Einsum does not; but where one operand is broadcast, it sums the other one first.
     """
     x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
     return np.asarray(np.einsum("...ab,...bc->...ac", x, y))

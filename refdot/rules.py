@@ -11,7 +11,7 @@ __all__ = ["ASPECTS", "KINDS", "RULES", "STAGES"]
 
 
 class Rule(NamedTuple):
-    """A rule of SPEC.md, and the kinds of mismatch that break it.
+    """A rule of SPEC.md, and the kinds of mismatch by which it is judged.
 
     A run that selects none of these kinds does not judge the rule.
     """

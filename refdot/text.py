@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 __all__ = [
     "caseless",
     "counted",
+    "did_you_mean",
     "extra_hint",
     "json_text",
     "listed",
@@ -105,6 +106,18 @@ def listed(words: Iterable[str]) -> str:
     """
     *others, last = words
     return f"{', '.join(others)} and {last}" if others else last
+
+
+def did_you_mean(name: str, names: Sequence[str]) -> str:
+    """Return the end of a message about a wrong name; empty if no name is spelled like it.
+
+    Examples
+    --------
+    >>> did_you_mean("TIME", ["embd", "time"])
+    '; did you mean time?'
+    """
+    nearest = nearest_name(name, names)
+    return f"; did you mean {told_apart(nearest, name)[0]}?" if nearest else ""
 
 
 def extra_hint(*extras: str, package: str = "refdot") -> str:

@@ -43,7 +43,7 @@ class Confirmations:
         """Confirm the report's findings that are not confirmed yet, and yield these."""
         report = self._report
         few_dims = {finding.key for finding in report.findings if finding.mismatch.rule == "R6"}
-        dots = [each for each in report.findings if _with_few_dims(each) not in few_dims]
+        dots = [each for each in report.findings if each.key_with_few_dims not in few_dims]
         yield from self._confirm(confirmed, self._dots, dots)
         yield from self._confirm(confirmed_program, self._programs, report.program_findings)
 
@@ -118,11 +118,3 @@ class Confirmations:
 
     def _is_first(self, finding: _Found, so_far: _Found | None) -> bool:
         return so_far is None or self._report.place(finding) < self._report.place(so_far)
-
-
-def _with_few_dims(finding: Finding) -> _Key:
-    """Return the key that a finding about many dims (R11) would have with few dims."""
-    signature, known = finding.key
-    if finding.mismatch.rule != "R11":
-        return "", known
-    return signature.replace("R11 ", "R6 ", 1), known

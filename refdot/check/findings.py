@@ -78,6 +78,13 @@ class Finding:
         """What makes it distinct: a known deviation does not hide a new one that looks the same."""
         return self.signature, self.known
 
+    @property
+    def key_with_few_dims(self) -> tuple[str, str | None] | None:
+        """The key of the same finding about few dims (R6), if this one is about many (R11)."""
+        if self.mismatch.rule != "R11":
+            return None
+        return self.signature.replace("R11 ", "R6 ", 1), self.known
+
 
 @dataclass
 class Coverage:
@@ -268,9 +275,9 @@ class Report(Counts):
     def merge_many_dims(self) -> None:
         """Count each finding about many dims (R11) with the same one about few dims, if found."""
         by_key = {finding.key: finding for finding in self.findings}
-        for (signature, known), finding in list(by_key.items()):
-            few = signature.replace("R11 ", "R6 ", 1), known
-            if few != finding.key and few in by_key:
+        for finding in self.findings:
+            few = finding.key_with_few_dims
+            if few is not None and few in by_key:
                 del by_key[finding.key]
                 by_key[few] = replace(by_key[few], count=by_key[few].count + finding.count)
         self.findings = list(by_key.values())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import builtins
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeGuard
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 from refdot.display.operands import read_names, split_words, underline
 from refdot.errors import SizeMismatchError
 from refdot.lowering import Lowering
-from refdot.text import nearest_name, told_apart
+from refdot.text import did_you_mean
 
 if TYPE_CHECKING:
     from refdot.check import Shard
@@ -81,17 +81,12 @@ def exception(name: str) -> type[BaseException]:
     if _is_exception(found):
         return found
     built_in = [each for each, value in vars(builtins).items() if _is_exception(value)]
-    hint = "" if module_name else _hint(name, built_in)
+    hint = "" if module_name else did_you_mean(name, built_in)
     raise argparse.ArgumentTypeError(f"no exception {name!r}{hint}")
 
 
 def _is_exception(found: object) -> TypeGuard[type[BaseException]]:
     return isinstance(found, type) and issubclass(found, BaseException)
-
-
-def _hint(name: str, names: Sequence[str]) -> str:
-    nearest = nearest_name(name, names)
-    return f"; did you mean {told_apart(nearest, name)[0]}?" if nearest else ""
 
 
 def check_choices(option: str, names: Iterable[str], choices: Iterable[str]) -> None:
@@ -100,7 +95,7 @@ def check_choices(option: str, names: Iterable[str], choices: Iterable[str]) -> 
     for name in names:
         if name not in accepted:
             shown = ", ".join(accepted) or "nothing"
-            raise UsageError(f"{option} {name}: choose from {shown}{_hint(name, accepted)}")
+            raise UsageError(f"{option} {name}: choose from {shown}{did_you_mean(name, accepted)}")
 
 
 def read_dim(text: str | None, dims: Iterable[str] = ()) -> Any:

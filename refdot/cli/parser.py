@@ -16,7 +16,7 @@ from refdot.cli.messages import run_errors, run_regex
 from refdot.cli.replay import run_replay
 from refdot.cli.targets import CHECK_PACKAGES, JUDGING_PACKAGES
 from refdot.messages.scenarios import SCENARIOS
-from refdot.text import listed, nearest_name
+from refdot.text import did_you_mean, listed
 
 __all__ = ["parser"]
 
@@ -43,8 +43,7 @@ class _Parser(argparse.ArgumentParser):
             read.check_choices("command", [wrong[1]], self.commands)
         hint = ""
         if wrong := re.fullmatch(r"unrecognized arguments: (--[\w-]+)\b.*", message):
-            nearest = nearest_name(wrong[1], [*self._options()])
-            hint = f"; did you mean {nearest}?" if nearest else ""
+            hint = did_you_mean(wrong[1], [*self._options()])
         raise read.UsageError(f"{message}{hint}")
 
     def _options(self) -> Iterator[str]:
@@ -204,7 +203,9 @@ def parser() -> _Parser:
 def _add_check_options(check: _Parser) -> None:
     _add_target(check)
     amount = check.add_mutually_exclusive_group()
-    amount.add_argument("--quick", action="store_true", help="a look of seconds: smoke cases only")
+    amount.add_argument(
+        "--quick", action="store_true", help="a first look that takes seconds: only the smoke cases"
+    )
     amount.add_argument(
         "--effort",
         metavar="NAME",
@@ -235,12 +236,13 @@ def _add_check_options(check: _Parser) -> None:
     check.option("--maxfail N", "stop after N mismatches that are not known", read.whole_number(1))
     check.option(
         "--hours HOURS",
-        "check for this long: stop early, or add random cases",
+        "stop after this many hours; until then, keep adding random cases",
         read.positive_number,
     )
     check.option(
         "--timeout SECONDS",
-        "time limit of one case, not on Windows; only in a worker it also ends loops in C code",
+        "time limit of one case (not on Windows); only in a worker process, it also ends loops in "
+        "C code",
         read.positive_number,
         "300",
     )
@@ -248,7 +250,7 @@ def _add_check_options(check: _Parser) -> None:
         "--jobs N",
         "number of worker processes, or 0 for this process; each imports the target again, and "
         "does not see a patch that was made in this process (default: for pytensor the number of "
-        "CPUs, at most 4; else 0)",
+        "CPUs, at most 4, except with --quick; else 0)",
         read.whole_number(0),
     )
     check.option("--shard I/N", "check part I of N; refdot merge joins the parts", read.shard)
@@ -264,7 +266,7 @@ def _add_check_options(check: _Parser) -> None:
         nargs="?",
         const="",
         metavar="ID",
-        help="print the known deviations of the target on a line each, or one of them in full, "
+        help="print the known deviations of the target, one per line, or one of them in full, "
         "and exit",
     )
 
@@ -337,7 +339,7 @@ def _add_output(command: _Parser) -> None:
     )
     command.option(
         "--expect FILE",
-        "file of expected mismatches, a line each: SIGNATURE # REASON; they do not exit with 1",
+        "file of expected mismatches, one per line, as SIGNATURE # REASON; they do not exit with 1",
         Path,
     )
     command.add_argument(

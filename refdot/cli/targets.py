@@ -72,6 +72,6 @@ def _default_target() -> str:
         if find_spec(name):
             return name
     raise TargetError(
-        "there is nothing to judge: PyTensor is not installed; name a function, such as "
+        "PyTensor is not installed; name a function to judge, such as "
         f"my_dot.py:dot, or {extra_hint('check')}"
     )

@@ -11,7 +11,7 @@ from typing import Any
 
 from refdot.cases.case import DimArgument, DotCase, Operand
 from refdot.cases.notation import dot_case, operand
-from refdot.text import nearest_name
+from refdot.text import did_you_mean
 
 __all__ = ["DEFAULT_SCENARIOS", "SCENARIOS", "ErrorScenario", "check_scenarios"]
 
@@ -199,6 +199,5 @@ def check_scenarios(names: Iterable[str]) -> None:
     """
     for name in names:
         if name not in SCENARIOS:
-            nearest = nearest_name(name, tuple(SCENARIOS))
-            hint = f"; did you mean {nearest}?" if nearest else ""
+            hint = did_you_mean(name, tuple(SCENARIOS))
             raise ValueError(f"unknown error scenario {name!r}{hint}")

@@ -10,7 +10,7 @@ from math import sqrt
 from refdot.programs.notation import program
 from refdot.programs.operations import ProgramError
 from refdot.programs.program import Program
-from refdot.text import nearest_name
+from refdot.text import did_you_mean
 
 __all__ = ["PROGRAMS", "attention", "named_program"]
 
@@ -35,8 +35,7 @@ def named_program(text: str) -> Program:
     """
     name, _, options = text.partition(":")
     if name not in PROGRAMS:
-        nearest = nearest_name(name, list(PROGRAMS))
-        hint = f"; did you mean {nearest}?" if nearest else ""
+        hint = did_you_mean(name, list(PROGRAMS))
         raise ProgramError(f"Program {name!r} not found; there are {', '.join(PROGRAMS)}{hint}")
     known = signature(PROGRAMS[name]).parameters
     sizes: dict[str, int] = {}

@@ -1,6 +1,6 @@
-"""A few telling test cases of programs, which every run judges first.
+"""The test cases of programs that every run judges first.
 
-Together, they have what drawn programs have seldom: a value that is used three times, two dots of
+Together, they have what drawn programs rarely have: a value that is used three times, two dots of
 the same operands over different dims, a dot of what a softmax, an exp or a sum gives, a constant
 operand, several names of one variable, scores that overflow exp, sums and multiples of dots, sums
 of quotients, factors that cancel, sizes that break R4, and each way to build a graph.

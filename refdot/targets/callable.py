@@ -174,11 +174,11 @@ def _answer(returned: Any, most_elements: int) -> tuple[Array, NamedTensor] | Ra
         if not isinstance(returned, NamedTensor):
             is_array = isinstance(returned, np.ndarray | np.generic)
             hint = ": write NamedTensor(array, dims)" if is_array else ""
-            problem = f"a {type_name}, not a NamedTensor{hint}"
+            problem = f"an object of type {type_name}, not a NamedTensor{hint}"
         else:
             array, dims = _checked_array(returned.data, most_elements), returned.dims
             if type(dims) is not tuple:
-                raise TypeError(f"its dims are a {type(dims).__name__}, not a tuple")
+                raise TypeError(f"its dims are of type {type(dims).__name__}, not tuple")
             return array, NamedTensor(array.copy(), dims)
     except Exception as error:  # any attribute may be of any class
         problem = f"an invalid NamedTensor: {Raised.at('run', error).message}"
@@ -188,7 +188,7 @@ def _answer(returned: Any, most_elements: int) -> tuple[Array, NamedTensor] | Ra
 def _checked_array(data: Any, most_elements: int) -> Array:
     """Return an array, or raise a `TypeError` if it is none, or is too large to be copied."""
     if type(data) is not np.ndarray:
-        raise TypeError(f"its data is a {type(data).__name__}, not an ndarray")
+        raise TypeError(f"its data is of type {type(data).__name__}, not ndarray")
     if data.size > most_elements:
         raise TypeError(f"it has {data.size:,} elements")
     return data

@@ -23,7 +23,8 @@ _exit_at_once = os._exit
 def attempt(function: Callable[..., Any], *arguments: Any) -> Any:
     """Return the result of a function, or a `Raised` if it raises an exception.
 
-    An exit at once is such an exception, too. What else the function does to the process is undone.
+    An exit at once counts as an exception, too. What else the function does to the process is
+    undone.
     """
     state = _State()
     try:

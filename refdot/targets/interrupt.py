@@ -1,4 +1,4 @@
-"""Requests to end, which are told from what a target raises itself."""
+"""Requests to end the process, as distinct from exceptions that a target raises."""
 
 import signal
 from collections.abc import Iterator

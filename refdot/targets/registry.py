@@ -17,7 +17,7 @@ from refdot.targets.callable import CallableTarget
 from refdot.targets.interrupt import is_interrupt
 from refdot.targets.outcome import Raised
 from refdot.targets.protocol import Target, TargetError, TargetNameError
-from refdot.text import extra_hint, nearest_name
+from refdot.text import did_you_mean, extra_hint, nearest_name
 
 __all__ = ["check_result", "find_target", "is_built_in"]
 
@@ -119,8 +119,7 @@ def _without_object(name: str, path: str) -> str:
     if Path(f"{name}.py").is_file():
         return f"{name!r} is a module: write {name}:NAME, with the name of a function or a target"
     module, _, attribute = path.rpartition(".")
-    nearest = nearest_name(name, sorted(entry_points(group=_GROUP).names))
-    hint = f"; did you mean {nearest}?" if nearest else ""
+    hint = did_you_mean(name, sorted(entry_points(group=_GROUP).names))
     hint = f"; for {attribute} in {module}, write {module}:{attribute}" if module else hint
     return f"unknown target {name!r}: {_choices()}{hint}"
 

@@ -203,7 +203,7 @@ def test_without_a_target_the_user_is_told_what_can_be_one(monkeypatch, capsys):
     monkeypatch.setattr("refdot.cli.targets.find_spec", installed.get)
     assert main(["check"]) == 3
     assert capsys.readouterr().err == (
-        "refdot: there is nothing to judge: PyTensor is not installed; name a function, such as "
+        "refdot: PyTensor is not installed; name a function to judge, such as "
         'my_dot.py:dot, or python -m pip install "path/to/refdot[check]"\n'
     )
 

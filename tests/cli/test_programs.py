@@ -66,7 +66,7 @@ def test_a_finding_is_in_the_report_and_its_program_can_be_replayed(tmp_path, ca
     assert re.search("^# gradient of .*: R8 wrong-gradient: expected ", script, re.MULTILINE)
     page = (tmp_path / "report.html").read_text("utf-8")
     assert "known: softmax-overflows" in page
-    assert "A softmax of numbers above some 700, " in page
+    assert "A softmax of numbers above about 700, " in page
     number = str(1 + report["program_mismatches"].index(found))
     capsys.readouterr()
     words = [str(tmp_path / "report.json"), number, "--lowering", "inlined", "--backend", "python"]

@@ -71,7 +71,10 @@ def test_workers_find_the_target_in_its_file(my_dot):
 
 
 OBJECT = "with the name of a function or a target"
-ARRAY = "my_dot.py:array returned a ndarray, not a NamedTensor: write NamedTensor(array, dims)"
+ARRAY = (
+    "my_dot.py:array returned an object of type ndarray, not a NamedTensor: "
+    "write NamedTensor(array, dims)"
+)
 WRONG = {
     "check my_dot.py": f"'my_dot.py' is a file: write my_dot.py:NAME, {OBJECT}",
     "check my_dot::dot": "'my_dot::dot' has too many colons: write my_dot:dot",

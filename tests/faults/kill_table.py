@@ -130,13 +130,14 @@ def page(records: dict[str, dict[str, Row]]) -> str:
     versions = list(records)
     newest = records[versions[-1]]
     count = len({name for rows in records.values() for name in rows})
+    naive = [row.naive for row in newest.values() if row.naive is not None]
+    own = [row.own for row in newest.values() if row.own is not None]
     lines = ["# Planted faults", "", PREAMBLE.format(count=count), ""]
+    lines += [OTHER_TESTS, ""] if naive or own else []
     lines += ["| caught by | PyTensor | of | faults |", "|---|---|--:|--:|"]
     for version, rows in records.items():
         caught = sum(row.is_caught for row in rows.values())
         lines.append(f"| `refdot check` | {version} | {len(rows)} | {caught} |")
-    naive = [row.naive for row in newest.values() if row.naive is not None]
-    own = [row.own for row in newest.values() if row.own is not None]
     for label, found in (
         (f"the naive fuzz, {NAIVE_CASES} cases", naive),
         ("PyTensor's own tests", own),
@@ -177,7 +178,9 @@ JAX is not installed.
 
 The page is written by `python tests/faults/kill_table.py --page`, from what the same command
 measures with `--record`. The columns of cases give the median over the seeds of the number of cases
-that refdot judges until it catches the fault. The naive fuzz (`tests/faults/naive_fuzz.py`) is a
+that refdot judges until it catches the fault."""
+OTHER_TESTS = """\
+The naive fuzz (`tests/faults/naive_fuzz.py`) is a
 test as one would write it without refdot. It draws random names and shapes and ordinary numbers,
 compares values and gradients with NumPy's einsum by `assert_allclose`, and expects an error for
 sizes that differ. The last column names the first of PyTensor's own tests of dot and einsum that

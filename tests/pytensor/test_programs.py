@@ -182,9 +182,7 @@ def test_an_exception_is_a_mismatch(monkeypatch):
 
     monkeypatch.setitem(graphs._XTENSOR, "exp", broken)
     case = case_of("x: float64(a: 2); y = exp(x); return y", gradient_order=2)
-    assert judged(case) == [
-        "build: R6 rejected-valid: expected no error, got RuntimeError: no exp"
-    ]
+    assert judged(case) == ["build: R6 rejected-valid: expected no error, got RuntimeError: no exp"]
 
 
 def test_values_are_judged_if_the_gradient_fails(monkeypatch):

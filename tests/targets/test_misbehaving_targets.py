@@ -211,11 +211,11 @@ def in_place(change):
 
 
 INVALID_TENSOR = "\n{} at run: returned an invalid NamedTensor: {}"
-NO_TENSOR = "\n{0} at run: returned a {0}, not a NamedTensor"
+NO_TENSOR = "\n{0} at run: returned an object of type {0}, not a NamedTensor"
 
 
 def of_type(name):
-    return INVALID_TENSOR.format("NamedTensor", f"its data is a {name}, not an ndarray")
+    return INVALID_TENSOR.format("NamedTensor", f"its data is of type {name}, not ndarray")
 
 
 ANSWERS = {
@@ -242,7 +242,7 @@ ANSWERS = {
     ),
     "changing attributes": (
         returns(Changing),
-        INVALID_TENSOR.format("Changing", "its data is a str, not an ndarray"),
+        INVALID_TENSOR.format("Changing", "its data is of type str, not ndarray"),
     ),
     "too many axes": (
         holds(np.ones((2, 4, 1))),

@@ -103,7 +103,7 @@ def test_a_result_that_is_not_a_named_tensor_counts_as_an_error(returned):
     hint = (
         ": write NamedTensor(array, dims)" if isinstance(returned, np.ndarray | np.generic) else ""
     )
-    message = f"returned a {name}, not a NamedTensor{hint}"
+    message = f"returned an object of type {name}, not a NamedTensor{hint}"
     raised = outcome_of(lambda x, y, dim=None: returned).raised
     assert raised == Raised("run", name, message, False)
 

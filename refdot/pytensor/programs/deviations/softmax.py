@@ -46,13 +46,13 @@ _MODES_OF_FEW_REWRITES = ("python-minimum", "fast-compile")
     lowerings="stock inlined",
 )
 def softmax_overflows(seen: Observation, target: PyTensorTarget) -> bool:
-    """A softmax of numbers above some 700, or its gradient, is NaN or wrong.
+    """A softmax of numbers above about 700, or its gradient, is NaN or wrong.
 
     `softmax` (xtensor/math.py) is exp(x) / exp(x).sum(dim), and overflows. PyTensor recognizes the
     quotient (`local_softmax_stabilize`, tensor/rewriting/special.py), and subtracts the maximum
     first; but not if there is another operation between, such as a transposition, and not in a
     gradient that is taken of the quotient. A second gradient has the fourth power of the sum, so it
-    is wrong from some 177 on. The gradient of a product of several quotients may be wrong, too.
+    is wrong from about 177 on. The gradient of a product of several quotients may be wrong, too.
     """
     return (
         may_overflow(seen)
