@@ -6,12 +6,18 @@ knows to be 1 or 0 in another way. Random cases seldom have exactly these number
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import combinations, product
+from itertools import combinations, permutations, product
 
 from refdot.cases.case import DimArgument, DotCase, Operand
 from refdot.cases.shrinking import with_sizes
 
-__all__ = ["DIM_COUNTS", "dim_count_cases", "exchanged_size_cases", "static_size_cases"]
+__all__ = [
+    "DIM_COUNTS",
+    "dim_count_cases",
+    "exchanged_size_cases",
+    "static_size_cases",
+    "summed_dims_cases",
+]
 
 # The last numbers of dims that letters and axes suffice for, and the next ones.
 DIM_COUNTS = (26, 27, 32, 33, 52, 53, 63, 64)
@@ -134,3 +140,26 @@ def _static_size_cases(
     if len(owners) == 1 and "s" in x_dims and "s" in y_dims and order == 0:
         other = "y" if owners == "x" else "x"
         yield with_sizes(case, *({"s": 3} if name == other else {} for name in "xy"))
+
+
+def summed_dims_cases() -> Iterator[DotCase]:
+    """Yield cases in which x has two or three dims to sum over alone, and static sizes of 1.
+
+    One or two of these dims have the static size 1, and another dim is kept. They are in each
+    order, or in each order after a static one: if axes of size 1 are removed before a sum, the
+    other axes have other numbers. Every second case has a gradient.
+
+    Examples
+    --------
+    >>> for case in list(summed_dims_cases())[:2]:
+    ...     print(case)
+    dot(float64(s: 1, a: 2?, c: 3?), float64(), dim=('s', 'a'))
+    dot(float64(s: 1, a: 2?, c: 3?), float64(c: 3?), dim=('s', 'a'))  [gradient]
+    """
+    sizes = {"s": 1, "t": 1, "a": 2, "c": 3}
+    orders = [*permutations("sac"), *(("s", *rest) for rest in permutations("tac"))]
+    for dims in orders:
+        x = Operand(dims, tuple(sizes[dim] for dim in dims), static=tuple(d in "st" for d in dims))
+        summed = DimArgument("tuple", tuple(dim for dim in "sta" if dim in dims))
+        yield DotCase(x, Operand((), ()), summed)
+        yield DotCase(x, Operand(("c",), (3,)), summed, gradient_order=1)

@@ -16,7 +16,7 @@ from refdot.cases.notation import dot_case, operand
 from refdot.cases.patterns import MIXED_DTYPES, Pattern, with_dtypes
 from refdot.cases.shrinking import with_sizes
 
-__all__ = ["KERNELS", "kernel_cases_of", "static_kernel_cases"]
+__all__ = ["KERNELS", "kernel_cases_of", "similar_graph_cases", "static_kernel_cases"]
 
 # The pairs of dtypes in each family. A run judges one of them.
 _FAMILIES = {
@@ -56,7 +56,7 @@ KERNELS = {
         Pattern(("c", "a", "b"), ("b", "c", "a"), ()), ("promoted", "complex", "bool"), True
     ),
     "a matrix and a vector": _Kernel(
-        Pattern(("c", "a"), ("a",), ("a",)), ("float32",), has_both_orders=True
+        Pattern(("c", "a"), ("a",), ("a",)), ("float32",), True, has_both_orders=True
     ),
     "two vectors": _Kernel(Pattern(("a",), ("a",), ("a",))),
     "an outer product": _Kernel(Pattern(("c",), ("a",), ()), (), True),
@@ -67,13 +67,17 @@ KERNELS = {
     "sums alone": _Kernel(
         Pattern(("c", "a", "b"), ("c", "d"), ("a", "b", "d")), ("float32",), is_slow_to_compile=True
     ),
+    "a sum": _Kernel(Pattern(("a", "b"), (), ("a", "b"))),
     # A BLAS multiplies both as they are, without copies.
     "a batch of transposed matrices": _Kernel(
         Pattern(("c", "a", "d"), ("c", "b", "a"), ("a",)), is_slow_to_compile=True
     ),
     "reshaped matrices": _Kernel(Pattern(("c", "a", "b"), ("a", "b", "d"), ("a", "b"))),
 }
+# A backend that compiles for each layout does so once for all arrays with gaps, and once for all
+# that overlap, which cannot be written to.
 _LAYOUTS_WITH_GAPS = ("reversed", "strided", "slice")
+_LAYOUTS_THAT_OVERLAP = ("windows", "broadcast")
 # A BLAS has separate code for rows and for columns in each of its operands, and a kernel may have
 # code for rows that overlap.
 _ORDERS = (("c", "fortran"), ("fortran", "c"), ("fortran", "fortran"), ("windows", "c"))
@@ -91,8 +95,9 @@ def kernel_cases_of(
 
     Unless thorough, they have float64, the families of dtypes in which faults are likely, and one
     other. The seed determines which, and the order of the dims in each operand of rank 2. With
-    `every_layout`, they have every memory layout that is telling for the kernel; else reversed
-    arrays, unless these take long to compile, and at most windows and one other layout.
+    `every_layout`, they have every memory layout that matters for the kernel. Else they have arrays
+    with gaps, unless these take long to compile, and at most arrays that overlap and one other
+    layout.
 
     Examples
     --------
@@ -111,10 +116,10 @@ def kernel_cases_of(
         some = dict.fromkeys((*_LAYOUTS_WITH_GAPS, other_layout))
         layouts = LAYOUTS if kernel.has_every_layout else tuple(some)
     elif kernel.has_every_layout:
-        # Numba compiles a kernel once for all arrays with gaps.
-        layouts = tuple(dict.fromkeys(("reversed", "windows", other_layout)))
+        some = dict.fromkeys((*_LAYOUTS_WITH_GAPS, *_LAYOUTS_THAT_OVERLAP, other_layout))
+        layouts = tuple(some)
     else:
-        layouts = () if kernel.is_slow_to_compile else ("reversed",)
+        layouts = () if kernel.is_slow_to_compile else _LAYOUTS_WITH_GAPS
     others = [each for each in _FAMILIES if each not in ("float64", *families)]
     if others and not thorough:
         others = [others[turn % len(others)]]
@@ -125,22 +130,22 @@ def kernel_cases_of(
             yield from _cases_of_float64(case, turn, layouts)
         else:
             yield from _cases_of_other_dtypes(case, turn)
+        if every_layout and kernel.has_every_layout and case.result_dtype.kind in "fc":
+            yield from (_with_layouts(case, *order) for order in _ORDERS)
         is_real = family in ("float64", "float32")
         if every_layout and is_real and kernel.has_both_orders:
             # For a matrix and a vector, a BLAS has separate code for each dtype, order and stride.
             reverse = _case_of(pattern, turn + number + 1)
             for each in (case, with_dtypes(reverse, case.x.dtype, case.y.dtype)):
                 yield from (_with_layouts(each, layout, layout) for layout in ("strided", "slice"))
-        if every_layout and kernel.has_every_layout and case.result_dtype.kind in "fc":
-            yield from (_with_layouts(case, *order) for order in _ORDERS)
 
 
 def static_kernel_cases() -> Iterator[DotCase]:
     """Yield cases of static sizes, for which each backend has code of its own.
 
     y has static sizes, and x has the same sizes or others; the static size of the batch dim is 1 or
-    2. Then a constant selects rows of the other operand, or adds them up, and there are pairs of
-    graphs that are alike. In the last cases, both operands are reshaped, and all sizes are static.
+    2. Then a constant selects rows of the other operand, or adds them up. In the last cases, both
+    operands are reshaped, and all sizes are static.
 
     Examples
     --------
@@ -160,13 +165,28 @@ def static_kernel_cases() -> Iterator[DotCase]:
         yield dot_case(x, operand("b:3? c:4?", dtype))
     y = operand("b:3 a:2", "complex128", origin="constant", content="one-hot")
     yield dot_case(operand("c:4? b:3?", "complex128"), y)
-    # Of two graphs that are alike, the second must not get the code of the first.
-    yield dot_case("b:3? a:1", "b:3? c:4?")
-    yield dot_case("b:3? a:5?", "b:3? c:4?")
-    yield dot_case("a:3? b:3?", "a:3?", ())
-    yield dot_case("a:3? b:3?", "b:3?", ())
     yield dot_case("c:2 a:3 b:4", "a:3 b:4 d:5", ("a", "b"))
     yield dot_case("c:2 d:3 e:4 a:5", "d:3 c:2 a:5", "a")
+
+
+def similar_graph_cases() -> Iterator[DotCase]:
+    """Yield pairs of cases with similar graphs: the second must not get the code of the first.
+
+    The first of a pair has a static size of 1, a sum over another axis, or another dim in y.
+
+    Examples
+    --------
+    >>> for case in list(similar_graph_cases())[:2]:
+    ...     print(case)
+    dot(float64(b: 3?, a: 1), float64(b: 3?, c: 4?), dim=None)
+    dot(float64(b: 3?, a: 5?), float64(b: 3?, c: 4?), dim=None)
+    """
+    yield dot_case("b:3? a:1", "b:3? c:4?")
+    yield dot_case("b:3? a:5?", "b:3? c:4?")
+    yield dot_case("a:3? b:3?", "", ("a",))
+    yield dot_case("a:3? b:3?", "", ("b",))
+    yield dot_case("a:3? b:3?", "a:3?", ())
+    yield dot_case("a:3? b:3?", "b:3?", ())
 
 
 def _case_of(pattern: Pattern, turn: int) -> DotCase:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from copy import copy
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
@@ -169,6 +170,8 @@ def _finding(
 
 def judge_batch(target: Target, batch: Batch, timeout: float | None = None) -> BatchResult:
     """Judge the cases of a batch that the target and the backend support."""
+    if batch.is_isolated:
+        target = copy(target)
     result, supported = _supported(target, batch)
     for configuration, cases in supported.work:
         if batch.size_variants:

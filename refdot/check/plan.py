@@ -14,9 +14,15 @@ from refdot.cases.boundaries import (
     dim_count_cases,
     exchanged_size_cases,
     static_size_cases,
+    summed_dims_cases,
 )
 from refdot.cases.case import DotCase
-from refdot.cases.kernels import KERNELS, kernel_cases_of, static_kernel_cases
+from refdot.cases.kernels import (
+    KERNELS,
+    kernel_cases_of,
+    similar_graph_cases,
+    static_kernel_cases,
+)
 from refdot.cases.operands import operand_cases
 from refdot.cases.pairs import pairwise_cases
 from refdot.cases.patterns import (
@@ -129,6 +135,7 @@ class Batch:
     only: tuple[str, ...] = ()  # aspects to judge; all if empty
     pattern: Pattern | None = None  # the dim pattern of the cases
     size_variants: bool = False  # whether to judge them as well, without counting them
+    is_isolated: bool = False  # whether to judge without code that was compiled for other batches
     # For progress messages: the part of the campaign, the number of this batch in it, and of all.
     stage: str = "judging random cases"
     number: int = 1
@@ -259,7 +266,7 @@ class Campaign:
             progress = {"number": number, "total": len(boundaries)}
             yield self.batch(fast, cases, stage="judging boundary cases", **progress)
         # Hardly any two of these have a graph in common.
-        static = static_size_cases(self.seed, self._is_thorough(target))
+        static = chain(summed_dims_cases(), static_size_cases(self.seed, self._is_thorough(target)))
         yield from self._batches_in_turn(fast, static, "judging static sizes")
         yield from self._batches_in_turn(fast, pairwise_cases(self.seed), "judging pairwise cases")
 
@@ -268,7 +275,7 @@ class Campaign:
         if not self.profile.fixed or self.profile.look:
             return
         thorough = self._is_thorough(target)
-        stage, total = "judging kernels", len(KERNELS) + 1
+        stage, total = "judging kernels", len(KERNELS) + 2
         by_layout = {each.name for each in target.backends() if each.compiles_each_layout}
         for number, name in enumerate(KERNELS, 1):
             work: list[tuple[Configuration, tuple[DotCase, ...]]] = []
@@ -278,8 +285,10 @@ class Campaign:
                 work.append((configuration, tuple(cases)))
             yield Batch(tuple(work), only=self.only, stage=stage, number=number, total=total)
         configurations = self._configurations(self.backends, samples)
-        progress = {"number": total, "total": total, "stage": stage}
-        yield self._batch(configurations, static_kernel_cases(), **progress)
+        progress = {"total": total, "stage": stage}
+        yield self._batch(configurations, static_kernel_cases(), number=total - 1, **progress)
+        pairs = similar_graph_cases()
+        yield self._batch(configurations, pairs, number=total, is_isolated=True, **progress)
 
     def _is_thorough(self, target: Target) -> bool:
         return self.profile.thorough or "build" not in target.stages
@@ -395,7 +404,8 @@ class Campaign:
                     cases = self._sampled_pattern_cases(pattern, lowering, turns[backend][pattern])
                 if distinct := tuple(dict.fromkeys(cases)):
                     work.append((Configuration(backend, lowering), distinct))
-            yield Batch(tuple(work), (), self.only, pattern, False, stage, number, len(chosen))
+            progress: dict[str, Any] = {"stage": stage, "number": number, "total": len(chosen)}
+            yield Batch(tuple(work), only=self.only, pattern=pattern, **progress)
 
     def _pattern_cases(self, pattern: Pattern, lowering: str) -> Iterator[DotCase]:
         """Yield the cases of a pattern for one lowering.

@@ -42,6 +42,9 @@ BUILDS = {
     "vectorized-after-lowering": "a batch dim is added to some inputs of the lowered graph",
     "forward": "tangents of the inputs are pushed forward, by two pullbacks",
     "pushforward": "tangents of the inputs are pushed through each operation",
+    "intermediates": (
+        "the gradient of the lowered graph is also taken with respect to outputs that others use"
+    ),
 }
 VECTORIZED_BUILDS = ("vectorized", "vectorized-after-lowering")
 # Those that have tangents, of first order, in place of gradients.
@@ -105,11 +108,20 @@ class ProgramCase:
 
     @property
     def differentiable(self) -> tuple[str, ...]:
-        """The inputs that have a gradient: floating-point numbers, but no constants."""
-        return tuple(
+        """The values that have a gradient: floating-point inputs that are no constants.
+
+        With "intermediates", the floating-point outputs that other outputs use follow.
+        """
+        inputs = tuple(
             name
             for name, operand in self.program.inputs
             if np.dtype(operand.dtype).kind == "f" and operand.origin != "constant"
+        )
+        if self.built != "intermediates":
+            return inputs
+        used = {argument for step in self.program.steps for argument in step.arguments}
+        return inputs + tuple(
+            name for name in self.differentiated if name in used and name not in inputs
         )
 
     @property
@@ -123,10 +135,10 @@ class ProgramCase:
     def derivatives(self) -> tuple[Program, ...]:
         """The program of the gradients of each order.
 
-        The first pulls a cotangent of each floating-point output back to the inputs. The second
-        pulls a cotangent of each of these gradients back to the inputs. There are none if no input
-        or no output has a gradient. In forward mode, there is only the program of the tangents of
-        the outputs.
+        The first pulls a cotangent of each floating-point output back to the differentiable values.
+        The second pulls a cotangent of each of these gradients back to them, too. There are none if
+        no input or no output has a gradient. In forward mode, there is only the program of the
+        tangents of the outputs.
         """
         found: list[Program] = []
         if self.is_forward:

@@ -3,7 +3,8 @@
 Together, they have what drawn programs rarely have: a value that is used three times, two dots of
 the same operands over different dims, a dot of what a softmax, an exp or a sum gives, a constant
 operand, several names of one variable, scores that overflow exp, sums and multiples of dots, sums
-of quotients, factors that cancel, sizes that break R4, and each way to build a graph.
+of quotients, factors that cancel, indices that meet, sizes that break R4, and each way to build a
+graph.
 """
 
 from dataclasses import replace
@@ -88,6 +89,15 @@ _SHORT = (
         "unit",
         1,
     ),
+    # Two indices of one element: the first is the last, and the last has two numbers.
+    (
+        "x: float64(t: 1?, d: 2?); y: float64(t: 3, d: 2?); w: float64(d: 2?); "
+        "u = isel(x, t=0); v = isel(x, t=-1); p = dot(u, w); q = dot(v, w); e = exp(q); "
+        "r = multiply(p, e); k = isel(y, t=2); l = isel(y, t=-1); m = dot(k, w); n = dot(l, w); "
+        "f = exp(n); o = multiply(m, f); return r, o",
+        "unit",
+        1,
+    ),
     # Two quotients that are nearly a softmax, and a product of which two factors are powers.
     (
         "x: float64(a: 3?, b: 3?); k: float64(a: 3?, b: 3?); y = exp(x); "
@@ -150,7 +160,8 @@ _SHORT = (
 # Each is built in every way but the plain one. Tangents are not pushed through each operation of a
 # dot with batch dims. A constant has no tangent. A matrix times itself is a product of one
 # variable; its sizes are static and equal, so that they do not tell a transposed array. Two
-# constants have the same numbers, and other dims.
+# constants have the same numbers, and other dims. The axes of an index and of a transposition move
+# when a batch dim is added between them.
 _BUILT = (
     "x: float64(a: 2?, b: 3?); y: float64(b: 3?, c: 4?); z: float64(a: 2?, d: 5?); "
     "k: float64 constant(d: 5, e: 2); v = dot(x, y); w = exp(v); u = dot(w, z); t = dot(u, k); "
@@ -162,6 +173,8 @@ _BUILT = (
     "m: float64 constant one-hot(b: 3, a: 3); w = rename(x, a='b', b='c'); "
     "v = dot(x, w, dim='b'); u = dot(v, y); t = dot(x, k); s = dot(x, m); r = multiply(t, s); "
     "q = multiply(u, r); return q",
+    "x: float64(a: 2?, b: 3?); y: float64(b: 3?, c: 4?); v = dot(x, y); w = isel(v, a=1); "
+    "u = transpose(v, 'c', 'a'); t = isel(u, c=-1); s = dot(w, u); return s, t",
 )
 # Sums and multiples of dots, which PyTensor gives to a BLAS as a whole: gemm with a factor for each
 # term, gemm for a difference, gemm with two or three factors for one term, with one matrix in three
@@ -188,13 +201,14 @@ _PRODUCTS = (
     "return gemm, difference, two_factors, three_factors, three_terms, turned_term, gemv, ger, "
     "scaled, square"
 )
-# A softmax between dots, and functions of elements.
+# A softmax between dots, functions of elements, and an index from the end of a dim.
 _FUNCTIONS = (
     "x: float64(a: 2?, b: 3?); y: float64(b: 3?, c: 4?); xy = dot(x, y); powers = exp(xy); "
     "weights = softmax(xy, dim='c'); average = dot(weights, y, dim='c'); whole = softmax(xy); "
     "part = scale(powers, 0.35355339059327373); root = power(part, 0.5); "
     "quotient = divide(xy, root); total = subtract(weights, quotient); "
-    "all = sum(total, dim='a'); return average, whole, total, all"
+    "all = sum(total, dim='a'); last = isel(xy, c=-1); renamed = rename(last, a='d'); "
+    "return average, whole, total, all, renamed"
 )
 # Axes that move: none of these orders is its own inverse, and more than four axes have other code.
 _MOVES = (

@@ -55,7 +55,8 @@ _REGIMES = (
     *("special",) * 2,
 )
 # Graphs that are vectorized after they are lowered are in the first programs of a run only.
-_BUILDS = ("plain",) * 9 + tuple(built for built in BUILDS if built != "vectorized-after-lowering")
+_NOT_DRAWN = ("vectorized-after-lowering", "intermediates")
+_BUILDS = ("plain",) * 9 + tuple(built for built in BUILDS if built not in _NOT_DRAWN)
 _ORIGINS = ("input",) * 8 + ORIGINS
 _CONTENTS = ("drawn",) * 12 + CONTENTS
 

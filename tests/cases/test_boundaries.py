@@ -14,6 +14,7 @@ from refdot.cases.boundaries import (
     dim_count_cases,
     exchanged_size_cases,
     static_size_cases,
+    summed_dims_cases,
 )
 from refdot.cases.case import DotCase
 from refdot.errors import SizeMismatchError
@@ -125,3 +126,15 @@ def test_exchanged_sizes_differ_in_two_of_two_to_four_dims_and_have_equal_produc
         assert isinstance(expected_error(case), SizeMismatchError)
     static = Counter((all(case.x.static), all(case.y.static)) for case in cases)
     assert static == {(False, False): 10, (True, False): 3, (False, True): 3}
+
+
+def test_sums_over_several_dims_have_static_ones_at_each_place() -> None:
+    cases = list(summed_dims_cases())
+    assert len({*cases}) == len(cases) == 2 * (6 + 6)
+    places = {(len(c.x.dims), axis) for c in cases for axis, one in enumerate(c.x.static) if one}
+    assert places == {(3, 0), (3, 1), (3, 2), (4, 0), (4, 1), (4, 2), (4, 3)}
+    for case in cases:
+        assert {*case.lowering.x_summed} == {*case.x.dims} - {"c"}
+        assert {size for size in case.x.static_shape if size is not None} == {1}
+        assert expected_error(case) is None
+    assert {case.gradient_order for case in cases} == {0, 1}

@@ -8,7 +8,7 @@ from itertools import chain, islice
 import pytest
 
 import refdot as rd
-from refdot.cases.boundaries import static_size_cases
+from refdot.cases.boundaries import static_size_cases, summed_dims_cases
 from refdot.cases.kernels import KERNELS
 from refdot.cases.pairs import pairwise_cases
 from refdot.cases.patterns import patterns
@@ -88,7 +88,7 @@ def test_each_batch_has_its_number_within_its_stage():
         *(("judging boundary cases", number, 10) for number in range(1, 11)),
         *(("judging static sizes", number, 2) for number in (1, 2)),
         *(("judging pairwise cases", number, 2) for number in (1, 2)),
-        *(("judging kernels", number, 12) for number in range(1, 13)),
+        *(("judging kernels", number, 14) for number in range(1, 15)),
         *(("judging random cases", number, 8) for number in range(1, 9)),
         *(("judging dim patterns up to rank 1", number, 11) for number in range(1, 12)),
     ]
@@ -190,20 +190,20 @@ def test_every_run_has_smoke_cases_and_kernel_cases_however_many_others_it_has(b
 def test_fast_backends_have_the_fixed_cases_and_slow_ones_the_kernels_with_the_last_lowering():
     batches = [b for b in campaign(SMALL, "fast", "slow").batches(FLEET) if b.stage in FIXED]
     slow = given_to("slow", batches)
-    assert [batch.stage for batch in slow] == ["judging kernels"] * (len(KERNELS) + 1)
+    assert [batch.stage for batch in slow] == ["judging kernels"] * (len(KERNELS) + 2)
     for batch in slow:
         assert {to for to, _ in batch.work if to.backend == "slow"} == {
             Configuration("slow", "inlined")
         }
     fast = [{to.lowering for to, _ in b.work if to.backend == "fast"} for b in batches]
     assert fast[:2] == [{"stock"}, {"inlined"}]  # the smoke cases
-    assert fast[2:] == [{"stock", "inlined"}] * (len(KERNELS) + 11)
+    assert fast[2:] == [{"stock", "inlined"}] * (len(KERNELS) + 12)
 
 
 @pytest.mark.parametrize(
     ("stage", "cases"),
     [
-        ("judging static sizes", static_size_cases(0, True)),
+        ("judging static sizes", chain(summed_dims_cases(), static_size_cases(0, True))),
         ("judging pairwise cases", pairwise_cases()),
     ],
 )
@@ -230,7 +230,8 @@ def test_a_backend_that_compiles_each_layout_gets_few_of_them_unless_thorough():
     def layouts(profile, backend):
         batches = campaign(profile, "fast", "slow").batches(target)
         kernels = given_to(backend, [b for b in batches if b.stage == "judging kernels"])
-        assert len(kernels.pop().work[-1][1]) == 15  # those with static sizes
+        assert kernels.pop().is_isolated  # those with similar graphs
+        assert len(kernels.pop().work[-1][1]) == 11  # those with static sizes
         return {
             batch.number: {
                 case.x.layout for to, cases in batch.work if to.backend == backend for case in cases
@@ -239,9 +240,11 @@ def test_a_backend_that_compiles_each_layout_gets_few_of_them_unless_thorough():
         }
 
     few, many = layouts(SMALL, "slow"), layouts(SMALL, "fast")
-    assert all("c" in found and len(found) <= 4 for found in few.values())
+    assert all("c" in found and len(found) <= 7 for found in few.values())
     assert ["reversed" in found for found in few.values()].count(False) == 3
-    assert all(few[number] < many[number] for number in few)
+    # It compiles once for all arrays with gaps.
+    assert all(few[number] <= many[number] for number in few)
+    assert sum(few[number] < many[number] for number in few) > len(few) / 2
     thorough = replace(SMALL, thorough=True)
     assert layouts(thorough, "slow") == layouts(thorough, "fast")
 
@@ -268,7 +271,7 @@ def test_one_pattern_in_four_has_static_sizes_unless_thorough():
 
 def test_slow_backends_alone_have_the_smoke_cases_of_few_graphs():
     batches = [b for b in campaign(SMALL, "slow").batches(FLEET) if b.stage in FIXED]
-    assert lowerings_of(batches) == [{"inlined"}] * (2 + len(KERNELS))
+    assert lowerings_of(batches) == [{"inlined"}] * (3 + len(KERNELS))
     cases = batches[0].work[0][1]
     assert 20 < len(cases) < 50
     assert not any(any(case.x.static + case.y.static) or case.gradient_order for case in cases)

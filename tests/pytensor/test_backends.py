@@ -19,9 +19,10 @@ from planting import Edit, Fault, planted
 from pytensor.scalar.basic import Mul
 from pytensor.tensor.math import Dot
 
+from refdot.cases.kernels import similar_graph_cases
 from refdot.cases.notation import dot_case
-from refdot.check.batch import judge
-from refdot.check.plan import Configuration
+from refdot.check.batch import judge, judge_batch
+from refdot.check.plan import Batch, Configuration
 from refdot.judging.comparison import compare
 from refdot.pytensor.target import backends
 from refdot.pytensor.target.backends import BACKENDS, PyTensorBackend, import_failure
@@ -350,3 +351,30 @@ def test_numbas_cache_is_deleted_with_its_target():
     assert PyTensorTarget().folder != folder
     del target
     assert not folder.exists()
+
+
+@pytest.mark.skipif("numba" not in HERE, reason="Numba is not installed")
+def test_similar_graphs_are_judged_without_the_code_of_other_batches():
+    edit = Edit(
+        "pytensor.link.numba.dispatch.elemwise:numba_funcify_DimShuffle",
+        "(type(op), new_order, sorted(unit_axes), cache_version)",
+        "(type(op), new_order, cache_version)",
+        ">=3.3",
+    )
+    if not edit.applies:
+        pytest.skip("this PyTensor has no such cache key")
+    first, second, *_ = similar_graph_cases()
+    numba = Configuration("numba", "inlined")
+    target = PyTensorTarget()
+
+    def findings(is_isolated: bool) -> list[str]:
+        batch = Batch(((numba, (first, second)),), is_isolated=is_isolated)
+        return [found.signature for found in judge_batch(target, batch).findings]
+
+    with planted(Fault("an axis of size 1 is one of any size", "values", (edit,), second)):
+        judge_batch(target, Batch(((numba, (second,)),)))  # stores the code for any size
+        assert findings(is_isolated=False) == []
+        assert findings(is_isolated=True) == [
+            "R6 wrong-value at run: float wrong by more than rounding"
+        ]
+    assert findings(is_isolated=True) == []

@@ -245,8 +245,9 @@ def derivatives(case: ProgramCase, graph: ProgramGraph, lowered: Sequence[Any]) 
     The loss is the sum of the products of outputs and cotangents. Cotangents in `known_grads` would
     replace, and not add to, the gradient of an output that another output depends on.
     """
-    inputs = [graph.variables[name] for name in case.differentiable]
     outputs = dict(zip(case.program.outputs, lowered, strict=True))
+    variables = outputs | graph.variables
+    inputs = [variables[name] for name in case.differentiable]
     if case.built == "unlowered":
         outputs = {name: graph.values[name].values for name in case.program.outputs}
     sources = [outputs[name] for name in case.differentiated]

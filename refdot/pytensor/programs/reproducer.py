@@ -302,7 +302,11 @@ class _Script:
     @property
     def derivatives(self) -> list[_Derivative]:
         sources, found, count = self.sources, [], len(self.program.inputs)
-        inputs = _entries(self.differentiable, "variables")
+        outputs = self.program.outputs
+        inputs = ", ".join(
+            f"lowered[{outputs.index(name)}]" if name in outputs else f"variables[{name!r}]"
+            for name in self.case.differentiable
+        )
         for program in self._derivative_programs:
             cotangents = program.inputs[count:]
             bars = _entries([name for name, _ in cotangents], "variables")

@@ -115,5 +115,13 @@ FAULTS = [
           dot_case("a? b?", "b? c?", dtypes="int64", regime="rounding"),
           *then("out[:] = out.astype(np.float32)",
                 "numba_dot_dtype != out_dtype and numba_dot_dtype.itemsize == 8"), **ON_NUMBA),
+    fault("Numba takes a reversed array for a dense one", "values",
+          dot_case("a? b?", "", ("a", "b"), layout="reversed"),
+          Edit(REDUCER, "if _is_non_reversed_dense(",
+               "if x.strides[0] < 0 or _is_non_reversed_dense(", NEW), **ON_NUMBA),
+    fault("Numba multiplies by a broadcast vector as by zeros", "values",
+          dot_case("a? b:4?", "b:4?", layout=("c", "broadcast")),
+          *then("if y.strides[0] == 0 and y.shape[0] > 1 and y.shape[1] == 1:\n"
+                "            out[:] = 0"), **ON_NUMBA),
 ]
 # fmt: on

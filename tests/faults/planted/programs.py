@@ -315,6 +315,29 @@ FAULTS = [
            "pytensor.tensor.rewriting.subtensor:local_convert_negative_indices.fn",
            "new_val = val + dim_length", "new_val = val + (x.type.shape[0] or dim_length)",
            versions=NEW),
+    _fault("a batch dim that is added to an indexed value is the first", 3,
+           "pytensor.xtensor.indexing:Index.vectorize_node",
+           "tuple(dims_to_idxs.get(dim, slice(None)) for dim in new_x.dims)",
+           "(slice(None),) * (new_x.type.ndim - old_x.type.ndim) + tuple(new_idxs)"),
+    _fault("gradients of two indices of one element replace each other", 3,
+           "pytensor.tensor.rewriting.subtensor:local_incsubtensor_of_zeros_to_setsubtensor.fn",
+           "    if isinstance(x, Constant)",
+           "    while (x.owner and isinstance(x.owner.op, IncSubtensor)"
+           " and x.owner.op.idx_list == node.op.idx_list"
+           " and node.inputs[2:] != x.owner.inputs[2:]):\n"
+           "        x = x.owner.inputs[0]\n"
+           "    if x.owner and isinstance(x.owner.op, Alloc):\n"
+           "        x = x.owner.inputs[0]\n"
+           "    if isinstance(x, Constant)"),
+    _fault("a gradient with respect to an intermediate value goes no further", 2,
+           "pytensor.gradient:_populate_var_to_app_to_idx",
+           "        if var in consider_constant:\n            return\n",
+           "        if var in consider_constant or var in wrt:\n            return\n"),
+    _fault("Numba takes an index from the end for an unsigned one", 1,
+           f"{NUMBA}.subtensor:numba_funcify_default_subtensor",
+           'return f"{name}.item()"\n            return name',
+           'name = f"{name}.item()"\n            return f"np.uint64({name})"',
+           backend="numba", versions=NEW),
     _fault("gemm writes to a transposed term the wrong way", 4,
            "pytensor.tensor.blas.c_code.codegen:_CASE_DOUBLE_GEMM",
            "&sx_0, y, &sy_0, &b, z, &sz_1); break;\n                    case 0x101:",

@@ -44,5 +44,9 @@ FAULTS = [
           dot_case("b? a:5?", "a:5 c:3", origin=("input", "constant"),
                    content=("drawn", "nearly-one-hot")),
           ONE_HOT, 'data.dtype.kind == "i"', 'data.dtype.kind in "if"', lowering="inlined"),
+    fault("axes of a sum are not counted without the axes of size 1", "values",
+          dot_case("a:1 b? c?", "c?", ("a", "b")),
+          "pytensor.tensor.rewriting.math:local_reduce_broadcastable.fn",
+          "new_axis.append(ii)", "new_axis.append(p)"),
 ]
 # fmt: on
