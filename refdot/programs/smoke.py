@@ -156,6 +156,40 @@ _SHORT = (
     ("x: float32(a: 5?, b: 5?); y = dot(x, x, dim=()); z = sum(y); return z", "rounding", 1),
     ("x: float64(a: 3?, b: 2?); y = scale(x, 200); z = softmax(y, dim='a'); return z", "large", 1),
     ("x: float32(a: 3?, b: 2?); y = scale(x, 200); z = softmax(y, dim='a'); return z", "large", 1),
+    # Static sizes of 1 in every operation.
+    (
+        "x: float64(a: 1, b: 3?); y: float64(b: 3?, c: 1); z: float64(a: 1?, d: 2?); "
+        "w: float64(d: 2?, c: 1); v = dot(x, y); u = dot(z, w); t = add(v, u); "
+        "s = multiply(t, x); r = softmax(s, dim='a'); q = sum(s, dim=('a', 'b')); "
+        "p = isel(s, a=-1); o = dot(p, y); n = transpose(s, 'c', 'b', 'a'); m = sum(n, dim='c'); "
+        "return r, q, o, m",
+        "unit",
+        1,
+    ),
+    # A sum and a difference of values without a common dim, sums of sums, and two indices at once.
+    (
+        "x: float64(a: 2?); y: float64(b: 3?); z: float64(b: 3?, c: 4?); v = add(x, y); "
+        "w = dot(v, z, dim=()); u = sum(w, dim='b'); t = sum(u, dim='a'); s = subtract(y, x); "
+        "r = dot(s, z, dim='b'); q = isel(w, c=-1, a=1); p = multiply(q, y); o = divide(t, r); "
+        "return o, p",
+        "unit",
+        1,
+    ),
+    # Integers beside float32, and layers of float32.
+    (
+        "x: int64(a: 2?, b: 3?); y: int64(b: 3?, c: 4?); z: float32(c: 4?); k: int64(a: 2?); "
+        "v = dot(x, y); w = dot(v, z); s = sum(v, dim='a'); t = add(s, z); u = multiply(v, k); "
+        "r = subtract(k, u); q = sum(r); n = negative(k); return w, t, q, n",
+        "exact",
+        1,
+    ),
+    (
+        "x: float32(a: 2?, b: 3?); y: float32(b: 3?, c: 4?); z: float32(c: 4?); v = dot(x, y); "
+        "w = add(v, z); u = softmax(w, dim='c'); s = scale(u, 0.5); t = dot(s, y, dim='c'); "
+        "r = exp(t); q = sum(r, dim='a'); p = power(q, -0.5); return p, u",
+        "unit",
+        1,
+    ),
 )
 # Each is built in every way but the plain one. Tangents are not pushed through each operation of a
 # dot with batch dims. A constant has no tangent. A matrix times itself is a product of one

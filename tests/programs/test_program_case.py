@@ -1,5 +1,7 @@
 """The test cases of programs: their numbers, their derivatives and their text."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -79,3 +81,16 @@ def test_large_numbers_are_large():
     assert 900 < values.max() <= 1000
     assert -1000 <= values.min() < -900
     assert not case.estimates(case.program)["y"].judged.all()
+
+
+def test_gradients_with_respect_to_outputs_that_others_use_have_all_their_paths():
+    whole = program("x: float64(a: 2)\ny = scale(x, 3)\nz = multiply(y, x)\nreturn y, z")
+    case = ProgramCase(whole, gradient_order=1, built="intermediates")
+    assert case.differentiable == ("x", "y")
+    assert replace(case, built="plain").differentiable == ("x",)
+    (derivative,) = case.derivatives
+    values = case.values(derivative)
+    x, y_bar, z_bar = (values[name].data for name in ("x", "y_bar", "z_bar"))
+    of_x, of_y = (case.estimates(derivative)[name].value for name in derivative.outputs)
+    np.testing.assert_allclose(of_y, y_bar + z_bar * x)
+    np.testing.assert_allclose(of_x, 3 * (y_bar + z_bar * x) + z_bar * 3 * x)

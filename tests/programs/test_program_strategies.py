@@ -43,7 +43,7 @@ def test_a_program_prints_and_is_read_again(drawn):
 
 def test_every_category_has_cases(drawn):
     counts = count_programs_by_category(drawn)
-    not_drawn = ["built: vectorized-after-lowering"]
+    not_drawn = ["built: vectorized-after-lowering", "built: intermediates"]
     assert [label for label, count in counts.items() if not count] == not_drawn
 
 

@@ -88,6 +88,12 @@ RIGHT = {
         gradient_order=1,
         built="forward",
     ),
+    "gradients of intermediate values": case_of(
+        "x: float64(a: 2?, b: 3); y: float64(b: 3); z = dot(y, x); w = exp(z); v = multiply(w, x); "
+        "return v, z, w",
+        gradient_order=1,
+        built="intermediates",
+    ),
     "names that the script uses": case_of(
         "np: float64 unaligned(a: 2); sys: float64(a: 2); dot = dot(np, sys, dim=()); "
         "values = exp(dot); return values, dot"
