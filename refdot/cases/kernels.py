@@ -3,7 +3,8 @@
 A backend computes a dot with one of a few kernels, such as a product of two matrices or of a batch
 of them. A kernel may have separate code for each family of dtypes, for each memory layout and for
 large sizes. Compiling a graph is what takes time, so no size of these is static: all cases of a
-kernel with the same dtypes share one graph. A few further cases have static sizes.
+kernel with the same dtypes share one graph. Other cases have static sizes, or are pairs of similar
+graphs.
 """
 
 from collections.abc import Iterator
@@ -42,7 +43,7 @@ class _Kernel(NamedTuple):
     pattern: Pattern
     families: tuple[str, ...] = ()  # those that every run judges, besides float64
     has_every_layout: bool = False  # of memory; else those with gaps, and one other
-    is_slow_to_compile: bool = False  # once more for each layout
+    is_slow_to_compile: bool = False  # so that only C order is judged where each layout is compiled
     has_both_orders: bool = False  # of the dims of x, in float64 and in float32
 
 
@@ -172,7 +173,8 @@ def static_kernel_cases() -> Iterator[DotCase]:
 def similar_graph_cases() -> Iterator[DotCase]:
     """Yield pairs of cases with similar graphs: the second must not get the code of the first.
 
-    The first of a pair has a static size of 1, a sum over another axis, or another dim in y.
+    The first of a pair has a static size of 1, a sum over another axis, or another dim in y. A
+    script shows one graph only, so it may pass although the second graph got the wrong code.
 
     Examples
     --------

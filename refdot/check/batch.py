@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from copy import copy
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
@@ -27,6 +26,7 @@ from refdot.targets.mismatch import Mismatch
 from refdot.targets.outcome import Outcome, Raised
 from refdot.targets.protocol import (
     ProgramTarget,
+    StoringTarget,
     Target,
     TargetError,
     deviation_of,
@@ -170,9 +170,9 @@ def _finding(
 
 def judge_batch(target: Target, batch: Batch, timeout: float | None = None) -> BatchResult:
     """Judge the cases of a batch that the target and the backend support."""
-    if batch.is_isolated:
-        target = copy(target)
     result, supported = _supported(target, batch)
+    if batch.is_isolated and isinstance(target, StoringTarget):
+        target = target.without_stored_code()
     for configuration, cases in supported.work:
         if batch.size_variants:
             variants = _with_size_variants(target, cases, configuration.backend)
@@ -259,6 +259,8 @@ def judge_individually(target: Target, batch: Batch, timeout: float | None = Non
     A case that does so is a finding.
     """
     result, supported = _supported(target, batch)
+    if batch.is_isolated and isinstance(target, StoringTarget):
+        target = target.without_stored_code()
     alone = replace(batch, work=(), programs=())
     parts = [
         replace(alone, work=((configuration, (case,)),))

@@ -135,7 +135,7 @@ class Batch:
     only: tuple[str, ...] = ()  # aspects to judge; all if empty
     pattern: Pattern | None = None  # the dim pattern of the cases
     size_variants: bool = False  # whether to judge them as well, without counting them
-    is_isolated: bool = False  # whether to judge without code that was compiled for other batches
+    is_isolated: bool = False  # whether to judge it without code that the target stored before
     # For progress messages: the part of the campaign, the number of this batch in it, and of all.
     stage: str = "judging random cases"
     number: int = 1
@@ -175,7 +175,7 @@ class Campaign:
         >>> campaign = Campaign(Profile(5, exhaustive=1), 0, ("call",), ("stock",))
         >>> shards = WHOLE, Shard(1, 2), Shard(2, 2)
         >>> [len(list(campaign.batches(target, shard))) for shard in shards]
-        [41, 21, 20]
+        [43, 22, 21]
         """
         samples = self.samples(target)
         first = chain(

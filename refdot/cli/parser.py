@@ -285,15 +285,14 @@ def _add_compile_time_options(timed: _Parser) -> None:
     _add_lowering(timed)
     timed.option(
         "--weights unknown|static|mixed",
-        "whether the shapes of the weights are static; mixed: one of the two weights of each layer",
+        "whether the shapes of the weights are static; mixed: one of the two weights of each layer "
+        "(default: unknown)",
         choices=("unknown", "static", "mixed"),
-        default="unknown",
     )
     timed.option(
         "--gradient input|weights",
-        "variables with respect to which to differentiate",
+        "variables with respect to which to differentiate (default: input)",
         choices=("input", "weights"),
-        default="input",
     )
     timed.option("--limit SECONDS", "time limit of one measurement", read.positive_number, "120")
     timed.option(
@@ -303,7 +302,7 @@ def _add_compile_time_options(timed: _Parser) -> None:
         "3",
     )
     timed.option("--plot FILE", "plot the times, as PNG, SVG or PDF", Path)
-    timed.option("--json FILE", "write all measurements", Path)
+    timed.option("--json FILE", "write the medians of the times", Path)
     timed.flag("--memory", "also measure the memory, once, which takes several times as long")
     timed.flag("--profile", "list the slowest functions")
     timed.flag("--dprint", "print the graphs before and after")

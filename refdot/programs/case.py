@@ -52,6 +52,8 @@ FORWARD_BUILDS = ("forward", "pushforward")
 # No other dim has this name.
 BATCH_DIM = "batch_of_all"
 _BATCH_SIZE = 2
+# The result of these may be the same variable as the argument, after lowering.
+_VIEWS = ("rename", "transpose")
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,8 @@ class ProgramCase:
     def differentiable(self) -> tuple[str, ...]:
         """The values that have a gradient: floating-point inputs that are no constants.
 
-        With "intermediates", the floating-point outputs that other outputs use follow.
+        With "intermediates", these are followed by the floating-point outputs that other steps use,
+        except those that may share a variable with another value.
         """
         inputs = tuple(
             name
@@ -119,10 +122,10 @@ class ProgramCase:
         )
         if self.built != "intermediates":
             return inputs
-        used = {argument for step in self.program.steps for argument in step.arguments}
-        return inputs + tuple(
-            name for name in self.differentiated if name in used and name not in inputs
-        )
+        steps = self.program.steps
+        used = {argument for step in steps for argument in step.arguments}
+        results = {step.name for step in steps if step.operation not in _VIEWS}
+        return inputs + tuple(name for name in self.differentiated if name in used & results)
 
     @property
     def differentiated(self) -> tuple[str, ...]:
@@ -138,13 +141,15 @@ class ProgramCase:
         The first pulls a cotangent of each floating-point output back to the differentiable values.
         The second pulls a cotangent of each of these gradients back to them, too. There are none if
         no input or no output has a gradient. In forward mode, there is only the program of the
-        tangents of the outputs.
+        tangents of the outputs. With "intermediates", there are only first gradients: a second one
+        depends on how the first is written.
         """
         found: list[Program] = []
         if self.is_forward:
             return (pushforward(self.program, self.differentiated, self.differentiable),)
         program, sources = self.program, self.differentiated
-        for _ in range(self.gradient_order if sources and self.differentiable else 0):
+        order = min(self.gradient_order, 1 if self.built == "intermediates" else 2)
+        for _ in range(order if sources and self.differentiable else 0):
             program = gradient(program, sources, self.differentiable)
             sources = program.outputs
             found.append(program)

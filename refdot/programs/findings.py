@@ -124,7 +124,7 @@ class ProgramDeviation:
 def finding_without_answer(
     case: ProgramCase, backend: str, lowering: str, got: str
 ) -> ProgramFinding:
-    """Return the finding that a program was not computed: in time, or before its process died."""
+    """Return the finding of a program without an answer: out of time, or its process died."""
     difference = Difference("run", "R6", "rejected-valid", "an answer", got)
     return ProgramFinding(Observation(case, difference, backend, lowering))
 
@@ -139,8 +139,9 @@ def signature(difference: Difference) -> str:
     """
     rule, kind, got = difference.rule, difference.kind, difference.got
     if kind in ("rejected-valid", "structure"):
-        # The rest of a message has sizes and variables of the graph.
-        return f"{rule} {kind} at {difference.name}: {got.partition('(')[0].strip()}"
+        # A dot may be rejected with the same message, whose rest has variables of the graph.
+        of = " of a program" if kind == "rejected-valid" else ""
+        return f"{rule} {kind}{of} at {difference.name}: {got.partition('(')[0].strip()}"
     if rule in ("R6", "R8"):
         return f"{rule} {kind}: {_manner(got)}"
     if rule == "R4":

@@ -206,9 +206,9 @@ _BUILT = (
     "x: float64(a: 3, b: 3); y: float64 shared(c: 3?); k: float64 constant one-hot(a: 3, b: 3); "
     "m: float64 constant one-hot(b: 3, a: 3); w = rename(x, a='b', b='c'); "
     "v = dot(x, w, dim='b'); u = dot(v, y); t = dot(x, k); s = dot(x, m); r = multiply(t, s); "
-    "q = multiply(u, r); return q",
+    "q = multiply(u, r); return q, u, r",
     "x: float64(a: 2?, b: 3?); y: float64(b: 3?, c: 4?); v = dot(x, y); w = isel(v, a=1); "
-    "u = transpose(v, 'c', 'a'); t = isel(u, c=-1); s = dot(w, u); return s, t",
+    "u = transpose(v, 'c', 'a'); t = isel(u, c=-1); s = dot(w, u); return s, t, v, w",
 )
 # Sums and multiples of dots, which PyTensor gives to a BLAS as a whole: gemm with a factor for each
 # term, gemm for a difference, gemm with two or three factors for one term, with one matrix in three

@@ -66,7 +66,7 @@ def program_deviation_markdown(
 def finding_of_example(deviation: ProgramDeviation, target: ProgramTarget) -> ProgramFinding | None:
     """Judge the example of a deviation, and return the finding that shows it.
 
-    Return None if none of its backends can run here.
+    Return None if no backend that has it can run here, or if the example does not show it.
     """
     backend = _backend_of(deviation, target)
     if backend is None:
@@ -98,7 +98,7 @@ def _run_example(deviation: Deviation, target: Target) -> tuple[Mismatch, str, s
 
 
 def _hidden(script: str) -> str:
-    """Return a script that a click on "Script" shows."""
+    """Return a script as a folded block of Markdown."""
     block = _code_block(script, "python")
     return f"<details><summary>Script</summary>\n\n{block}\n\n</details>"
 

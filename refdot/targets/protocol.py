@@ -14,6 +14,7 @@ from refdot.targets.outcome import Outcome
 __all__ = [
     "Backend",
     "ProgramTarget",
+    "StoringTarget",
     "Target",
     "TargetError",
     "TargetNameError",
@@ -137,6 +138,14 @@ class ProgramTarget(Target, Protocol):
 
     def program_reproducer(self, finding: ProgramFinding) -> str:
         """Return a standalone script that shows a finding, and exits 1 as long as it exists."""
+
+
+@runtime_checkable
+class StoringTarget(Target, Protocol):
+    """A target that stores compiled code, and uses it again for other cases."""
+
+    def without_stored_code(self) -> Target:
+        """Return the same target without any code that was stored for this one."""
 
 
 class TargetError(Exception):

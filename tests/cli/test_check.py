@@ -410,6 +410,12 @@ def test_one_known_deviation_is_printed_in_full(wanted, capsys):
     compile(script, wanted, "exec")
 
 
+def test_statistics_need_no_target(monkeypatch, capsys):
+    monkeypatch.setattr("refdot.cli.targets.find_spec", lambda name: None)
+    assert main(["check", "--statistics", "--cases", "2"]) == 0
+    assert capsys.readouterr().out.endswith("of 2 cases\n")
+
+
 def test_a_target_without_known_deviations_has_none_to_list(capsys):
     assert main(["check", "xarray", "--list"]) == 0
     assert capsys.readouterr().out == "xarray has no known deviations\n"

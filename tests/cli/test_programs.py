@@ -93,7 +93,27 @@ def test_shards_of_programs_are_judged_in_other_processes_and_merged(tmp_path, c
     assert main(["merge", *paths]) == 0
     out = capsys.readouterr().out
     assert ": 0 cases and 4 programs judged, seed 0" in out
-    assert "known: gradients-in-an-inner-graph, 2 times on python\n" in out
+    assert "known: gradients-in-an-inner-graph, 4 times on python\n" in out
+
+
+def test_a_new_finding_of_the_second_shard_is_merged(tmp_path, monkeypatch, capsys):
+    paths = []
+    for number, code in ((1, 0), (2, 1)):
+        if number == 2:
+            monkeypatch.setitem(graphs._XTENSOR, "negative", lambda x: x)
+        part = tmp_path / str(number)
+        arguments = ["--program", "mlp:layers=1", "--program", "gram", "--lowering", "direct"]
+        arguments += ["--shard", f"{number}/2", "--report", str(part), "--jobs", "0"]
+        assert check(*arguments) == code
+        paths.append(str(part / "report.json"))
+    capsys.readouterr()
+    merged = tmp_path / "merged"
+    assert main(["merge", *paths, "--report", str(merged)]) == 1
+    assert "NEW" in capsys.readouterr().out
+    report = json.loads((merged / "report.json").read_text("utf-8"))
+    new = [each for each in report["program_mismatches"] if each["known"] is None]
+    assert new
+    assert all((merged / each["reproducer"]).is_file() for each in new)
 
 
 def test_the_statistics_of_programs_are_printed(capsys):
@@ -154,17 +174,21 @@ def test_a_program_is_timed_with_each_number_of_layers(tmp_path, capsys):
     assert all(each["seconds"]["compile"] > 0 for each in found)
 
 
-def test_a_lowering_over_the_time_limit_is_stopped(capsys):
+def test_a_lowering_over_the_time_limit_is_stopped(tmp_path, capsys):
+    file = tmp_path / "times.json"
     arguments = ["--program", "gram", "--lowering", "stock", "--limit", "0.0001"]
-    assert main(["compile-time", *arguments]) == 0
+    assert main(["compile-time", *arguments, "--json", str(file)]) == 0
     _, heading, *rows, last = capsys.readouterr().out.splitlines()
     assert heading.split() == ["stock"]
     assert {row.split()[-1] for row in rows} == {"-"}
     assert last == "stock: over 0.0001 s"
+    (result,) = json.loads(file.read_text("utf-8"))["results"]
+    assert result["stopped"] == "over 0.0001 s"
+    assert "seconds" not in result
 
 
 @pytest.mark.parametrize(
-    "option", ["weights static", "gradient weights", "memory", "profile", "dprint", "plot a.png"]
+    "option", ["weights unknown", "gradient weights", "memory", "profile", "dprint", "plot a.png"]
 )
 def test_options_for_layers_are_not_allowed_with_a_program(option, capsys):
     assert main(["compile-time", "--program", "gram", *f"--{option}".split()]) == 2

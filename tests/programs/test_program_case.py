@@ -94,3 +94,10 @@ def test_gradients_with_respect_to_outputs_that_others_use_have_all_their_paths(
     of_x, of_y = (case.estimates(derivative)[name].value for name in derivative.outputs)
     np.testing.assert_allclose(of_y, y_bar + z_bar * x)
     np.testing.assert_allclose(of_x, 3 * (y_bar + z_bar * x) + z_bar * 3 * x)
+
+
+def test_intermediate_values_have_first_gradients_and_no_names_of_other_values():
+    text = "x: float64(a: 2)\ny = exp(x)\nw = rename(y, a='b')\nu = exp(w)\nv = exp(y)\n"
+    case = ProgramCase(program(f"{text}return y, w, u, v"), gradient_order=2, built="intermediates")
+    assert case.differentiable == ("x", "y")
+    assert len(case.derivatives) == 1

@@ -49,7 +49,7 @@ SIGNATURES = {
     "R6 wrong-value: NaN": Difference("v3", "R6", "wrong-value", "a=0: 1.0", "a=0: nan"),
     "R8 wrong-gradient: a number": Difference("gradient of x", "R8", "wrong-gradient", "1", "2"),
     "R5 wrong-dims": Difference("v1", "R5", "wrong-dims", "('a',)", "('b',)"),
-    "R6 rejected-valid at run: ValueError: cannot reshape": Difference(
+    "R6 rejected-valid of a program at run: ValueError: cannot reshape": Difference(
         "run", "R6", "rejected-valid", "no error", "ValueError: cannot reshape (2, 3)"
     ),
     "R14 structure at the compiled graph: an xtensor is left": Difference(

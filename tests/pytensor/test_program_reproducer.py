@@ -94,6 +94,11 @@ RIGHT = {
         gradient_order=1,
         built="intermediates",
     ),
+    "an input that is an output": case_of(
+        "x: float64(a: 2?); y = exp(x); z = multiply(x, y); return x, z",
+        gradient_order=1,
+        built="xtensors",
+    ),
     "names that the script uses": case_of(
         "np: float64 unaligned(a: 2); sys: float64(a: 2); dot = dot(np, sys, dim=()); "
         "values = exp(dot); return values, dot"

@@ -6,7 +6,9 @@ from reports import SMALL
 
 import refdot as rd
 from refdot.cases.case import DotCase, Operand
-from refdot.reporting.deviations import deviation_markdown
+from refdot.pytensor.programs.deviations import PROGRAM_DEVIATIONS
+from refdot.pytensor.programs.target import PyTensorProgramTarget
+from refdot.reporting.deviations import deviation_markdown, finding_of_example
 from refdot.targets.callable import CallableTarget
 from refdot.targets.mismatch import Deviation
 
@@ -55,3 +57,10 @@ def test_deviation_of_an_absent_backend_is_not_run() -> None:
         "tests:doubled >=1.\n\nB.\n\n"
         f"```text\n{SMALL}\n```\n"
     )
+
+
+def test_the_example_of_a_deviation_of_an_absent_backend_has_no_finding() -> None:
+    deviation = next(each for each in PROGRAM_DEVIATIONS if each.id == "softmax-overflows")
+    target = PyTensorProgramTarget()
+    assert finding_of_example(replace(deviation, backends=("gpu",)), target) is None
+    assert finding_of_example(replace(deviation, id="another"), target) is None

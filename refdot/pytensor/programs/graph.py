@@ -231,7 +231,7 @@ class Derivative:
     cotangents : list
         The variables of the cotangents that they have beside the inputs of the last order.
     outputs : list
-        The gradient of each input that has one.
+        The gradient of each value that has one: `ProgramCase.differentiable`.
     """
 
     program: Program

@@ -302,9 +302,9 @@ class _Script:
     @property
     def derivatives(self) -> list[_Derivative]:
         sources, found, count = self.sources, [], len(self.program.inputs)
-        outputs = self.program.outputs
+        of_program, outputs = dict(self.program.inputs), self.program.outputs
         inputs = ", ".join(
-            f"lowered[{outputs.index(name)}]" if name in outputs else f"variables[{name!r}]"
+            f"variables[{name!r}]" if name in of_program else f"lowered[{outputs.index(name)}]"
             for name in self.case.differentiable
         )
         for program in self._derivative_programs:

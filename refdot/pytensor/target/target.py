@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from shutil import rmtree
-from typing import Any
+from typing import Any, Self
 from unittest.mock import patch
 from weakref import finalize
 
@@ -89,6 +89,10 @@ class PyTensorTarget:
         folder = tempfile.mkdtemp(prefix="pytensor-", dir=process_folder())
         finalize(self, rmtree, folder, ignore_errors=True)
         return Path(folder)
+
+    def without_stored_code(self) -> Self:
+        """Return a target with an empty folder, in which Numba finds no code."""
+        return type(self)()
 
     def backends(self) -> tuple[Backend, ...]:
         """Return PyTensor's backends, as they were available at the first call."""
