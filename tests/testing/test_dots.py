@@ -213,8 +213,11 @@ def test_a_target_is_found_by_its_name(only_random_cases):
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (None, "a NoneType, not a NamedTensor"),
-        (np.ones(3), r"a ndarray, not a NamedTensor: write NamedTensor\(array, dims\)"),
+        (None, "an object of type NoneType, not a NamedTensor"),
+        (
+            np.ones(3),
+            r"an object of type ndarray, not a NamedTensor: write NamedTensor\(array, dims\)",
+        ),
     ],
     ids=["None", "array"],
 )
