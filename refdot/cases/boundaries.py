@@ -145,9 +145,9 @@ def _static_size_cases(
 def summed_dims_cases() -> Iterator[DotCase]:
     """Yield cases in which x has two or three dims to sum over alone, and static sizes of 1.
 
-    One or two of these dims have the static size 1, and another dim is kept. Three dims
-    have every order, and four have every order in which `s` is first: if axes of size 1 are removed
-    before a sum, the other axes have other numbers. Every second case has a gradient.
+    One or two of these dims have the static size 1, and another dim is kept. Three dims have every
+    order, and four have every order in which `s` is first: if axes of size 1 are removed before a
+    sum, the other axes have other numbers. Every second case has a gradient.
 
     Examples
     --------

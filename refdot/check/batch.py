@@ -25,8 +25,8 @@ from refdot.targets.interrupt import is_interrupt
 from refdot.targets.mismatch import Mismatch
 from refdot.targets.outcome import Outcome, Raised
 from refdot.targets.protocol import (
+    CachingTarget,
     ProgramTarget,
-    StoringTarget,
     Target,
     TargetError,
     deviation_of,
@@ -171,8 +171,8 @@ def _finding(
 def judge_batch(target: Target, batch: Batch, timeout: float | None = None) -> BatchResult:
     """Judge the cases of a batch that the target and the backend support."""
     result, supported = _supported(target, batch)
-    if batch.is_isolated and isinstance(target, StoringTarget):
-        target = target.without_stored_code()
+    if batch.needs_empty_cache and isinstance(target, CachingTarget):
+        target = target.with_empty_cache()
     for configuration, cases in supported.work:
         if batch.size_variants:
             variants = _with_size_variants(target, cases, configuration.backend)
@@ -259,8 +259,6 @@ def judge_individually(target: Target, batch: Batch, timeout: float | None = Non
     A case that does so is a finding.
     """
     result, supported = _supported(target, batch)
-    if batch.is_isolated and isinstance(target, StoringTarget):
-        target = target.without_stored_code()
     alone = replace(batch, work=(), programs=())
     parts = [
         replace(alone, work=((configuration, (case,)),))

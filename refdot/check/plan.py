@@ -135,7 +135,7 @@ class Batch:
     only: tuple[str, ...] = ()  # aspects to judge; all if empty
     pattern: Pattern | None = None  # the dim pattern of the cases
     size_variants: bool = False  # whether to judge them as well, without counting them
-    is_isolated: bool = False  # whether to judge it without code that the target stored before
+    needs_empty_cache: bool = False  # of code that the target compiled for other batches
     # For progress messages: the part of the campaign, the number of this batch in it, and of all.
     stage: str = "judging random cases"
     number: int = 1
@@ -288,7 +288,7 @@ class Campaign:
         progress = {"total": total, "stage": stage}
         yield self._batch(configurations, static_kernel_cases(), number=total - 1, **progress)
         pairs = similar_graph_cases()
-        yield self._batch(configurations, pairs, number=total, is_isolated=True, **progress)
+        yield self._batch(configurations, pairs, number=total, needs_empty_cache=True, **progress)
 
     def _is_thorough(self, target: Target) -> bool:
         return self.profile.thorough or "build" not in target.stages

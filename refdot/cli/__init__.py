@@ -34,9 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     int
         0 if there are only known deviations, 1 if there are other mismatches (for `errors --diff`:
-        if a message changed), 2 for bad usage, 3 if the target cannot be imported or refdot itself
-        failed, 130 if interrupted before a mismatch was found, 141 if nobody reads the output any
-        more, as for `refdot check --list | head`.
+        if a message changed), 2 for bad usage or if nothing was judged, 3 if the target cannot be
+        imported or refdot itself failed, 130 if interrupted before a mismatch was found, 141 if
+        nobody reads the output any more, as for `refdot check --list | head`.
     """
     arguments = None
     try:

@@ -302,7 +302,7 @@ def _add_compile_time_options(timed: _Parser) -> None:
         "3",
     )
     timed.option("--plot FILE", "plot the times, as PNG, SVG or PDF", Path)
-    timed.option("--json FILE", "write the medians of the times", Path)
+    timed.option("--json FILE", "write the results", Path)
     timed.flag("--memory", "also measure the memory, once, which takes several times as long")
     timed.flag("--profile", "list the slowest functions")
     timed.flag("--dprint", "print the graphs before and after")

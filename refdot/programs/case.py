@@ -43,7 +43,8 @@ BUILDS = {
     "forward": "tangents of the inputs are pushed forward, by two pullbacks",
     "pushforward": "tangents of the inputs are pushed through each operation",
     "intermediates": (
-        "the gradient of the lowered graph is also taken with respect to outputs that others use"
+        "the first gradient of the lowered graph is also taken with respect to outputs that others "
+        "use"
     ),
 }
 VECTORIZED_BUILDS = ("vectorized", "vectorized-after-lowering")

@@ -124,7 +124,7 @@ class ProgramDeviation:
 def finding_without_answer(
     case: ProgramCase, backend: str, lowering: str, got: str
 ) -> ProgramFinding:
-    """Return the finding of a program without an answer: out of time, or its process died."""
+    """Return the finding that a program gave no answer: it took too long, or its process died."""
     difference = Difference("run", "R6", "rejected-valid", "an answer", got)
     return ProgramFinding(Observation(case, difference, backend, lowering))
 

@@ -54,8 +54,7 @@ _REGIMES = (
     *("large",) * 4,
     *("special",) * 2,
 )
-# Graphs that are vectorized after they are lowered are in the first programs of a run only.
-# These are in the first programs of a run.
+# These builds are in the first programs of a run only.
 _NOT_DRAWN = ("vectorized-after-lowering", "intermediates")
 _BUILDS = ("plain",) * 9 + tuple(built for built in BUILDS if built not in _NOT_DRAWN)
 _ORIGINS = ("input",) * 8 + ORIGINS

@@ -13,8 +13,8 @@ from refdot.targets.outcome import Outcome
 
 __all__ = [
     "Backend",
+    "CachingTarget",
     "ProgramTarget",
-    "StoringTarget",
     "Target",
     "TargetError",
     "TargetNameError",
@@ -141,11 +141,11 @@ class ProgramTarget(Target, Protocol):
 
 
 @runtime_checkable
-class StoringTarget(Target, Protocol):
-    """A target that stores compiled code, and uses it again for other cases."""
+class CachingTarget(Target, Protocol):
+    """A target that caches compiled code, and uses it again for other cases."""
 
-    def without_stored_code(self) -> Target:
-        """Return the same target without any code that was stored for this one."""
+    def with_empty_cache(self) -> Target:
+        """Return the same target with an empty cache; that of this one stays as it is."""
 
 
 class TargetError(Exception):

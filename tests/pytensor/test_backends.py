@@ -354,7 +354,7 @@ def test_numbas_cache_is_deleted_with_its_target():
 
 
 @pytest.mark.skipif("numba" not in HERE, reason="Numba is not installed")
-def test_similar_graphs_are_judged_without_the_code_of_other_batches():
+def test_similar_graphs_are_judged_with_an_empty_cache():
     edit = Edit(
         "pytensor.link.numba.dispatch.elemwise:numba_funcify_DimShuffle",
         "(type(op), new_order, sorted(unit_axes), cache_version)",
@@ -367,14 +367,14 @@ def test_similar_graphs_are_judged_without_the_code_of_other_batches():
     numba = Configuration("numba", "inlined")
     target = PyTensorTarget()
 
-    def findings(is_isolated: bool) -> list[str]:
-        batch = Batch(((numba, (first, second)),), is_isolated=is_isolated)
+    def findings(empty_cache: bool) -> list[str]:
+        batch = Batch(((numba, (first, second)),), needs_empty_cache=empty_cache)
         return [found.signature for found in judge_batch(target, batch).findings]
 
     with planted(Fault("an axis of size 1 is one of any size", "values", (edit,), second)):
         judge_batch(target, Batch(((numba, (second,)),)))  # stores the code for any size
-        assert findings(is_isolated=False) == []
-        assert findings(is_isolated=True) == [
+        assert findings(empty_cache=False) == []
+        assert findings(empty_cache=True) == [
             "R6 wrong-value at run: float wrong by more than rounding"
         ]
-    assert findings(is_isolated=True) == []
+    assert findings(empty_cache=True) == []

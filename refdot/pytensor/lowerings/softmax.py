@@ -1,9 +1,9 @@
 """A lowering of xtensor's softmax that does not overflow.
 
 PyTensor recognizes exp(x) / exp(x).sum(dim) as a softmax, but no longer if a rewrite moves a
-transposition from the quotient to the numerator. The quotient then overflows if x exceeds 709.
-docs/upstream/contraction.md has the details. The softmax of PyTensor raises if x is empty, since
-nothing has no maximum; here the maximum of nothing is -inf.
+transposition from the quotient to the numerator. For float64, the quotient then overflows if x
+exceeds 709. docs/upstream/contraction.md has the details. The softmax of PyTensor raises if x is
+empty, since nothing has no maximum; here the maximum of nothing is -inf.
 """
 
 from __future__ import annotations

@@ -211,10 +211,6 @@ class _Script:
         return ", ".join(f"lowered[{number}]" for number in positions)
 
     @property
-    def differentiable(self) -> tuple[str, ...]:
-        return self.case.differentiable
-
-    @property
     def is_build_only(self) -> bool:
         """Whether building the graph shows the difference, without values."""
         return self.difference.stage == "build"

@@ -90,8 +90,8 @@ class PyTensorTarget:
         finalize(self, rmtree, folder, ignore_errors=True)
         return Path(folder)
 
-    def without_stored_code(self) -> Self:
-        """Return a target with an empty folder, in which Numba finds no code."""
+    def with_empty_cache(self) -> Self:
+        """Return a target with an empty folder, in which Numba finds no compiled code."""
         return type(self)()
 
     def backends(self) -> tuple[Backend, ...]:
